@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "signatures/signature_set.h"
+
+// Hyperscan, block mode: the only place for hs.h. One database for a set, shared and const; one
+// Scratch per worker. Facts that shaped this: Debian's literal API loses matches, so everything is
+// compiled as a regex, and every return code of a scan is checked.
+
+namespace curlew::signatures {
+
+class Scanner {
+  public:
+    // Compiles all payload signatures of the set. Throws std::runtime_error with one sentence that
+    // names the signature. Requires: the set outlives the scanner.
+    explicit Scanner(const SignatureSet& set);
+    ~Scanner();
+    Scanner(const Scanner&) = delete;
+    Scanner& operator=(const Scanner&) = delete;
+
+    struct Hit {
+        uint16_t signature;   // index into SignatureSet::signatures()
+        uint32_t end_offset;  // one past the last octet of the earliest match
+    };
+    static constexpr size_t kMaximumHits = 16;
+
+    // What one worker needs to scan. Not shared between threads, nor between scanners.
+    class Scratch {
+      public:
+        // Throws std::runtime_error with one sentence.
+        explicit Scratch(const Scanner& scanner);
+        ~Scratch();
+        Scratch(const Scratch&) = delete;
+        Scratch& operator=(const Scratch&) = delete;
+
+      private:
+        friend class Scanner;
+        void* scratch_ = nullptr;
+    };
+
+    struct Result {
+        Hit hits[kMaximumHits];
+        uint32_t count = 0;
+        bool failed = false;  // the engine returned an error: the result is incomplete
+        bool cut = false;     // more than kMaximumHits signatures matched: the first ones are kept
+    };
+
+    // Overwrites `result`. Each signature at most once, in order of signature index. `transport`
+    // restricts to signatures for it or for any; Transport::any restricts to nothing. Allocates
+    // nothing. Requires: a scratch made for this scanner, a payload below 4 GiB.
+    void scan(std::span<const uint8_t> payload,
+              Transport transport,
+              Scratch& scratch,
+              Result& result) const noexcept;
+
+  private:
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
+};
+
+// Compiles the pattern of one payload signature. Empty when Hyperscan takes it, else one sentence.
+std::string check_pattern(const Signature& signature);
+
+}  // namespace curlew::signatures

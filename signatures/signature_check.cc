@@ -1,0 +1,96 @@
+#include "signatures/signature_check.h"
+
+#include <exception>
+#include <utility>
+
+#include "signatures/host_names.h"
+#include "signatures/scanner.h"
+
+namespace curlew::signatures {
+namespace {
+
+void check_example(const Signature& signature,
+                   const Example& example,
+                   bool matched,
+                   std::vector<Problem>& problems) {
+    if (matched != example.must_match) {
+        const std::string how = example.must_match ? "does not match" : "matches";
+        problems.push_back({signature.file,
+                            example.line,
+                            example.column,
+                            "the example " + how + " '" + signature.id + "'"});
+    }
+}
+
+void check_payloads(const SignatureSet& set, std::vector<Problem>& problems) {
+    const Scanner scanner(set);
+    Scanner::Scratch scratch(scanner);
+    Scanner::Result result;
+    for (size_t index = 0; index < set.signatures().size(); ++index) {
+        const Signature& signature = set.signatures()[index];
+        for (const Example& example : signature.examples) {
+            if (signature.kind != SignatureKind::payload) {
+                break;
+            }
+            const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
+            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            bool matched = false;
+            for (uint32_t hit = 0; hit < result.count; ++hit) {
+                matched = matched || result.hits[hit].signature == index;
+            }
+            if (result.failed || (result.cut && !matched)) {
+                problems.push_back({signature.file,
+                                    example.line,
+                                    example.column,
+                                    "the scan of the example gives no full answer"});
+                continue;
+            }
+            check_example(signature, example, matched, problems);
+        }
+    }
+}
+
+// A name's example stands for the most specific signature, so "www.a.example" must not be an
+// example of the suffix "a.example" where another signature names it.
+void check_names(const SignatureSet& set, std::vector<Problem>& problems) {
+    const HostNames names(set);
+    for (size_t index = 0; index < set.signatures().size(); ++index) {
+        const Signature& signature = set.signatures()[index];
+        if (signature.kind != SignatureKind::name) {
+            continue;
+        }
+        for (const Example& example : signature.examples) {
+            check_example(signature, example, names.match(example.octets) == index, problems);
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Problem> check_signatures(const SignatureSet& set) {
+    std::vector<Problem> problems;
+    // One pattern that does not compile would hide the examples of all others.
+    std::vector<Signature> usable;
+    for (const Signature& signature : set.signatures()) {
+        const std::string wrong =
+            signature.kind == SignatureKind::payload ? check_pattern(signature) : std::string();
+        if (wrong.empty()) {
+            usable.push_back(signature);
+        } else {
+            problems.push_back({signature.file,
+                                signature.pattern_line,
+                                signature.pattern_column,
+                                "Hyperscan refuses the pattern: " + wrong});
+        }
+    }
+    const SignatureSet usable_set = SignatureSet::of(std::move(usable));
+    check_names(usable_set, problems);
+    try {
+        check_payloads(usable_set, problems);
+    } catch (const std::exception& failure) {
+        problems.push_back({"signatures", 0, 0, failure.what()});
+    }
+    return problems;
+}
+
+}  // namespace curlew::signatures

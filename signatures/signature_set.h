@@ -1,0 +1,94 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "signatures/problem.h"
+
+// What Curlew knows of contents: the *.toml files beside this header, read and checked once.
+// signatures/README.md is their manual. No Hyperscan here: Scanner compiles the patterns.
+
+namespace curlew::signatures {
+
+enum class SignatureKind : uint8_t {
+    payload,  // a regex over the payload of one packet
+    name,     // a host name, exact or as suffix, wherever a name was found
+};
+
+// Transport on which a payload signature is looked for.
+enum class Transport : uint8_t { any, tcp, udp };
+
+// "payload", "name"; "any", "tcp", "udp": the words of the files.
+std::string_view name_of(SignatureKind kind) noexcept;
+std::string_view name_of(Transport transport) noexcept;
+
+struct Example {
+    std::string octets;  // raw payload (payload kind) or a name (name kind)
+    bool must_match = true;
+    uint32_t line = 0;  // where it stands in the signature's file
+    uint32_t column = 0;
+};
+
+struct Signature {
+    std::string id;  // unique over all files, for example "ssdp-notify"
+    std::string title;
+    std::string reference;  // RFC section or where the bytes were seen
+    SignatureKind kind = SignatureKind::payload;
+    std::string pattern;  // payload: regex; name: lower case host name
+    bool suffix = false;  // name: subdomains match too
+    Transport transport = Transport::any;
+    std::string protocol;  // what a hit says; empty: nothing
+    std::string service;
+    std::string label;  // label type, empty: nothing
+    std::vector<Example> examples;
+    std::string file;   // where it stands, for messages
+    uint32_t line = 0;  // of the table
+    uint32_t column = 0;
+    uint32_t pattern_line = 0;  // of the pattern
+    uint32_t pattern_column = 0;
+};
+
+// Bounds on what is read. A set is indexed by uint16_t, and 0xffff means none.
+inline constexpr size_t kMaximumSignatureFiles = 256;
+inline constexpr size_t kMaximumSignatures = 4096;
+inline constexpr size_t kMaximumPatternOctets = 1024;
+inline constexpr size_t kMaximumExamples = 64;         // of one signature
+inline constexpr size_t kMaximumExampleOctets = 4096;  // of one example
+inline constexpr size_t kMaximumHostNameOctets = 255;  // RFC 1035 section 2.3.4
+inline constexpr size_t kMaximumLabelOctets = 63;
+inline constexpr size_t kMaximumWordOctets = 64;  // id, protocol, service, label
+
+class SignatureSet {
+  public:
+    // Reads every *.toml directly in `folder`, in order of name. Never throws for what the files
+    // say: everything wrong is in problems(). A signature is kept when its id, kind and pattern
+    // can be used, so that the check goes on; whoever classifies refuses a set with problems.
+    static SignatureSet load(const std::filesystem::path& folder);
+    static SignatureSet parse(std::string_view toml, const std::string& file_name);
+
+    // A set of signatures already checked, for example a part of another set.
+    // Requires: at most kMaximumSignatures.
+    static SignatureSet of(std::vector<Signature> signatures);
+
+    const std::vector<Signature>& signatures() const noexcept { return signatures_; }
+    const std::vector<Problem>& problems() const noexcept { return problems_; }
+
+    // Names the content: 64-bit FNV-1a over everything that changes a result, 16 hex digits. Not a
+    // protection against anybody; the manifest's SHA-256 sums are.
+    std::string content_hash() const;
+
+  private:
+    std::vector<Signature> signatures_;
+    std::vector<Problem> problems_;
+};
+
+// True for labels of 1 to 63 letters, digits, hyphens and underscores with dots between, 255 octets
+// at most, all in lower case, no hyphen at an end of a label (RFC 1123 section 2.1; names of
+// services begin with an underscore).
+bool is_lower_case_host_name(std::string_view name) noexcept;
+
+}  // namespace curlew::signatures

@@ -1,0 +1,171 @@
+#include <filesystem>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "signatures/host_names.h"
+#include "signatures/scanner.h"
+#include "signatures/signature_check.h"
+#include "signatures/signature_set.h"
+#include "tests/support/cpputest.h"
+
+// The shipped signature files: each against its own examples, and all of them against each other's.
+
+using curlew::signatures::check_signatures;
+using curlew::signatures::HostNames;
+using curlew::signatures::Scanner;
+using curlew::signatures::Signature;
+using curlew::signatures::SignatureKind;
+using curlew::signatures::SignatureSet;
+using curlew::signatures::Transport;
+
+TEST_GROUP(ShippedSignatures) {
+    SignatureSet set = SignatureSet::load(CURLEW_SIGNATURES_FOLDER);
+
+    // The signature's service, or an empty text.
+    std::string service_of(const std::string& name) const {
+        const uint16_t found = HostNames(set).match(name);
+        return found == HostNames::kNone ? "" : set.signatures()[found].service;
+    }
+
+    const Signature* find(std::string_view id) const {
+        for (const Signature& signature : set.signatures()) {
+            if (signature.id == id) {
+                return &signature;
+            }
+        }
+        return nullptr;
+    }
+};
+
+TEST(ShippedSignatures, have_no_problem_and_keep_their_examples) {
+    std::string all;
+    for (const auto& problem : set.problems()) {
+        all += to_string(problem) + "\n";
+    }
+    for (const auto& problem : check_signatures(set)) {
+        all += to_string(problem) + "\n";
+    }
+    STRCMP_EQUAL("", all.c_str());
+    CHECK(set.signatures().size() > 20);
+}
+
+// check_signatures itself is not taken at its word here.
+TEST(ShippedSignatures, match_their_examples_through_the_scanner) {
+    const Scanner scanner(set);
+    Scanner::Scratch scratch(scanner);
+    Scanner::Result result;
+    size_t examples = 0;
+    for (size_t index = 0; index < set.signatures().size(); ++index) {
+        const Signature& signature = set.signatures()[index];
+        if (signature.kind != SignatureKind::payload) {
+            continue;
+        }
+        for (const auto& example : signature.examples) {
+            const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
+            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            CHECK(!result.failed);
+            bool hit = false;
+            for (uint32_t at = 0; at < result.count; ++at) {
+                hit = hit || result.hits[at].signature == index;
+            }
+            LONGS_EQUAL_TEXT(example.must_match, hit, signature.id.c_str());
+            ++examples;
+        }
+    }
+    CHECK(examples > 60);
+}
+
+TEST(ShippedSignatures, never_take_an_example_of_another_protocol) {
+    const Scanner scanner(set);
+    Scanner::Scratch scratch(scanner);
+    Scanner::Result result;
+    for (const Signature& signature : set.signatures()) {
+        for (const auto& example : signature.examples) {
+            if (signature.kind != SignatureKind::payload || !example.must_match) {
+                continue;
+            }
+            const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
+            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            for (uint32_t at = 0; at < result.count; ++at) {
+                STRCMP_EQUAL_TEXT(signature.protocol.c_str(),
+                                  set.signatures()[result.hits[at].signature].protocol.c_str(),
+                                  signature.id.c_str());
+            }
+        }
+    }
+}
+
+TEST(ShippedSignatures, are_anchored_and_bound_to_a_transport) {
+    for (const Signature& signature : set.signatures()) {
+        if (signature.kind == SignatureKind::payload) {
+            CHECK_TEXT(signature.pattern.starts_with('^'), signature.id.c_str());
+            CHECK_TEXT(signature.transport != Transport::any, signature.id.c_str());
+        }
+    }
+}
+
+TEST(ShippedSignatures, use_the_words_that_the_inspector_and_the_collector_know) {
+    const std::map<std::string_view, std::string_view> labels = {
+        {"dns-query", "dns"},
+        {"dns-response", "dns"},
+        {"dns-announcement", "dns"},
+        {"dns-query-tcp", "dns"},
+        {"dns-response-tcp", "dns"},
+        {"ssdp-notify", "ssdp_notify"},
+        {"ssdp-search", "ssdp_search"},
+        {"ssdp-response", "ssdp_response"},
+        {"tls-client-hello", "tls"},
+        {"tls-client-hello-v2", "tls"},
+        {"tls-server-hello", "tls"},
+        {"tls-record", "tls"},
+        {"http-request", "http"},
+        {"http-response", "http"},
+        {"dtls-handshake", "dtls"},
+        {"dtls-record", "dtls"},
+        {"dhcp", "dhcp"},
+        {"ntp-client", "ntp"},
+        {"ntp-server", "ntp"},
+        {"smb1", "smb"},
+        {"smb2", "smb"},
+        {"ssh-banner", "ssh"},
+        {"quic-long-header", "quic"},
+        {"quic-version-negotiation", "quic"},
+        {"quic-google-public-header", "quic"},
+    };
+    size_t payloads = 0;
+    for (const Signature& signature : set.signatures()) {
+        payloads += signature.kind == SignatureKind::payload ? 1 : 0;
+    }
+    LONGS_EQUAL(labels.size(), payloads);
+    for (const auto& [id, label] : labels) {
+        CHECK_TEXT(find(id) != nullptr, std::string(id).c_str());
+        STRCMP_EQUAL(std::string(label).c_str(), find(id)->label.c_str());
+    }
+}
+
+TEST(ShippedSignatures, name_the_services_of_the_seed_devices) {
+    const std::map<std::string, std::string> services = {
+        {"fw.ota.homesmart.ikea.net", "ikea-firmware-update"},
+        {"webhook.logentries.com", "logentries-webhook"},
+        {"www.myedimax.com", "edimax-cloud"},
+        {"push.myedimax.com", "edimax-cloud"},
+        {"mtalk.google.com", "google-mtalk"},
+        {"time.google.com", "google-time"},
+        {"time1.google.com", "google-time"},
+        {"time4.google.com", "google-time"},
+        {"connectivitycheck.gstatic.com", "google-connectivity-check"},
+        {"clients1.google.com", "google-client-services"},
+        {"clients3.google.com", "google-client-services"},
+        {"clients4.google.com", "google-client-services"},
+        {"tools.google.com", "google-tools"},
+        {"www.google.com", "google-web"},
+        {"www.gstatic.com", "google-static-content"},
+        {"android.googleapis.com", "google-android-apis"},
+        {"google.com", ""},
+        {"www.google.com.example", ""},
+    };
+    for (const auto& [name, service] : services) {
+        STRCMP_EQUAL_TEXT(service.c_str(), service_of(name).c_str(), name.c_str());
+    }
+}
