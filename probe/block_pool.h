@@ -1,0 +1,63 @@
+#pragma once
+
+#include <cassert>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <span>
+
+// Blocks of one size from a fixed piece of memory, taken and given back by index. Memory that was
+// never taken is never touched. One thread.
+
+namespace curlew::probe {
+
+inline constexpr uint32_t kNoBlock = 0xffffffff;
+
+template <size_t kOctets>
+class BlockPool {
+  public:
+    static_assert(kOctets % 64 == 0, "blocks begin on a cache line");
+
+    BlockPool() = default;
+    // Requires: memory begins on a cache line, holds whole blocks, and is zero.
+    explicit BlockPool(std::span<uint8_t> memory) noexcept
+        : memory_(memory.data()), capacity_(static_cast<uint32_t>(memory.size() / kOctets)) {}
+
+    // Index of a block whose octets are all 0, or kNoBlock when none is left.
+    uint32_t take() noexcept {
+        if (free_ != kNoBlock) {
+            const uint32_t index = free_;
+            std::memcpy(&free_, at(index), sizeof(free_));
+            std::memset(at(index), 0, kOctets);
+            ++used_;
+            return index;
+        }
+        if (fresh_ == capacity_) {
+            return kNoBlock;
+        }
+        ++used_;
+        return fresh_++;
+    }
+
+    void give(uint32_t index) noexcept {
+        assert(index < fresh_);
+        std::memcpy(at(index), &free_, sizeof(free_));
+        free_ = index;
+        --used_;
+    }
+
+    uint8_t* at(uint32_t index) const noexcept {
+        return memory_ + static_cast<size_t>(index) * kOctets;
+    }
+
+    uint32_t used() const noexcept { return used_; }
+
+  private:
+    uint8_t* memory_ = nullptr;
+    uint32_t capacity_ = 0;
+    uint32_t fresh_ = 0;        // blocks from here on were never taken
+    uint32_t free_ = kNoBlock;  // head of the list of given blocks, linked through their front
+    uint32_t used_ = 0;
+};
+
+}  // namespace curlew::probe

@@ -1,0 +1,48 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "probe/flow.h"
+#include "probe/packet_parser.h"
+
+// What is counted on the way from packet to record. Each struct has one writing thread; sums are
+// taken after that thread ended. Identities, held by tests:
+//   offered by the port = metered + not metered by reason + lost by reason
+//   records created = records handed to the exporter + records lost by reason
+
+namespace curlew::probe {
+
+// Before the flow table; written by the dispatching thread.
+struct PacketCounters {
+    std::array<uint64_t, static_cast<size_t>(ParseResult::count_)> by_result{};
+    std::array<uint64_t, kPacketNoteCount> by_note{};
+    uint64_t octets_metered = 0;  // frames as received
+    uint64_t first_packet_ns = 0;
+    uint64_t last_packet_ns = 0;
+};
+
+// In the flow table; written by the partition's worker.
+struct FlowCounters {
+    uint64_t packets = 0;
+    uint64_t flows_created = 0;
+    uint64_t records_created = 0;
+    std::array<uint64_t, 6> records_by_reason{};  // by FlowEndReason
+    uint64_t records_lost = 0;                    // the exporter's ring was full
+    uint64_t list_blocks_short = 0;               // records whose lists were cut for want of blocks
+    uint64_t scans_failed = 0;
+
+    void add(const FlowCounters& other) noexcept {
+        packets += other.packets;
+        flows_created += other.flows_created;
+        records_created += other.records_created;
+        for (size_t i = 0; i < records_by_reason.size(); ++i) {
+            records_by_reason[i] += other.records_by_reason[i];
+        }
+        records_lost += other.records_lost;
+        list_blocks_short += other.list_blocks_short;
+        scans_failed += other.scans_failed;
+    }
+};
+
+}  // namespace curlew::probe

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "probe/flow_key.h"
+
+// What the table keeps of a flow. FlowHot is touched by every packet, FlowWarm by a flow's first
+// packets and at export, blocks (flow_features.h) only where the dataset profile wants more.
+//
+// Index 0 of every pair is the low endpoint of the key as sender, 1 the high one. Who is initiator
+// is decided at export (flow_direction.h).
+
+namespace curlew::probe {
+
+using FlowIndex = uint32_t;
+inline constexpr FlowIndex kNoFlow = 0xffffffff;
+
+// IANA flowEndReason (136).
+enum class FlowEndReason : uint8_t {
+    idle_timeout = 1,
+    active_timeout = 2,
+    end_of_flow = 3,
+    forced_end = 4,
+    lack_of_resources = 5,
+};
+
+// Bits of FlowHot::state.
+enum FlowState : uint8_t {
+    kStateInUse = 1,
+    kStateFirstFromHigh = 2,  // the first packet of the flow came from the high endpoint
+    kStateFinLow = 4,
+    kStateFinHigh = 8,
+    kStateReset = 16,
+    kStateContinued = 32,  // not the first record of its flow
+};
+
+// Bits of FlowHot::quality: values of proto Quality that the packets set one by one.
+enum FlowQuality : uint16_t {
+    kQualityTruncated = 8,
+    kQualityFragmented = 16,
+    kQualityMergedFrames = 32,
+    kQualityMalformed = 64,
+    kQualityTimeReversed = 128,
+    kQualityClassificationIncomplete = 256,
+    kQualityListCut = 512,
+};
+
+struct alignas(64) FlowHot {
+    FlowKey key;
+    uint64_t last_ns = 0;         // latest packet of the record
+    uint32_t details = 0;         // block of FlowDetails + 1; 0: none
+    uint16_t quality = 0;         // FlowQuality bits of the record
+    uint8_t state = 0;            // FlowState bits
+    uint8_t payload_packets = 0;  // of the flow, both directions, up to 255
+
+    uint64_t start_ns = 0;                     // earliest packet of the record
+    std::array<uint64_t, 2> octets{};          // IP total lengths of the record
+    std::array<uint64_t, 2> payload_octets{};  // transport payload of the record
+    std::array<uint32_t, 2> packets{};         // of the record
+    std::array<uint8_t, 2> tcp_flags{};        // union over the record
+    std::array<uint8_t, 2> ttl_minimum{};      // of the record
+    FlowIndex wheel_next = kNoFlow;
+    uint32_t wheel_previous = 0;  // a flow, or a slot: see ExpiryWheel
+};
+static_assert(sizeof(FlowHot) == 128);
+
+// How a side's payload was identified by the published datasets' exporter (joy 3.0.3).
+enum class PublishedRole : uint8_t { none, client, server };
+
+// A payload signature that hit.
+struct SignatureHit {
+    uint16_t signature = 0;
+    uint8_t packet = 0;  // ordinal among the flow's payload packets
+    uint8_t from_high = 0;
+    uint32_t end_offset = 0;
+};
+inline constexpr size_t kMaximumHitsPerFlow = 6;
+
+struct alignas(64) FlowWarm {
+    uint64_t flow_start_ns = 0;  // start of the flow's first record
+    uint32_t ordinal = 0;        // among flows of this key that start in one microsecond
+    uint32_t record_number = 0;
+    std::array<std::array<uint8_t, 12>, 2> macs{};  // destination and source of the first frame
+    std::array<uint16_t, 2> vlans{};                // outer first, kNoVlan where none
+    std::array<uint8_t, 2> has_macs{};
+    std::array<uint8_t, 2> ttl_maximum{};
+    std::array<uint8_t, 2> class_of_service{};  // union
+
+    // Direction, see flow_direction.h.
+    std::array<uint8_t, 2> syn_flags{};  // flags of the first exact SYN or SYN+ACK of the side
+    std::array<PublishedRole, 2> published_role{};
+    std::array<uint8_t, 2> data_packets{};    // with payload, up to 255
+    std::array<uint8_t, 2> client_payload{};  // a request was seen from this side
+    uint8_t direction_decided = 0;
+    uint8_t initiator_is_high = 0;
+    uint8_t direction_source = 0;  // proto DirectionSource
+    uint8_t published_reversed = 0;
+    uint8_t published_ttl_out = 0;
+    uint8_t published_ttl_in = 0;
+    std::array<uint64_t, 2> first_ns{};  // first packet of each side in the flow's first record
+
+    // Content.
+    uint8_t hit_count = 0;
+    uint8_t name_count = 0;
+    uint8_t protocol = 0;                // ProtocolParser to go on with, see inspector.h
+    std::array<uint8_t, 2> inspected{};  // packets scanned per side
+    uint8_t icmp_type_count = 0;
+    std::array<std::array<uint8_t, 2>, 4> icmp_types{};  // type and code, distinct, first four
+    uint32_t names = 0;                                  // chain of blocks, index + 1; 0: none
+    uint32_t names_tail = 0;
+    std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
+};
+static_assert(sizeof(FlowWarm) <= 192);
+
+}  // namespace curlew::probe

@@ -1,0 +1,278 @@
+// Hot path.
+#include "probe/flow_features.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr uint8_t kSyn = 2;
+constexpr uint8_t kSynAck = 18;
+
+// From this length on, four tables one octet apart keep the increments from waiting for each other.
+constexpr size_t kInterleavedOctets = 1024;
+
+// Sums by position modulo 4; the Walsh-Hadamard sums of groups of four are their combinations.
+void sum_positions(std::span<const uint8_t> payload, std::array<int64_t, 4>& sums) noexcept {
+    std::array<uint64_t, 4> local{};
+    size_t i = 0;
+    for (; i + 4 <= payload.size(); i += 4) {
+        local[0] += payload[i];
+        local[1] += payload[i + 1];
+        local[2] += payload[i + 2];
+        local[3] += payload[i + 3];
+    }
+    for (size_t position = 0; i < payload.size(); ++i, ++position) {
+        local[position] += payload[i];
+    }
+    for (size_t position = 0; position < 4; ++position) {
+        sums[position] += static_cast<int64_t>(local[position]);
+    }
+}
+
+void count_interleaved(std::span<const uint8_t> payload, uint64_t* counts) noexcept {
+    std::array<std::array<uint32_t, 256>, 4> tables{};
+    size_t i = 0;
+    for (; i + 4 <= payload.size(); i += 4) {
+        ++tables[0][payload[i]];
+        ++tables[1][payload[i + 1]];
+        ++tables[2][payload[i + 2]];
+        ++tables[3][payload[i + 3]];
+    }
+    for (; i < payload.size(); ++i) {
+        ++tables[0][payload[i]];
+    }
+    for (size_t value = 0; value < 256; ++value) {
+        counts[value] += static_cast<uint64_t>(tables[0][value]) + tables[1][value] +
+                         tables[2][value] + tables[3][value];
+    }
+}
+
+}  // namespace
+
+FlowFeatures::FlowFeatures(const FeatureMemory& memory) noexcept
+    : blocks_(memory.blocks), small_(memory.small_counts), large_(memory.large_counts) {}
+
+ChainBlock& FlowFeatures::chain_block(uint32_t reference) const noexcept {
+    return *reinterpret_cast<ChainBlock*>(blocks_.at(reference - 1));
+}
+
+const FlowDetails* FlowFeatures::details(const FlowHot& hot) const noexcept {
+    return hot.details == 0 ? nullptr
+                            : reinterpret_cast<const FlowDetails*>(blocks_.at(hot.details - 1));
+}
+
+const uint64_t* FlowFeatures::large_counts(const FlowDetails& details) const noexcept {
+    return details.large_counts == 0
+               ? nullptr
+               : reinterpret_cast<const uint64_t*>(large_.at(details.large_counts - 1));
+}
+
+const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) const noexcept {
+    return details.tcp_beginnings == 0
+               ? nullptr
+               : reinterpret_cast<const TcpBeginning*>(blocks_.at(details.tcp_beginnings - 1));
+}
+
+bool FlowFeatures::append(uint32_t& head,
+                          uint32_t& tail,
+                          std::span<const uint8_t> octets) noexcept {
+    while (!octets.empty()) {
+        if (tail == 0 || chain_block(tail).used == sizeof(ChainBlock::octets)) {
+            const uint32_t fresh = blocks_.take();
+            if (fresh == kNoBlock) {
+                return false;
+            }
+            if (tail == 0) {
+                head = fresh + 1;
+            } else {
+                chain_block(tail).next = fresh + 1;
+            }
+            tail = fresh + 1;
+        }
+        ChainBlock& block = chain_block(tail);
+        const size_t room = sizeof(block.octets) - block.used;
+        const size_t part = std::min(room, octets.size());
+        std::memcpy(block.octets.data() + block.used, octets.data(), part);
+        block.used += static_cast<uint32_t>(part);
+        octets = octets.subspan(part);
+    }
+    return true;
+}
+
+void FlowFeatures::release_chain(uint32_t& head) noexcept {
+    while (head != 0) {
+        const uint32_t next = chain_block(head).next;
+        blocks_.give(head - 1);
+        head = next;
+    }
+}
+
+void FlowFeatures::release(FlowHot& hot) noexcept {
+    if (hot.details == 0) {
+        return;
+    }
+    auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
+    release_chain(details.packets);
+    release_chain(details.first_packet[0]);
+    release_chain(details.first_packet[1]);
+    if (details.small_counts != 0) {
+        small_.give(details.small_counts - 1);
+    }
+    if (details.large_counts != 0) {
+        large_.give(details.large_counts - 1);
+    }
+    if (details.tcp_beginnings != 0) {
+        blocks_.give(details.tcp_beginnings - 1);
+    }
+    blocks_.give(hot.details - 1);
+    hot.details = 0;
+}
+
+void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
+    if (hot.details == 0) {
+        const uint32_t block = blocks_.take();
+        if (block == kNoBlock) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        hot.details = block + 1;
+    }
+    auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
+    details.frame_octets[packet.from_low ? 0 : 1] += packet.frame_octets;
+    add_to_lists(hot, details, packet);
+    if (packet.key.protocol == kProtocolTcp && packet.tcp_header_octets != 0) {
+        add_tcp_beginning(hot, details, packet);
+    }
+    if (packet.payload_captured_octets != 0) {
+        count_octets(hot, details, packet);
+    }
+}
+
+void FlowFeatures::add_to_lists(FlowHot& hot,
+                                FlowDetails& details,
+                                const ParsedPacket& packet) noexcept {
+    const size_t side = packet.from_low ? 0 : 1;
+    PacketEntry entry{};
+    entry.time_ns = packet.time_ns;
+    entry.payload_octets = packet.payload_octets;
+    entry.ip_id = packet.ip_id;
+    entry.from_high = static_cast<uint8_t>(side);
+    if (packet.payload_octets != 0) {
+        if (details.listed_packets[side] < kListedPackets) {
+            ++details.listed_packets[side];
+            entry.listed |= kListedPayload;
+        } else {
+            hot.quality |= kQualityListCut;
+        }
+    }
+    if (packet.key.ip_version == 4 && details.listed_ids[side] < kListedIpIds) {
+        ++details.listed_ids[side];
+        entry.listed |= kListedId;
+    }
+    if (entry.listed != 0 && !append(details.packets,
+                                     details.packets_tail,
+                                     {reinterpret_cast<const uint8_t*>(&entry), sizeof(entry)})) {
+        hot.quality |= kQualityListCut;
+    }
+    if (packet.payload_captured_octets != 0 && details.first_packet[side] == 0) {
+        const uint32_t octets = std::min<uint32_t>(packet.ip_captured_octets, kFirstPacketOctets);
+        uint32_t tail = 0;
+        if (!append(details.first_packet[side], tail, {packet.ip, octets})) {
+            hot.quality |= kQualityListCut;
+        }
+        details.payload_offset[side] = static_cast<uint16_t>(
+            std::min<ptrdiff_t>(packet.payload - packet.ip, kFirstPacketOctets));
+    }
+}
+
+void FlowFeatures::add_tcp_beginning(FlowHot& hot,
+                                     FlowDetails& details,
+                                     const ParsedPacket& packet) noexcept {
+    if (packet.tcp_flags != kSyn && packet.tcp_flags != kSynAck) {
+        return;
+    }
+    if (details.tcp_beginnings == 0) {
+        const uint32_t block = blocks_.take();
+        if (block == kNoBlock) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        details.tcp_beginnings = block + 1;
+    }
+    auto* sides = reinterpret_cast<TcpBeginning*>(blocks_.at(details.tcp_beginnings - 1));
+    TcpBeginning& side = sides[packet.from_low ? 0 : 1];
+    if (side.flags == 0) {
+        side.flags = packet.tcp_flags;
+        side.sequence = packet.tcp_sequence;
+        side.window = packet.tcp_window;
+    }
+    const size_t options = std::min<size_t>(packet.tcp_header_octets - 20u, kTcpOptionOctets);
+    side.option_octets = static_cast<uint8_t>(options);
+    if (options != 0) {
+        std::memcpy(side.options.data(), packet.transport + 20, options);
+    }
+}
+
+bool FlowFeatures::enlarge_counts(FlowDetails& details) noexcept {
+    const uint32_t block = large_.take();
+    if (block == kNoBlock) {
+        return false;
+    }
+    details.large_counts = block + 1;
+    if (details.small_counts != 0) {
+        const uint8_t* small = small_.at(details.small_counts - 1);
+        auto* large = reinterpret_cast<uint64_t*>(large_.at(block));
+        for (size_t value = 0; value < 256; ++value) {
+            large[value] = small[value];
+        }
+        small_.give(details.small_counts - 1);
+        details.small_counts = 0;
+    }
+    return true;
+}
+
+void FlowFeatures::count_octets(FlowHot& hot,
+                                FlowDetails& details,
+                                const ParsedPacket& packet) noexcept {
+    const std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);
+    if (details.large_counts == 0) {
+        // No count can pass 255 while there are at most 255 octets in all.
+        if (details.counted_octets + payload.size() <= 255) {
+            if (details.small_counts == 0) {
+                const uint32_t block = small_.take();
+                if (block == kNoBlock) {
+                    hot.quality |= kQualityListCut;
+                    return;
+                }
+                details.small_counts = block + 1;
+            }
+            uint8_t* counts = small_.at(details.small_counts - 1);
+            for (const uint8_t octet : payload) {
+                ++counts[octet];
+            }
+            details.counted_octets += payload.size();
+            sum_positions(payload, details.position_sums);
+            return;
+        }
+        if (!enlarge_counts(details)) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+    }
+    auto* counts = reinterpret_cast<uint64_t*>(large_.at(details.large_counts - 1));
+    if (payload.size() >= kInterleavedOctets) {
+        count_interleaved(payload, counts);
+    } else {
+        for (const uint8_t octet : payload) {
+            ++counts[octet];
+        }
+    }
+    details.counted_octets += payload.size();
+    sum_positions(payload, details.position_sums);
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,128 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "probe/block_pool.h"
+#include "probe/flow.h"
+#include "probe/packet_parser.h"
+
+// The dataset profile's part of a record: packet list, byte counts, first packets, TCP beginnings.
+// It lives in pooled blocks that a flow takes on need; where a pool is empty the record says so
+// (kQualityListCut) and its counters go on. One partition's, one worker's.
+
+namespace curlew::probe {
+
+inline constexpr size_t kBlockOctets = 128;
+inline constexpr size_t kSmallCountsOctets = 256;
+inline constexpr size_t kLargeCountsOctets = 256 * sizeof(uint64_t);
+// Joy's bounds (joy 3.0.3: NUM_PKT_LEN, idp=1300), so that lists can be compared.
+inline constexpr uint8_t kListedPackets = 50;  // with payload, per direction
+inline constexpr uint8_t kListedIpIds = 50;    // per direction
+inline constexpr uint16_t kFirstPacketOctets = 1300;
+inline constexpr size_t kTcpOptionOctets = 40;
+
+// A block of a chain: text or entries in `octets`, in order.
+struct ChainBlock {
+    uint32_t next;  // block index + 1; 0: the last
+    uint32_t used;  // octets in use
+    std::array<uint8_t, kBlockOctets - 8> octets;
+};
+static_assert(sizeof(ChainBlock) == kBlockOctets);
+
+// One listed packet.
+struct PacketEntry {
+    uint64_t time_ns;
+    uint32_t payload_octets;
+    uint16_t ip_id;
+    uint8_t from_high;
+    uint8_t listed;  // kListedPayload, kListedId
+};
+static_assert(sizeof(PacketEntry) == 16);
+inline constexpr uint8_t kListedPayload = 1;  // counts for the packet list
+inline constexpr uint8_t kListedId = 2;       // counts for the list of IP ids
+
+// From exact SYN and SYN+ACK packets of one side.
+struct TcpBeginning {
+    uint32_t sequence;
+    uint16_t window;
+    uint8_t flags;          // of the first; 0: none seen
+    uint8_t option_octets;  // of the last
+    std::array<uint8_t, kTcpOptionOctets> options;
+};
+static_assert(sizeof(TcpBeginning) == 48);
+
+// One block per record. All block references are index + 1, so that zero means none.
+struct FlowDetails {
+    std::array<uint64_t, 2> frame_octets;
+    std::array<int64_t, 4> position_sums;  // sums of payload octets by position modulo 4
+    uint64_t counted_octets;               // payload octets in the counts
+    uint32_t packets;                      // chain of PacketEntry
+    uint32_t packets_tail;
+    uint32_t small_counts;                 // 256 octets, until a count could pass 255
+    uint32_t large_counts;                 // 256 64-bit counts
+    uint32_t tcp_beginnings;               // block of two TcpBeginning
+    std::array<uint32_t, 2> first_packet;  // chain of octets
+    std::array<uint16_t, 2> payload_offset;
+    std::array<uint8_t, 2> listed_packets;
+    std::array<uint8_t, 2> listed_ids;
+};
+static_assert(sizeof(FlowDetails) <= kBlockOctets);
+
+struct FeatureMemory {
+    std::span<uint8_t> blocks;
+    std::span<uint8_t> small_counts;
+    std::span<uint8_t> large_counts;
+};
+
+class FlowFeatures {
+  public:
+    FlowFeatures() = default;
+    explicit FlowFeatures(const FeatureMemory& memory) noexcept;
+
+    // Adds one packet to the record's details, which are taken when there are none yet.
+    void add(FlowHot& hot, const ParsedPacket& packet) noexcept;
+
+    // Gives back everything the record holds in blocks.
+    void release(FlowHot& hot) noexcept;
+
+    // The record's details, or null.
+    const FlowDetails* details(const FlowHot& hot) const noexcept;
+
+    // Appends to a chain whose first and last block are given by reference (index + 1, 0: none).
+    // False when no block was left; what was appended before stays.
+    bool append(uint32_t& head, uint32_t& tail, std::span<const uint8_t> octets) noexcept;
+    void release_chain(uint32_t& head) noexcept;
+
+    // Calls `visit(std::span<const uint8_t>)` for each block of a chain.
+    template <typename Visit>
+    void visit_chain(uint32_t head, Visit&& visit) const {
+        while (head != 0) {
+            const ChainBlock& block = chain_block(head);
+            visit(std::span<const uint8_t>(block.octets.data(), block.used));
+            head = block.next;
+        }
+    }
+
+    const uint8_t* small_counts(const FlowDetails& details) const noexcept {
+        return details.small_counts == 0 ? nullptr : small_.at(details.small_counts - 1);
+    }
+    const uint64_t* large_counts(const FlowDetails& details) const noexcept;
+    const TcpBeginning* tcp_beginnings(const FlowDetails& details) const noexcept;
+
+    uint32_t blocks_used() const noexcept { return blocks_.used(); }
+
+  private:
+    ChainBlock& chain_block(uint32_t reference) const noexcept;
+    void add_to_lists(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
+    void add_tcp_beginning(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
+    void count_octets(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
+    bool enlarge_counts(FlowDetails& details) noexcept;
+
+    BlockPool<kBlockOctets> blocks_;
+    BlockPool<kSmallCountsOctets> small_;
+    BlockPool<kLargeCountsOctets> large_;
+};
+
+}  // namespace curlew::probe

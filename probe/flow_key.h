@@ -1,0 +1,37 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <cstring>
+
+// A flow's identity without direction: the endpoint that compares lower (address, then port) is
+// low. A flow is this whole key, never its hash.
+
+namespace curlew::probe {
+
+struct alignas(16) FlowKey {
+    // Network order. An IPv4 address takes the first 4 octets, the rest is 0.
+    std::array<uint8_t, 16> low_address{};
+    std::array<uint8_t, 16> high_address{};
+    uint16_t low_port = 0;  // host order
+    uint16_t high_port = 0;
+    uint8_t protocol = 0;    // IANA protocol number of the innermost packet
+    uint8_t ip_version = 0;  // 4 or 6
+    uint16_t vlan = 0;       // 0 unless VLANs are keyed; else id + 1
+    uint32_t tunnel_id = 0;  // 0: not tunnelled
+    uint32_t reserved = 0;   // always 0, so that the key can be compared as octets
+
+    bool operator==(const FlowKey& other) const noexcept {
+        return std::memcmp(this, &other, sizeof(FlowKey)) == 0;
+    }
+};
+
+static_assert(sizeof(FlowKey) == 48);
+
+inline constexpr uint8_t kProtocolIcmp = 1;
+inline constexpr uint8_t kProtocolIgmp = 2;
+inline constexpr uint8_t kProtocolTcp = 6;
+inline constexpr uint8_t kProtocolUdp = 17;
+inline constexpr uint8_t kProtocolIcmp6 = 58;
+
+}  // namespace curlew::probe

@@ -1,0 +1,404 @@
+// Hot path.
+#include "probe/flow_meter.h"
+
+#include <algorithm>
+#include <cassert>
+#include <chrono>
+#include <cstring>
+#include <thread>
+
+#include "probe/flow_direction.h"
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr uint8_t kFin = 1;
+constexpr uint8_t kSyn = 2;
+constexpr uint8_t kRst = 4;
+constexpr uint8_t kAck = 16;
+
+constexpr uint16_t kQualityBeginSeen = 1;
+constexpr uint16_t kQualityEndSeen = 2;
+constexpr uint16_t kQualityOneWay = 4;
+
+// Flows a single packet may have to end on its way.
+constexpr int kSweepBudget = 32;
+// A sweep waits this much longer than the timeout, so that packets which come late by their stamps
+// still find their flow.
+constexpr uint64_t kSweepLag = 5'000'000'000;
+
+// How long a full ring is left alone: the exporter empties megabytes in this time.
+constexpr std::chrono::microseconds kRingPause{50};
+
+bool is_closed(const FlowHot& hot) noexcept {
+    constexpr uint8_t kBothFins = kStateFinLow | kStateFinHigh;
+    return (hot.state & kBothFins) == kBothFins || (hot.state & kStateReset) != 0;
+}
+
+uint16_t quality_of(const FlowHot& hot, const FlowWarm& warm) noexcept {
+    uint16_t quality = hot.quality;
+    if (hot.key.protocol == kProtocolTcp) {
+        if (warm.syn_flags[0] != 0 || warm.syn_flags[1] != 0) {
+            quality |= kQualityBeginSeen;
+        }
+        if (is_closed(hot)) {
+            quality |= kQualityEndSeen;
+        }
+    }
+    if (hot.packets[0] == 0 || hot.packets[1] == 0) {
+        quality |= kQualityOneWay;
+    }
+    return quality;
+}
+
+void note_quality(FlowHot& hot, const ParsedPacket& packet) noexcept {
+    if (packet.notes == 0) [[likely]] {
+        return;
+    }
+    const auto set = [&](uint16_t notes, uint16_t quality) {
+        if ((packet.notes & notes) != 0) {
+            hot.quality |= quality;
+        }
+    };
+    set(kNoteTruncated, kQualityTruncated);
+    set(kNoteFragment | kNoteLaterFragment, kQualityFragmented);
+    set(kNoteMergedFrame | kNoteLengthFromFrame, kQualityMergedFrames);
+    set(kNoteTransportMalformed, kQualityMalformed);
+}
+
+void note_icmp_type(FlowWarm& warm, const ParsedPacket& packet) noexcept {
+    if (packet.key.protocol != kProtocolIcmp && packet.key.protocol != kProtocolIcmp6 &&
+        packet.key.protocol != kProtocolIgmp) {
+        return;
+    }
+    const std::array<uint8_t, 2> type{packet.icmp_type, packet.icmp_code};
+    for (size_t i = 0; i < warm.icmp_type_count; ++i) {
+        if (warm.icmp_types[i] == type) {
+            return;
+        }
+    }
+    if (warm.icmp_type_count < warm.icmp_types.size()) {
+        warm.icmp_types[warm.icmp_type_count++] = type;
+    }
+}
+
+}  // namespace
+
+FlowMeter::FlowMeter(const FlowMeterConfig& config,
+                     const PartitionMemory& memory,
+                     const Inspector& inspector,
+                     const KeyedHash& hash,
+                     signatures::Scanner::Scratch& scratch,
+                     ByteRing& ring) noexcept
+    : config_(config),
+      table_(memory.buckets, memory.hot, memory.warm),
+      features_(memory.features),
+      inspector_(&inspector),
+      hash_(&hash),
+      scratch_(&scratch),
+      ring_(&ring) {
+    assert(ring.longest_message() >= kLongestRecordImage);
+}
+
+FlowIndex FlowMeter::prefetch_flow(uint64_t hash) const noexcept {
+    const FlowIndex flow = table_.likely(hash);
+    if (flow != kNoFlow) {
+        __builtin_prefetch(&table_.hot(flow));
+        __builtin_prefetch(reinterpret_cast<const uint8_t*>(&table_.hot(flow)) + 64);
+    }
+    return flow;
+}
+
+uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
+    if (hot.key.protocol != kProtocolTcp) {
+        return config_.timeouts.idle_other_ns;
+    }
+    const uint64_t idle = config_.timeouts.idle_tcp_ns;
+    if (!is_closed(hot)) {
+        return idle;
+    }
+    return idle == 0 ? config_.timeouts.closed_ns : std::min(idle, config_.timeouts.closed_ns);
+}
+
+uint64_t FlowMeter::due_time(const FlowHot& hot) const noexcept {
+    const uint64_t idle = idle_timeout(hot);
+    // Without a timeout a flow still comes by once a round; it costs nothing to look.
+    return idle == 0 ? ~uint64_t{0} : hot.last_ns + idle + kSweepLag;
+}
+
+FlowEndReason FlowMeter::natural_end(const FlowHot& hot) const noexcept {
+    return is_closed(hot) ? FlowEndReason::end_of_flow : FlowEndReason::idle_timeout;
+}
+
+bool FlowMeter::is_cut(const FlowHot& hot,
+                       const ParsedPacket& packet,
+                       FlowEndReason& reason) const noexcept {
+    const uint64_t idle = idle_timeout(hot);
+    if (idle != 0 && packet.time_ns > hot.last_ns && packet.time_ns - hot.last_ns > idle) {
+        reason = natural_end(hot);
+        return true;
+    }
+    // A capture whose time goes back by more than the timeout holds another flow, not this one.
+    if (idle != 0 && packet.time_ns < hot.start_ns && hot.start_ns - packet.time_ns > idle) {
+        reason = natural_end(hot);
+        return true;
+    }
+    if (is_closed(hot) && (packet.tcp_flags & (kSyn | kAck)) == kSyn) {
+        reason = FlowEndReason::end_of_flow;
+        return true;
+    }
+    const uint64_t active = config_.timeouts.active_ns;
+    const bool too_long =
+        active != 0 && packet.time_ns > hot.start_ns && packet.time_ns - hot.start_ns > active;
+    // Counters are 32 bits wide; a record ends before one could wrap.
+    if (too_long || hot.packets[packet.from_low ? 0 : 1] == UINT32_MAX) {
+        reason = FlowEndReason::active_timeout;
+        return true;
+    }
+    return false;
+}
+
+void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
+    ++counters_.packets;
+    clock_ns_ = std::max(clock_ns_, packet.time_ns);
+    sweep(clock_ns_);
+    // An earlier packet of the burst may have ended the likely flow; its key tells.
+    FlowIndex flow = likely;
+    if (flow == kNoFlow || (table_.hot(flow).state & kStateInUse) == 0 ||
+        !(table_.hot(flow).key == packet.key)) {
+        flow = table_.find(packet.key, hash);
+    }
+    uint32_t ordinal = 0;
+    if (flow != kNoFlow) {
+        FlowEndReason reason{};
+        if (is_cut(table_.hot(flow), packet, reason)) {
+            if (reason == FlowEndReason::active_timeout) {
+                export_record(flow, reason);
+                begin_record(flow);
+            } else {
+                const FlowWarm& warm = table_.warm(flow);
+                if (warm.flow_start_ns / 1000 == packet.time_ns / 1000) {
+                    ordinal = warm.ordinal + 1;
+                }
+                end_flow(flow, hash, reason);
+                flow = kNoFlow;
+            }
+        }
+    }
+    if (flow == kNoFlow) {
+        flow = begin_flow(packet, hash);
+        table_.warm(flow).ordinal = ordinal;
+    }
+    update(flow, packet);
+}
+
+FlowIndex FlowMeter::begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept {
+    FlowIndex flow = table_.insert(packet.key, hash);
+    while (flow == kNoFlow) {
+        FlowIndex victim = table_.victim(hash);
+        if (victim == kNoFlow) {
+            // Both buckets are empty, the table is full: what is due first goes.
+            victim = wheel_.first();
+        }
+        assert(victim != kNoFlow);
+        end_flow(victim, (*hash_)(table_.hot(victim).key), FlowEndReason::lack_of_resources);
+        flow = table_.insert(packet.key, hash);
+    }
+    ++counters_.flows_created;
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
+    hot.start_ns = packet.time_ns;
+    hot.last_ns = packet.time_ns;
+    hot.ttl_minimum = {255, 255};
+    if (!packet.from_low) {
+        hot.state |= kStateFirstFromHigh;
+    }
+    warm.flow_start_ns = packet.time_ns;
+    warm.vlans = packet.vlans;
+    wheel_.add(&table_.hot(0), flow, due_time(hot));
+    return flow;
+}
+
+void FlowMeter::begin_record(FlowIndex flow) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
+    hot.start_ns = 0;
+    hot.octets = {};
+    hot.payload_octets = {};
+    hot.packets = {};
+    hot.tcp_flags = {};
+    hot.ttl_minimum = {255, 255};
+    hot.quality = 0;
+    hot.state |= kStateContinued;
+    warm.ttl_maximum = {};
+    warm.class_of_service = {};
+    ++warm.record_number;
+}
+
+void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
+    const size_t side = packet.from_low ? 0 : 1;
+    if (hot.packets[0] == 0 && hot.packets[1] == 0) {
+        hot.start_ns = packet.time_ns;
+        hot.last_ns = packet.time_ns;
+    } else if (packet.time_ns < hot.last_ns) {
+        hot.quality |= kQualityTimeReversed;
+        hot.start_ns = std::min(hot.start_ns, packet.time_ns);
+    } else {
+        hot.last_ns = packet.time_ns;
+    }
+    if (warm.has_macs[side] == 0 && packet.ethernet) {
+        warm.has_macs[side] = 1;
+        std::memcpy(warm.macs[side].data(), packet.frame, warm.macs[side].size());
+    }
+    ++hot.packets[side];
+    hot.octets[side] += packet.octets;
+    hot.payload_octets[side] += packet.payload_octets;
+    hot.ttl_minimum[side] = std::min(hot.ttl_minimum[side], packet.ttl);
+    warm.ttl_maximum[side] = std::max(warm.ttl_maximum[side], packet.ttl);
+    warm.class_of_service[side] |= packet.class_of_service;
+    note_quality(hot, packet);
+    note_icmp_type(warm, packet);
+    observe_direction(warm, packet, (hot.state & kStateContinued) == 0);
+    if (packet.key.protocol == kProtocolTcp) {
+        hot.tcp_flags[side] |= packet.tcp_flags;
+        const bool was_closed = is_closed(hot);
+        if ((packet.tcp_flags & kFin) != 0) {
+            hot.state |= side == 0 ? kStateFinLow : kStateFinHigh;
+        }
+        if ((packet.tcp_flags & kRst) != 0) {
+            hot.state |= kStateReset;
+        }
+        if (!was_closed && is_closed(hot)) {
+            wheel_.remove(&table_.hot(0), flow);
+            wheel_.add(&table_.hot(0), flow, due_time(hot));
+        }
+    }
+    if (config_.details) {
+        features_.add(hot, packet);
+    }
+    if (packet.payload_captured_octets != 0) {
+        inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
+        if (hot.payload_packets != UINT8_MAX) {
+            ++hot.payload_packets;
+        }
+    }
+}
+
+void FlowMeter::sweep(uint64_t now_ns) noexcept {
+    for (int budget = kSweepBudget; budget > 0; --budget) {
+        const FlowIndex flow = wheel_.take_due(&table_.hot(0), now_ns);
+        if (flow == kNoFlow) {
+            return;
+        }
+        const FlowHot& hot = table_.hot(flow);
+        const uint64_t due = due_time(hot);
+        if (due < now_ns) {
+            const uint64_t hash = (*hash_)(hot.key);
+            export_record(flow, natural_end(hot));
+            features_.release_chain(table_.warm(flow).names);
+            table_.erase(flow, hash);
+        } else {
+            wheel_.add(&table_.hot(0), flow, due);
+        }
+    }
+}
+
+void FlowMeter::end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept {
+    wheel_.remove(&table_.hot(0), flow);
+    export_record(flow, reason);
+    features_.release_chain(table_.warm(flow).names);
+    table_.erase(flow, hash);
+}
+
+void FlowMeter::finish() noexcept {
+    for (FlowIndex flow = 0; flow < table_.fresh(); ++flow) {
+        const FlowHot& hot = table_.hot(flow);
+        if ((hot.state & kStateInUse) != 0) {
+            end_flow(flow,
+                     (*hash_)(hot.key),
+                     is_closed(hot) ? FlowEndReason::end_of_flow : FlowEndReason::forced_end);
+        }
+    }
+}
+
+void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
+    decide_direction(hot, warm);
+    ++counters_.records_created;
+    ++counters_.records_by_reason[static_cast<size_t>(reason)];
+
+    RecordImage image;
+    const FlowDetails* details = features_.details(hot);
+    image.end_reason = reason;
+    image.quality = quality_of(hot, warm);
+    const auto chain_octets = [this](uint32_t head) {
+        size_t octets = 0;
+        features_.visit_chain(head, [&](std::span<const uint8_t> part) { octets += part.size(); });
+        return static_cast<uint32_t>(octets);
+    };
+    image.names_octets = chain_octets(warm.names);
+    if (details != nullptr) {
+        image.has_details = 1;
+        image.details = *details;
+        image.packets_octets = chain_octets(details->packets);
+        image.first_packet_octets[0] = chain_octets(details->first_packet[0]);
+        image.first_packet_octets[1] = chain_octets(details->first_packet[1]);
+        image.tcp_octets = details->tcp_beginnings != 0 ? 2 * sizeof(TcpBeginning) : 0;
+        image.counts_octets = details->large_counts != 0   ? kLargeCountsOctets
+                              : details->small_counts != 0 ? kSmallCountsOctets
+                                                           : 0;
+    } else {
+        image.details = FlowDetails{};
+    }
+    const size_t octets = sizeof(image) + image.names_octets + image.packets_octets +
+                          image.first_packet_octets[0] + image.first_packet_octets[1] +
+                          image.tcp_octets + image.counts_octets;
+    uint8_t* out = ring_->reserve(octets);
+    while (out == nullptr && config_.wait_for_ring) {
+        std::this_thread::sleep_for(kRingPause);
+        out = ring_->reserve(octets);
+    }
+    if (out == nullptr) {
+        ++counters_.records_lost;
+        features_.release(hot);
+        return;
+    }
+    image.hot = hot;
+    image.warm = warm;
+    write_image(image, details, out);
+    ring_->commit(octets);
+    features_.release(hot);
+}
+
+void FlowMeter::write_image(const RecordImage& image,
+                            const FlowDetails* details,
+                            uint8_t* out) const noexcept {
+    const auto put = [&out](const void* octets, size_t count) {
+        if (count != 0) {
+            std::memcpy(out, octets, count);
+            out += count;
+        }
+    };
+    const auto put_chain = [&](uint32_t head) {
+        features_.visit_chain(
+            head, [&](std::span<const uint8_t> part) { put(part.data(), part.size()); });
+    };
+    put(&image, sizeof(image));
+    put_chain(image.warm.names);
+    if (details == nullptr) {
+        return;
+    }
+    put_chain(details->packets);
+    put_chain(details->first_packet[0]);
+    put_chain(details->first_packet[1]);
+    put(features_.tcp_beginnings(*details), image.tcp_octets);
+    put(details->large_counts != 0 ? static_cast<const void*>(features_.large_counts(*details))
+                                   : static_cast<const void*>(features_.small_counts(*details)),
+        image.counts_octets);
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,99 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "probe/byte_ring.h"
+#include "probe/counters.h"
+#include "probe/expiry_wheel.h"
+#include "probe/flow_features.h"
+#include "probe/flow_table.h"
+#include "probe/inspector.h"
+#include "probe/keyed_hash.h"
+#include "probe/record_image.h"
+
+// One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
+// times of its own packets; a sweep only ends earlier what the next packet would have cut anyway,
+// so records do not depend on the number of workers.
+
+namespace curlew::probe {
+
+// 0 turns a timeout off.
+struct Timeouts {
+    uint64_t idle_tcp_ns = 300'000'000'000;
+    uint64_t idle_other_ns = 60'000'000'000;
+    uint64_t active_ns = 300'000'000'000;
+    // How long a closed TCP flow still takes its last packets.
+    uint64_t closed_ns = 5'000'000'000;
+};
+
+struct FlowMeterConfig {
+    Timeouts timeouts;
+    bool details = true;        // the dataset profile: lists, counts and first packets
+    bool wait_for_ring = true;  // false: a full ring loses the record, counted
+};
+
+struct PartitionMemory {
+    std::span<FlowTable::Bucket> buckets;
+    std::span<FlowHot> hot;
+    std::span<FlowWarm> warm;
+    FeatureMemory features;
+};
+
+class FlowMeter {
+  public:
+    // Requires: inspector, hash, scratch and ring outlive this; all are used by one thread only,
+    // the inspector and the hash being const.
+    FlowMeter(const FlowMeterConfig& config,
+              const PartitionMemory& memory,
+              const Inspector& inspector,
+              const KeyedHash& hash,
+              signatures::Scanner::Scratch& scratch,
+              ByteRing& ring) noexcept;
+
+    void prefetch_bucket(uint64_t hash) const noexcept { table_.prefetch_bucket(hash); }
+    FlowIndex prefetch_flow(uint64_t hash) const noexcept;
+
+    // Meters one packet. `likely` is what prefetch_flow() said in this burst.
+    void add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
+
+    // Ends what has been idle at `now_ns`, at most a bounded number of flows.
+    void sweep(uint64_t now_ns) noexcept;
+
+    // End of input: ends every flow that is left, in order of their slots.
+    void finish() noexcept;
+
+    const FlowCounters& counters() const noexcept { return counters_; }
+    size_t flows() const noexcept { return table_.size(); }
+
+  private:
+    uint64_t idle_timeout(const FlowHot& hot) const noexcept;
+    uint64_t due_time(const FlowHot& hot) const noexcept;
+    // Why a packet at `time_ns` cannot belong to the flow's record; false when it can.
+    bool is_cut(const FlowHot& hot,
+                const ParsedPacket& packet,
+                FlowEndReason& reason) const noexcept;
+    FlowIndex begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept;
+    void update(FlowIndex flow, const ParsedPacket& packet) noexcept;
+    void begin_record(FlowIndex flow) noexcept;
+    // Writes the record out. The flow stays.
+    void export_record(FlowIndex flow, FlowEndReason reason) noexcept;
+    void write_image(const RecordImage& image,
+                     const FlowDetails* details,
+                     uint8_t* out) const noexcept;
+    void end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept;
+    FlowEndReason natural_end(const FlowHot& hot) const noexcept;
+
+    FlowMeterConfig config_;
+    FlowTable table_;
+    FlowFeatures features_;
+    ExpiryWheel wheel_;
+    const Inspector* inspector_;
+    const KeyedHash* hash_;
+    signatures::Scanner::Scratch* scratch_;
+    ByteRing* ring_;
+    FlowCounters counters_;
+    uint64_t clock_ns_ = 0;  // latest packet of this partition
+};
+
+}  // namespace curlew::probe

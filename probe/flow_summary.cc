@@ -1,0 +1,266 @@
+#include "probe/flow_summary.h"
+
+#include <algorithm>
+#include <cassert>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "probe/inspector.h"
+#include "probe/record_image.h"
+#include "signatures/host_names.h"
+
+namespace curlew::probe {
+
+namespace {
+
+// The probe's bits are the message's: the hot path has no protobuf.
+constexpr bool same(FlowQuality ours, proto::Quality theirs) {
+    return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+static_assert(same(kQualityTruncated, proto::QUALITY_TRUNCATED));
+static_assert(same(kQualityFragmented, proto::QUALITY_FRAGMENTED));
+static_assert(same(kQualityMergedFrames, proto::QUALITY_MERGED_FRAMES));
+static_assert(same(kQualityMalformed, proto::QUALITY_MALFORMED));
+static_assert(same(kQualityTimeReversed, proto::QUALITY_TIME_REVERSED));
+static_assert(same(kQualityClassificationIncomplete, proto::QUALITY_CLASSIFICATION_INCOMPLETE));
+static_assert(same(kQualityListCut, proto::QUALITY_LIST_CUT));
+
+// An image's sections one after the other.
+class Sections {
+  public:
+    explicit Sections(std::span<const uint8_t> octets) : octets_(octets) {}
+
+    std::span<const uint8_t> take(size_t count) {
+        assert(count <= octets_.size());
+        const auto section = octets_.first(count);
+        octets_ = octets_.subspan(count);
+        return section;
+    }
+
+    template <typename Value>
+    std::vector<Value> take_values(size_t octets) {
+        const auto section = take(octets);
+        std::vector<Value> values(octets / sizeof(Value));
+        if (!values.empty()) {
+            std::memcpy(values.data(), section.data(), values.size() * sizeof(Value));
+        }
+        return values;
+    }
+
+  private:
+    std::span<const uint8_t> octets_;
+};
+
+std::string address_of(const std::array<uint8_t, 16>& address, uint8_t ip_version) {
+    return {reinterpret_cast<const char*>(address.data()), ip_version == 4 ? size_t{4} : 16};
+}
+
+void fill_direction(const RecordImage& image, size_t side, proto::Direction& direction) {
+    const FlowHot& hot = image.hot;
+    const FlowWarm& warm = image.warm;
+    direction.set_packets(hot.packets[side]);
+    direction.set_octets(hot.octets[side]);
+    direction.set_payload_octets(hot.payload_octets[side]);
+    direction.set_minimum_ttl(hot.ttl_minimum[side]);
+    direction.set_maximum_ttl(warm.ttl_maximum[side]);
+    direction.set_tcp_control_bits(hot.tcp_flags[side]);
+    direction.set_ip_class_of_service(warm.class_of_service[side]);
+    if (warm.has_macs[side] != 0) {
+        const auto* macs = reinterpret_cast<const char*>(warm.macs[side].data());
+        direction.set_destination_mac(macs, 6);
+        direction.set_source_mac(macs + 6, 6);
+    }
+    if (image.has_details != 0) {
+        direction.set_frame_octets(image.details.frame_octets[side]);
+    }
+}
+
+void fill_identity(const RecordImage& image, proto::FlowSummary& summary) {
+    const FlowHot& hot = image.hot;
+    const FlowWarm& warm = image.warm;
+    const bool high = warm.initiator_is_high != 0;
+    const std::string low_address = address_of(hot.key.low_address, hot.key.ip_version);
+    const std::string high_address = address_of(hot.key.high_address, hot.key.ip_version);
+    summary.set_initiator_address(high ? high_address : low_address);
+    summary.set_responder_address(high ? low_address : high_address);
+    summary.set_initiator_port(high ? hot.key.high_port : hot.key.low_port);
+    summary.set_responder_port(high ? hot.key.low_port : hot.key.high_port);
+    summary.set_protocol_identifier(hot.key.protocol);
+    summary.set_direction_source(static_cast<proto::DirectionSource>(warm.direction_source));
+    summary.set_flow_start_ns(hot.start_ns);
+    summary.set_flow_end_ns(hot.last_ns);
+    summary.set_flow_end_reason(static_cast<proto::FlowEndReason>(image.end_reason));
+    summary.set_first_record_start_ns(warm.flow_start_ns);
+    summary.set_flow_ordinal(warm.ordinal);
+    summary.set_record_number(warm.record_number);
+    summary.set_tunnel_id(hot.key.tunnel_id);
+    summary.set_quality(image.quality);
+    for (const uint16_t vlan : warm.vlans) {
+        if (vlan != kNoVlan) {
+            summary.add_vlan_ids(vlan);
+        }
+    }
+    for (size_t i = 0; i < warm.icmp_type_count; ++i) {
+        summary.add_icmp_types(warm.icmp_types[i].data(), warm.icmp_types[i].size());
+    }
+    summary.set_published_reversed(warm.published_reversed != 0);
+    summary.set_published_ttl_out(warm.published_ttl_out);
+    summary.set_published_ttl_in(warm.published_ttl_in);
+}
+
+void add_hits(const RecordImage& image,
+              const signatures::SignatureSet& set,
+              proto::FlowSummary& summary) {
+    for (size_t i = 0; i < image.warm.hit_count; ++i) {
+        const SignatureHit& hit = image.warm.hits[i];
+        const signatures::Signature& signature = set.signatures()[hit.signature];
+        proto::Match& match = *summary.add_matches();
+        match.set_kind(proto::EVIDENCE_KIND_PAYLOAD);
+        match.set_field("payload");
+        match.set_signature(signature.id);
+        match.set_protocol(signature.protocol);
+        match.set_service(signature.service);
+        match.set_label(signature.label);
+        match.set_packet(hit.packet);
+        match.set_offset(hit.end_offset);
+        match.set_reverse((hit.from_high != 0) != (image.warm.initiator_is_high != 0));
+    }
+}
+
+void add_names(const RecordImage& image,
+               std::span<const uint8_t> octets,
+               const signatures::SignatureSet& set,
+               proto::FlowSummary& summary) {
+    while (octets.size() >= sizeof(StoredName)) {
+        StoredName stored;
+        std::memcpy(&stored, octets.data(), sizeof(stored));
+        octets = octets.subspan(sizeof(stored));
+        if (stored.octets > octets.size()) {
+            return;  // the block pool ran dry in the middle of it
+        }
+        proto::Match& match = *summary.add_matches();
+        match.set_kind(proto::EVIDENCE_KIND_NAME);
+        match.set_field(name_of(stored.field));
+        match.set_value(octets.data(), stored.octets);
+        match.set_packet(stored.packet);
+        match.set_reverse((stored.from_high != 0) != (image.warm.initiator_is_high != 0));
+        if (stored.signature != signatures::HostNames::kNone) {
+            const signatures::Signature& signature = set.signatures()[stored.signature];
+            match.set_signature(signature.id);
+            match.set_protocol(signature.protocol);
+            match.set_service(signature.service);
+            match.set_label(signature.label);
+        }
+        octets = octets.subspan(stored.octets);
+    }
+}
+
+void add_packets(const RecordImage& image,
+                 std::vector<PacketEntry> entries,
+                 proto::FlowSummary& summary) {
+    const uint8_t initiator = image.warm.initiator_is_high;
+    for (const PacketEntry& entry : entries) {
+        if ((entry.listed & kListedId) != 0) {
+            proto::Direction& direction = entry.from_high == initiator ? *summary.mutable_forward()
+                                                                       : *summary.mutable_reverse();
+            direction.add_ip_ids(entry.ip_id);
+        }
+    }
+    // By time, so that no gap is negative; packets of one time keep the order they came in.
+    std::stable_sort(
+        entries.begin(), entries.end(), [](const PacketEntry& a, const PacketEntry& b) {
+            return a.time_ns < b.time_ns;
+        });
+    proto::PacketList& list = *summary.mutable_packets();
+    uint64_t before = image.hot.start_ns;
+    for (const PacketEntry& entry : entries) {
+        if ((entry.listed & kListedPayload) == 0) {
+            continue;
+        }
+        list.add_gap_ns(entry.time_ns - before);
+        list.add_payload_octets(entry.payload_octets);
+        list.add_flags(entry.from_high == initiator ? 0 : 1);
+        before = entry.time_ns;
+    }
+}
+
+void add_tcp_beginnings(const RecordImage& image,
+                        const std::vector<TcpBeginning>& sides,
+                        proto::FlowSummary& summary) {
+    for (size_t side = 0; side < sides.size(); ++side) {
+        const TcpBeginning& beginning = sides[side];
+        if (beginning.flags == 0) {
+            continue;
+        }
+        proto::Direction& direction = side == image.warm.initiator_is_high
+                                          ? *summary.mutable_forward()
+                                          : *summary.mutable_reverse();
+        proto::TcpStart& start = *direction.mutable_tcp_start();
+        start.set_syn_control_bits(beginning.flags);
+        start.set_sequence_number(beginning.sequence);
+        start.set_window_size(beginning.window);
+        start.set_options(beginning.options.data(), beginning.option_octets);
+    }
+}
+
+void add_counts(const RecordImage& image,
+                std::span<const uint8_t> counts,
+                proto::FlowSummary& summary) {
+    if (counts.empty()) {
+        return;
+    }
+    auto& field = *summary.mutable_byte_counts();
+    field.Reserve(256);
+    for (size_t value = 0; value < 256; ++value) {
+        uint64_t count = counts[value];
+        if (counts.size() == kLargeCountsOctets) {
+            std::memcpy(&count, counts.data() + value * sizeof(count), sizeof(count));
+        }
+        field.AddAlreadyReserved(count);
+    }
+    // Walsh-Hadamard sums of groups a, b, c, d from the sums by position.
+    const auto& s = image.details.position_sums;
+    summary.add_walsh_sums(s[0] + s[1] + s[2] + s[3]);
+    summary.add_walsh_sums(s[0] - s[1] + s[2] - s[3]);
+    summary.add_walsh_sums(s[0] + s[1] - s[2] - s[3]);
+    summary.add_walsh_sums(s[0] - s[1] - s[2] + s[3]);
+}
+
+}  // namespace
+
+void summarize(std::span<const uint8_t> octets,
+               const signatures::SignatureSet& set,
+               proto::FlowSummary& summary) {
+    summary.Clear();
+    Sections sections(octets);
+    RecordImage image;
+    std::memcpy(static_cast<void*>(&image), sections.take(sizeof(image)).data(), sizeof(image));
+    fill_identity(image, summary);
+    const size_t initiator = image.warm.initiator_is_high;
+    if (image.hot.packets[initiator] != 0) {
+        fill_direction(image, initiator, *summary.mutable_forward());
+    }
+    if (image.hot.packets[1 - initiator] != 0) {
+        fill_direction(image, 1 - initiator, *summary.mutable_reverse());
+    }
+    add_hits(image, set, summary);
+    add_names(image, sections.take(image.names_octets), set, summary);
+    if (image.has_details == 0) {
+        return;
+    }
+    add_packets(image, sections.take_values<PacketEntry>(image.packets_octets), summary);
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+        const auto first = sections.take(image.first_packet_octets[side]);
+        if (!first.empty()) {
+            proto::Direction& direction =
+                side == initiator ? *summary.mutable_forward() : *summary.mutable_reverse();
+            direction.set_first_packet(first.data(), first.size());
+            direction.set_first_payload_offset(image.details.payload_offset[side]);
+        }
+    }
+    add_tcp_beginnings(image, sections.take_values<TcpBeginning>(image.tcp_octets), summary);
+    add_counts(image, sections.take(image.counts_octets), summary);
+}
+
+}  // namespace curlew::probe

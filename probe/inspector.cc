@@ -1,0 +1,214 @@
+#include "probe/inspector.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace curlew::probe {
+
+const char* name_of(NameField field) noexcept {
+    switch (field) {
+        case NameField::dns_question:
+            return "dns.question";
+        case NameField::mdns_question:
+            return "mdns.question";
+        case NameField::mdns_answer:
+            return "mdns.answer";
+        case NameField::tls_server_name:
+            return "tls.sni";
+        case NameField::http_host:
+            return "http.host";
+        case NameField::dhcp_host_name:
+            return "dhcp.host_name";
+    }
+    return "unknown";
+}
+
+namespace {
+
+constexpr uint16_t kMulticastDnsPort = 5353;
+
+// Values of FlowWarm::protocol.
+enum class NameParser : uint8_t { none, dns, tls, http, dhcp };
+
+NameParser parser_for(const std::string& protocol) {
+    if (protocol == "dns" || protocol == "mdns" || protocol == "llmnr") {
+        return NameParser::dns;
+    }
+    if (protocol == "tls") {
+        return NameParser::tls;
+    }
+    if (protocol == "http") {
+        return NameParser::http;
+    }
+    return protocol == "dhcp" ? NameParser::dhcp : NameParser::none;
+}
+
+void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names) noexcept {
+    std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);
+    switch (parser) {
+        case NameParser::dns:
+            // Over TCP a message stands behind its length (RFC 1035 section 4.2.2).
+            if (packet.key.protocol == kProtocolTcp) {
+                payload = payload.subspan(std::min<size_t>(payload.size(), 2));
+            }
+            find_dns_names(payload,
+                           packet.key.low_port == kMulticastDnsPort ||
+                               packet.key.high_port == kMulticastDnsPort,
+                           names);
+            break;
+        case NameParser::tls:
+            find_tls_server_name(payload, names);
+            break;
+        case NameParser::http:
+            find_http_host(payload, names);
+            break;
+        case NameParser::dhcp:
+            find_dhcp_host_name(payload, names);
+            break;
+        case NameParser::none:
+            break;
+    }
+}
+
+// A flow's names in one piece, for comparing with a new one.
+class NameChainText {
+  public:
+    NameChainText(const FlowFeatures& features, const FlowWarm& warm) noexcept {
+        features.visit_chain(warm.names, [this](std::span<const uint8_t> part) {
+            const size_t room = std::min(part.size(), octets_.size() - size_);
+            std::memcpy(octets_.data() + size_, part.data(), room);
+            size_ += room;
+        });
+    }
+
+    bool has(const FoundName& name, bool from_high) const noexcept {
+        size_t at = 0;
+        while (at + sizeof(StoredName) <= size_) {
+            StoredName stored;
+            std::memcpy(&stored, octets_.data() + at, sizeof(stored));
+            at += sizeof(StoredName);
+            if (stored.octets > size_ - at) {
+                return false;
+            }
+            if (stored.field == name.field && (stored.from_high != 0) == from_high &&
+                stored.octets == name.octets &&
+                std::memcmp(octets_.data() + at, name.text.data(), name.octets) == 0) {
+                return true;
+            }
+            at += stored.octets;
+        }
+        return false;
+    }
+
+  private:
+    std::array<uint8_t, kMaximumNamesPerFlow*(sizeof(StoredName) + kMaximumNameOctets)> octets_;
+    size_t size_ = 0;
+};
+
+}  // namespace
+
+Inspector::Inspector(const signatures::SignatureSet& set) : scanner_(set), host_names_(set) {
+    for (const signatures::Signature& signature : set.signatures()) {
+        parsers_.push_back(static_cast<uint8_t>(signature.kind == signatures::SignatureKind::payload
+                                                    ? parser_for(signature.protocol)
+                                                    : NameParser::none));
+    }
+}
+
+void Inspector::inspect(const ParsedPacket& packet,
+                        FlowHot& hot,
+                        FlowWarm& warm,
+                        FlowFeatures& features,
+                        signatures::Scanner::Scratch& scratch,
+                        FlowCounters& counters) const noexcept {
+    if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolUdp) {
+        return;
+    }
+    const size_t side = packet.from_low ? 0 : 1;
+    if (warm.inspected[side] < kScannedPackets) {
+        ++warm.inspected[side];
+        scan(packet, hot, warm, scratch, counters);
+    }
+    if (warm.protocol != 0 && hot.payload_packets < kNamedPackets) {
+        read_names(packet, hot, warm, features);
+    }
+}
+
+void Inspector::scan(const ParsedPacket& packet,
+                     FlowHot& hot,
+                     FlowWarm& warm,
+                     signatures::Scanner::Scratch& scratch,
+                     FlowCounters& counters) const noexcept {
+    const uint8_t from_high = packet.from_low ? 0 : 1;
+    // A side that was recognised needs no second look.
+    for (size_t i = 0; i < warm.hit_count; ++i) {
+        if (warm.hits[i].from_high == from_high) {
+            return;
+        }
+    }
+    const size_t octets = std::min<size_t>(packet.payload_captured_octets, kScannedOctets);
+    signatures::Scanner::Result result;
+    scanner_.scan({packet.payload, octets},
+                  packet.key.protocol == kProtocolTcp ? signatures::Transport::tcp
+                                                      : signatures::Transport::udp,
+                  scratch,
+                  result);
+    if (result.failed) {
+        ++counters.scans_failed;
+        hot.quality |= kQualityClassificationIncomplete;
+    }
+    if (result.cut) {
+        hot.quality |= kQualityListCut;
+    }
+    for (size_t i = 0; i < result.count; ++i) {
+        if (warm.hit_count == kMaximumHitsPerFlow) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        const signatures::Scanner::Hit& hit = result.hits[i];
+        warm.hits[warm.hit_count++] = {
+            hit.signature, hot.payload_packets, from_high, hit.end_offset};
+        if (warm.protocol == 0) {
+            warm.protocol = parsers_[hit.signature];
+        }
+    }
+}
+
+void Inspector::read_names(const ParsedPacket& packet,
+                           FlowHot& hot,
+                           FlowWarm& warm,
+                           FlowFeatures& features) const noexcept {
+    FoundNames names;
+    find_names(static_cast<NameParser>(warm.protocol), packet, names);
+    if (names.cut()) {
+        hot.quality |= kQualityListCut;
+    }
+    const bool from_high = !packet.from_low;
+    for (size_t i = 0; i < names.count(); ++i) {
+        const FoundName& name = names[i];
+        if (NameChainText(features, warm).has(name, from_high)) {
+            continue;
+        }
+        if (warm.name_count == kMaximumNamesPerFlow) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        const std::string_view text(reinterpret_cast<const char*>(name.text.data()), name.octets);
+        const StoredName stored{host_names_.match(text),
+                                name.field,
+                                name.octets,
+                                hot.payload_packets,
+                                static_cast<uint8_t>(from_high ? 1 : 0)};
+        std::array<uint8_t, sizeof(StoredName) + kMaximumNameOctets> octets;
+        std::memcpy(octets.data(), &stored, sizeof(stored));
+        std::memcpy(octets.data() + sizeof(stored), name.text.data(), name.octets);
+        if (!features.append(
+                warm.names, warm.names_tail, {octets.data(), sizeof(stored) + name.octets})) {
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        ++warm.name_count;
+    }
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "probe/counters.h"
+#include "probe/flow.h"
+#include "probe/flow_features.h"
+#include "probe/packet_parser.h"
+#include "probe/protocols/names.h"
+#include "signatures/host_names.h"
+#include "signatures/scanner.h"
+#include "signatures/signature_set.h"
+
+// Names what a flow is while that is undecided and in budget: signatures over the first payloads of
+// each side, then the names that the recognised protocol tells. Const and shared by all workers;
+// what changes is the worker's scratch and the flow.
+
+namespace curlew::probe {
+
+// A flow's payloads looked at by signatures, per side; names are read from a few more.
+inline constexpr uint8_t kScannedPackets = 3;
+inline constexpr uint8_t kNamedPackets = 32;
+inline constexpr uint8_t kMaximumNamesPerFlow = 16;
+// A signature stands at the beginning; merged segments are not scanned to their end.
+inline constexpr size_t kScannedOctets = 2048;
+
+// A stored name as it stands in a flow's name chain, followed by its text.
+struct StoredName {
+    uint16_t signature;  // HostNames::kNone when no name signature lists it
+    NameField field;
+    uint8_t octets;
+    uint8_t packet;
+    uint8_t from_high;
+};
+static_assert(sizeof(StoredName) == 6);
+
+class Inspector {
+  public:
+    // Requires: the set outlives this.
+    explicit Inspector(const signatures::SignatureSet& set);
+
+    const signatures::Scanner& scanner() const noexcept { return scanner_; }
+
+    // Looks at one payload of a flow. Requires: packet.payload_captured_octets > 0.
+    void inspect(const ParsedPacket& packet,
+                 FlowHot& hot,
+                 FlowWarm& warm,
+                 FlowFeatures& features,
+                 signatures::Scanner::Scratch& scratch,
+                 FlowCounters& counters) const noexcept;
+
+  private:
+    void scan(const ParsedPacket& packet,
+              FlowHot& hot,
+              FlowWarm& warm,
+              signatures::Scanner::Scratch& scratch,
+              FlowCounters& counters) const noexcept;
+    void read_names(const ParsedPacket& packet,
+                    FlowHot& hot,
+                    FlowWarm& warm,
+                    FlowFeatures& features) const noexcept;
+
+    signatures::Scanner scanner_;
+    signatures::HostNames host_names_;
+    std::vector<uint8_t> parsers_;  // by signature: which parser reads names, see inspector.cc
+};
+
+}  // namespace curlew::probe

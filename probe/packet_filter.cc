@@ -1,0 +1,79 @@
+#include "probe/packet_filter.h"
+
+#include <pcap/pcap.h>
+
+#include <cassert>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <new>
+
+namespace curlew::probe {
+
+static_assert(sizeof(BpfInstruction) == sizeof(bpf_insn));
+static_assert(alignof(BpfInstruction) == alignof(bpf_insn));
+static_assert(offsetof(BpfInstruction, code) == offsetof(bpf_insn, code));
+static_assert(offsetof(BpfInstruction, jump_true) == offsetof(bpf_insn, jt));
+static_assert(offsetof(BpfInstruction, jump_false) == offsetof(bpf_insn, jf));
+static_assert(offsetof(BpfInstruction, k) == offsetof(bpf_insn, k));
+
+namespace {
+
+int pcap_link_type(LinkType link) {
+    switch (link) {
+        case LinkType::ethernet:
+            return DLT_EN10MB;
+        case LinkType::raw_ip:
+            return DLT_RAW;
+        case LinkType::null_loopback:
+            return DLT_NULL;
+        case LinkType::linux_sll:
+            return DLT_LINUX_SLL;
+        case LinkType::linux_sll2:
+            return DLT_LINUX_SLL2;
+        case LinkType::ppp:
+            return DLT_PPP;
+    }
+    assert(false);
+    return DLT_EN10MB;
+}
+
+std::vector<BpfInstruction> compile(const std::string& expression, pcap_t* handle) {
+    // libpcap promises no thread safety for pcap_compile.
+    static std::mutex compiler_mutex;
+    const std::lock_guard lock(compiler_mutex);
+    constexpr int kOptimize = 1;
+    bpf_program program{};
+    if (pcap_compile(handle, &program, expression.c_str(), kOptimize, PCAP_NETMASK_UNKNOWN) != 0) {
+        throw FilterError("filter \"" + expression + "\": " + pcap_geterr(handle));
+    }
+    const std::unique_ptr<bpf_program, decltype(&pcap_freecode)> guard(&program, pcap_freecode);
+    std::vector<BpfInstruction> instructions;
+    instructions.reserve(program.bf_len);
+    for (const bpf_insn& one : std::span(program.bf_insns, program.bf_len)) {
+        instructions.push_back({one.code, one.jt, one.jf, one.k});
+    }
+    return instructions;
+}
+
+}  // namespace
+
+PacketFilter::PacketFilter(const std::string& expression, LinkType link) {
+    const std::unique_ptr<pcap_t, decltype(&pcap_close)> handle(
+        pcap_open_dead(pcap_link_type(link), int{kMaximumPacketOctets}), pcap_close);
+    if (!handle) {
+        throw std::bad_alloc();
+    }
+    instructions_ = compile(expression, handle.get());
+}
+
+PacketFilter::PacketFilter(const std::string& expression, pcap* capture)
+    : instructions_(compile(expression, capture)) {}
+
+bool PacketFilter::matches(const PacketView& packet) const noexcept {
+    // Same layout, asserted above; libpcap only reads.
+    const auto* program = reinterpret_cast<const bpf_insn*>(instructions_.data());
+    return bpf_filter(program, packet.data, packet.wire_octets, packet.captured_octets) != 0;
+}
+
+}  // namespace curlew::probe

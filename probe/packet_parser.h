@@ -1,0 +1,85 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "probe/flow_key.h"
+#include "probe/port.h"
+
+// From one PacketView to one small struct, or a counted reason. Nothing else leaves the parser.
+
+namespace curlew::probe {
+
+// Why a packet is not metered. Not ours: not IP, or no flow can be named.
+enum class ParseResult : uint8_t {
+    metered,
+    not_ip,                   // ARP, spanning tree, EAPOL, LLDP, ...: any other ethertype or LLC
+    link_header_truncated,    // captured octets end inside the link header or its tags
+    ip_header_truncated,      // captured octets end inside the IP header
+    ip_header_malformed,      // version, header length or total length contradict each other
+    ip_extensions_malformed,  // IPv6 extension headers: a lying length, or more than the limit
+    count_,
+};
+
+// Name as it stands in the ledger, for example "not_ip".
+const char* name_of(ParseResult result) noexcept;
+
+// Bits of ParsedPacket::notes: the packet is metered, and this was seen.
+enum PacketNote : uint16_t {
+    kNoteTruncated = 1,           // captured shorter than its IP packet
+    kNoteFragment = 2,            // any IP fragment, the first included
+    kNoteLaterFragment = 4,       // offset is not 0: no transport header here
+    kNoteTransportMalformed = 8,  // transport header absent, short or with a lying length
+    kNoteMergedFrame = 16,        // IP packet longer than 1500 octets: merged by the capturing host
+    kNoteLengthFromFrame = 32,    // IP total length 0 (segmentation offload): taken from the frame
+};
+inline constexpr int kPacketNoteCount = 6;
+
+// Name of the note with the given bit number, for the ledger.
+const char* name_of_note(int bit) noexcept;
+
+inline constexpr uint16_t kNoVlan = 0xffff;
+
+// A packet understood. Pointers reach into the PacketView's octets and die with its burst; only
+// `transport` may be null. Readable at `transport` is what ip_captured_octets leaves behind it.
+struct ParsedPacket {
+    FlowKey key;  // direction-free; ports are 0 unless TCP or UDP
+    uint64_t time_ns = 0;
+    const uint8_t* frame = nullptr;      // the link header; MACs are read here if ethernet is true
+    const uint8_t* ip = nullptr;         // innermost IP header
+    const uint8_t* transport = nullptr;  // transport header; null in a later fragment
+    const uint8_t* payload = nullptr;    // of the transport; of other protocols all after IP
+    uint32_t ip_captured_octets = 0;     // readable at ip, padding not included
+    uint32_t payload_captured_octets = 0;  // readable at payload
+    uint32_t payload_octets = 0;           // by the IP length, captured or not
+    uint32_t octets = 0;                   // IP total length (IPv6: header and payload)
+    uint32_t frame_octets = 0;             // wire length of the frame, no FCS
+    uint32_t fragment_id = 0;              // IPv4 identification or IPv6 fragment identification
+    uint16_t ip_id = 0;                    // IPv4 identification; 0 for IPv6
+    uint16_t notes = 0;                    // PacketNote bits
+    std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};  // outer first
+    // TCP: 0 where the header is malformed or cut before the end of the window field.
+    uint32_t tcp_sequence = 0;
+    uint32_t tcp_acknowledgement = 0;
+    uint16_t tcp_window = 0;
+    uint8_t tcp_flags = 0;          // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128
+    uint8_t tcp_header_octets = 0;  // 0 unless a whole TCP header was captured
+    uint8_t ttl = 0;                // or IPv6 hop limit
+    uint8_t class_of_service = 0;   // TOS or traffic class octet
+    uint8_t icmp_type = 0;          // ICMP, ICMPv6, IGMP: first octet; code is the second
+    uint8_t icmp_code = 0;
+    bool from_low = true;   // the sender is the key's low endpoint
+    bool ethernet = false;  // frame begins with destination and source MAC
+};
+
+struct ParserConfig {
+    bool key_vlan = false;  // the outermost VLAN id is part of the key
+};
+
+// Understands one packet. Reads nothing past packet.captured_octets. `parsed` is written only when
+// the result is `metered`. A later fragment has ports 0: FragmentTable gives it its flow's.
+ParseResult parse_packet(const PacketView& packet,
+                         const ParserConfig& config,
+                         ParsedPacket& parsed) noexcept;
+
+}  // namespace curlew::probe

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string>
+
+// The seam to the outside: where packets come from. DPDK queues, captures and tests stand behind
+// it; nothing past it knows which. One virtual call per burst.
+
+namespace curlew::probe {
+
+inline constexpr size_t kMaximumBurst = 64;
+// Longest packet a port hands on. libpcap's own bound (MAXIMUM_SNAPLEN).
+inline constexpr uint32_t kMaximumPacketOctets = 262'144;
+
+// What stands at PacketView::data.
+enum class LinkType : uint8_t {
+    ethernet,       // Ethernet II or 802.3, no FCS
+    raw_ip,         // IPv4 or IPv6, told by the version nibble
+    null_loopback,  // BSD loopback: address family, 4 octets, in either byte order
+    linux_sll,      // Linux cooked capture, 16 octets
+    linux_sll2,     // Linux cooked capture 2, 20 octets
+    ppp,            // PPP, with or without HDLC framing (RFC 1662)
+};
+
+// One packet, owned by the port until release().
+struct PacketView {
+    const uint8_t* data = nullptr;  // first captured octet of the link layer
+    uint64_t time_ns = 0;           // since 1970-01-01 UTC
+    uint32_t captured_octets = 0;   // readable at data
+    uint32_t wire_octets = 0;       // length on the wire, no FCS; >= captured_octets
+    LinkType link = LinkType::ethernet;
+};
+
+enum class PortState : uint8_t {
+    running,  // more may come
+    ended,    // the input is finished: a capture at its end
+    broken,   // the input failed in the middle; fault() says how
+};
+
+// Written by the port's receiving thread only.
+struct PortCounters {
+    uint64_t packets_offered = 0;   // packets the source had for us, lost ones included
+    uint64_t octets_offered = 0;    // their wire octets
+    uint64_t packets_lost = 0;      // offered and never handed out
+    uint64_t packets_filtered = 0;  // offered, not wanted by the filter
+};
+
+// A source of packets. One thread calls everything; constructors throw std::runtime_error with one
+// sentence, afterwards nothing throws.
+class Port {
+  public:
+    virtual ~Port() = default;
+
+    // Fills the front of `burst`, returns how many. 0 says nothing about the end: ask state().
+    // Requires: the previous burst was released.
+    virtual size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept = 0;
+
+    // Gives the last burst back; no pointer into its packets may be used afterwards.
+    virtual void release() noexcept = 0;
+
+    virtual PortState state() const noexcept = 0;
+
+    // The port's clock while no packet comes. A capture's clock stands still at its last packet.
+    virtual uint64_t now_ns() const noexcept = 0;
+
+    virtual PortCounters counters() const noexcept = 0;
+
+    // One sentence on why the state is broken; empty otherwise.
+    virtual const std::string& fault() const noexcept = 0;
+
+    // How much of the input was consumed, 0 to 1; negative where that is not known.
+    virtual double progress() const noexcept = 0;
+};
+
+}  // namespace curlew::probe

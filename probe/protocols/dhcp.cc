@@ -1,0 +1,39 @@
+#include "probe/protocols/cursor.h"
+#include "probe/protocols/names.h"
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr size_t kOptionsAt = 236 + 4;  // RFC 2131 section 2, behind the magic cookie
+constexpr uint8_t kPad = 0;             // RFC 2132 section 3
+constexpr uint8_t kHostName = 12;
+constexpr uint8_t kEnd = 255;
+
+}  // namespace
+
+bool find_dhcp_host_name(std::span<const uint8_t> payload, FoundNames& names) noexcept {
+    if (payload.size() < kOptionsAt) {
+        return false;
+    }
+    Cursor cursor(payload.subspan(kOptionsAt));
+    while (cursor.left() > 0) {
+        const uint8_t code = cursor.u8();
+        if (code == kPad) {
+            continue;
+        }
+        if (code == kEnd) {
+            return true;
+        }
+        const auto value = cursor.take_counted(1);
+        if (!cursor.ok()) {
+            return false;
+        }
+        if (code == kHostName) {
+            names.add(NameField::dhcp_host_name, value);
+        }
+    }
+    return true;
+}
+
+}  // namespace curlew::probe

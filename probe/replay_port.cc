@@ -1,0 +1,300 @@
+#include "probe/replay_port.h"
+
+#include <pcap/pcap.h>
+#include <sanitizer/asan_interface.h>
+#include <stdio_ext.h>
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+#include <cstring>
+#include <new>
+#include <stdexcept>
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr size_t kFileBufferOctets = 64 * 1024;
+// A burst ends once it holds this many octets, so the arena takes any packet that follows them.
+constexpr size_t kFullBurstOctets = 1024 * 1024;
+// Between two packets at least, so that a sanitizer sees a read past the first one's end.
+constexpr size_t kGuardOctets = 16;
+constexpr size_t kPacketAlignment = 16;
+constexpr size_t kArenaOctets = kFullBurstOctets + kMaximumPacketOctets + kGuardOctets;
+static_assert(kArenaOctets % kPacketAlignment == 0);
+// Packets read in one receive(), so that a filter which wants none cannot hold up its caller.
+constexpr size_t kMaximumReads = 16 * kMaximumBurst;
+
+std::optional<LinkType> link_type(int pcap_link_type) {
+    // Raw IP in files of BSD/OS and OpenBSD; libpcap knows the local number only.
+    constexpr int kOtherRaw = 14;
+    constexpr int kFileRaw = 101;
+    switch (pcap_link_type) {
+        case DLT_EN10MB:
+            return LinkType::ethernet;
+        case DLT_RAW:
+        case kOtherRaw:
+        case kFileRaw:
+        case DLT_IPV4:
+        case DLT_IPV6:
+            return LinkType::raw_ip;
+        case DLT_NULL:
+        case DLT_LOOP:
+            return LinkType::null_loopback;
+        case DLT_LINUX_SLL:
+            return LinkType::linux_sll;
+        case DLT_LINUX_SLL2:
+            return LinkType::linux_sll2;
+        case DLT_PPP:
+        case DLT_PPP_SERIAL:
+            return LinkType::ppp;
+        default:
+            return std::nullopt;
+    }
+}
+
+// For the sentence that refuses a link type: name and number, or the number alone.
+std::string describe_link(int pcap_link_type) {
+    const char* name = pcap_datalink_val_to_name(pcap_link_type);
+    const std::string number = std::to_string(pcap_link_type);
+    return name != nullptr ? std::string(name) + " (" + number + ")" : number;
+}
+
+template <typename Integer>
+Integer load(std::span<const uint8_t> octets, size_t offset, bool swapped) {
+    Integer value{};
+    std::memcpy(&value, octets.data() + offset, sizeof(value));
+    if (!swapped) {
+        return value;
+    }
+    if constexpr (sizeof(Integer) == 2) {
+        return __builtin_bswap16(value);
+    } else {
+        return __builtin_bswap32(value);
+    }
+}
+
+// if_tsresol of an interface description's options (draft-ietf-opsawg-pcapng, section 4.2):
+//
+//    0                   1                   2                   3
+//    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//   |      Option Code (9)          |         Option Length (1)     |
+//   |B|  exponent   |                  padding                      |
+//
+// The unit is 10^-exponent seconds, or 2^-exponent where B is set; without the option 10^-6.
+bool finer_by_options(std::span<const uint8_t> options, bool swapped) {
+    constexpr uint16_t kEndOfOptions = 0;
+    constexpr uint16_t kResolution = 9;
+    while (options.size() >= 4) {
+        const auto code = load<uint16_t>(options, 0, swapped);
+        const size_t length = load<uint16_t>(options, 2, swapped);
+        const size_t padded = (length + 3) / 4 * 4;
+        options = options.subspan(4);
+        if (code == kEndOfOptions || padded > options.size()) {
+            return false;
+        }
+        if (code == kResolution && length == 1) {
+            const uint8_t exponent = options[0] & 0x7f;
+            return (options[0] & 0x80) != 0 ? exponent >= 20 : exponent > 6;
+        }
+        options = options.subspan(padded);
+    }
+    return false;
+}
+
+// libpcap gives nanoseconds whatever the file has, and does not tell; so the header is read here.
+// pcap says it in its magic number, pcapng in each interface description:
+//
+//    block type, total length, byte-order magic, ...                section header, the first block
+//    block type, total length, link type, reserved, snap length, options, total length
+bool finer_than_microseconds(std::span<const uint8_t> head) {
+    constexpr uint32_t kNanosecondPcap = 0xa1b23c4d;
+    constexpr uint32_t kSection = 0x0a0d0d0a;
+    constexpr uint32_t kByteOrder = 0x1a2b3c4d;
+    constexpr uint32_t kInterface = 1;
+    constexpr size_t kSmallestBlock = 12;
+    constexpr size_t kInterfaceFixed = 16;
+    if (head.size() < kSmallestBlock) {
+        return false;
+    }
+    const auto magic = load<uint32_t>(head, 0, false);
+    if (magic != kSection) {
+        return magic == kNanosecondPcap || magic == __builtin_bswap32(kNanosecondPcap);
+    }
+    const bool swapped = load<uint32_t>(head, 8, false) != kByteOrder;
+    while (head.size() >= kSmallestBlock) {
+        const auto type = load<uint32_t>(head, 0, swapped);
+        const size_t length = load<uint32_t>(head, 4, swapped);
+        if (length < kSmallestBlock || length > head.size()) {
+            return false;
+        }
+        if (type == kInterface) {
+            return length >= kInterfaceFixed + 4 &&
+                   finer_by_options(head.subspan(kInterfaceFixed, length - kInterfaceFixed - 4),
+                                    swapped);
+        }
+        head = head.subspan(length);
+    }
+    return false;
+}
+
+// The fraction may be more than a second: files say what they like.
+uint64_t nanoseconds(const timeval& time) {
+    constexpr int64_t kPerSecond = 1'000'000'000;
+    constexpr auto kBound = int64_t{ReplayPort::kMaximumTimeNs};
+    if (time.tv_sec < 0) {
+        return 0;
+    }
+    if (time.tv_sec > kBound / kPerSecond) {
+        return ReplayPort::kMaximumTimeNs;
+    }
+    const int64_t whole = int64_t{time.tv_sec} * kPerSecond;
+    const int64_t fraction = std::min(int64_t{time.tv_usec}, kBound - whole);
+    return static_cast<uint64_t>(std::max(whole + fraction, int64_t{0}));
+}
+
+ssize_t read_stream(void* stream, char* out, size_t size) noexcept {
+    // An empty span is not for CaptureStream, and nothing is all that can be read into one.
+    if (size == 0) {
+        return 0;
+    }
+    const std::span octets(reinterpret_cast<uint8_t*>(out), size);
+    return static_cast<ssize_t>(static_cast<CaptureStream*>(stream)->read(octets));
+}
+
+}  // namespace
+
+void ReplayPort::CloseFile::operator()(std::FILE* file) const noexcept {
+    std::fclose(file);
+}
+
+void ReplayPort::CloseCapture::operator()(pcap* capture) const noexcept {
+    pcap_close(capture);
+}
+
+ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& filter_expression)
+    : stream_(file),
+      file_buffer_(std::make_unique_for_overwrite<char[]>(kFileBufferOctets)),
+      nanosecond_(finer_than_microseconds(stream_.head())) {
+    open_capture(file);
+    find_link(file);
+    if (!filter_expression.empty()) {
+        filter_.emplace(filter_expression, capture_.get());
+    }
+    arena_ = std::make_unique_for_overwrite<uint8_t[]>(kArenaOctets);
+    ASAN_POISON_MEMORY_REGION(arena_.get(), kArenaOctets);
+}
+
+ReplayPort::~ReplayPort() {
+    ASAN_UNPOISON_MEMORY_REGION(arena_.get(), kArenaOctets);
+}
+
+void ReplayPort::open_capture(const std::filesystem::path& file) {
+    const cookie_io_functions_t functions{
+        .read = read_stream, .write = nullptr, .seek = nullptr, .close = nullptr};
+    std::unique_ptr<std::FILE, CloseFile> stream(fopencookie(&stream_, "r", functions));
+    if (!stream) {
+        throw std::bad_alloc();
+    }
+    std::setvbuf(stream.get(), file_buffer_.get(), _IOFBF, kFileBufferOctets);
+    // One thread reads; without this every small read takes a lock.
+    __fsetlocking(stream.get(), FSETLOCKING_BYCALLER);
+    char cause[PCAP_ERRBUF_SIZE] = "";
+    capture_.reset(
+        pcap_fopen_offline_with_tstamp_precision(stream.get(), PCAP_TSTAMP_PRECISION_NANO, cause));
+    if (!capture_) {
+        throw std::runtime_error(file.string() + ": " +
+                                 (stream_.fault().empty()
+                                      ? "not a capture (" + std::string(cause) + ")"
+                                      : stream_.fault()));
+    }
+    // pcap_close closes it from now on.
+    static_cast<void>(stream.release());
+}
+
+void ReplayPort::find_link(const std::filesystem::path& file) {
+    const int number = pcap_datalink(capture_.get());
+    const std::optional<LinkType> link = link_type(number);
+    if (!link) {
+        throw std::runtime_error(file.string() + ": link type " + describe_link(number) +
+                                 " is not supported");
+    }
+    link_ = *link;
+    const char* name = pcap_datalink_val_to_name(number);
+    link_name_ = name != nullptr ? name : std::to_string(number);
+    // Counted in 16-bit words.
+    const auto extension = std::bit_cast<uint32_t>(pcap_datalink_ext(capture_.get()));
+    if (LT_FCS_LENGTH_PRESENT(extension) != 0) {
+        fcs_octets_ = 2 * LT_FCS_LENGTH(extension);
+    }
+}
+
+size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
+    assert(arena_used_ == 0);
+    size_t count = 0;
+    for (size_t reads = 0; reads < kMaximumReads; ++reads) {
+        PacketView packet;
+        if (count == burst.size() || arena_used_ > kFullBurstOctets || !read_packet(packet)) {
+            break;
+        }
+        if (filter_ && !filter_->matches(packet)) {
+            ++counters_.packets_filtered;
+            continue;
+        }
+        uint8_t* copy = arena_.get() + arena_used_;
+        ASAN_UNPOISON_MEMORY_REGION(copy, packet.captured_octets);
+        std::memcpy(copy, packet.data, packet.captured_octets);
+        packet.data = copy;
+        const size_t end = arena_used_ + packet.captured_octets + kGuardOctets;
+        arena_used_ = (end + kPacketAlignment - 1) / kPacketAlignment * kPacketAlignment;
+        now_ns_ = packet.time_ns;
+        burst[count++] = packet;
+    }
+    return count;
+}
+
+void ReplayPort::release() noexcept {
+    ASAN_POISON_MEMORY_REGION(arena_.get(), arena_used_);
+    arena_used_ = 0;
+}
+
+// Octets at packet.data live until the next call.
+bool ReplayPort::read_packet(PacketView& packet) noexcept {
+    if (state_ != PortState::running) {
+        return false;
+    }
+    pcap_pkthdr* header = nullptr;
+    const u_char* octets = nullptr;
+    const int result = pcap_next_ex(capture_.get(), &header, &octets);
+    if (result != 1) {
+        stop(result);
+        return false;
+    }
+    const uint32_t wire_octets = std::max(header->len, header->caplen);
+    packet.wire_octets = wire_octets - std::min(wire_octets, fcs_octets_);
+    packet.captured_octets = std::min({header->caplen, packet.wire_octets, kMaximumPacketOctets});
+    packet.data = octets;
+    packet.time_ns = nanoseconds(header->ts);
+    packet.link = link_;
+    ++counters_.packets_offered;
+    counters_.octets_offered += packet.wire_octets;
+    octets_captured_ += packet.captured_octets;
+    return true;
+}
+
+void ReplayPort::stop(int result) noexcept {
+    const std::string last = std::to_string(counters_.packets_offered);
+    const std::string next = std::to_string(counters_.packets_offered + 1);
+    if (!stream_.fault().empty()) {
+        fault_ = stream_.fault() + ", after packet " + last;
+    } else if (result != PCAP_ERROR_BREAK) {
+        const bool cut = std::feof(pcap_file(capture_.get())) != 0;
+        fault_ = (cut ? "capture ends in the middle of packet " + next
+                      : "capture cannot be read after packet " + last) +
+                 " (" + pcap_geterr(capture_.get()) + ")";
+    }
+    state_ = fault_.empty() ? PortState::ended : PortState::broken;
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,111 @@
+// Hot path.
+#include "probe/worker.h"
+
+#include <algorithm>
+#include <bit>
+#include <cassert>
+
+#include "probe/port.h"
+
+namespace curlew::probe {
+
+namespace {
+
+// Blocks a flow may take on average before lists are cut: packet list, first packets, names.
+constexpr size_t kBlocksPerFlow = 8;
+// Flows with more than 255 octets of payload, as a part of all.
+constexpr size_t kFlowsPerLargeCounts = 2;
+constexpr size_t kMinimumFlowsPerPartition = 64;
+
+size_t whole_lines(size_t octets) {
+    return (octets + 63) & ~size_t{63};
+}
+
+// What one partition needs, and where in its piece of memory each part begins.
+struct PartitionLayout {
+    explicit PartitionLayout(uint64_t flow_capacity)
+        : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
+          // Half full at capacity: then both buckets of a key are almost never full.
+          buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
+          hot_at(buckets * sizeof(FlowTable::Bucket)),
+          warm_at(hot_at + flows * sizeof(FlowHot)),
+          blocks_at(warm_at + whole_lines(flows * sizeof(FlowWarm))),
+          small_at(blocks_at + flows * kBlocksPerFlow * kBlockOctets),
+          large_at(small_at + flows * kSmallCountsOctets),
+          octets(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets) {}
+
+    PartitionMemory memory(uint8_t* at) const {
+        return {{reinterpret_cast<FlowTable::Bucket*>(at), buckets},
+                {reinterpret_cast<FlowHot*>(at + hot_at), flows},
+                {reinterpret_cast<FlowWarm*>(at + warm_at), flows},
+                {{at + blocks_at, small_at - blocks_at},
+                 {at + small_at, large_at - small_at},
+                 {at + large_at, octets - large_at}}};
+    }
+
+    size_t flows;
+    size_t buckets;
+    size_t hot_at;
+    size_t warm_at;
+    size_t blocks_at;
+    size_t small_at;
+    size_t large_at;
+    size_t octets;
+};
+
+}  // namespace
+
+Worker::Worker(const WorkerConfig& config,
+               size_t index,
+               size_t workers,
+               const Inspector& inspector,
+               const KeyedHash& hash)
+    : scratch_(inspector.scanner()), ring_(config.record_ring_octets) {
+    assert(index < workers);
+    assert(workers <= kPartitions);
+    const PartitionLayout layout(config.flow_capacity);
+    const size_t owned = (kPartitions - index + workers - 1) / workers;
+    memory_ = MappedMemory(owned * layout.octets, "flow table");
+    meters_.reserve(owned);
+    for (size_t partition = index; partition < kPartitions; partition += workers) {
+        slot_[partition] = static_cast<uint8_t>(meters_.size());
+        meters_.emplace_back(config.meter,
+                             layout.memory(memory_.data() + meters_.size() * layout.octets),
+                             inspector,
+                             hash,
+                             scratch_,
+                             ring_);
+    }
+}
+
+void Worker::process(std::span<const ParsedPacket> packets,
+                     std::span<const uint64_t> hashes) noexcept {
+    assert(packets.size() == hashes.size());
+    assert(packets.size() <= kMaximumBurst);
+    std::array<FlowIndex, kMaximumBurst> likely;
+    for (const uint64_t hash : hashes) {
+        meter(hash).prefetch_bucket(hash);
+    }
+    for (size_t i = 0; i < hashes.size(); ++i) {
+        likely[i] = meter(hashes[i]).prefetch_flow(hashes[i]);
+    }
+    for (size_t i = 0; i < packets.size(); ++i) {
+        meter(hashes[i]).add(packets[i], hashes[i], likely[i]);
+    }
+}
+
+void Worker::finish() noexcept {
+    for (FlowMeter& meter : meters_) {
+        meter.finish();
+    }
+}
+
+FlowCounters Worker::counters() const noexcept {
+    FlowCounters sum;
+    for (const FlowMeter& meter : meters_) {
+        sum.add(meter.counters());
+    }
+    return sum;
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,61 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "probe/byte_ring.h"
+#include "probe/flow_meter.h"
+#include "probe/mapped_memory.h"
+
+// One worker: the partitions it owns, its scratch and its ring to the exporter. The flow table is
+// always kPartitions pieces, each with memory and eviction of its own; how many workers share them
+// changes no record.
+
+namespace curlew::probe {
+
+inline constexpr size_t kPartitions = 64;
+
+inline size_t partition_of(uint64_t hash) noexcept {
+    return static_cast<size_t>(hash >> 58);
+}
+
+struct WorkerConfig {
+    FlowMeterConfig meter;
+    uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
+    size_t record_ring_octets = size_t{4} << 20;
+};
+
+class Worker {
+  public:
+    // Owns the partitions `index`, `index` + `workers`, ... Throws std::runtime_error when memory
+    // cannot be had. Requires: inspector and hash outlive this.
+    Worker(const WorkerConfig& config,
+           size_t index,
+           size_t workers,
+           const Inspector& inspector,
+           const KeyedHash& hash);
+
+    // Meters a burst whose packets all belong to this worker. Hot path: allocates nothing.
+    // Requires: packets.size() == hashes.size() <= kMaximumBurst.
+    void process(std::span<const ParsedPacket> packets, std::span<const uint64_t> hashes) noexcept;
+
+    // End of input: every flow ends.
+    void finish() noexcept;
+
+    ByteRing& records() noexcept { return ring_; }
+    FlowCounters counters() const noexcept;
+
+  private:
+    FlowMeter& meter(uint64_t hash) noexcept { return meters_[slot_[partition_of(hash)]]; }
+
+    MappedMemory memory_;
+    signatures::Scanner::Scratch scratch_;
+    ByteRing ring_;
+    std::vector<FlowMeter> meters_;
+    std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
+};
+
+}  // namespace curlew::probe

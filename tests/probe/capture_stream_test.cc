@@ -1,0 +1,206 @@
+#include "probe/capture_stream.h"
+
+#include <array>
+#include <stdexcept>
+#include <string>
+
+#include "tests/probe/capture_files.h"
+#include "tests/support/cpputest.h"
+
+using curlew::probe::CaptureStream;
+using namespace curlew::probe::test;
+
+namespace {
+
+// Reads to the end, a few octets at a time.
+std::string all_of(CaptureStream& stream) {
+    std::string text;
+    std::array<uint8_t, 7> part{};
+    while (const size_t got = stream.read(part)) {
+        text.append(part.begin(), part.begin() + got);
+    }
+    return text;
+}
+
+Octets text(const std::string& words) {
+    return Octets(words.begin(), words.end());
+}
+
+// Octets that do not compress, so that a part of the packed data is a part of the plain.
+Octets noise(size_t count) {
+    Octets out;
+    uint32_t state = 1;
+    for (size_t i = 0; i < count; ++i) {
+        state = state * 1664525 + 1013904223;
+        out.push_back(static_cast<uint8_t>(state >> 24));
+    }
+    return out;
+}
+
+size_t count_octets(CaptureStream& stream) {
+    size_t count = 0;
+    std::array<uint8_t, 1000> part{};
+    while (const size_t got = stream.read(part)) {
+        count += got;
+    }
+    return count;
+}
+
+std::string refusal(const std::filesystem::path& file) {
+    try {
+        const CaptureStream stream(file);
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+}  // namespace
+
+TEST_GROUP(CaptureStream) {
+    TemporaryFolder folder;
+};
+
+TEST(CaptureStream, plain_octets_come_as_they_are) {
+    CaptureStream stream(folder.write("a", text("curlews probe the mud")));
+    CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, gzip_is_told_by_content_and_unpacked) {
+    CaptureStream stream(folder.write("a.pcap", gzip(text("curlews probe the mud"))));
+    CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, zstd_is_told_by_content_and_unpacked) {
+    CaptureStream stream(folder.write("a.gz", zstd(text("curlews probe the mud"))));
+    CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, head_shows_octets_and_consumes_none) {
+    CaptureStream stream(folder.write("a", gzip(text("curlew"))));
+    CHECK_EQUAL(6, stream.head().size());
+    CHECK_EQUAL('c', stream.head()[0]);
+    CHECK_EQUAL(std::string("curlew"), all_of(stream));
+    CHECK_EQUAL('w', stream.head()[5]);
+}
+
+TEST(CaptureStream, streams_longer_than_the_head_come_whole) {
+    CaptureStream plain(folder.write("a", noise(200'000)));
+    CaptureStream gz(folder.write("b", gzip(noise(200'000))));
+    CaptureStream zst(folder.write("c", zstd(noise(200'000))));
+    CHECK_EQUAL(65'536, plain.head().size());
+    CHECK_EQUAL(65'536, gz.head().size());
+    CHECK_EQUAL(65'536, zst.head().size());
+    CHECK_EQUAL(200'000, count_octets(plain));
+    CHECK_EQUAL(200'000, count_octets(gz));
+    CHECK_EQUAL(200'000, count_octets(zst));
+}
+
+TEST(CaptureStream, gzip_members_follow_each_other) {
+    CaptureStream stream(folder.write("a", gzip(text("one ")) + gzip(text("two"))));
+    CHECK_EQUAL(std::string("one two"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, zeros_after_gzip_data_are_padding) {
+    CaptureStream stream(folder.write("a", gzip(text("one")) + Octets(100, 0)));
+    CHECK_EQUAL(std::string("one"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, foreign_octets_after_gzip_data_are_a_fault) {
+    CaptureStream stream(folder.write("a", gzip(text("one")) + text("two")));
+    CHECK_EQUAL(std::string("one"), all_of(stream));
+    CHECK_EQUAL(std::string("gzip data is damaged (incorrect header check)"), stream.fault());
+}
+
+TEST(CaptureStream, zstd_frames_follow_each_other) {
+    const Octets skippable = little(0x184d2a50, 4) + little(3, 4) + text("xyz");
+    CaptureStream stream(
+        folder.write("a", skippable + zstd(text("one ")) + skippable + zstd(text("two"))));
+    CHECK_EQUAL(std::string("one two"), all_of(stream));
+    CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, cut_gzip_data_gives_its_beginning_and_a_fault) {
+    CaptureStream stream(folder.write("a", first(gzip(noise(200'000)), 150'000)));
+    CHECK(count_octets(stream) > 140'000);
+    CHECK_EQUAL(std::string("gzip data ends early"), stream.fault());
+}
+
+TEST(CaptureStream, cut_zstd_data_gives_its_beginning_and_a_fault) {
+    CaptureStream stream(folder.write("a", first(zstd(noise(200'000)), 150'000)));
+    const size_t count = count_octets(stream);
+    // The first block of 128 KiB is whole, the second is not.
+    CHECK(count >= 131'072);
+    CHECK(count < 150'000);
+    CHECK_EQUAL(std::string("zstd data ends early"), stream.fault());
+}
+
+TEST(CaptureStream, gzip_data_with_a_wrong_checksum_are_damaged) {
+    Octets packed = gzip(text("curlew"));
+    packed[packed.size() - 8] ^= 1;
+    CaptureStream stream(folder.write("a", packed));
+    CHECK_EQUAL(std::string("curlew"), all_of(stream));
+    CHECK_EQUAL(std::string("gzip data is damaged (incorrect data check)"), stream.fault());
+}
+
+TEST(CaptureStream, damaged_zstd_data_give_what_stands_before) {
+    CaptureStream stream(folder.write("a", zstd(noise(1000)) + text("not a frame at all")));
+    CHECK_EQUAL(1000, count_octets(stream));
+    CHECK_EQUAL(std::string("zstd data is damaged (Unknown frame descriptor)"), stream.fault());
+}
+
+TEST(CaptureStream, zstd_blocks_before_a_damaged_one_are_given) {
+    Octets plain = noise(400'000);
+    for (uint8_t& octet : plain) {
+        octet &= 0x0f;
+    }
+    Octets packed = zstd(plain);
+    // RFC 8878: 9 octets of frame header; then each block has last (1 bit), type (2), size (21).
+    const auto size_at = [&](size_t block) {
+        return (packed[block] | packed[block + 1] << 8 | packed[block + 2] << 16) >> 3;
+    };
+    const size_t second = 9 + 3 + static_cast<size_t>(size_at(9));
+    constexpr uint8_t kReservedType = 3 << 1;
+    packed[second] |= kReservedType;
+    CaptureStream stream(folder.write("a", packed));
+    const size_t count = count_octets(stream);
+    CHECK_EQUAL(131'072, count);
+    CHECK_EQUAL(std::string("zstd data is damaged (Data corruption detected)"), stream.fault());
+}
+
+TEST(CaptureStream, small_zstd_block_before_a_damaged_one_is_given) {
+    // Magic number, descriptor, window; a raw block of six octets; a block of the reserved type.
+    const Octets frame = little(0xfd2fb528, 4) + Octets{0, 0x58} + little(6 << 3, 3) +
+                         text("curlew") + little(6 << 3 | 3 << 1, 3) + text("whimbrel");
+    CaptureStream stream(folder.write("a", frame));
+    CHECK_EQUAL(std::string("curlew"), all_of(stream));
+    CHECK_EQUAL(std::string("zstd data is damaged (Data corruption detected)"), stream.fault());
+}
+
+TEST(CaptureStream, progress_grows_to_one) {
+    CaptureStream stream(folder.write("a", zstd(noise(400'000))));
+    CHECK(stream.progress() > 0);
+    CHECK(stream.progress() < 1);
+    count_octets(stream);
+    DOUBLES_EQUAL(1.0, stream.progress(), 0);
+}
+
+TEST(CaptureStream, what_cannot_be_opened_is_refused_by_name) {
+    const std::string base = folder.path().string();
+    CHECK_EQUAL(base + "/gone: No such file or directory", refusal(folder.path() / "gone"));
+    CHECK_EQUAL(base + ": file cannot be read: Is a directory", refusal(folder.path()));
+}
+
+TEST(CaptureStream, nothing_inside_is_refused) {
+    const std::string base = folder.path().string();
+    CHECK_EQUAL(base + "/a: file is empty", refusal(folder.write("a", {})));
+    CHECK_EQUAL(base + "/b: gzip data with nothing in it", refusal(folder.write("b", gzip({}))));
+    CHECK_EQUAL(base + "/c: zstd data with nothing in it", refusal(folder.write("c", zstd({}))));
+    CHECK_EQUAL(base + "/d: gzip data ends early",
+                refusal(folder.write("d", first(gzip(text("curlew")), 9))));
+}

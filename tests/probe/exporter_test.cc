@@ -1,0 +1,136 @@
+#include "probe/exporter.h"
+
+#include <chrono>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "probe/dispatcher.h"
+#include "probe/scripted_port.h"
+#include "proto/channel.h"
+#include "proto/flow.pb.h"
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+constexpr const char* kEndpoint = "inproc://exporter-test";
+
+// Takes frames until a ledger came; acknowledges each.
+std::vector<std::string> receive_all(proto::ChannelReceiver& receiver) {
+    std::vector<std::string> frames;
+    while (true) {
+        const auto frame = receiver.receive(std::chrono::seconds(20));
+        if (!frame) {
+            return frames;
+        }
+        if (frame->header.kind == proto::FrameKind::hello) {
+            receiver.welcome(*frame, 0);
+            continue;
+        }
+        frames.push_back(frame->octets);
+        const uint64_t count = std::max<uint64_t>(frame->header.record_count, 1);
+        receiver.acknowledge(frame->peer,
+                             frame->header.probe_id,
+                             frame->header.epoch,
+                             frame->header.first_sequence + count - 1);
+        if (frame->header.kind == proto::FrameKind::ledger) {
+            return frames;
+        }
+    }
+}
+
+proto::FrameView view_of(const std::string& octets) {
+    proto::FrameView view;
+    CHECK(proto::decode_frame({reinterpret_cast<const uint8_t*>(octets.data()), octets.size()},
+                              view) == proto::FrameError::none);
+    return view;
+}
+
+std::vector<ScriptedPacket> datagrams(uint16_t count) {
+    std::vector<ScriptedPacket> packets;
+    for (uint16_t i = 0; i < count; ++i) {
+        const Packet packet = PacketBuilder{}
+                                  .ethernet()
+                                  .ipv4("10.0.0.1", "10.0.0.2")
+                                  .udp(static_cast<uint16_t>(1000 + i), 53)
+                                  .payload("hello")
+                                  .build();
+        packets.push_back({uint64_t{i}, packet.octets});
+    }
+    return packets;
+}
+
+MeterLedger ledger_of(const Port& port, const Dispatcher& dispatcher) {
+    return {port.counters(), dispatcher.packet_counters(), dispatcher.flow_counters(), "torn"};
+}
+
+}  // namespace
+
+TEST_GROUP(Exporter) {
+    proto::ChannelContext context;
+    proto::ChannelSender sender{context, {kEndpoint, 7, 99}};
+};
+
+TEST(Exporter, records_arrive_in_sequence_and_the_ledger_ends_them) {
+    constexpr uint16_t kFlows = 3000;
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    const Inspector inspector(test_signatures());
+    Dispatcher dispatcher({}, inspector);
+    Exporter exporter({7, 99, 8 * 1024}, test_signatures(), sender);
+    std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+    std::thread metering([&] {
+        ScriptedPort port(datagrams(kFlows));
+        dispatcher.run(port, {});
+        exporter.finish(ledger_of(port, dispatcher));
+    });
+    const std::vector<std::string> frames = receive_all(receiver);
+    metering.join();
+    exporting.join();
+    STRCMP_EQUAL("", exporter.fault().c_str());
+    CHECK(frames.size() > 10);
+    uint64_t next = 1;
+    uint64_t records = 0;
+    for (size_t i = 0; i + 1 < frames.size(); ++i) {
+        const proto::FrameView view = view_of(frames[i]);
+        CHECK_EQUAL(next, view.header.first_sequence);
+        CHECK_EQUAL(99u, view.header.epoch);
+        proto::FlowBatch batch;
+        CHECK_TRUE(batch.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+        CHECK_EQUAL(proto::SCHEMA_VERSION_CURRENT, batch.schema_version());
+        CHECK_EQUAL(view.header.record_count, static_cast<uint32_t>(batch.flows_size()));
+        next += view.header.record_count;
+        records += view.header.record_count;
+    }
+    CHECK_EQUAL(kFlows, records);
+    const proto::FrameView last = view_of(frames.back());
+    CHECK_EQUAL(next, last.header.first_sequence);
+    proto::ProbeLedger ledger;
+    CHECK_TRUE(ledger.ParseFromArray(last.body.data(), static_cast<int>(last.body.size())));
+    CHECK_EQUAL(kFlows, ledger.packets_offered());
+    CHECK_EQUAL(kFlows, ledger.packets_metered());
+    CHECK_EQUAL(kFlows, ledger.records_created());
+    CHECK_EQUAL(0, ledger.records_lost_size());
+    STRCMP_EQUAL("torn", ledger.capture_warning().c_str());
+}
+
+TEST(Exporter, without_a_collector_the_rings_are_emptied_and_the_records_counted_as_lost) {
+    const Inspector inspector(test_signatures());
+    Dispatcher dispatcher({}, inspector);
+    Exporter exporter({7, 99}, test_signatures(), sender);
+    exporter.abandon();
+    std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+    ScriptedPort port(datagrams(500));
+    dispatcher.run(port, {});
+    exporter.finish(ledger_of(port, dispatcher));
+    exporting.join();
+    STRCMP_EQUAL("the collector does not answer: records are lost", exporter.fault().c_str());
+    CHECK_EQUAL(500u, exporter.records_lost());
+    CHECK_TRUE(dispatcher.record_rings()[0]->front().empty());
+}

@@ -1,0 +1,180 @@
+#include "probe/flow_features.h"
+
+#include <numeric>
+#include <string>
+
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+PacketBuilder forward(uint64_t time_ns) {
+    return PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(5000, 6000).time_ns(time_ns);
+}
+
+PacketBuilder reverse(uint64_t time_ns) {
+    return PacketBuilder{}.ethernet().ipv4("10.0.0.2", "10.0.0.1").udp(6000, 5000).time_ns(time_ns);
+}
+
+proto::FlowSummary record_of(const std::vector<Packet>& packets,
+                             const DispatcherConfig& config = {}) {
+    const Metered metered = meter(packets, config);
+    CHECK_EQUAL(1u, metered.records.size());
+    return metered.records[0];
+}
+
+uint64_t total(const proto::FlowSummary& record) {
+    return std::accumulate(record.byte_counts().begin(), record.byte_counts().end(), uint64_t{0});
+}
+
+}  // namespace
+
+TEST_GROUP(FlowFeatures){};
+
+TEST(FlowFeatures, octets_are_counted_by_value_in_both_directions) {
+    const proto::FlowSummary record =
+        record_of({forward(0).payload("aab").build(), reverse(1).payload("b").build()});
+    CHECK_EQUAL(256, record.byte_counts_size());
+    CHECK_EQUAL(2u, record.byte_counts('a'));
+    CHECK_EQUAL(2u, record.byte_counts('b'));
+    CHECK_EQUAL(4u, total(record));
+}
+
+TEST(FlowFeatures, counts_go_on_when_they_outgrow_one_octet) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 3; ++i) {
+        packets.push_back(forward(i).payload(std::string(200, 'x')).build());
+    }
+    packets.push_back(forward(9).payload(std::string(1300, 'x') + "y").build());
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_EQUAL(1900u, record.byte_counts('x'));
+    CHECK_EQUAL(1u, record.byte_counts('y'));
+}
+
+TEST(FlowFeatures, padding_is_not_payload) {
+    const proto::FlowSummary record = record_of({forward(0).payload("a").padding(17).build()});
+    CHECK_EQUAL(1u, total(record));
+    CHECK_EQUAL(60u, record.forward().frame_octets());
+}
+
+TEST(FlowFeatures, walsh_sums_pad_the_last_group_with_zeros) {
+    // Groups (1, 2, 3, 4) and (5, 0, 0, 0).
+    const proto::FlowSummary record = record_of({forward(0).payload({1, 2, 3, 4, 5}).build()});
+    CHECK_EQUAL(4, record.walsh_sums_size());
+    CHECK_EQUAL(15, record.walsh_sums(0));
+    CHECK_EQUAL(3, record.walsh_sums(1));  // 1 - 2 + 3 - 4 + 5
+    CHECK_EQUAL(1, record.walsh_sums(2));  // 1 + 2 - 3 - 4 + 5
+    CHECK_EQUAL(5, record.walsh_sums(3));  // 1 - 2 - 3 + 4 + 5
+}
+
+TEST(FlowFeatures, only_packets_with_payload_are_listed_fifty_per_direction) {
+    std::vector<Packet> packets{forward(0).build()};
+    for (uint64_t i = 1; i <= 60; ++i) {
+        packets.push_back(forward(i * 10).payload("abc").build());
+        packets.push_back(reverse(i * 10 + 1).payload("d").build());
+    }
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_EQUAL(100, record.packets().gap_ns_size());
+    CHECK_EQUAL(10u, record.packets().gap_ns(0));
+    CHECK_EQUAL(1u, record.packets().gap_ns(1));
+    CHECK_EQUAL(9u, record.packets().gap_ns(2));
+    CHECK_EQUAL(3u, record.packets().payload_octets(0));
+    CHECK_EQUAL(0u, record.packets().flags(0));
+    CHECK_EQUAL(1u, record.packets().flags(1));
+    CHECK((record.quality() & proto::QUALITY_LIST_CUT) != 0);
+    CHECK_EQUAL(61u, record.forward().packets());
+    CHECK_EQUAL(50, record.forward().ip_ids_size());
+}
+
+TEST(FlowFeatures, ip_ids_are_listed_in_order_of_arrival) {
+    const proto::FlowSummary record = record_of(
+        {PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").ip_id(9).udp(5000, 6000).build(),
+         PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").ip_id(4).udp(5000, 6000).build()});
+    CHECK_EQUAL(2, record.forward().ip_ids_size());
+    CHECK_EQUAL(9u, record.forward().ip_ids(0));
+    CHECK_EQUAL(4u, record.forward().ip_ids(1));
+}
+
+TEST(FlowFeatures, the_first_packet_with_payload_is_kept_from_its_ip_header_on) {
+    const proto::FlowSummary record = record_of({forward(0).build(),
+                                                 forward(1).payload("first").build(),
+                                                 forward(2).payload("second").build()});
+    const std::string& first = record.forward().first_packet();
+    CHECK_EQUAL(33u, first.size());
+    CHECK_EQUAL(0x45, first[0]);
+    CHECK_EQUAL(28u, record.forward().first_payload_offset());
+    STRCMP_EQUAL("first", first.substr(28).c_str());
+}
+
+TEST(FlowFeatures, a_long_first_packet_is_kept_to_its_bound) {
+    const proto::FlowSummary record =
+        record_of({forward(0).payload(std::string(1400, 'z')).build()});
+    CHECK_EQUAL(1300u, record.forward().first_packet().size());
+}
+
+TEST(FlowFeatures, tcp_beginnings_come_from_exact_syn_and_synack_alone) {
+    const Octets mss = from_hex("02 04 05 b4");
+    const auto tcp = [](std::string_view flags) {
+        return PacketBuilder{}
+            .ethernet()
+            .ipv4("10.0.0.1", "10.0.0.2")
+            .tcp(40000, 80)
+            .flags(flags)
+            .sequence(1000)
+            .window(512);
+    };
+    const proto::FlowSummary record = record_of(
+        {tcp("S").options(mss).time_ns(0).build(), tcp("SE").sequence(7).time_ns(1).build()});
+    const proto::TcpStart& start = record.forward().tcp_start();
+    CHECK_EQUAL(2u, start.syn_control_bits());
+    CHECK_EQUAL(1000u, start.sequence_number());
+    CHECK_EQUAL(512u, start.window_size());
+    CHECK(std::string("\x02\x04\x05\xb4", 4) == start.options());
+    CHECK_FALSE(record_of({tcp("SE").build()}).forward().has_tcp_start());
+}
+
+TEST(FlowFeatures, each_record_of_a_flow_begins_its_lists_anew) {
+    constexpr uint64_t kSecond = 1'000'000'000;
+    std::vector<Packet> packets;
+    for (uint64_t second = 0; second < 320; second += 40) {
+        packets.push_back(forward(second * kSecond).payload("ab").build());
+    }
+    packets.push_back(forward(340 * kSecond).payload("ab").build());
+    const Metered metered = meter(packets);
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(8, metered.records[0].packets().gap_ns_size());
+    CHECK_EQUAL(1, metered.records[1].packets().gap_ns_size());
+    CHECK_EQUAL(0u, metered.records[1].packets().gap_ns(0));
+    CHECK_EQUAL(2u, total(metered.records[1]));
+}
+
+TEST(FlowFeatures, without_details_the_counters_stay) {
+    DispatcherConfig config;
+    config.worker.meter.details = false;
+    const proto::FlowSummary record = record_of({forward(0).payload("abc").build()}, config);
+    CHECK_EQUAL(3u, record.forward().payload_octets());
+    CHECK_EQUAL(0, record.byte_counts_size());
+    CHECK_EQUAL(0, record.packets().gap_ns_size());
+}
+
+TEST(FlowFeatures, blocks_come_back_when_records_end) {
+    // 1,000 times as many flows as one partition has blocks for, one after the other.
+    DispatcherConfig config;
+    config.worker.flow_capacity = 1;
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 3000; ++i) {
+        packets.push_back(forward(i * 100'000'000'000).payload(std::string(600, 'q')).build());
+    }
+    const Metered metered = meter(packets, config);
+    CHECK_EQUAL(3000u, metered.records.size());
+    for (const proto::FlowSummary& record : metered.records) {
+        CHECK_EQUAL(600u, total(record));
+        CHECK_EQUAL(1, record.packets().gap_ns_size());
+    }
+}

@@ -1,0 +1,240 @@
+#include "probe/flow_meter.h"
+
+#include <string>
+
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kStart = 1'500'000'000 * kSecond;
+
+PacketBuilder from_client(uint64_t seconds) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .time_ns(kStart + seconds * kSecond);
+}
+
+PacketBuilder from_server(uint64_t seconds) {
+    return PacketBuilder{}
+        .ethernet("02:00:00:00:00:02", "02:00:00:00:00:01")
+        .ipv4("10.0.0.2", "10.0.0.1")
+        .time_ns(kStart + seconds * kSecond);
+}
+
+Packet datagram(uint64_t seconds, std::string_view text = "12345") {
+    return from_client(seconds).udp(5000, 6000).payload(text).build();
+}
+
+Packet segment(uint64_t seconds, std::string_view flags) {
+    return from_client(seconds).tcp(40000, 80).flags(flags).build();
+}
+
+Packet answer(uint64_t seconds, std::string_view flags) {
+    return from_server(seconds).tcp(80, 40000).flags(flags).build();
+}
+
+}  // namespace
+
+TEST_GROUP(FlowMeter){};
+
+TEST(FlowMeter, both_directions_share_one_record) {
+    const Metered metered =
+        meter({datagram(0), from_server(1).udp(6000, 5000).payload("123").build()});
+    CHECK_EQUAL(1u, metered.records.size());
+    const proto::FlowSummary& record = metered.records[0];
+    CHECK_EQUAL(5000u, record.initiator_port());
+    CHECK_EQUAL(1u, record.forward().packets());
+    CHECK_EQUAL(5u, record.forward().payload_octets());
+    CHECK_EQUAL(33u, record.forward().octets());
+    CHECK_EQUAL(3u, record.reverse().payload_octets());
+    CHECK_EQUAL(kStart, record.flow_start_ns());
+    CHECK_EQUAL(kStart + kSecond, record.flow_end_ns());
+    CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, record.flow_end_reason());
+    STRCMP_EQUAL("\x02", record.forward().source_mac().substr(0, 1).c_str());
+    CHECK_EQUAL(1, record.forward().source_mac()[5]);
+    CHECK_EQUAL(2, record.forward().destination_mac()[5]);
+}
+
+TEST(FlowMeter, a_packet_later_than_the_idle_timeout_begins_a_new_flow) {
+    const Metered metered = meter({datagram(0), datagram(60), datagram(121)});
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(2u, metered.records[0].forward().packets());
+    CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
+    CHECK_EQUAL(0u, metered.records[1].record_number());
+    CHECK_EQUAL(kStart + 121 * kSecond, metered.records[1].first_record_start_ns());
+    CHECK_EQUAL(2u, metered.flows.flows_created);
+}
+
+TEST(FlowMeter, a_packet_later_than_the_active_timeout_continues_the_flow_in_a_new_record) {
+    std::vector<Packet> packets;
+    for (uint64_t second = 0; second <= 301; second += 43) {
+        packets.push_back(datagram(second));
+    }
+    const Metered metered = meter(packets);
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(7u, metered.records[0].forward().packets());
+    CHECK_EQUAL(proto::FLOW_END_REASON_ACTIVE_TIMEOUT, metered.records[0].flow_end_reason());
+    CHECK_EQUAL(1u, metered.records[1].record_number());
+    CHECK_EQUAL(1u, metered.records[1].forward().packets());
+    CHECK_EQUAL(kStart, metered.records[1].first_record_start_ns());
+    CHECK_EQUAL(kStart + 301 * kSecond, metered.records[1].flow_start_ns());
+    CHECK_EQUAL(1u, metered.flows.flows_created);
+}
+
+TEST(FlowMeter, a_timeout_of_0_is_off) {
+    DispatcherConfig config;
+    config.worker.meter.timeouts = {0, 0, 0, 0};
+    const Metered metered = meter({datagram(0), datagram(100'000)}, config);
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(2u, metered.records[0].forward().packets());
+}
+
+TEST(FlowMeter, cuts_do_not_depend_on_other_flows_or_bursts) {
+    std::vector<Packet> alone;
+    std::vector<Packet> together;
+    for (uint64_t second = 0; second < 500; second += 31) {
+        alone.push_back(datagram(second));
+        together.push_back(datagram(second));
+        together.push_back(
+            from_client(second).udp(static_cast<uint16_t>(7000 + second), 53).build());
+    }
+    const Metered one = meter(alone, {}, 1);
+    std::vector<std::string> expected;
+    for (const proto::FlowSummary& record : one.records) {
+        expected.push_back(record.SerializeAsString());
+    }
+    std::vector<std::string> found;
+    for (const proto::FlowSummary& record : meter(together).records) {
+        if (record.initiator_port() == 5000) {
+            found.push_back(record.SerializeAsString());
+        }
+    }
+    CHECK(expected == found);
+    CHECK_EQUAL(2u, expected.size());
+}
+
+TEST(FlowMeter, both_fins_end_a_tcp_flow) {
+    const Metered metered = meter({segment(0, "S"),
+                                   answer(0, "SA"),
+                                   segment(0, "A"),
+                                   segment(1, "FA"),
+                                   answer(1, "FA"),
+                                   segment(1, "A"),
+                                   datagram(20)});
+    CHECK_EQUAL(2u, metered.records.size());
+    const proto::FlowSummary& record = metered.records[0];
+    CHECK_EQUAL(proto::FLOW_END_REASON_END_OF_FLOW, record.flow_end_reason());
+    CHECK_EQUAL(4u, record.forward().packets());
+    CHECK_EQUAL(static_cast<uint32_t>(proto::QUALITY_BEGIN_SEEN | proto::QUALITY_END_SEEN),
+                record.quality());
+    CHECK_EQUAL(0x13u, record.forward().tcp_control_bits());
+}
+
+TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
+    const Metered metered = meter(
+        {segment(0, "S"), answer(0, "RA"), segment(1, "S"), answer(1, "SA"), segment(1, "A")});
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(proto::FLOW_END_REASON_END_OF_FLOW, metered.records[0].flow_end_reason());
+    CHECK_EQUAL(2u, metered.records[1].forward().packets());
+}
+
+TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
+    const Metered metered = meter({segment(0, "S"), answer(0, "RA"), segment(0, "S")});
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(0u, metered.records[0].flow_ordinal());
+    CHECK_EQUAL(1u, metered.records[1].flow_ordinal());
+}
+
+TEST(FlowMeter, times_are_ordered_when_the_capture_is_not) {
+    const Metered metered = meter({datagram(10), datagram(8), datagram(12)});
+    CHECK_EQUAL(1u, metered.records.size());
+    const proto::FlowSummary& record = metered.records[0];
+    CHECK_EQUAL(kStart + 8 * kSecond, record.flow_start_ns());
+    CHECK_EQUAL(kStart + 12 * kSecond, record.flow_end_ns());
+    CHECK_EQUAL(3, record.packets().gap_ns_size());
+    CHECK_EQUAL(0u, record.packets().gap_ns(0));
+    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(1));
+    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(2));
+    CHECK((record.quality() & proto::QUALITY_TIME_REVERSED) != 0);
+}
+
+TEST(FlowMeter, a_full_table_evicts_and_says_so) {
+    DispatcherConfig config;
+    config.worker.flow_capacity = 1;  // the least a partition has
+    std::vector<Packet> packets;
+    for (uint32_t i = 0; i < 20'000; ++i) {
+        packets.push_back(PacketBuilder{}
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .udp(static_cast<uint16_t>(i), static_cast<uint16_t>(i / 1000))
+                              .time_ns(kStart + i)
+                              .build());
+    }
+    const Metered metered = meter(packets, config);
+    CHECK_EQUAL(20'000u, metered.flows.flows_created);
+    CHECK_EQUAL(20'000u, metered.records.size());
+    const auto evicted = static_cast<size_t>(FlowEndReason::lack_of_resources);
+    const auto forced = static_cast<size_t>(FlowEndReason::forced_end);
+    CHECK(metered.flows.records_by_reason[forced] <= 64u * 64u);
+    CHECK_EQUAL(20'000u,
+                metered.flows.records_by_reason[evicted] + metered.flows.records_by_reason[forced]);
+}
+
+TEST(FlowMeter, any_number_of_workers_gives_the_same_records) {
+    std::vector<Packet> packets;
+    for (uint32_t i = 0; i < 5000; ++i) {
+        packets.push_back(from_client(i / 50)
+                              .udp(static_cast<uint16_t>(i * 7919 % 300), 53)
+                              .payload("hello")
+                              .build());
+    }
+    const auto octets = [&packets](size_t workers) {
+        DispatcherConfig config;
+        config.workers = workers;
+        config.worker.flow_capacity = 64 * 70;
+        std::string all;
+        for (const proto::FlowSummary& record : meter(packets, config).records) {
+            all += record.SerializeAsString();
+        }
+        return all;
+    };
+    const std::string one = octets(1);
+    CHECK(!one.empty());
+    CHECK(one == octets(2));
+    CHECK(one == octets(4));
+}
+
+TEST(FlowMeter, icmp_is_one_flow_by_addresses_with_its_types_listed) {
+    const Metered metered = meter({from_client(0).icmp(8).payload("x").build(),
+                                   from_server(0).icmp(0).payload("x").build(),
+                                   from_client(1).icmp(3, 3).build()});
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(3, metered.records[0].icmp_types_size());
+    CHECK_EQUAL(std::string("\x08\x00", 2), metered.records[0].icmp_types(0));
+    CHECK_EQUAL(std::string("\x03\x03", 2), metered.records[0].icmp_types(2));
+}
+
+TEST(FlowMeter, a_later_fragment_joins_its_first_ones_flow) {
+    const Metered metered =
+        meter({from_client(0).fragment(7, 0, true).udp(5000, 6000).payload("12345678").build(),
+               from_client(0).fragment(7, 16, false).protocol(17).payload("abc").build()});
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(2u, metered.records[0].forward().packets());
+    CHECK((metered.records[0].quality() & proto::QUALITY_FRAGMENTED) != 0);
+}
+
+TEST(FlowMeter, packets_that_are_not_ip_are_counted_apart) {
+    const Metered metered =
+        meter({datagram(0), PacketBuilder{}.ethernet().ethertype(0x0806).payload("arp").build()});
+    CHECK_EQUAL(1u, metered.packets.by_result[static_cast<size_t>(ParseResult::metered)]);
+    CHECK_EQUAL(1u, metered.packets.by_result[static_cast<size_t>(ParseResult::not_ip)]);
+    CHECK_EQUAL(1u, metered.flows.packets);
+}

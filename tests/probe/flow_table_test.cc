@@ -1,0 +1,116 @@
+#include "probe/flow_table.h"
+
+#include <map>
+#include <vector>
+
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+
+namespace {
+
+FlowKey numbered(uint32_t number) {
+    FlowKey key;
+    key.low_address = {10,
+                       static_cast<uint8_t>(number >> 16),
+                       static_cast<uint8_t>(number >> 8),
+                       static_cast<uint8_t>(number)};
+    key.ip_version = 4;
+    key.protocol = 17;
+    return key;
+}
+
+// A hash that is spread well enough and easy to force.
+uint64_t spread(uint32_t number) {
+    return (number + 1) * 0x9e3779b97f4a7c15;
+}
+
+}  // namespace
+
+TEST_GROUP(FlowTable) {
+    std::vector<FlowTable::Bucket> buckets{std::vector<FlowTable::Bucket>(64)};
+    std::vector<FlowHot> hot{std::vector<FlowHot>(128)};
+    std::vector<FlowWarm> warm{std::vector<FlowWarm>(128)};
+    FlowTable table{buckets, hot, warm};
+};
+
+TEST(FlowTable, finds_what_was_inserted_and_nothing_else) {
+    const FlowIndex flow = table.insert(numbered(1), spread(1));
+    CHECK_EQUAL(flow, table.find(numbered(1), spread(1)));
+    CHECK_EQUAL(kNoFlow, table.find(numbered(2), spread(2)));
+}
+
+TEST(FlowTable, tells_two_keys_of_one_hash_apart) {
+    const FlowIndex first = table.insert(numbered(1), 77);
+    CHECK_EQUAL(kNoFlow, table.find(numbered(2), 77));
+    const FlowIndex second = table.insert(numbered(2), 77);
+    CHECK(first != second);
+    CHECK_EQUAL(first, table.find(numbered(1), 77));
+    CHECK_EQUAL(second, table.find(numbered(2), 77));
+}
+
+TEST(FlowTable, keys_of_one_hash_fill_two_buckets_and_no_more) {
+    for (uint32_t i = 0; i < 16; ++i) {
+        CHECK(table.insert(numbered(i), 77) != kNoFlow);
+    }
+    CHECK_EQUAL(kNoFlow, table.insert(numbered(16), 77));
+    // Others still find room.
+    CHECK(table.insert(numbered(17), spread(17)) != kNoFlow);
+}
+
+TEST(FlowTable, capacity_is_a_bound) {
+    size_t inserted = 0;
+    for (uint32_t i = 0; i < 1000; ++i) {
+        inserted += table.insert(numbered(i), spread(i)) != kNoFlow ? 1u : 0u;
+    }
+    CHECK_EQUAL(table.capacity(), table.size());
+    CHECK_EQUAL(inserted, table.size());
+}
+
+TEST(FlowTable, an_erased_flow_is_gone_and_its_room_used_again) {
+    const FlowIndex flow = table.insert(numbered(1), spread(1));
+    table.hot(flow).packets = {3, 4};
+    table.erase(flow, spread(1));
+    CHECK_EQUAL(kNoFlow, table.find(numbered(1), spread(1)));
+    CHECK_EQUAL(0u, table.size());
+    const FlowIndex again = table.insert(numbered(2), spread(2));
+    CHECK_EQUAL(flow, again);
+    CHECK_EQUAL(0u, table.hot(again).packets[0]);
+}
+
+TEST(FlowTable, an_unanswered_flow_is_the_first_victim_then_the_oldest) {
+    for (uint32_t i = 0; i < 16; ++i) {
+        FlowHot& flow = table.hot(table.insert(numbered(i), 77));
+        flow.packets = {1, 1};
+        flow.last_ns = 100 + i;
+    }
+    CHECK_EQUAL(table.find(numbered(0), 77), table.victim(77));
+    table.hot(table.find(numbered(9), 77)).packets = {1, 0};
+    CHECK_EQUAL(table.find(numbered(9), 77), table.victim(77));
+}
+
+TEST(FlowTable, behaves_as_a_map_over_random_operations) {
+    const uint64_t seed = 12345;
+    uint64_t state = seed;
+    const auto random = [&state] {
+        state = state * 6364136223846793005 + 1442695040888963407;
+        return static_cast<uint32_t>(state >> 33);
+    };
+    std::map<uint32_t, FlowIndex> model;
+    for (int step = 0; step < 20'000; ++step) {
+        const uint32_t number = random() % 200;
+        const auto known = model.find(number);
+        const FlowIndex found = table.find(numbered(number), spread(number));
+        CHECK_EQUAL(known == model.end() ? kNoFlow : known->second, found);
+        if (known != model.end()) {
+            table.erase(known->second, spread(number));
+            model.erase(known);
+        } else {
+            const FlowIndex flow = table.insert(numbered(number), spread(number));
+            if (flow != kNoFlow) {
+                model[number] = flow;
+            }
+        }
+        CHECK_EQUAL(model.size(), table.size());
+    }
+}

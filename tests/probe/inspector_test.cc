@@ -1,0 +1,157 @@
+#include "probe/inspector.h"
+
+#include <string>
+
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+Octets question(std::string_view name) {
+    Octets message = from_hex("1234 0100 0001 0000 0000 0000");
+    size_t begin = 0;
+    while (begin <= name.size()) {
+        const size_t end = std::min(name.find('.', begin), name.size());
+        message.push_back(static_cast<uint8_t>(end - begin));
+        message.insert(message.end(),
+                       name.begin() + static_cast<ptrdiff_t>(begin),
+                       name.begin() + static_cast<ptrdiff_t>(end));
+        begin = end + 1;
+    }
+    for (const int octet : {0, 0, 1, 0, 1}) {
+        message.push_back(static_cast<uint8_t>(octet));
+    }
+    return message;
+}
+
+Packet ask(std::string_view name, uint64_t time_ns, uint16_t port = 53) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .udp(3000, port)
+        .payload(question(name))
+        .time_ns(time_ns)
+        .build();
+}
+
+proto::FlowSummary record_of(const std::vector<Packet>& packets) {
+    const Metered metered = meter(packets);
+    CHECK_EQUAL(1u, metered.records.size());
+    return metered.records[0];
+}
+
+}  // namespace
+
+TEST_GROUP(Inspector){};
+
+TEST(Inspector, a_hit_and_its_name_become_matches) {
+    const proto::FlowSummary record = record_of({ask("known.example", 0)});
+    CHECK_EQUAL(2, record.matches_size());
+    const proto::Match& hit = record.matches(0);
+    CHECK_EQUAL(proto::EVIDENCE_KIND_PAYLOAD, hit.kind());
+    STRCMP_EQUAL("dns-query", hit.signature().c_str());
+    STRCMP_EQUAL("dns", hit.protocol().c_str());
+    CHECK_EQUAL(3u, hit.offset());
+    const proto::Match& name = record.matches(1);
+    CHECK_EQUAL(proto::EVIDENCE_KIND_NAME, name.kind());
+    STRCMP_EQUAL("dns.question", name.field().c_str());
+    STRCMP_EQUAL("known.example", name.value().c_str());
+    STRCMP_EQUAL("known", name.signature().c_str());
+    STRCMP_EQUAL("known-service", name.service().c_str());
+}
+
+TEST(Inspector, a_name_that_nobody_lists_is_kept_without_signature) {
+    const proto::FlowSummary record = record_of({ask("other.example", 0)});
+    STRCMP_EQUAL("other.example", record.matches(1).value().c_str());
+    STRCMP_EQUAL("", record.matches(1).signature().c_str());
+}
+
+TEST(Inspector, a_name_is_kept_once_and_later_ones_are_still_read) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 10; ++i) {
+        packets.push_back(ask(i < 5 ? "one.example" : "two.example", i));
+    }
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_EQUAL(3, record.matches_size());
+    STRCMP_EQUAL("two.example", record.matches(2).value().c_str());
+    CHECK_EQUAL(5u, record.matches(2).packet());
+}
+
+TEST(Inspector, names_are_bounded_and_the_record_says_so) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 20; ++i) {
+        packets.push_back(ask(
+            std::string(200, 'a').replace(60, 1, ".").replace(120, 1, ".").replace(180, 1, ".") +
+                std::to_string(i),
+            i));
+    }
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_EQUAL(1 + kMaximumNamesPerFlow, record.matches_size());
+    CHECK((record.quality() & proto::QUALITY_LIST_CUT) != 0);
+}
+
+TEST(Inspector, multicast_questions_are_named_as_such) {
+    STRCMP_EQUAL("mdns.question",
+                 record_of({ask("_hap._tcp.local", 0, 5353)}).matches(1).field().c_str());
+}
+
+TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
+    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    hello.resize(hello.size() + 32, 0xaa);
+    const Octets rest =
+        from_hex("00 0002 1301 01 00 0016 0000 0012 0010 00 000d 6b6e6f776e2e6578616d706c65");
+    hello.insert(hello.end(), rest.begin(), rest.end());
+    const Packet packet = PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .tcp(3000, 8443)
+                              .flags("PA")
+                              .payload(hello)
+                              .build();
+    const proto::FlowSummary record = record_of({packet});
+    CHECK_EQUAL(2, record.matches_size());
+    STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
+    STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
+}
+
+TEST(Inspector, what_a_responder_says_is_marked) {
+    Octets answer = question("known.example");
+    const std::vector<Packet> packets{PacketBuilder{}
+                                          .ethernet()
+                                          .ipv4("10.0.0.1", "10.0.0.2")
+                                          .udp(3000, 4000)
+                                          .payload("??")
+                                          .build(),
+                                      PacketBuilder{}
+                                          .ethernet()
+                                          .ipv4("10.0.0.2", "10.0.0.1")
+                                          .udp(4000, 3000)
+                                          .payload(answer)
+                                          .time_ns(1)
+                                          .build()};
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_TRUE(record.matches(0).reverse());
+    CHECK_TRUE(record.matches(1).reverse());
+    CHECK_EQUAL(1u, record.matches(0).packet());
+}
+
+TEST(Inspector, after_its_budget_a_side_is_not_looked_at) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < kScannedPackets; ++i) {
+        packets.push_back(PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .udp(3000, 53)
+                              .payload("??")
+                              .time_ns(i)
+                              .build());
+    }
+    packets.push_back(ask("known.example", 100));
+    CHECK_EQUAL(0, record_of(packets).matches_size());
+}

@@ -1,0 +1,144 @@
+#include <string>
+
+#include "probe/protocols/names.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+
+namespace {
+
+std::string text_of(const FoundName& name) {
+    return {reinterpret_cast<const char*>(name.text.data()), name.octets};
+}
+
+std::span<const uint8_t> octets_of(std::string_view text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+}  // namespace
+
+TEST_GROUP(DnsNames) {
+    FoundNames names;
+};
+
+TEST(DnsNames, a_question_is_read_label_by_label) {
+    const Octets message =
+        from_hex("0001 0100 0001 0000 0000 0000 03777777 06676f6f676c65 03636f6d 00 0001 0001");
+    CHECK_TRUE(find_dns_names(message, false, names));
+    CHECK_EQUAL(1u, names.count());
+    STRCMP_EQUAL("www.google.com", text_of(names[0]).c_str());
+    CHECK(names[0].field == NameField::dns_question);
+}
+
+TEST(DnsNames, answers_count_only_for_multicast_and_pointers_are_followed) {
+    // Question a.local, answer by pointer to it, second answer b. + pointer to local.
+    const Octets message = from_hex(
+        "0000 8400 0001 0002 0000 0000 0161 056c6f63616c 00 000c 0001"
+        "c00c 000c 0001 00000010 0002 c00c"
+        "0162 c00e 0001 8001 00000078 0004 0a000001");
+    CHECK_TRUE(find_dns_names(message, true, names));
+    CHECK_EQUAL(3u, names.count());
+    STRCMP_EQUAL("a.local", text_of(names[1]).c_str());
+    CHECK(names[1].field == NameField::mdns_answer);
+    STRCMP_EQUAL("b.local", text_of(names[2]).c_str());
+    FoundNames unicast;
+    CHECK_TRUE(find_dns_names(message, false, unicast));
+    CHECK_EQUAL(1u, unicast.count());
+}
+
+TEST(DnsNames, a_pointer_must_point_backwards) {
+    const Octets to_itself = from_hex("0000 0100 0001 0000 0000 0000 c00c 0001 0001");
+    CHECK_FALSE(find_dns_names(to_itself, false, names));
+    const Octets forwards = from_hex("0000 0100 0001 0000 0000 0000 c00e 0161 00 0001 0001");
+    CHECK_FALSE(find_dns_names(forwards, false, names));
+    CHECK_EQUAL(0u, names.count());
+}
+
+TEST(DnsNames, every_truncation_is_refused_or_told) {
+    const Octets message = from_hex(
+        "0000 8400 0001 0001 0000 0000 0161 056c6f63616c 00 000c 0001"
+        "c00c 000c 0001 00000010 0002 c00c");
+    for (size_t octets = 0; octets < message.size(); ++octets) {
+        FoundNames cut;
+        CHECK_FALSE(find_dns_names({message.data(), octets}, true, cut));
+    }
+}
+
+TEST(DnsNames, a_name_longer_than_255_octets_is_refused) {
+    Octets message = from_hex("0000 0100 0001 0000 0000 0000");
+    for (int i = 0; i < 5; ++i) {
+        message.push_back(63);
+        message.resize(message.size() + 63, 'a');
+    }
+    message.resize(message.size() + 5, 0);
+    CHECK_FALSE(find_dns_names(message, false, names));
+}
+
+TEST_GROUP(HttpHost) {
+    FoundNames names;
+};
+
+TEST(HttpHost, the_host_field_is_found_whatever_its_case_and_blanks) {
+    CHECK_TRUE(find_http_host(
+        octets_of("GET / HTTP/1.1\r\nAccept: */*\r\nhOsT: \t a.example:80 \r\n\r\n"), names));
+    CHECK_EQUAL(1u, names.count());
+    STRCMP_EQUAL("a.example:80", text_of(names[0]).c_str());
+}
+
+TEST(HttpHost, neither_body_nor_request_line_nor_unfinished_line_counts) {
+    find_http_host(octets_of("Host: x\r\nA: b\r\n\r\nHost: y\r\n"), names);
+    find_http_host(octets_of("GET / HTTP/1.1\r\nHost: half"), names);
+    find_http_host(octets_of(""), names);
+    CHECK_EQUAL(0u, names.count());
+}
+
+TEST_GROUP(TlsServerName) {
+    FoundNames names;
+};
+
+TEST(TlsServerName, every_truncation_of_a_hello_is_read_without_a_name) {
+    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    hello.resize(hello.size() + 32, 0);
+    const Octets rest = from_hex("00 0002 1301 01 00 000e 0000 000a 0008 00 0005 612e622e63");
+    hello.insert(hello.end(), rest.begin(), rest.end());
+    for (size_t octets = 0; octets < hello.size(); ++octets) {
+        find_tls_server_name({hello.data(), octets}, names);
+    }
+    CHECK_EQUAL(0u, names.count());
+    CHECK_TRUE(find_tls_server_name(hello, names));
+    STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
+}
+
+TEST(TlsServerName, a_name_list_that_lies_is_no_name) {
+    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    hello.resize(hello.size() + 32, 0);
+    // The list says 9 octets where 8 are.
+    const Octets rest = from_hex("00 0002 1301 01 00 000e 0000 000a 0009 00 0005 612e622e63");
+    hello.insert(hello.end(), rest.begin(), rest.end());
+    find_tls_server_name(hello, names);
+    CHECK_EQUAL(0u, names.count());
+}
+
+TEST_GROUP(DhcpHostName) {
+    FoundNames names;
+};
+
+TEST(DhcpHostName, option_12_is_found_behind_padding_and_before_the_end) {
+    Octets message(240, 0);
+    const Octets options = from_hex("00 00 3501 01 0c 03 636174 ff 0c 03 646f67");
+    message.insert(message.end(), options.begin(), options.end());
+    CHECK_TRUE(find_dhcp_host_name(message, names));
+    CHECK_EQUAL(1u, names.count());
+    STRCMP_EQUAL("cat", text_of(names[0]).c_str());
+}
+
+TEST(DhcpHostName, an_option_past_the_end_is_refused) {
+    Octets message(240, 0);
+    const Octets options = from_hex("0c 09 636174");
+    message.insert(message.end(), options.begin(), options.end());
+    CHECK_FALSE(find_dhcp_host_name(message, names));
+    CHECK_EQUAL(0u, names.count());
+}

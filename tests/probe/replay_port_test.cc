@@ -1,0 +1,413 @@
+#include "probe/replay_port.h"
+
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "tests/probe/capture_files.h"
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::probe::test;
+
+namespace {
+
+constexpr uint32_t kMicroseconds = 0xa1b2c3d4;
+constexpr uint32_t kNanoseconds = 0xa1b23c4d;
+constexpr uint32_t kEthernet = 1;
+
+using Number = Octets (*)(uint64_t, size_t);
+
+// magic, version 2.4, zone, accuracy, snap length, link type
+Octets pcap_header(uint32_t magic = kMicroseconds,
+                   uint32_t link = kEthernet,
+                   Number number = little) {
+    return number(magic, 4) + number(2, 2) + number(4, 2) + number(0, 4) + number(0, 4) +
+           number(262'144, 4) + number(link, 4);
+}
+
+// seconds, fraction, captured length, wire length, octets
+Octets pcap_packet(uint32_t seconds,
+                   uint32_t fraction,
+                   const Octets& octets,
+                   uint32_t wire_octets,
+                   Number number = little) {
+    return number(seconds, 4) + number(fraction, 4) + number(octets.size(), 4) +
+           number(wire_octets, 4) + octets;
+}
+
+// A packet whose octets all are `octet`.
+Octets pcap_packet_of(uint8_t octet) {
+    return pcap_packet(octet, 0, Octets(60, octet), 60);
+}
+
+// type, total length, body, total length
+Octets block(uint32_t type, const Octets& body, Number number = little) {
+    return number(type, 4) + number(body.size() + 12, 4) + body + number(body.size() + 12, 4);
+}
+
+// byte-order magic, version 1.0, section length not known
+Octets section(Number number = little) {
+    return block(0x0a0d0d0a,
+                 number(0x1a2b3c4d, 4) + number(1, 2) + number(0, 2) + number(~uint64_t{0}, 8),
+                 number);
+}
+
+// link type, reserved, snap length, options: a name of three octets, if_tsresol, end
+Octets interface(uint32_t link, uint8_t resolution, Number number = little) {
+    return block(1,
+                 number(link, 2) + number(0, 2) + number(262'144, 4) + number(2, 2) + number(3, 2) +
+                     Octets{'e', 'n', '0', 0} + number(9, 2) + number(1, 2) +
+                     Octets{resolution, 0, 0, 0} + number(0, 4),
+                 number);
+}
+
+// interface, time high and low, captured length, wire length, octets (a multiple of four)
+Octets enhanced_packet(uint64_t time, const Octets& octets, Number number = little) {
+    return block(6,
+                 number(0, 4) + number(time >> 32, 4) + number(time & 0xffffffff, 4) +
+                     number(octets.size(), 4) + number(octets.size(), 4) + octets,
+                 number);
+}
+
+// Ethernet, IPv4 from 192.0.2.1 to 192.0.2.2, UDP.
+Octets udp_frame(uint8_t destination_port) {
+    return {2, 0, 0, 0,  0,  2, 2, 0,   0, 0, 0, 1,   8, 0, 0x45, 0,    0,    28, 0,
+            1, 0, 0, 64, 17, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2,    0x30, 0x39, 0,  destination_port,
+            0, 8, 0, 0};
+}
+
+struct Seen {
+    uint64_t time_ns;
+    Octets octets;
+    uint32_t wire_octets;
+    LinkType link;
+};
+
+std::vector<Seen> all_of(ReplayPort& port) {
+    std::vector<Seen> seen;
+    std::array<PacketView, kMaximumBurst> burst;
+    while (port.state() == PortState::running) {
+        const size_t count = port.receive(burst);
+        for (const PacketView& packet : std::span(burst).first(count)) {
+            seen.push_back({packet.time_ns,
+                            Octets(packet.data, packet.data + packet.captured_octets),
+                            packet.wire_octets,
+                            packet.link});
+        }
+        port.release();
+    }
+    return seen;
+}
+
+std::string refusal(const std::filesystem::path& file) {
+    try {
+        const ReplayPort port(file);
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+    return "accepted";
+}
+
+}  // namespace
+
+TEST_GROUP(ReplayPort) {
+    TemporaryFolder folder;
+
+    Seen only_packet(const Octets& capture) const {
+        ReplayPort port(folder.write("one", capture));
+        const std::vector<Seen> seen = all_of(port);
+        CHECK_EQUAL(1, seen.size());
+        CHECK(port.state() == PortState::ended);
+        return seen.at(0);
+    }
+
+    LinkType link_of(uint32_t link) const {
+        return only_packet(pcap_header(kMicroseconds, link) + pcap_packet_of(0x45)).link;
+    }
+};
+
+TEST(ReplayPort, reads_a_packet_and_ends) {
+    ReplayPort port(
+        folder.write("a", pcap_header() + pcap_packet(1'700'000'000, 123'456, {1, 2, 3}, 1514)));
+    std::array<PacketView, kMaximumBurst> burst;
+    CHECK_EQUAL(1, port.receive(burst));
+    CHECK_EQUAL(1'700'000'000'123'456'000, burst[0].time_ns);
+    CHECK_EQUAL(3, burst[0].captured_octets);
+    CHECK_EQUAL(1514, burst[0].wire_octets);
+    CHECK_EQUAL(1, burst[0].data[0]);
+    CHECK_EQUAL(3, burst[0].data[2]);
+    CHECK(burst[0].link == LinkType::ethernet);
+    port.release();
+    CHECK_EQUAL(0, port.receive(burst));
+    CHECK(port.state() == PortState::ended);
+    CHECK_EQUAL(std::string(), port.fault());
+    CHECK_EQUAL(1'700'000'000'123'456'000, port.now_ns());
+    CHECK_EQUAL(std::string("EN10MB"), port.link_name());
+}
+
+TEST(ReplayPort, reads_both_byte_orders_and_precisions) {
+    const Octets octets{1, 2};
+    for (const Number number : {Number{little}, Number{big}}) {
+        CHECK_EQUAL(5'000'007'000,
+                    only_packet(pcap_header(kMicroseconds, kEthernet, number) +
+                                pcap_packet(5, 7, octets, 2, number))
+                        .time_ns);
+        CHECK_EQUAL(5'000'000'007,
+                    only_packet(pcap_header(kNanoseconds, kEthernet, number) +
+                                pcap_packet(5, 7, octets, 2, number))
+                        .time_ns);
+        CHECK_EQUAL(5'000'000'007,
+                    only_packet(section(number) + interface(kEthernet, 9, number) +
+                                enhanced_packet(5'000'000'007, {1, 2, 3, 4}, number))
+                        .time_ns);
+    }
+}
+
+TEST(ReplayPort, tells_whether_the_clock_is_finer_than_a_microsecond) {
+    const auto nanosecond = [this](const Octets& capture) {
+        return ReplayPort(folder.write("a", capture)).nanosecond();
+    };
+    CHECK(!nanosecond(pcap_header(kMicroseconds)));
+    CHECK(nanosecond(pcap_header(kNanoseconds)));
+    CHECK(nanosecond(pcap_header(kNanoseconds, kEthernet, big)));
+    CHECK(!nanosecond(section() + interface(kEthernet, 6)));
+    CHECK(nanosecond(section() + interface(kEthernet, 9)));
+    CHECK(nanosecond(section(big) + interface(kEthernet, 9, big)));
+    CHECK(!nanosecond(section() + interface(kEthernet, 0x80 | 10)));
+    CHECK(nanosecond(section() + interface(kEthernet, 0x80 | 30)));
+    CHECK(nanosecond(gzip(pcap_header(kNanoseconds))));
+}
+
+TEST(ReplayPort, reads_packed_captures_whatever_their_name) {
+    const Octets capture = pcap_header() + pcap_packet_of(1) + pcap_packet_of(2);
+    for (const Octets& packed : {gzip(capture), zstd(capture)}) {
+        ReplayPort port(folder.write("a.pcap", packed));
+        const std::vector<Seen> seen = all_of(port);
+        CHECK_EQUAL(2, seen.size());
+        CHECK(seen.at(1).octets == Octets(60, 2));
+        CHECK(port.state() == PortState::ended);
+    }
+}
+
+TEST(ReplayPort, maps_link_types) {
+    CHECK(link_of(1) == LinkType::ethernet);
+    for (const uint32_t raw : {12, 14, 101, 228, 229}) {
+        CHECK(link_of(raw) == LinkType::raw_ip);
+    }
+    CHECK(link_of(0) == LinkType::null_loopback);
+    CHECK(link_of(108) == LinkType::null_loopback);
+    CHECK(link_of(113) == LinkType::linux_sll);
+    CHECK(link_of(276) == LinkType::linux_sll2);
+    CHECK(link_of(9) == LinkType::ppp);
+    CHECK(link_of(50) == LinkType::ppp);
+}
+
+TEST(ReplayPort, bursts_keep_all_their_packets) {
+    Octets capture = pcap_header();
+    for (uint8_t i = 1; i <= 100; ++i) {
+        capture = capture + pcap_packet_of(i);
+    }
+    ReplayPort port(folder.write("a", capture));
+    std::array<PacketView, kMaximumBurst> burst;
+    CHECK_EQUAL(64, port.receive(burst));
+    CHECK_EQUAL(1, burst[0].data[59]);
+    CHECK_EQUAL(64, burst[63].data[59]);
+    port.release();
+    CHECK_EQUAL(36, port.receive(burst));
+    CHECK_EQUAL(65, burst[0].data[0]);
+    CHECK_EQUAL(100, burst[35].data[0]);
+    port.release();
+}
+
+TEST(ReplayPort, burst_of_longest_packets_ends_early) {
+    Octets capture = pcap_header();
+    for (uint8_t i = 1; i <= 7; ++i) {
+        capture = capture + pcap_packet(i, 0, Octets(262'144, i), 262'144);
+    }
+    ReplayPort port(folder.write("a", capture));
+    std::array<PacketView, kMaximumBurst> burst;
+    // Four fill a mebibyte to less than its guards.
+    CHECK_EQUAL(4, port.receive(burst));
+    CHECK_EQUAL(1, burst[0].data[262'143]);
+    CHECK_EQUAL(4, burst[3].data[262'143]);
+    port.release();
+    CHECK_EQUAL(3, port.receive(burst));
+    CHECK_EQUAL(5, burst[0].data[0]);
+    port.release();
+}
+
+TEST(ReplayPort, wire_length_is_never_below_the_captured_one) {
+    const Seen seen = only_packet(pcap_header() + pcap_packet(1, 0, {1, 2, 3, 4}, 2));
+    CHECK_EQUAL(4, seen.octets.size());
+    CHECK_EQUAL(4, seen.wire_octets);
+}
+
+TEST(ReplayPort, takes_off_an_announced_check_sequence) {
+    // Two 16-bit words of check sequence.
+    const uint32_t link_with_fcs = kEthernet | 0x24000000;
+    const Octets header = pcap_header(kMicroseconds, link_with_fcs);
+    const Seen whole = only_packet(header + pcap_packet(1, 0, Octets(64, 1), 64));
+    CHECK_EQUAL(60, whole.octets.size());
+    CHECK_EQUAL(60, whole.wire_octets);
+    const Seen cut = only_packet(header + pcap_packet(1, 0, Octets(30, 1), 64));
+    CHECK_EQUAL(30, cut.octets.size());
+    CHECK_EQUAL(60, cut.wire_octets);
+    const Seen tiny = only_packet(header + pcap_packet(1, 0, Octets(3, 1), 3));
+    CHECK_EQUAL(0, tiny.octets.size());
+    CHECK_EQUAL(0, tiny.wire_octets);
+}
+
+TEST(ReplayPort, absurd_times_are_moved_to_a_bound) {
+    const auto time_of = [this](uint8_t resolution, uint64_t time) {
+        return only_packet(section() + interface(kEthernet, resolution) +
+                           enhanced_packet(time, {1, 2, 3, 4}))
+            .time_ns;
+    };
+    CHECK_EQUAL(4'611'686'018'427'387'904, time_of(0, 0x7fffffffffffffff));
+    CHECK_EQUAL(4'611'686'018'427'387'904, time_of(0, 4'611'686'019));
+    CHECK_EQUAL(4'611'686'018'000'000'000, time_of(0, 4'611'686'018));
+    CHECK_EQUAL(0, time_of(0, 0xffffffffffffffff));
+    CHECK_EQUAL(0, time_of(0, 0x8000000000000000));
+    // A second of more than a million microseconds.
+    CHECK_EQUAL(2'500'000'000,
+                only_packet(pcap_header() + pcap_packet(1, 1'500'000, {1}, 1)).time_ns);
+    CHECK_EQUAL(0, only_packet(pcap_header() + pcap_packet(0xffffffff, 0, {1}, 1)).time_ns);
+}
+
+TEST(ReplayPort, cut_capture_gives_the_packets_before) {
+    const Octets capture = pcap_header() + pcap_packet_of(1) + pcap_packet_of(2);
+    ReplayPort port(folder.write("a", first(capture, capture.size() - 40)));
+    const std::vector<Seen> seen = all_of(port);
+    CHECK_EQUAL(1, seen.size());
+    CHECK(port.state() == PortState::broken);
+    CHECK_EQUAL(std::string("capture ends in the middle of packet 2 (truncated dump file; tried to "
+                            "read 60 captured bytes, only got 20)"),
+                port.fault());
+    std::array<PacketView, kMaximumBurst> burst;
+    CHECK_EQUAL(0, port.receive(burst));
+}
+
+TEST(ReplayPort, damaged_capture_gives_the_packets_before) {
+    const Octets lying = little(1, 4) + little(0, 4) + little(0x70000000, 4) + little(60, 4);
+    ReplayPort port(folder.write("a", pcap_header() + pcap_packet_of(1) + lying + Octets(5000, 0)));
+    CHECK_EQUAL(1, all_of(port).size());
+    CHECK(port.state() == PortState::broken);
+    STRCMP_CONTAINS("capture cannot be read after packet 1 (", port.fault().c_str());
+}
+
+TEST(ReplayPort, second_link_type_in_one_capture_ends_it) {
+    ReplayPort port(folder.write("a",
+                                 section() + interface(kEthernet, 9) +
+                                     enhanced_packet(7, {1, 2, 3, 4}) + interface(101, 9) +
+                                     enhanced_packet(8, {1, 2, 3, 4})));
+    CHECK_EQUAL(1, all_of(port).size());
+    CHECK(port.state() == PortState::broken);
+    STRCMP_CONTAINS("capture cannot be read after packet 1 (", port.fault().c_str());
+}
+
+TEST(ReplayPort, cut_gzip_capture_gives_the_packets_before) {
+    // Stored, not packed tighter: octets that differ from packet to packet.
+    Octets capture = pcap_header();
+    uint32_t state = 1;
+    for (uint32_t i = 0; i < 2000; ++i) {
+        Octets octets;
+        for (int j = 0; j < 100; ++j) {
+            state = state * 1664525 + 1013904223;
+            octets.push_back(static_cast<uint8_t>(state >> 24));
+        }
+        capture = capture + pcap_packet(i, 0, octets, 100);
+    }
+    const Octets packed = gzip(capture);
+    ReplayPort port(folder.write("a", first(packed, packed.size() / 2)));
+    const size_t count = all_of(port).size();
+    CHECK(count > 900);
+    CHECK(count < 1100);
+    CHECK(port.state() == PortState::broken);
+    CHECK_EQUAL("gzip data ends early, after packet " + std::to_string(count), port.fault());
+}
+
+TEST(ReplayPort, filter_chooses_packets_and_counts_the_others) {
+    Octets capture = pcap_header();
+    for (const uint8_t port : Octets{53, 80, 53}) {
+        capture = capture + pcap_packet(port, 0, udp_frame(port), 42);
+    }
+    ReplayPort port(folder.write("a", capture + pcap_packet(99, 0, udp_frame(99), 42)),
+                    "udp port 53");
+    CHECK_EQUAL(2, all_of(port).size());
+    CHECK_EQUAL(4, port.counters().packets_offered);
+    CHECK_EQUAL(2, port.counters().packets_filtered);
+    CHECK_EQUAL(0, port.counters().packets_lost);
+    CHECK_EQUAL(168, port.counters().octets_offered);
+    CHECK_EQUAL(53'000'000'000, port.now_ns());
+}
+
+TEST(ReplayPort, filter_that_wants_nothing_gives_control_back) {
+    Octets capture = pcap_header();
+    for (int i = 0; i < 1500; ++i) {
+        capture = capture + pcap_packet(1, 0, udp_frame(53), 42);
+    }
+    ReplayPort port(folder.write("a", capture), "tcp");
+    std::array<PacketView, kMaximumBurst> burst;
+    CHECK_EQUAL(0, port.receive(burst));
+    CHECK(port.state() == PortState::running);
+    CHECK_EQUAL(1024, port.counters().packets_filtered);
+    CHECK_EQUAL(0, all_of(port).size());
+    CHECK_EQUAL(1500, port.counters().packets_filtered);
+}
+
+TEST(ReplayPort, filter_knows_the_byte_order_of_a_foreign_loopback) {
+    // The address family stands in the byte order of the host that captured.
+    const Octets packet = Octets{0, 0, 0, 2} + [] {
+        Octets frame = udp_frame(53);
+        frame.erase(frame.begin(), frame.begin() + 14);
+        return frame;
+    }();
+    ReplayPort port(
+        folder.write("a", pcap_header(kMicroseconds, 0, big) + pcap_packet(1, 0, packet, 32, big)),
+        "udp port 53");
+    CHECK_EQUAL(1, all_of(port).size());
+}
+
+TEST(ReplayPort, wrong_filter_is_told_from_a_wrong_file) {
+    const std::filesystem::path file = folder.write("a", pcap_header());
+    CHECK_THROWS(FilterError, ReplayPort(file, "udp prot 53"));
+}
+
+TEST(ReplayPort, counts_offered_and_captured_octets) {
+    ReplayPort port(folder.write("a",
+                                 pcap_header() + pcap_packet(1, 0, Octets(60, 1), 1514) +
+                                     pcap_packet(2, 0, Octets(60, 1), 60)));
+    all_of(port);
+    CHECK_EQUAL(2, port.counters().packets_offered);
+    CHECK_EQUAL(1574, port.counters().octets_offered);
+    CHECK_EQUAL(120, port.octets_captured());
+    DOUBLES_EQUAL(1.0, port.progress(), 0);
+}
+
+TEST(ReplayPort, refuses_in_one_sentence) {
+    const std::string base = folder.path().string();
+    CHECK_EQUAL(base + "/gone: No such file or directory", refusal(folder.path() / "gone"));
+    CHECK_EQUAL(base + "/empty: file is empty", refusal(folder.write("empty", {})));
+    CHECK_EQUAL(base + "/text: not a capture (unknown file format)",
+                refusal(folder.write("text", Octets(100, 'x'))));
+    CHECK_EQUAL(base + "/wlan: link type IEEE802_11 (105) is not supported",
+                refusal(folder.write("wlan", pcap_header(kMicroseconds, 105))));
+    CHECK_EQUAL(base + "/pppoe: link type PPP_ETHER (51) is not supported",
+                refusal(folder.write("pppoe", pcap_header(kMicroseconds, 51))));
+    CHECK_EQUAL(base + "/nameless: link type 9999 is not supported",
+                refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
+    CHECK_EQUAL(base + "/cut: gzip data ends early",
+                refusal(folder.write("cut", first(gzip(pcap_header()), 12))));
+}
+
+TEST(ReplayPort, capture_without_packets_is_whole) {
+    ReplayPort port(folder.write("a", pcap_header()));
+    CHECK_EQUAL(0, all_of(port).size());
+    CHECK(port.state() == PortState::ended);
+    CHECK_EQUAL(0, port.now_ns());
+}

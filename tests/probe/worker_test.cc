@@ -1,0 +1,61 @@
+#include "probe/worker.h"
+
+#include <set>
+
+#include "probe/keyed_hash.h"
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+
+TEST_GROUP(Worker) {
+    const Inspector inspector{test_signatures()};
+    const KeyedHash hash{KeyedHash::Key{}};
+    std::vector<Packet> packets;
+    std::vector<ParsedPacket> parsed;
+    std::vector<uint64_t> hashes;
+
+    void add_datagram(uint16_t port) {
+        packets.push_back(
+            PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(port, 53).build());
+    }
+
+    void parse() {
+        for (const Packet& packet : packets) {
+            ParsedPacket& one = parsed.emplace_back();
+            CHECK(parse_packet(packet.view(), {}, one) == ParseResult::metered);
+            hashes.push_back(hash(one.key));
+        }
+    }
+};
+
+TEST(Worker, meters_its_burst_and_ends_its_flows) {
+    for (uint16_t port = 1; port <= 40; ++port) {
+        add_datagram(port);
+    }
+    parse();
+    Worker worker({}, 0, 1, inspector, hash);
+    worker.process(parsed, hashes);
+    CHECK_EQUAL(40u, worker.counters().flows_created);
+    CHECK_EQUAL(0u, worker.counters().records_created);
+    worker.finish();
+    CHECK_EQUAL(40u, worker.counters().records_created);
+}
+
+TEST(Worker, every_partition_belongs_to_one_of_several_workers) {
+    std::set<size_t> partitions;
+    for (uint16_t port = 1; partitions.size() < kPartitions; ++port) {
+        packets.clear();
+        parsed.clear();
+        hashes.clear();
+        add_datagram(port);
+        parse();
+        partitions.insert(partition_of(hashes[0]));
+        Worker worker({.flow_capacity = 1}, partition_of(hashes[0]) % 3, 3, inspector, hash);
+        worker.process(parsed, hashes);
+        CHECK_EQUAL(1u, worker.counters().packets);
+    }
+}
