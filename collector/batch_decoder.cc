@@ -1,0 +1,269 @@
+#include "collector/batch_decoder.h"
+
+#include <google/protobuf/stubs/logging.h>
+
+#include <cassert>
+#include <span>
+#include <string_view>
+
+#include "collector/wire_walk.h"
+
+namespace curlew::collector {
+namespace {
+
+constexpr uint32_t kBatchFlows = 2;      // FlowBatch.flows
+constexpr uint32_t kFlowMatches = 21;    // FlowSummary.matches
+constexpr uint32_t kFlowIcmpTypes = 22;  // FlowSummary.icmp_types
+
+// An empty message costs two octets on the wire and a hundred in memory, so messages are counted
+// while they are still octets.
+BatchError check_elements(std::span<const uint8_t> flow) {
+    int matches = 0;
+    int icmp_types = 0;
+    const bool whole = walk_fields(flow, [&](uint32_t field, std::span<const uint8_t>) {
+        matches += field == kFlowMatches ? 1 : 0;
+        icmp_types += field == kFlowIcmpTypes ? 1 : 0;
+        return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes;
+    });
+    if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes) {
+        return BatchError::too_many_elements;
+    }
+    return whole ? BatchError::none : BatchError::not_a_batch;
+}
+
+BatchError check_before_parsing(const proto::FrameView& frame) {
+    if (frame.body.size() > proto::kMaximumFrameBodyOctets ||
+        frame.header.record_count > proto::kMaximumFrameRecords) {
+        return BatchError::too_many_elements;
+    }
+    uint32_t flows = 0;
+    BatchError error = BatchError::none;
+    const bool whole =
+        walk_fields(frame.body, [&](uint32_t field, std::span<const uint8_t> content) {
+            if (field == kBatchFlows) {
+                ++flows;
+                error = check_elements(content);
+            }
+            return error == BatchError::none && flows <= frame.header.record_count;
+        });
+    if (error != BatchError::none) {
+        return error;
+    }
+    if (!whole && flows <= frame.header.record_count) {
+        return BatchError::not_a_batch;
+    }
+    return flows == frame.header.record_count ? BatchError::none : BatchError::wrong_record_count;
+}
+
+bool is_mac(const std::string& mac) {
+    return mac.empty() || mac.size() == 6;
+}
+
+BatchError check(const proto::Direction& direction) {
+    if (direction.ip_ids_size() > kMaximumIpIds) {
+        return BatchError::too_many_elements;
+    }
+    if (direction.first_packet().size() > kMaximumFirstPacketOctets ||
+        direction.tcp_start().options().size() > kMaximumTcpOptionOctets) {
+        return BatchError::too_long_octets;
+    }
+    if (!is_mac(direction.source_mac()) || !is_mac(direction.destination_mac())) {
+        return BatchError::wrong_length;
+    }
+    for (const uint64_t count : {direction.packets(),
+                                 direction.octets(),
+                                 direction.payload_octets(),
+                                 direction.frame_octets()}) {
+        if (count > kMaximumCount) {
+            return BatchError::out_of_range;
+        }
+    }
+    if (direction.minimum_ttl() > 255 || direction.maximum_ttl() > 255 ||
+        direction.tcp_control_bits() > 0xffff ||
+        direction.tcp_start().syn_control_bits() > 0xffff ||
+        direction.tcp_start().window_size() > 0xffff) {
+        return BatchError::out_of_range;
+    }
+    return BatchError::none;
+}
+
+BatchError check(const proto::PacketList& packets, uint64_t start_ns) {
+    const int entries = packets.gap_ns_size();
+    if (entries > kMaximumListedPackets) {
+        return BatchError::too_many_elements;
+    }
+    if (packets.payload_octets_size() != entries || packets.flags_size() != entries) {
+        return BatchError::wrong_length;
+    }
+    uint64_t time_ns = start_ns;
+    for (const uint64_t gap_ns : packets.gap_ns()) {
+        if (gap_ns > UINT64_MAX - time_ns) {
+            return BatchError::time_overflow;
+        }
+        time_ns += gap_ns;
+    }
+    return BatchError::none;
+}
+
+BatchError check_payload_counts(const proto::FlowSummary& flow) {
+    const bool lengths_hold = (flow.byte_counts_size() == 0 || flow.byte_counts_size() == 256) &&
+                              (flow.walsh_sums_size() == 0 || flow.walsh_sums_size() == 4);
+    if (!lengths_hold) {
+        return BatchError::wrong_length;
+    }
+    for (const uint64_t count : flow.byte_counts()) {
+        if (count > kMaximumCount) {
+            return BatchError::out_of_range;
+        }
+    }
+    return BatchError::none;
+}
+
+BatchError check_lists(const proto::FlowSummary& flow) {
+    if (flow.vlan_ids_size() > kMaximumVlans || flow.matches_size() > kMaximumMatches ||
+        flow.icmp_types_size() > kMaximumIcmpTypes) {
+        return BatchError::too_many_elements;
+    }
+    for (const std::string& type_and_code : flow.icmp_types()) {
+        if (type_and_code.size() != 2) {
+            return BatchError::wrong_length;
+        }
+    }
+    for (const proto::Match& match : flow.matches()) {
+        for (const std::string* octets : {&match.field(),
+                                          &match.value(),
+                                          &match.signature(),
+                                          &match.protocol(),
+                                          &match.service(),
+                                          &match.label()}) {
+            if (octets->size() > kMaximumNameOctets) {
+                return BatchError::too_long_octets;
+            }
+        }
+    }
+    return BatchError::none;
+}
+
+BatchError check_identity(const proto::FlowSummary& flow) {
+    const size_t address_octets = flow.initiator_address().size();
+    if ((address_octets != 4 && address_octets != 16) ||
+        flow.responder_address().size() != address_octets) {
+        return BatchError::wrong_length;
+    }
+    const bool in_range = flow.initiator_port() <= 0xffff && flow.responder_port() <= 0xffff &&
+                          flow.protocol_identifier() <= 255 && flow.published_ttl_out() <= 255 &&
+                          flow.published_ttl_in() <= 255 &&
+                          proto::FlowEndReason_IsValid(flow.flow_end_reason());
+    return in_range ? BatchError::none : BatchError::out_of_range;
+}
+
+BatchError check(const proto::FlowSummary& flow) {
+    BatchError error = check_identity(flow);
+    for (const proto::Direction* direction : {&flow.forward(), &flow.reverse()}) {
+        error = error == BatchError::none ? check(*direction) : error;
+    }
+    error = error == BatchError::none ? check(flow.packets(), flow.flow_start_ns()) : error;
+    error = error == BatchError::none ? check_payload_counts(flow) : error;
+    return error == BatchError::none ? check_lists(flow) : error;
+}
+
+BatchError check(const google::protobuf::RepeatedPtrField<proto::Count>& counts) {
+    if (counts.size() > kMaximumReasons) {
+        return BatchError::too_many_elements;
+    }
+    for (const proto::Count& count : counts) {
+        if (count.reason().size() > kMaximumNameOctets) {
+            return BatchError::too_long_octets;
+        }
+    }
+    return BatchError::none;
+}
+
+template <typename Message>
+bool parse(const proto::FrameView& frame, Message& message) {
+    return message.ParseFromArray(frame.body.data(), static_cast<int>(frame.body.size()));
+}
+
+}  // namespace
+
+const char* name_of(BatchError error) noexcept {
+    switch (error) {
+        case BatchError::none:
+            return "none";
+        case BatchError::not_a_batch:
+            return "not_a_batch";
+        case BatchError::unknown_schema:
+            return "unknown_schema";
+        case BatchError::wrong_record_count:
+            return "wrong_record_count";
+        case BatchError::too_many_elements:
+            return "too_many_elements";
+        case BatchError::too_long_octets:
+            return "too_long_octets";
+        case BatchError::wrong_length:
+            return "wrong_length";
+        case BatchError::out_of_range:
+            return "out_of_range";
+        case BatchError::time_overflow:
+            return "time_overflow";
+    }
+    return "";
+}
+
+BatchDecoder::BatchDecoder() {
+    google::protobuf::SetLogHandler(nullptr);
+}
+
+BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::FlowBatch& batch) const {
+    assert(frame.header.kind == proto::FrameKind::batch);
+    const BatchError before = check_before_parsing(frame);
+    if (before != BatchError::none) {
+        return before;
+    }
+    if (!parse(frame, batch)) {
+        return BatchError::not_a_batch;
+    }
+    if (batch.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+        return BatchError::unknown_schema;
+    }
+    // The walk above and the parser must see the same flows.
+    if (static_cast<uint32_t>(batch.flows_size()) != frame.header.record_count) {
+        return BatchError::wrong_record_count;
+    }
+    for (const proto::FlowSummary& flow : batch.flows()) {
+        const BatchError error = check(flow);
+        if (error != BatchError::none) {
+            return error;
+        }
+    }
+    return BatchError::none;
+}
+
+BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedger& ledger) const {
+    assert(frame.header.kind == proto::FrameKind::ledger);
+    if (frame.body.size() > proto::kMaximumFrameBodyOctets) {
+        return BatchError::too_many_elements;
+    }
+    if (!parse(frame, ledger)) {
+        return BatchError::not_a_batch;
+    }
+    if (ledger.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+        return BatchError::unknown_schema;
+    }
+    if (ledger.capture_warning().size() > kMaximumNameOctets) {
+        return BatchError::too_long_octets;
+    }
+    for (const auto* counts : {&ledger.packets_not_metered(),
+                               &ledger.packets_lost(),
+                               &ledger.records_lost(),
+                               &ledger.flow_ends(),
+                               &ledger.notes()}) {
+        const BatchError error = check(*counts);
+        if (error != BatchError::none) {
+            return error;
+        }
+    }
+    return BatchError::none;
+}
+
+}  // namespace curlew::collector

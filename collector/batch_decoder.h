@@ -1,0 +1,55 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+
+#include "proto/flow.pb.h"
+#include "proto/frame.h"
+
+// From a frame whose checksum holds to messages that may be used without a further look. A checksum
+// is no proof of good will, so everything is held against its limit first: what a frame may unfold
+// to before it is parsed, lengths and ranges after. One broken limit refuses the whole batch.
+
+namespace curlew::collector {
+
+enum class BatchError : uint8_t {
+    none,
+    not_a_batch,         // not the wire format of the message
+    unknown_schema,      // a schema version this program does not know
+    wrong_record_count,  // not as many flows as the header says
+    too_many_elements,   // a list over its bound
+    too_long_octets,     // an octet string over its bound
+    wrong_length,        // an octet string or list that has one possible length and not this one
+    out_of_range,        // a number that its element cannot have
+    time_overflow,       // the packet list runs past the end of time
+};
+inline constexpr size_t kBatchErrors = static_cast<size_t>(BatchError::time_overflow) + 1;
+
+const char* name_of(BatchError error) noexcept;
+
+inline constexpr int kMaximumListedPackets = 1024;
+inline constexpr int kMaximumMatches = 64;
+inline constexpr int kMaximumIpIds = 1024;
+inline constexpr int kMaximumVlans = 8;
+inline constexpr int kMaximumIcmpTypes = 256;
+inline constexpr size_t kMaximumFirstPacketOctets = 2048;
+inline constexpr size_t kMaximumNameOctets = 512;
+inline constexpr size_t kMaximumTcpOptionOctets = 40;
+inline constexpr int kMaximumReasons = 256;
+// Of one count of octets or packets: sums of them neither overflow nor lose digits as a double.
+inline constexpr uint64_t kMaximumCount = uint64_t{1} << 53;
+
+class BatchDecoder {
+  public:
+    // Silences libprotobuf's own log, which hostile input would fill, for the whole process.
+    BatchDecoder();
+
+    // Requires: frame.header.kind is batch. `batch` is defined only when the result is none; give
+    // the same one each time, it keeps its memory.
+    BatchError decode(const proto::FrameView& frame, proto::FlowBatch& batch) const;
+
+    // Requires: frame.header.kind is ledger.
+    BatchError decode(const proto::FrameView& frame, proto::ProbeLedger& ledger) const;
+};
+
+}  // namespace curlew::collector

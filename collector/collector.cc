@@ -1,0 +1,232 @@
+#include "collector/collector.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cassert>
+#include <stdexcept>
+
+#include "collector/durable_file.h"
+#include "collector/selection.h"
+#include "collector/wire_text.h"
+
+namespace curlew::collector {
+namespace {
+
+using std::chrono::milliseconds;
+
+// How long a wait for a frame lasts before the stop request is looked at again.
+constexpr milliseconds kPoll{50};
+// Frames of one commit, so that a fast probe still gets its acknowledgements.
+constexpr int kFramesPerCommit = 64;
+constexpr size_t kLongestName = 180;
+
+void require_file_name(const char* what, const std::string& name) {
+    const bool has_controls = std::any_of(name.begin(), name.end(), [](char character) {
+        return static_cast<unsigned char>(character) < 0x20 || character == 0x7f;
+    });
+    if (name.empty() || name == "." || name == ".." || name.size() > kLongestName ||
+        name.find('/') != std::string::npos || has_controls || !is_utf8(name)) {
+        throw std::runtime_error(
+            fmt::format("the {} \"{}\" cannot be a name in an archive", what, wire_text(name)));
+    }
+}
+
+void require_usable(const DatasetConfig& config) {
+    require_file_name("group", config.group);
+    require_file_name("scenario", config.scenario);
+    require_file_name("dataset name", config.name);
+    if (config.name.ends_with(".manifest")) {
+        throw std::runtime_error(
+            fmt::format("the dataset name \"{}\" would be taken for a manifest's", config.name));
+    }
+    if (config.preset != "curlew") {
+        throw std::runtime_error(
+            fmt::format("the collector writes no preset \"{}\"", config.preset));
+    }
+    const Selection selection(config.selection);
+}
+
+// Records of a frame, and sequence numbers it takes.
+uint64_t sequences_of(const proto::FrameHeader& header) {
+    return header.kind == proto::FrameKind::ledger ? 1 : header.record_count;
+}
+
+}  // namespace
+
+Collector::Collector(DatasetConfig config, const signatures::GroupRules& rules)
+    : config_(std::move(config)), rules_(rules) {
+    assert(rules.problems().empty());
+    require_usable(config_);
+    try {
+        make_folders();
+        open_segment();
+    } catch (...) {
+        if (config_.resume) {
+            segment_.reset();  // what a crash left is evidence: it stays
+        }
+        discard();
+        throw;
+    }
+}
+
+void Collector::make_folders() {
+    std::filesystem::path folder;
+    const auto make = [&](const std::filesystem::path& path) {
+        std::error_code error;
+        const bool made = std::filesystem::create_directory(path, error);
+        std::error_code ignored;
+        if (!made && !std::filesystem::is_directory(path, ignored)) {
+            const bool is_file = error == std::errc::file_exists || !error;
+            throw std::runtime_error(
+                fmt::format("cannot write the archive {}: cannot make the folder {}: {}",
+                            config_.archive.string(),
+                            path.string(),
+                            is_file ? "a file has its name" : error.message()));
+        }
+        if (made) {
+            made_folders_.push_back(path);
+            const std::filesystem::path parent = path.parent_path();
+            sync_folder(parent.empty() ? "." : parent);
+        }
+    };
+    // A trailing slash would make an empty last part.
+    const std::filesystem::path archive =
+        config_.archive.has_filename() ? config_.archive : config_.archive.parent_path();
+    for (const std::filesystem::path& part : archive) {
+        folder /= part;
+        make(folder);
+    }
+    make(folder / config_.group);
+    make(folder / config_.group / config_.scenario);
+}
+
+void Collector::open_segment() {
+    const std::filesystem::path path =
+        config_.archive / config_.group / config_.scenario / (config_.name + ".open");
+    segment_ = std::make_unique<Segment>(
+        path, config_.resume ? Segment::Start::recovered : Segment::Start::afresh);
+    if (config_.resume) {
+        take_up_segment();
+    }
+}
+
+void Collector::take_up_segment() {
+    SegmentReader reader(segment_->path());
+    proto::FrameView frame;
+    while (reader.next(frame)) {
+        if (judge(frame.header) != Verdict::store) {
+            throw std::runtime_error(fmt::format(
+                "cannot take up {}: its frames are not those of this probe and epoch in sequence",
+                segment_->path().string()));
+        }
+        last_sequence_ += sequences_of(frame.header);
+        ended_ = frame.header.kind == proto::FrameKind::ledger;
+    }
+    durable_sequence_ = last_sequence_;
+}
+
+Collector::Verdict Collector::judge(const proto::FrameHeader& header) {
+    const uint64_t count = sequences_of(header);
+    const bool of_a_probe =
+        header.kind == proto::FrameKind::batch || header.kind == proto::FrameKind::ledger;
+    if (!of_a_probe || count == 0 || header.first_sequence == 0) {
+        ++counters_.frames_unexpected;
+        return Verdict::drop;
+    }
+    if (header.probe_id != config_.probe_id || header.epoch != config_.epoch) {
+        ++counters_.frames_foreign;
+        return Verdict::drop;
+    }
+    if (!ended_ && header.first_sequence == last_sequence_ + 1) {
+        return Verdict::store;
+    }
+    if (header.first_sequence <= last_sequence_ &&
+        count <= last_sequence_ - header.first_sequence + 1) {
+        ++counters_.frames_duplicate;
+        return Verdict::duplicate;
+    }
+    ++counters_.frames_out_of_sequence;
+    return Verdict::drop;
+}
+
+void Collector::store(const proto::ReceivedFrame& frame) {
+    segment_->append({reinterpret_cast<const uint8_t*>(frame.octets.data()), frame.octets.size()});
+    last_sequence_ += sequences_of(frame.header);
+    ended_ = frame.header.kind == proto::FrameKind::ledger;
+    ++counters_.frames_stored;
+}
+
+void Collector::commit(proto::ChannelReceiver& receiver) {
+    if (durable_sequence_ < last_sequence_) {
+        segment_->sync();
+        ++counters_.commits;
+        durable_sequence_ = last_sequence_;
+    }
+    for (const std::string& peer : unanswered_) {
+        receiver.acknowledge(peer, config_.probe_id, config_.epoch, durable_sequence_);
+    }
+    unanswered_.clear();
+}
+
+void Collector::take(proto::ChannelReceiver& receiver, const proto::ReceivedFrame& frame) {
+    if (frame.header.kind == proto::FrameKind::hello) {
+        if (frame.header.probe_id != config_.probe_id || frame.header.epoch != config_.epoch) {
+            ++counters_.frames_foreign;
+            return;
+        }
+        commit(receiver);
+        receiver.welcome(frame, durable_sequence_);
+        return;
+    }
+    const Verdict verdict = judge(frame.header);
+    if (verdict == Verdict::store) {
+        store(frame);
+    }
+    // A duplicate means that an acknowledgement may have been lost, so it is answered too.
+    const bool known =
+        std::find(unanswered_.begin(), unanswered_.end(), frame.peer) != unanswered_.end();
+    if (verdict != Verdict::drop && !known) {
+        unanswered_.push_back(frame.peer);
+    }
+}
+
+bool Collector::collect(proto::ChannelReceiver& receiver, std::stop_token stop) {
+    assert(segment_ != nullptr);
+    while (!ended_) {
+        std::optional<proto::ReceivedFrame> frame = receiver.receive(kPoll);
+        if (!frame && stop.stop_requested()) {
+            return false;
+        }
+        // One sync for all that waits: it takes milliseconds, whatever it covers.
+        for (int taken = 0; frame && !ended_ && taken < kFramesPerCommit; ++taken) {
+            take(receiver, *frame);
+            frame = ended_ || taken + 1 == kFramesPerCommit ? std::nullopt
+                                                            : receiver.receive(milliseconds(0));
+        }
+        commit(receiver);
+    }
+    return true;
+}
+
+SealResult Collector::seal() {
+    assert(segment_ != nullptr);
+    SealResult result = collector::seal(config_, rules_, segment_->path());
+    ::unlink(segment_->path().c_str());
+    segment_.reset();
+    return result;
+}
+
+void Collector::discard() {
+    if (segment_ != nullptr) {
+        ::unlink(segment_->path().c_str());
+        segment_.reset();
+    }
+    for (auto folder = made_folders_.rbegin(); folder != made_folders_.rend(); ++folder) {
+        ::rmdir(folder->c_str());
+    }
+    made_folders_.clear();
+}
+
+}  // namespace curlew::collector

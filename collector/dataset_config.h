@@ -1,0 +1,50 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collector/record_writer.h"
+
+namespace curlew::collector {
+
+// What the manifest says of the capture. Everything empty or 0: not from a capture.
+struct CaptureFacts {
+    std::string file;     // its name; a path in front of it is dropped
+    std::string sha256;   // of the file as it lies there, 64 hex digits
+    uint64_t octets = 0;  // length of the file
+    std::string link_type;
+    bool nanosecond = false;  // its stamps have nanoseconds
+};
+
+enum class RecordChoice : uint8_t {
+    all,
+    first,  // of each flow its first record alone
+};
+
+// One dataset: where it goes, what is in it, and what its manifest tells of its making.
+struct DatasetConfig {
+    std::filesystem::path archive;
+    std::string group;  // names of folders and file; see Collector for what a name may be
+    std::string scenario;
+    std::string name;
+    std::string preset = "curlew";
+    FieldSet fields = FieldSet::full;
+    bool compress = false;  // zstd
+    std::string selection;  // selection.h; empty: everything
+    RecordChoice records = RecordChoice::all;
+    bool resume = false;  // take up the open segment that a crash left, instead of starting anew
+
+    CaptureFacts capture;
+    // What else shaped the records, in the order of the manifest; no paths, no clock, no workers.
+    std::vector<std::pair<std::string, std::string>> configuration;
+    std::string ruleset_hash;     // GroupRules::content_hash
+    std::string signatures_hash;  // SignatureSet::content_hash
+    std::string program_version;
+    uint64_t probe_id = 0;  // the one probe whose frames are taken
+    uint64_t epoch = 0;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "collector/digest.h"
+#include "collector/durable_file.h"
+
+// The file of a sealed dataset: JSON lines, plain or as one zstd frame (RFC 8878, with checksum),
+// hashed on its way out. The only place for zstd.
+
+namespace curlew::collector {
+
+enum class Encoding : uint8_t { json, json_zstd };
+
+// What follows the dataset's name: ".json" or ".json.zst".
+const char* suffix_of(Encoding encoding) noexcept;
+
+struct DatasetSums {
+    uint64_t octets = 0;          // of the file
+    std::string sha256;           // of the file
+    uint64_t content_octets = 0;  // of the JSON lines
+    // Of the JSON lines. Records hold nothing about where or how they were made, so this names what
+    // was seen: an equal sum means equal records, however they are stored.
+    std::string content_sha256;
+};
+
+class DatasetWriter {
+  public:
+    // `path` is a temporary name. Throws std::runtime_error, as all here do on an I/O failure.
+    DatasetWriter(const std::filesystem::path& path, Encoding encoding);
+    ~DatasetWriter();
+
+    void write(std::string_view line);
+
+    // Flushes and syncs; the caller renames.
+    DatasetSums finish();
+
+  private:
+    struct Compressor;
+
+    void drain(bool last);
+    void put(std::string_view octets);
+
+    std::filesystem::path path_;
+    FileDescriptor file_;
+    std::unique_ptr<Compressor> compressor_;  // null: plain
+    std::string pending_;                     // lines not yet handed on
+    Sha256 file_digest_;
+    Sha256 content_digest_;  // of a plain file never used: its sum is the file's
+    DatasetSums sums_;
+};
+
+// Reads a dataset's file and tells both sums; `on_line` gets each line without its newline.
+// Throws std::runtime_error with one sentence: unreadable, not zstd, a line longer than 16 MiB, or
+// a last line without newline.
+DatasetSums read_dataset(const std::filesystem::path& path,
+                         Encoding encoding,
+                         const std::function<void(std::string_view)>& on_line);
+
+}  // namespace curlew::collector

@@ -1,0 +1,79 @@
+#include "collector/digest.h"
+
+#include <openssl/evp.h>
+
+#include <array>
+#include <cassert>
+#include <vector>
+
+#include "collector/durable_file.h"
+
+namespace curlew::collector {
+
+struct Sha256::Implementation {
+    Implementation() : context(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+        assert(context != nullptr);
+        start();
+    }
+
+    void start() {
+        [[maybe_unused]] const int done = EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+        assert(done == 1);
+    }
+
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context;
+};
+
+Sha256::Sha256() : implementation_(std::make_unique<Implementation>()) {}
+Sha256::~Sha256() = default;
+
+void Sha256::update(std::string_view octets) {
+    if (octets.empty()) {
+        return;
+    }
+    [[maybe_unused]] const int done =
+        EVP_DigestUpdate(implementation_->context.get(), octets.data(), octets.size());
+    assert(done == 1);
+}
+
+std::string Sha256::finish() {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+    unsigned int length = 0;
+    [[maybe_unused]] const int done =
+        EVP_DigestFinal_ex(implementation_->context.get(), sum.data(), &length);
+    assert(done == 1);
+    assert(length == 32);
+    implementation_->start();
+    std::string octets(sum.begin(), sum.begin() + length);
+    return to_hex(octets);
+}
+
+std::string sha256_of(std::string_view octets) {
+    Sha256 digest;
+    digest.update(octets);
+    return digest.finish();
+}
+
+std::string sha256_of_file(const std::filesystem::path& file) {
+    Sha256 digest;
+    InputFile input(file);
+    std::vector<char> buffer(256 * 1024);
+    while (const size_t octets = input.read(buffer)) {
+        digest.update({buffer.data(), octets});
+    }
+    return digest.finish();
+}
+
+std::string to_hex(std::string_view octets) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    std::string hex;
+    hex.reserve(2 * octets.size());
+    for (const char character : octets) {
+        const auto octet = static_cast<uint8_t>(character);
+        hex.push_back(kDigits[octet >> 4]);
+        hex.push_back(kDigits[octet & 15]);
+    }
+    return hex;
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,121 @@
+#include "collector/durable_file.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+namespace curlew::collector {
+
+FileDescriptor::~FileDescriptor() {
+    if (descriptor_ >= 0) {
+        ::close(descriptor_);
+    }
+}
+
+FileDescriptor::FileDescriptor(FileDescriptor&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+void throw_file_error(const char* verb, const std::filesystem::path& path) {
+    const int error = errno;
+    throw std::runtime_error(fmt::format(
+        "cannot {} {}: {}", verb, path.string(), std::generic_category().message(error)));
+}
+
+FileDescriptor open_file(const std::filesystem::path& path, int flags) {
+    const bool writes = (flags & O_ACCMODE) != O_RDONLY;
+    FileDescriptor file(::open(path.c_str(), flags | O_CLOEXEC, 0644));
+    if (file.get() < 0) {
+        throw_file_error(writes ? "write" : "read", path);
+    }
+    return file;
+}
+
+void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path) {
+    while (!octets.empty()) {
+        const ssize_t written = ::write(descriptor, octets.data(), octets.size());
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            throw_file_error("write", path);
+        }
+        octets.remove_prefix(static_cast<size_t>(written));
+    }
+}
+
+void sync_data(int descriptor, const std::filesystem::path& path) {
+    if (::fdatasync(descriptor) != 0) {
+        throw_file_error("sync", path);
+    }
+}
+
+void sync_folder(const std::filesystem::path& folder) {
+    const FileDescriptor descriptor = open_file(folder, O_RDONLY | O_DIRECTORY);
+    if (::fsync(descriptor.get()) != 0) {
+        throw_file_error("sync", folder);
+    }
+}
+
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {
+    if (::rename(from.c_str(), to.c_str()) != 0) {
+        throw_file_error("write", to);
+    }
+    sync_folder(to.parent_path());
+}
+
+void write_file_durably(const std::filesystem::path& path, std::string_view content) {
+    std::filesystem::path part = path;
+    part += ".part";
+    try {
+        const FileDescriptor file = open_file(part, O_WRONLY | O_CREAT | O_TRUNC);
+        write_all(file.get(), content, part);
+        sync_data(file.get(), part);
+    } catch (...) {
+        ::unlink(part.c_str());
+        throw;
+    }
+    rename_durably(part, path);
+}
+
+InputFile::InputFile(const std::filesystem::path& path)
+    : path_(path), descriptor_(open_file(path, O_RDONLY)) {}
+
+size_t InputFile::read(std::span<char> buffer) {
+    while (true) {
+        const ssize_t octets = ::read(descriptor_.get(), buffer.data(), buffer.size());
+        if (octets >= 0) {
+            return static_cast<size_t>(octets);
+        }
+        if (errno != EINTR) {
+            throw_file_error("read", path_);
+        }
+    }
+}
+
+std::string read_file(const std::filesystem::path& path, uint64_t maximum_octets) {
+    InputFile input(path);
+    std::string content;
+    std::vector<char> buffer(64 * 1024);
+    while (const size_t octets = input.read(buffer)) {
+        if (content.size() + octets > maximum_octets) {
+            throw std::runtime_error(fmt::format(
+                "cannot read {}: it is longer than {} octets", path.string(), maximum_octets));
+        }
+        content.append(buffer.data(), octets);
+    }
+    return content;
+}
+
+}  // namespace curlew::collector

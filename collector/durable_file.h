@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+
+// Files whose durability is asked for and whose every error is told. All throw
+// std::runtime_error with one sentence that names the file and the cause.
+
+namespace curlew::collector {
+
+// Owns a file descriptor.
+class FileDescriptor {
+  public:
+    FileDescriptor() = default;
+    explicit FileDescriptor(int descriptor) : descriptor_(descriptor) {}
+    ~FileDescriptor();
+    FileDescriptor(FileDescriptor&& other) noexcept;
+    FileDescriptor& operator=(FileDescriptor&& other) noexcept;
+
+    int get() const noexcept { return descriptor_; }
+
+  private:
+    int descriptor_ = -1;
+};
+
+// A file read from its beginning.
+class InputFile {
+  public:
+    explicit InputFile(const std::filesystem::path& path);
+
+    // Fills the front of `buffer`; 0 at the end of the file.
+    size_t read(std::span<char> buffer);
+
+  private:
+    std::filesystem::path path_;
+    FileDescriptor descriptor_;
+};
+
+// The end of every sentence here: "cannot `verb` `path`: `errno in words`".
+[[noreturn]] void throw_file_error(const char* verb, const std::filesystem::path& path);
+
+// Opens with O_CLOEXEC; `flags` as open(2) has them.
+FileDescriptor open_file(const std::filesystem::path& path, int flags);
+
+void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path);
+
+// fdatasync: the content and the length survive a crash once this returns.
+void sync_data(int descriptor, const std::filesystem::path& path);
+
+// Makes a rename or a new name in `folder` survive a crash.
+void sync_folder(const std::filesystem::path& folder);
+
+// Renames within one folder and syncs the folder. Requires: the content of `from` is synced.
+void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
+
+// Writes beside the file, syncs, renames: a reader finds the whole content or no file.
+void write_file_durably(const std::filesystem::path& path, std::string_view content);
+
+// The whole file, refused when longer than `maximum_octets`.
+std::string read_file(const std::filesystem::path& path, uint64_t maximum_octets);
+
+}  // namespace curlew::collector

@@ -1,0 +1,72 @@
+#include "collector/flow_identity.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cassert>
+#include <tuple>
+
+namespace curlew::collector {
+namespace {
+
+template <size_t kOctets>
+uint8_t* put_number(uint8_t* to, uint32_t number) {
+    for (size_t i = 0; i < kOctets; ++i) {
+        to[i] = static_cast<uint8_t>(number >> (8 * (kOctets - 1 - i)));
+    }
+    return to + kOctets;
+}
+
+uint8_t* put_address(uint8_t* to, std::string_view address) {
+    std::copy(address.begin(), address.end(), to);
+    return to + 16;
+}
+
+}  // namespace
+
+FlowKeyOctets flow_key_octets(const Endpoint& one,
+                              const Endpoint& other,
+                              uint8_t protocol,
+                              uint32_t tunnel_id) {
+    assert(one.address.size() == other.address.size());
+    assert(one.address.size() == 4 || one.address.size() == 16);
+    const bool in_order = std::tie(one.address, one.port) <= std::tie(other.address, other.port);
+    const Endpoint& low = in_order ? one : other;
+    const Endpoint& high = in_order ? other : one;
+
+    FlowKeyOctets octets{};
+    uint8_t* at = octets.data();
+    *at++ = one.address.size() == 4 ? 4 : 6;
+    at = put_address(at, low.address);
+    at = put_address(at, high.address);
+    at = put_number<2>(at, low.port);
+    at = put_number<2>(at, high.port);
+    *at++ = protocol;
+    at = put_number<4>(at, tunnel_id);
+    assert(at == octets.data() + octets.size());
+    return octets;
+}
+
+FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow) {
+    return flow_key_octets({flow.initiator_address(), static_cast<uint16_t>(flow.initiator_port())},
+                           {flow.responder_address(), static_cast<uint16_t>(flow.responder_port())},
+                           static_cast<uint8_t>(flow.protocol_identifier()),
+                           flow.tunnel_id());
+}
+
+RecordOrder record_order(const proto::FlowSummary& flow) {
+    return {flow.flow_start_ns(), flow_key_octets(flow), flow.flow_ordinal(), flow.record_number()};
+}
+
+std::string FlowIdMaker::make(const proto::FlowSummary& flow) {
+    const FlowKeyOctets key = flow_key_octets(flow);
+    digest_.update({reinterpret_cast<const char*>(key.data()), key.size()});
+    std::string id =
+        fmt::format("{}-{}", flow.first_record_start_ns() / 1000, digest_.finish().substr(0, 16));
+    if (flow.flow_ordinal() > 0) {
+        id += fmt::format("+{}", flow.flow_ordinal());
+    }
+    return id;
+}
+
+}  // namespace curlew::collector

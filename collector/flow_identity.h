@@ -1,0 +1,59 @@
+#pragma once
+
+#include <array>
+#include <compare>
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "collector/digest.h"
+#include "proto/flow.pb.h"
+
+// What names a flow and what orders records. Both are made of the flow's whole key without
+// direction, so that a live run, a replay and the other orientation of a flow agree.
+
+namespace curlew::collector {
+
+inline constexpr size_t kFlowKeyOctets = 42;
+
+// 1 octet IP version, 16 + 16 lower and higher address (IPv4: the first 4, the rest 0), 2 + 2
+// ports, 1 protocol, 4 tunnel; everything in network order.
+using FlowKeyOctets = std::array<uint8_t, kFlowKeyOctets>;
+
+struct Endpoint {
+    std::string_view address;  // network order, 4 or 16 octets
+    uint16_t port = 0;
+};
+
+// Requires: both addresses have 4 octets or both have 16.
+FlowKeyOctets flow_key_octets(const Endpoint& one,
+                              const Endpoint& other,
+                              uint8_t protocol,
+                              uint32_t tunnel_id);
+// Requires: the flow passed the batch decoder.
+FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow);
+
+// The order of records in a sealed dataset.
+struct RecordOrder {
+    uint64_t flow_start_ns = 0;  // of the record
+    FlowKeyOctets key{};
+    uint32_t flow_ordinal = 0;
+    uint32_t record_number = 0;
+
+    auto operator<=>(const RecordOrder&) const = default;
+};
+
+RecordOrder record_order(const proto::FlowSummary& flow);
+
+// Makes flow ids: "<first record's start in us>-<16 hex digits>", and "+<ordinal>" behind it when
+// the flow is not the first of its key in that microsecond. The digits are the front of the key's
+// SHA-256: not a secret, but nobody makes two flows share them by arithmetic.
+class FlowIdMaker {
+  public:
+    std::string make(const proto::FlowSummary& flow);
+
+  private:
+    Sha256 digest_;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,252 @@
+#include "collector/manifest.h"
+
+#include <fmt/format.h>
+#include <rapidjson/document.h>
+#include <rapidjson/prettywriter.h>
+
+#include <filesystem>
+
+#include "collector/json_output.h"
+#include "collector/wire_text.h"
+
+namespace curlew::collector {
+namespace {
+
+using Counts = google::protobuf::RepeatedPtrField<proto::Count>;
+
+constexpr const char* kNoLedger = "the input ended without the probe's ledger";
+
+class ManifestWriter {
+  public:
+    explicit ManifestWriter(const ManifestInput& input) : input_(input) {
+        json_.writer().SetIndent(' ', 2);
+    }
+
+    std::string render() {
+        json_.start_object();
+        json_.number("schema", static_cast<uint64_t>(kManifestSchema));
+        program();
+        dataset();
+        capture();
+        configuration();
+        file();
+        probe();
+        collector();
+        sequences();
+        tally("flow_types", input_.sealed.flow_types);
+        tally("labels", input_.sealed.labels);
+        tally("evidence", input_.sealed.evidence);
+        unclean_end();
+        json_.end_object();
+        return std::string(json_.finish());
+    }
+
+  private:
+    void text(std::string_view name, std::string_view value) {
+        json_.text(wire_text(name), wire_text(value));
+    }
+    // 64 bits do not survive readers that take every number for a double.
+    void identifier(std::string_view name, uint64_t value) {
+        text(name, fmt::format("{:016x}", value));
+    }
+    void tally(std::string_view name, const Tally& tally) {
+        json_.key(name);
+        json_.start_object();
+        for (const auto& [reason, count] : tally) {
+            json_.number(wire_text(reason), count);
+        }
+        json_.end_object();
+    }
+    // In order of the reasons, for the probe lists them as it met them; one listed twice is added.
+    void counts(std::string_view name, const Counts& counts) {
+        Tally sorted;
+        for (const proto::Count& count : counts) {
+            sorted[count.reason()] += count.packets();
+        }
+        tally(name, sorted);
+    }
+
+    void program() {
+        json_.key("program");
+        json_.start_object();
+        text("name", "curlew");
+        text("version", input_.config.program_version);
+        json_.end_object();
+    }
+
+    void dataset() {
+        const DatasetConfig& config = input_.config;
+        json_.key("dataset");
+        json_.start_object();
+        text("group", config.group);
+        text("scenario", config.scenario);
+        text("name", config.name);
+        text("preset", config.preset);
+        text("fields", name_of(config.fields));
+        text("records", config.records == RecordChoice::all ? "all" : "first");
+        text("selection", config.selection);
+        text("ruleset_hash", config.ruleset_hash);
+        text("signatures_hash", config.signatures_hash);
+        json_.end_object();
+    }
+
+    void capture() {
+        const CaptureFacts& capture = input_.config.capture;
+        json_.key("capture");
+        json_.start_object();
+        text("file", std::filesystem::path(capture.file).filename().string());
+        text("sha256", capture.sha256);
+        json_.number("octets", capture.octets);
+        text("link_type", capture.link_type);
+        json_.flag("nanosecond", capture.nanosecond);
+        json_.end_object();
+    }
+
+    void configuration() {
+        json_.key("configuration");
+        json_.start_object();
+        for (const auto& [name, value] : input_.config.configuration) {
+            text(name, value);
+        }
+        json_.end_object();
+    }
+
+    void file() {
+        const DatasetSums& sums = input_.sealed.sums;
+        json_.key("file");
+        json_.start_object();
+        text("encoding", suffix_of(input_.encoding));
+        json_.number("records", input_.sealed.records.written);
+        json_.number("octets", sums.octets);
+        text("sha256", sums.sha256);
+        json_.number("content_octets", sums.content_octets);
+        text("content_sha256", sums.content_sha256);
+        json_.end_object();
+    }
+
+    void probe() {
+        if (!input_.sealed.ledger) {
+            json_.null("probe");
+            return;
+        }
+        json_.key("probe");
+        const proto::ProbeLedger& ledger = *input_.sealed.ledger;
+        json_.start_object();
+        json_.number("packets_offered", ledger.packets_offered());
+        json_.number("packets_metered", ledger.packets_metered());
+        json_.number("octets_metered", ledger.octets_metered());
+        counts("packets_not_metered", ledger.packets_not_metered());
+        counts("packets_lost", ledger.packets_lost());
+        json_.number("first_packet_ns", ledger.first_packet_ns());
+        json_.number("last_packet_ns", ledger.last_packet_ns());
+        json_.number("flows_created", ledger.flows_created());
+        json_.number("records_created", ledger.records_created());
+        counts("records_lost", ledger.records_lost());
+        counts("flow_ends", ledger.flow_ends());
+        counts("notes", ledger.notes());
+        json_.end_object();
+    }
+
+    void collector() {
+        const RecordCounts& records = input_.sealed.records;
+        json_.key("collector");
+        json_.start_object();
+        json_.number("records_received", records.received);
+        tally("records_refused", records.refused);
+        json_.number("records_not_selected", records.not_selected);
+        json_.number("records_not_first", records.not_first);
+        json_.number("records_written", records.written);
+        json_.end_object();
+    }
+
+    void sequences() {
+        json_.key("sequences");
+        json_.start_array();
+        if (input_.first_sequence != 0) {
+            json_.start_object();
+            identifier("probe", input_.config.probe_id);
+            identifier("epoch", input_.config.epoch);
+            json_.number("first", input_.first_sequence);
+            json_.number("last", input_.last_sequence);
+            json_.end_object();
+        }
+        json_.end_array();
+    }
+
+    void unclean_end() {
+        const auto& ledger = input_.sealed.ledger;
+        if (!ledger) {
+            text("unclean_end", kNoLedger);
+        } else if (!ledger->capture_warning().empty()) {
+            text("unclean_end", ledger->capture_warning());
+        } else {
+            json_.null("unclean_end");
+        }
+    }
+
+    const ManifestInput& input_;
+    JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>> json_;
+};
+
+const rapidjson::Value* member(const rapidjson::Value& object, const char* name) {
+    if (!object.IsObject()) {
+        return nullptr;
+    }
+    const auto found = object.FindMember(name);
+    return found == object.MemberEnd() ? nullptr : &found->value;
+}
+
+bool read(const rapidjson::Value& object, const char* name, uint64_t& value) {
+    const rapidjson::Value* found = member(object, name);
+    if (found == nullptr || !found->IsUint64()) {
+        return false;
+    }
+    value = found->GetUint64();
+    return true;
+}
+
+bool read(const rapidjson::Value& object, const char* name, std::string& value) {
+    const rapidjson::Value* found = member(object, name);
+    if (found == nullptr || !found->IsString()) {
+        return false;
+    }
+    value.assign(found->GetString(), found->GetStringLength());
+    return true;
+}
+
+}  // namespace
+
+std::string render_manifest(const ManifestInput& input) {
+    return ManifestWriter(input).render();
+}
+
+std::optional<ManifestFacts> parse_manifest(std::string_view text) {
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
+    uint64_t schema = 0;
+    if (document.HasParseError() || !read(document, "schema", schema) ||
+        schema != static_cast<uint64_t>(kManifestSchema)) {
+        return std::nullopt;
+    }
+    const rapidjson::Value* file = member(document, "file");
+    ManifestFacts facts;
+    std::string encoding;
+    const bool whole = file != nullptr && read(*file, "encoding", encoding) &&
+                       read(*file, "records", facts.records) &&
+                       read(*file, "octets", facts.sums.octets) &&
+                       read(*file, "sha256", facts.sums.sha256) &&
+                       read(*file, "content_octets", facts.sums.content_octets) &&
+                       read(*file, "content_sha256", facts.sums.content_sha256);
+    if (!whole) {
+        return std::nullopt;
+    }
+    for (const Encoding known : {Encoding::json, Encoding::json_zstd}) {
+        if (encoding == suffix_of(known)) {
+            facts.encoding = known;
+            return facts;
+        }
+    }
+    return std::nullopt;
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,114 @@
+#include "collector/publish.h"
+
+#include <fmt/format.h>
+
+#include <stdexcept>
+#include <vector>
+
+#include "collector/digest.h"
+#include "collector/durable_file.h"
+#include "collector/index.h"
+#include "collector/manifest.h"
+
+namespace curlew::collector {
+namespace {
+
+struct Place {
+    std::filesystem::path dataset;        // with this dataset's encoding
+    std::filesystem::path other_dataset;  // the same name in the other encoding
+    std::filesystem::path manifest;
+    std::string manifest_in_archive;  // as the index names it
+};
+
+Place place_of(const DatasetConfig& config, Encoding encoding, const std::string& name) {
+    const std::filesystem::path folder =
+        std::filesystem::path(config.group) / std::filesystem::path(config.scenario);
+    const Encoding other = encoding == Encoding::json ? Encoding::json_zstd : Encoding::json;
+    const std::filesystem::path manifest = folder / (name + kManifestSuffix);
+    return {config.archive / folder / (name + suffix_of(encoding)),
+            config.archive / folder / (name + suffix_of(other)),
+            config.archive / manifest,
+            manifest.string()};
+}
+
+bool holds(const std::filesystem::path& file, const std::string& sha256) {
+    return std::filesystem::exists(file) && sha256_of_file(file) == sha256;
+}
+
+enum class Vacancy { free, ours, taken };
+
+// `ours` may lack any of its three parts: a crash or a hand took it.
+Vacancy vacancy(const Place& place,
+                const ArchiveIndex& index,
+                const DatasetSums& sums,
+                const std::string& manifest_sha256) {
+    if (std::filesystem::exists(place.other_dataset)) {
+        return Vacancy::taken;
+    }
+    const auto listed = index.sha256_of_manifest(place.manifest_in_archive);
+    if (listed && *listed != manifest_sha256) {
+        return Vacancy::taken;
+    }
+    const bool has_manifest = std::filesystem::exists(place.manifest);
+    if (has_manifest && !holds(place.manifest, manifest_sha256)) {
+        return Vacancy::taken;
+    }
+    if (std::filesystem::exists(place.dataset) && !holds(place.dataset, sums.sha256)) {
+        if (has_manifest || listed) {
+            throw std::runtime_error(
+                fmt::format("{} is not what its manifest says: curlew verify tells more",
+                            place.dataset.string()));
+        }
+        return Vacancy::taken;
+    }
+    return listed || has_manifest || std::filesystem::exists(place.dataset) ? Vacancy::ours
+                                                                            : Vacancy::free;
+}
+
+std::vector<std::string> candidate_names(const DatasetConfig& config,
+                                         const DatasetSums& sums,
+                                         const std::string& manifest_sha256) {
+    std::vector<std::string> names{config.name};
+    if (!config.capture.sha256.empty()) {
+        names.push_back(config.name + "-" + config.capture.sha256.substr(0, 8));
+    }
+    names.push_back(config.name + "-" + sums.content_sha256.substr(0, 8));
+    names.push_back(config.name + "-" + manifest_sha256.substr(0, 16));
+    return names;
+}
+
+}  // namespace
+
+Published publish(const DatasetConfig& config,
+                  Encoding encoding,
+                  const std::filesystem::path& part,
+                  const DatasetSums& sums,
+                  const std::string& manifest) {
+    const std::string manifest_sha256 = sha256_of(manifest);
+    ArchiveIndex index(config.archive);
+    for (const std::string& name : candidate_names(config, sums, manifest_sha256)) {
+        const Place place = place_of(config, encoding, name);
+        if (vacancy(place, index, sums, manifest_sha256) == Vacancy::taken) {
+            continue;
+        }
+        Published published{place.dataset, place.manifest, true};
+        if (!std::filesystem::exists(place.dataset)) {
+            rename_durably(part, place.dataset);
+            published.already_sealed = false;
+        }
+        if (!std::filesystem::exists(place.manifest)) {
+            write_file_durably(place.manifest, manifest);
+            published.already_sealed = false;
+        }
+        if (!index.sha256_of_manifest(place.manifest_in_archive)) {
+            index.append(place.manifest_in_archive, manifest_sha256);
+            published.already_sealed = false;
+        }
+        return published;
+    }
+    throw std::runtime_error(fmt::format("cannot seal {}: every name for it in {} is taken",
+                                         config.name,
+                                         part.parent_path().string()));
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "collector/annotator.h"
+#include "proto/flow.pb.h"
+
+// Preset `curlew`: one flow record as one JSON line. Joy's names where Joy has the field; text from
+// the wire is made valid UTF-8 (wire_text.h). Key order is fixed and `flow_type` comes last.
+
+namespace curlew::collector {
+
+enum class FieldSet : uint8_t {
+    slim,      // no packet list and nothing that `standard` leaves out
+    standard,  // no byte_dist, idp_out, idp_in, ip.id
+    full,
+};
+
+// Nothing when there is no set of that name.
+std::optional<FieldSet> field_set_named(std::string_view name) noexcept;
+const char* name_of(FieldSet fields) noexcept;
+
+class RecordWriter {
+  public:
+    // `ruleset` is what label.ruleset says in every record.
+    RecordWriter(FieldSet fields, std::string ruleset);
+    ~RecordWriter();
+    RecordWriter(const RecordWriter&) = delete;
+    RecordWriter& operator=(const RecordWriter&) = delete;
+
+    // The line with its newline, good until the next call. Requires: the flow passed the batch
+    // decoder.
+    std::string_view write(const proto::FlowSummary& flow, const Annotation& annotation);
+
+  private:
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,224 @@
+#include "collector/verify.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+#include <stdexcept>
+#include <vector>
+
+#include "collector/dataset_file.h"
+#include "collector/digest.h"
+#include "collector/durable_file.h"
+#include "collector/index.h"
+#include "collector/manifest.h"
+#include "collector/record_check.h"
+#include "collector/wire_text.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+// Sentences about the lines of one file, so that a file of another kind does not fill a terminal.
+constexpr uint64_t kLineProblemsToldPerFile = 5;
+
+class Verifier {
+  public:
+    Verifier(const fs::path& archive, const std::function<void(const std::string&)>& on_problem)
+        : archive_(archive), on_problem_(on_problem) {}
+
+    VerifyResult run() {
+        if (!fs::is_directory(archive_)) {
+            throw std::runtime_error(
+                fmt::format("cannot verify {}: it is no folder", archive_.string()));
+        }
+        check_index();
+        check_strays();
+        return result_;
+    }
+
+  private:
+    void tell(const std::string& problem) {
+        ++result_.problems;
+        on_problem_(wire_text(problem));
+    }
+
+    void check_index() {
+        const fs::path path = archive_ / kIndexName;
+        if (!fs::is_regular_file(fs::symlink_status(path))) {
+            tell(fmt::format("{} is missing", kIndexName));
+            return;
+        }
+        const std::string content = read_file(path, kLongestIndex);
+        std::string_view rest = content;
+        std::string previous = first_previous();
+        for (uint64_t line_number = 1; !rest.empty(); ++line_number) {
+            const size_t end = rest.find('\n');
+            if (end == std::string_view::npos) {
+                tell(fmt::format("{}: line {} does not end", kIndexName, line_number));
+                return;
+            }
+            const std::string_view line = rest.substr(0, end);
+            check_index_line(line, line_number, previous);
+            previous = sha256_of(line);
+            rest.remove_prefix(end + 1);
+        }
+    }
+
+    void check_index_line(std::string_view line,
+                          uint64_t line_number,
+                          const std::string& previous) {
+        const std::optional<IndexEntry> entry = parse_index_line(line);
+        if (!entry) {
+            tell(fmt::format("{}: line {} is no entry", kIndexName, line_number));
+            return;
+        }
+        if (entry->previous != previous) {
+            tell(fmt::format(
+                "{}: line {} does not follow the line before", kIndexName, line_number));
+        }
+        if (!is_within_archive(entry->manifest)) {
+            tell(fmt::format("{}: line {} names \"{}\", which is no place in an archive",
+                             kIndexName,
+                             line_number,
+                             entry->manifest));
+            return;
+        }
+        if (!known_files_.insert(entry->manifest).second) {
+            tell(fmt::format(
+                "{}: line {} lists {} again", kIndexName, line_number, entry->manifest));
+            return;
+        }
+        ++result_.datasets;
+        check_guarded(entry->manifest, [&] { check_manifest(*entry); });
+    }
+
+    // GROUP/SCENARIO/NAME.manifest.json and no link on the way, so that nothing outside is read.
+    bool is_within_archive(const std::string& manifest) const {
+        if (manifest.find('\0') != std::string::npos || !manifest.ends_with(kManifestSuffix)) {
+            return false;
+        }
+        const fs::path relative(manifest);
+        if (relative.is_absolute() || std::distance(relative.begin(), relative.end()) != 3) {
+            return false;
+        }
+        fs::path walked = archive_;
+        for (const fs::path& part : relative) {
+            walked /= part;
+            std::error_code error;
+            if (part.empty() || part == "." || part == ".." ||
+                fs::is_symlink(fs::symlink_status(walked, error))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    template <typename Check>
+    void check_guarded(const std::string& what, Check check) {
+        try {
+            check();
+        } catch (const std::runtime_error& error) {
+            tell(fmt::format("{}: {}", what, error.what()));
+        }
+    }
+
+    void check_manifest(const IndexEntry& entry) {
+        const fs::path path = archive_ / entry.manifest;
+        if (!fs::is_regular_file(path)) {
+            tell(fmt::format("{} is missing", entry.manifest));
+            return;
+        }
+        const std::string text = read_file(path, kLongestManifest);
+        if (sha256_of(text) != entry.sha256) {
+            tell(fmt::format("{} is not the one that the index lists", entry.manifest));
+        }
+        const std::string base =
+            entry.manifest.substr(0, entry.manifest.size() - std::string(kManifestSuffix).size());
+        const std::optional<ManifestFacts> facts = parse_manifest(text);
+        if (!facts) {
+            // Its dataset is not a stray besides.
+            known_files_.insert(base + suffix_of(Encoding::json));
+            known_files_.insert(base + suffix_of(Encoding::json_zstd));
+            tell(fmt::format("{} is no manifest of a schema known here", entry.manifest));
+            return;
+        }
+        const std::string dataset = base + suffix_of(facts->encoding);
+        known_files_.insert(dataset);
+        check_guarded(dataset, [&] { check_dataset(dataset, *facts); });
+    }
+
+    void check_dataset(const std::string& dataset, const ManifestFacts& facts) {
+        const fs::path path = archive_ / dataset;
+        if (!fs::is_regular_file(fs::symlink_status(path))) {
+            tell(fmt::format("{} is missing", dataset));
+            return;
+        }
+        RecordCheck records;
+        uint64_t line_problems = 0;
+        const DatasetSums sums = read_dataset(path, facts.encoding, [&](std::string_view line) {
+            const std::string problem = records.check(line);
+            if (!problem.empty() && ++line_problems <= kLineProblemsToldPerFile) {
+                tell(fmt::format("{}: {}", dataset, problem));
+            }
+        });
+        result_.records += records.lines();
+        result_.octets += sums.octets;
+        const auto require = [&](bool equal, const char* what) {
+            if (!equal) {
+                tell(fmt::format("{}: its {} is not what its manifest says", dataset, what));
+            }
+        };
+        require(sums.octets == facts.sums.octets, "length");
+        require(sums.sha256 == facts.sums.sha256, "SHA-256");
+        require(sums.content_octets == facts.sums.content_octets, "length of content");
+        require(sums.content_sha256 == facts.sums.content_sha256, "SHA-256 of content");
+        require(records.lines() == facts.records, "number of records");
+    }
+
+    // Two folders deep is where datasets are; what lies elsewhere is not the archive's.
+    void check_strays() {
+        std::vector<std::string> files;
+        auto entries = fs::recursive_directory_iterator(archive_);
+        for (auto entry = fs::begin(entries); entry != fs::end(entries); ++entry) {
+            if (entry.depth() >= 2) {
+                entry.disable_recursion_pending();
+            }
+            if (!entry->is_directory()) {
+                files.push_back(entry->path().lexically_relative(archive_).string());
+            }
+        }
+        std::sort(files.begin(), files.end());
+        for (const std::string& file : files) {
+            check_stray(file);
+        }
+    }
+
+    void check_stray(const std::string& file) {
+        if (file.ends_with(".open") || file.ends_with(".part")) {
+            ++result_.unsealed;
+            tell(fmt::format("{} was left unsealed by a run that did not end", file));
+        } else if (known_files_.contains(file)) {
+            return;
+        } else if (file.ends_with(kManifestSuffix)) {
+            tell(fmt::format("{} is not listed in the index", file));
+        } else if (file.ends_with(".json") || file.ends_with(".json.zst")) {
+            tell(fmt::format("{} has no manifest in the index", file));
+        }
+    }
+
+    const fs::path& archive_;
+    const std::function<void(const std::string&)>& on_problem_;
+    std::set<std::string> known_files_;
+    VerifyResult result_;
+};
+
+}  // namespace
+
+VerifyResult verify_archive(const fs::path& archive,
+                            const std::function<void(const std::string&)>& on_problem) {
+    return Verifier(archive, on_problem).run();
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,225 @@
+#include "collector/batch_decoder.h"
+
+#include <functional>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/collector/flows.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+proto::FrameView view_of(proto::FrameKind kind, const std::string& body, uint32_t record_count) {
+    proto::FrameView view;
+    view.header.kind = kind;
+    view.header.record_count = record_count;
+    view.body = {reinterpret_cast<const uint8_t*>(body.data()), body.size()};
+    return view;
+}
+
+const char* decode(const std::string& body, uint32_t record_count) {
+    const BatchDecoder decoder;
+    proto::FlowBatch batch;
+    return name_of(decoder.decode(view_of(proto::FrameKind::batch, body, record_count), batch));
+}
+
+std::string body_of(const proto::FlowSummary& flow) {
+    proto::FlowBatch batch;
+    batch.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
+    *batch.add_flows() = flow;
+    return batch.SerializeAsString();
+}
+
+// What the decoder says of a small flow after `change`.
+const char* decode_changed(const std::function<void(proto::FlowSummary&)>& change) {
+    proto::FlowSummary flow = small_flow();
+    change(flow);
+    return decode(body_of(flow), 1);
+}
+
+std::string fields(const std::string& field, size_t count) {
+    std::string octets;
+    for (size_t i = 0; i < count; ++i) {
+        octets += field;
+    }
+    return octets;
+}
+
+}  // namespace
+
+TEST_GROUP(BatchDecoder){};
+
+TEST(BatchDecoder, takes_what_keeps_every_limit) {
+    STRCMP_EQUAL("none", decode(body_of(small_flow()), 1));
+    STRCMP_EQUAL("none", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 1024; ++i) {
+                         flow.mutable_packets()->add_gap_ns(1);
+                         flow.mutable_packets()->add_payload_octets(1);
+                         flow.mutable_packets()->add_flags(0);
+                     }
+                     for (int i = 0; i < 64; ++i) {
+                         flow.add_matches()->set_value(std::string(512, 'x'));
+                     }
+                 }));
+}
+
+TEST(BatchDecoder, counts_flows_before_it_builds_them) {
+    // 0x12 0x00: an empty flow, two octets each.
+    const std::string empty_flows = fields(std::string("\x12\0", 2), 100'000);
+    STRCMP_EQUAL("wrong_record_count", decode(empty_flows, 4096));
+    STRCMP_EQUAL("too_many_elements", decode(empty_flows, 100'000));
+}
+
+TEST(BatchDecoder, counts_matches_before_it_builds_them) {
+    // 0xaa 0x01 0x00: an empty match; 0xb2 0x01 0x00: an empty ICMP type.
+    for (const std::string& field : {std::string("\xaa\1\0", 3), std::string("\xb2\1\0", 3)}) {
+        const std::string flow = fields(field, 5000);
+        // 15,000 octets: two octets of varint.
+        const std::string body = std::string("\x12\x98\x75") + flow;
+        STRCMP_EQUAL("too_many_elements", decode(body, 1));
+    }
+}
+
+TEST(BatchDecoder, the_header_says_how_many_flows) {
+    STRCMP_EQUAL("wrong_record_count", decode(body_of(small_flow()), 2));
+    STRCMP_EQUAL("wrong_record_count", decode(body_of(small_flow()), 0));
+}
+
+TEST(BatchDecoder, refuses_what_is_no_message) {
+    STRCMP_EQUAL("not_a_batch", decode("\x12\x7f", 1));
+    STRCMP_EQUAL("not_a_batch", decode("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff", 1));
+    STRCMP_EQUAL("not_a_batch", decode("\x13", 0));
+}
+
+TEST(BatchDecoder, refuses_a_schema_it_does_not_know) {
+    proto::FlowBatch batch;
+    *batch.add_flows() = small_flow();
+    STRCMP_EQUAL("unknown_schema", decode(batch.SerializeAsString(), 1));
+}
+
+TEST(BatchDecoder, addresses_have_four_or_sixteen_octets_both) {
+    STRCMP_EQUAL("wrong_length",
+                 decode_changed([](auto& flow) { flow.set_initiator_address("12345"); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) {
+                     flow.set_responder_address(std::string(16, 'x'));
+                 }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) {
+                     flow.clear_initiator_address();
+                     flow.clear_responder_address();
+                 }));
+}
+
+TEST(BatchDecoder, lists_keep_their_bounds) {
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 1025; ++i) {
+                         flow.mutable_packets()->add_gap_ns(1);
+                     }
+                 }));
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 1025; ++i) {
+                         flow.mutable_forward()->add_ip_ids(1);
+                     }
+                 }));
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 9; ++i) {
+                         flow.add_vlan_ids(1);
+                     }
+                 }));
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 65; ++i) {
+                         flow.add_matches()->set_packet(1);
+                     }
+                 }));
+}
+
+TEST(BatchDecoder, lists_of_one_length_have_it) {
+    STRCMP_EQUAL("wrong_length",
+                 decode_changed([](auto& flow) { flow.mutable_packets()->add_gap_ns(1); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_byte_counts(1); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_walsh_sums(1); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_icmp_types("1"); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) {
+                     flow.mutable_reverse()->set_source_mac("12345");
+                 }));
+}
+
+TEST(BatchDecoder, octet_strings_keep_their_bounds) {
+    STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
+                     flow.mutable_forward()->set_first_packet(std::string(2049, 'x'));
+                 }));
+    STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
+                     flow.add_matches()->set_service(std::string(513, 'x'));
+                 }));
+    STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
+                     flow.mutable_forward()->mutable_tcp_start()->set_options(std::string(41, 'x'));
+                 }));
+}
+
+TEST(BatchDecoder, numbers_fit_their_elements) {
+    STRCMP_EQUAL("out_of_range",
+                 decode_changed([](auto& flow) { flow.set_initiator_port(65536); }));
+    STRCMP_EQUAL("out_of_range",
+                 decode_changed([](auto& flow) { flow.set_protocol_identifier(256); }));
+    STRCMP_EQUAL("out_of_range",
+                 decode_changed([](auto& flow) { flow.set_published_ttl_in(256); }));
+    STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
+                     flow.mutable_reverse()->set_payload_octets(UINT64_MAX);
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 256; ++i) {
+                         flow.add_byte_counts(UINT64_MAX);
+                     }
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
+                     flow.set_flow_end_reason(static_cast<proto::FlowEndReason>(99));
+                 }));
+}
+
+TEST(BatchDecoder, packet_times_do_not_run_over) {
+    STRCMP_EQUAL("time_overflow", decode_changed([](auto& flow) {
+                     flow.mutable_packets()->add_gap_ns(UINT64_MAX - kStart + 1);
+                     flow.mutable_packets()->add_payload_octets(1);
+                     flow.mutable_packets()->add_flags(0);
+                 }));
+}
+
+TEST(BatchDecoder, mutated_batches_are_taken_or_refused) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    proto::FlowSummary flow = small_flow();
+    add_match(flow, proto::EVIDENCE_KIND_NAME, "a.example", "dns", "a", "b");
+    flow.mutable_forward()->set_first_packet(std::string(100, 'p'));
+    const std::string whole = body_of(flow);
+    int refused = 0;
+    for (int round = 0; round < 20'000; ++round) {
+        std::string body = whole;
+        for (unsigned i = random() % 4; i < 4; ++i) {
+            body[random() % body.size()] = static_cast<char>(random());
+        }
+        refused += std::string(decode(body, 1)) == "none" ? 0 : 1;
+    }
+    CHECK_TEXT(refused > 1000, ("seed " + std::to_string(seed)).c_str());
+}
+
+TEST(BatchDecoder, a_ledger_keeps_its_limits) {
+    const BatchDecoder decoder;
+    const auto decode_ledger = [&](const proto::ProbeLedger& ledger) {
+        const std::string body = ledger.SerializeAsString();
+        proto::ProbeLedger decoded;
+        return name_of(decoder.decode(view_of(proto::FrameKind::ledger, body, 1), decoded));
+    };
+    STRCMP_EQUAL("none", decode_ledger(ledger_of(3)));
+    STRCMP_EQUAL("unknown_schema", decode_ledger(proto::ProbeLedger()));
+    proto::ProbeLedger many = ledger_of(3);
+    for (int i = 0; i < 300; ++i) {
+        many.add_notes();
+    }
+    STRCMP_EQUAL("too_many_elements", decode_ledger(many));
+    proto::ProbeLedger wordy = ledger_of(3);
+    wordy.set_capture_warning(std::string(513, 'x'));
+    STRCMP_EQUAL("too_long_octets", decode_ledger(wordy));
+}
+
+}  // namespace curlew::collector

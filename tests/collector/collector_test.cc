@@ -1,0 +1,231 @@
+#include "collector/collector.h"
+
+#include <chrono>
+#include <functional>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "collector/index.h"
+#include "collector/selection.h"
+#include "collector/verify.h"
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+
+constexpr seconds kLong{10};  // reached only by a test that fails
+const std::string kEndpoint = "inproc://collector-test";
+
+// A frame and what the sender believes it ends with. The belief has to grow from frame to frame, so
+// a frame that breaks the sequence is sent under a number that a right one ends behind.
+struct Sent {
+    std::string frame;
+    uint64_t last_sequence;
+};
+
+Sent batch(uint64_t sequence, uint32_t count) {
+    std::vector<proto::FlowSummary> flows;
+    for (uint32_t i = 0; i < count; ++i) {
+        flows.push_back(numbered_flow(static_cast<uint32_t>(sequence) + i));
+    }
+    return {batch_frame(flows, sequence), sequence + count - 1};
+}
+
+Sent batch_as(uint64_t believed, uint64_t sequence, uint32_t count) {
+    return {batch(sequence, count).frame, believed};
+}
+
+Sent ledger(uint64_t sequence) {
+    return {ledger_frame(sequence), sequence};
+}
+
+std::string error_of(const DatasetConfig& config) {
+    const signatures::GroupRules rules = any_group();
+    try {
+        const Collector collector(config, rules);
+    } catch (const std::runtime_error& error) {
+        return error.what();
+    }
+    return "no error";
+}
+
+}  // namespace
+
+TEST_GROUP(Collector) {
+    TemporaryFolder folder;
+    fs::path archive = folder.path() / "archive";
+    DatasetConfig config = dataset_config(archive, "walk");
+    signatures::GroupRules rules = any_group();
+    proto::ChannelContext context;
+
+    // Sends the frames to the collector through a channel of its own, and waits for both to end.
+    void feed(Collector & collector, const std::vector<Sent>& frames, uint64_t acknowledged) {
+        proto::ChannelReceiver receiver(context, kEndpoint);
+        bool done = false;
+        uint64_t last = 0;
+        std::stop_source stop;
+        std::thread probe([&] {
+            proto::ChannelSender sender(
+                context, {.endpoint = kEndpoint, .probe_id = kProbe, .epoch = kEpoch});
+            bool sent = sender.connect(kLong);
+            for (const Sent& one : frames) {
+                sent = sent && sender.send(std::string(one.frame), one.last_sequence, kLong);
+            }
+            done = sent && sender.drain(kLong);
+            last = sender.last_acknowledged();
+            stop.request_stop();
+        });
+        collector.collect(receiver, stop.get_token());
+        probe.join();
+        CHECK(done);
+        CHECK_EQUAL(acknowledged, last);
+    }
+};
+
+TEST(Collector, stores_acknowledges_and_seals) {
+    Collector collector(config, rules);
+    CHECK(fs::exists(archive / "any/kitchen/walk.open"));
+    feed(collector, {batch(1, 3), batch(4, 1), ledger(5)}, 5);
+    const SealResult result = collector.seal();
+    CHECK_EQUAL(4, result.records_written);
+    CHECK_EQUAL(4, result.records_created);
+    CHECK_EQUAL(3, collector.counters().frames_stored);
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.open"));
+    CHECK(verify_archive(archive, [](const std::string&) {}).holds());
+}
+
+TEST(Collector, a_frame_that_comes_twice_is_stored_once) {
+    Collector collector(config, rules);
+    feed(collector,
+         {batch(1, 10), batch_as(11, 1, 10), batch_as(12, 3, 2), batch(11, 10), ledger(21)},
+         21);
+    CHECK_EQUAL(2, collector.counters().frames_duplicate);
+    CHECK_EQUAL(20, collector.seal().records_written);
+}
+
+TEST(Collector, a_frame_behind_a_gap_is_dropped) {
+    Collector collector(config, rules);
+    feed(collector, {batch(1, 10), batch_as(11, 12, 4), batch(11, 10), ledger(21)}, 21);
+    CHECK_EQUAL(1, collector.counters().frames_out_of_sequence);
+    CHECK_EQUAL(20, collector.seal().records_written);
+}
+
+TEST(Collector, a_frame_that_overlaps_is_no_duplicate) {
+    Collector collector(config, rules);
+    feed(collector, {batch(1, 10), batch_as(11, 6, 10), batch(11, 10), ledger(21)}, 21);
+    CHECK_EQUAL(1, collector.counters().frames_out_of_sequence);
+    CHECK_EQUAL(0, collector.counters().frames_duplicate);
+    CHECK_EQUAL(20, collector.seal().records_written);
+}
+
+TEST(Collector, syncs_less_often_than_it_stores) {
+    Collector collector(config, rules);
+    std::vector<Sent> frames;
+    for (uint64_t sequence = 1; sequence <= 500; ++sequence) {
+        frames.push_back(batch(sequence, 1));
+    }
+    frames.push_back(ledger(501));
+    feed(collector, frames, 501);
+    CHECK_EQUAL(501, collector.counters().frames_stored);
+    CHECK(collector.counters().commits < 501);
+}
+
+TEST(Collector, stops_when_asked_and_resumes_where_it_was) {
+    {
+        Collector collector(config, rules);
+        proto::ChannelReceiver receiver(context, kEndpoint);
+        std::stop_source stop;
+        stop.request_stop();
+        CHECK_FALSE(collector.collect(receiver, stop.get_token()));
+    }
+    put_content(archive / "any/kitchen/walk.open",
+                batch(1, 3).frame + batch(4, 2).frame + batch(6, 1).frame.substr(0, 60));
+    config.resume = true;
+    Collector collector(config, rules);
+    feed(collector, {batch(6, 1), ledger(7)}, 7);
+    CHECK_EQUAL(6, collector.seal().records_written);
+}
+
+TEST(Collector, does_not_take_up_the_segment_of_another_epoch) {
+    { Collector collector(config, rules); }
+    put_content(archive / "any/kitchen/walk.open", batch(1, 1).frame);
+    config.resume = true;
+    config.epoch = 99;
+    STRCMP_CONTAINS("its frames are not those of this probe and epoch in sequence",
+                    error_of(config).c_str());
+    CHECK(fs::exists(archive / "any/kitchen/walk.open"));
+}
+
+TEST(Collector, starts_anew_over_what_a_crash_left) {
+    { Collector collector(config, rules); }
+    put_content(archive / "any/kitchen/walk.open", batch(1, 3).frame);
+    Collector collector(config, rules);
+    feed(collector, {batch(1, 1), ledger(2)}, 2);
+    CHECK_EQUAL(1, collector.seal().records_written);
+}
+
+TEST(Collector, discarding_leaves_nothing) {
+    Collector collector(config, rules);
+    collector.discard();
+    CHECK_FALSE(fs::exists(archive));
+    CHECK(fs::exists(folder.path()));
+}
+
+TEST(Collector, discarding_leaves_what_others_sealed) {
+    seal_octets(dataset_config(archive, "other"), segment_of(0, 3));
+    Collector collector(config, rules);
+    collector.discard();
+    CHECK(verify_archive(archive, [](const std::string&) {}).holds());
+}
+
+TEST(Collector, an_archive_that_cannot_be_written_is_one_sentence) {
+    put_content(folder.path() / "file", "");
+    config.archive = folder.path() / "file";
+    STRCMP_EQUAL(("cannot write the archive " + config.archive.string() +
+                  ": cannot make the folder " + config.archive.string() + ": a file has its name")
+                     .c_str(),
+                 error_of(config).c_str());
+    config.archive = folder.path() / "file" / "below";
+    STRCMP_CONTAINS("/file: a file has its name", error_of(config).c_str());
+}
+
+TEST(Collector, a_second_run_of_a_dataset_is_refused) {
+    const Collector collector(config, rules);
+    STRCMP_CONTAINS("walk.open: another process writes it", error_of(config).c_str());
+}
+
+TEST(Collector, a_name_that_is_no_file_name_is_refused) {
+    for (const std::string& name : {std::string(),
+                                    std::string(".."),
+                                    std::string("a/b"),
+                                    std::string("a\nb"),
+                                    std::string("a\0b", 3),
+                                    std::string("\xff"),
+                                    std::string(181, 'x')}) {
+        config.name = name;
+        STRCMP_CONTAINS("the dataset name \"", error_of(config).c_str());
+    }
+    config.name = "a.manifest";
+    STRCMP_CONTAINS("would be taken for a manifest's", error_of(config).c_str());
+    config.name = "walk";
+    config.scenario = "..";
+    STRCMP_EQUAL("the scenario \"..\" cannot be a name in an archive", error_of(config).c_str());
+    CHECK_FALSE(fs::exists(archive));
+}
+
+TEST(Collector, a_wrong_selection_or_preset_makes_no_folder) {
+    config.selection = "host nowhere";
+    CHECK_THROWS(SelectionError, Collector(config, rules));
+    config.selection = "";
+    config.preset = "flat";
+    STRCMP_EQUAL("the collector writes no preset \"flat\"", error_of(config).c_str());
+    CHECK_FALSE(fs::exists(archive));
+}
+
+}  // namespace curlew::collector

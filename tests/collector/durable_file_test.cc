@@ -1,0 +1,72 @@
+#include "collector/durable_file.h"
+
+#include <fcntl.h>
+
+#include <stdexcept>
+#include <string>
+#include <utility>
+
+#include "tests/collector/temporary_folder.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+TEST_GROUP(DurableFile) {
+    TemporaryFolder folder;
+    std::filesystem::path path = folder.path() / "a";
+};
+
+TEST(DurableFile, a_file_is_replaced_as_a_whole) {
+    write_file_durably(path, "first");
+    write_file_durably(path, "second");
+    CHECK(content_of(path) == "second");
+    CHECK_FALSE(std::filesystem::exists(folder.path() / "a.part"));
+}
+
+TEST(DurableFile, reads_up_to_its_bound) {
+    const std::string content(100'000, 'x');
+    put_content(path, content);
+    CHECK(read_file(path, 100'000) == content);
+    try {
+        read_file(path, 99'999);
+        FAIL("read more than its bound");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("a: it is longer than 99999 octets", error.what());
+    }
+}
+
+TEST(DurableFile, errors_name_the_file_and_the_cause) {
+    try {
+        open_file(path, O_RDONLY);
+        FAIL("opened what is not there");
+    } catch (const std::runtime_error& error) {
+        STRCMP_EQUAL(("cannot read " + path.string() + ": No such file or directory").c_str(),
+                     error.what());
+    }
+    try {
+        write_file_durably(path / "below", "x");
+        FAIL("wrote into nothing");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("a/below.part: No such file or directory", error.what());
+    }
+}
+
+TEST(DurableFile, a_full_disk_is_an_error) {
+    const FileDescriptor full = open_file("/dev/full", O_WRONLY);
+    try {
+        write_all(full.get(), "x", "/dev/full");
+        FAIL("wrote onto a full disk");
+    } catch (const std::runtime_error& error) {
+        STRCMP_EQUAL("cannot write /dev/full: No space left on device", error.what());
+    }
+}
+
+TEST(DurableFile, a_descriptor_has_one_owner) {
+    FileDescriptor first = open_file("/dev/null", O_RDONLY);
+    const int number = first.get();
+    const FileDescriptor second = std::move(first);
+    CHECK_EQUAL(number, second.get());
+    CHECK_EQUAL(-1, first.get());
+}
+
+}  // namespace curlew::collector

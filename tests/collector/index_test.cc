@@ -1,0 +1,63 @@
+#include "collector/index.h"
+
+#include <string>
+
+#include "collector/digest.h"
+#include "tests/collector/temporary_folder.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+TEST_GROUP(ArchiveIndex) {
+    TemporaryFolder folder;
+    std::filesystem::path path = folder.path() / kIndexName;
+
+    void append(const std::string& manifest) {
+        ArchiveIndex(folder.path()).append(manifest, "aa");
+    }
+    const std::string first = R"({"manifest":"g/s/a.manifest.json","sha256":"aa","previous":")" +
+                              std::string(64, '0') + "\"}\n";
+};
+
+TEST(ArchiveIndex, each_line_names_the_one_before) {
+    append("g/s/a.manifest.json");
+    append("g/s/b.manifest.json");
+    const std::string sum = sha256_of(first.substr(0, first.size() - 1));
+    STRCMP_EQUAL(
+        (first + R"({"manifest":"g/s/b.manifest.json","sha256":"aa","previous":")" + sum + "\"}\n")
+            .c_str(),
+        content_of(path).c_str());
+}
+
+TEST(ArchiveIndex, tells_what_is_listed) {
+    append("g/s/a.manifest.json");
+    const ArchiveIndex index(folder.path());
+    STRCMP_EQUAL("aa", index.sha256_of_manifest("g/s/a.manifest.json")->c_str());
+    CHECK_FALSE(index.sha256_of_manifest("g/s/b.manifest.json").has_value());
+}
+
+TEST(ArchiveIndex, a_torn_last_line_goes) {
+    append("g/s/a.manifest.json");
+    append("g/s/b.manifest.json");
+    const std::string whole = content_of(path);
+    for (size_t length = first.size(); length < whole.size(); length += 9) {
+        put_content(path, whole.substr(0, length));
+        append("g/s/b.manifest.json");
+        CHECK(content_of(path) == whole);
+    }
+}
+
+TEST(ArchiveIndex, a_line_that_is_no_entry_is_nothing) {
+    for (const char* line : {"",
+                             "[]",
+                             "{}",
+                             R"({"manifest":1,"sha256":"a","previous":"b"})",
+                             R"({"manifest":"m","sha256":"a","previous":"b","more":1})",
+                             R"({"manifest":"m","sha256":"a"})"}) {
+        CHECK_FALSE(parse_index_line(line).has_value());
+    }
+    STRCMP_EQUAL(
+        "m", parse_index_line(R"({"manifest":"m","sha256":"a","previous":"b"})")->manifest.c_str());
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,91 @@
+#include "collector/publish.h"
+
+#include <stdexcept>
+#include <string>
+
+#include "collector/index.h"
+#include "collector/verify.h"
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+}  // namespace
+
+TEST_GROUP(Publish) {
+    TemporaryFolder folder;
+    fs::path archive = folder.path();
+    DatasetConfig config = dataset_config(archive, "walk");
+
+    uint64_t problems() const {
+        return verify_archive(archive, [](const std::string&) {}).problems;
+    }
+};
+
+TEST(Publish, sealing_again_keeps_what_is_there) {
+    const SealResult first = seal_octets(config, segment_of(0, 20));
+    const std::string index = content_of(archive / kIndexName);
+    const auto written = fs::last_write_time(first.path);
+    const SealResult again = seal_octets(config, segment_of(0, 20));
+    CHECK(again.already_sealed);
+    CHECK(first.path == again.path);
+    CHECK(written == fs::last_write_time(first.path));
+    CHECK(index == content_of(archive / kIndexName));
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.part"));
+}
+
+TEST(Publish, other_content_of_a_name_gets_the_captures_hash) {
+    seal_octets(config, segment_of(0, 20));
+    config.capture.sha256 = "fedcba98" + std::string(56, '0');
+    const SealResult other = seal_octets(config, segment_of(20, 20));
+    STRCMP_EQUAL("walk-fedcba98.json", other.path.filename().c_str());
+    CHECK(seal_octets(config, segment_of(20, 20)).already_sealed);
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(Publish, each_configuration_finds_a_name_of_its_own) {
+    seal_octets(config, segment_of(0, 20));
+    config.fields = FieldSet::slim;
+    const SealResult slim = seal_octets(config, segment_of(0, 20));
+    STRCMP_EQUAL("walk-00000000.json", slim.path.filename().c_str());
+    config.fields = FieldSet::standard;
+    const SealResult standard = seal_octets(config, segment_of(0, 20));
+    STRCMP_EQUAL(("walk-" + standard.sums.content_sha256.substr(0, 8) + ".json").c_str(),
+                 standard.path.filename().c_str());
+    config.program_version = "0.1.1";
+    const SealResult newer = seal_octets(config, segment_of(0, 20));
+    CHECK(newer.path != standard.path);
+    config.compress = true;
+    CHECK_EQUAL(0, seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(Publish, completes_what_a_crash_left_between_its_steps) {
+    const SealResult first = seal_octets(config, segment_of(0, 20));
+    const std::string index = content_of(archive / kIndexName);
+    fs::remove(archive / kIndexName);
+    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+    fs::remove(archive / kIndexName);
+    fs::remove(first.manifest);
+    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK(index == content_of(archive / kIndexName));
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(Publish, a_damaged_dataset_is_told_not_replaced) {
+    const SealResult first = seal_octets(config, segment_of(0, 20));
+    put_content(first.path, "{}\n");
+    try {
+        seal_octets(config, segment_of(0, 20));
+        FAIL("sealed over damage");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("walk.json is not what its manifest says", error.what());
+    }
+    CHECK(content_of(first.path) == "{}\n");
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.part"));
+}
+
+}  // namespace curlew::collector

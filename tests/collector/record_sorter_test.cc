@@ -1,0 +1,95 @@
+#include "collector/record_sorter.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "tests/collector/flows.h"
+#include "tests/collector/temporary_folder.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+using Record = std::pair<RecordOrder, std::string>;
+
+RecordOrder at(uint64_t start_ns, uint8_t key = 0, uint32_t ordinal = 0, uint32_t number = 0) {
+    RecordOrder order;
+    order.flow_start_ns = start_ns;
+    order.key[0] = key;
+    order.flow_ordinal = ordinal;
+    order.record_number = number;
+    return order;
+}
+
+}  // namespace
+
+TEST_GROUP(RecordSorter) {
+    TemporaryFolder folder;
+
+    std::vector<std::string> sorted(const std::vector<Record>& records, size_t memory_octets) {
+        RecordSorter sorter(folder.path(), memory_octets);
+        for (const auto& [order, octets] : records) {
+            sorter.add(order, octets);
+        }
+        sorter.finish();
+        std::vector<std::string> result;
+        std::string_view octets;
+        while (sorter.next(octets)) {
+            result.emplace_back(octets);
+        }
+        return result;
+    }
+};
+
+TEST(RecordSorter, sorts_by_start_then_key_then_ordinal_then_number) {
+    const std::vector<Record> records{{at(2, 0, 0, 0), "e"},
+                                      {at(1, 2, 0, 0), "d"},
+                                      {at(1, 1, 1, 0), "c"},
+                                      {at(1, 1, 0, 1), "b"},
+                                      {at(1, 1, 0, 0), "a"}};
+    CHECK(sorted(records, 1 << 20) == (std::vector<std::string>{"a", "b", "c", "d", "e"}));
+}
+
+TEST(RecordSorter, records_of_one_order_are_sorted_by_their_octets) {
+    const std::vector<Record> records{{at(1), "b"}, {at(1), ""}, {at(1), "a"}, {at(1), "b"}};
+    const std::vector<std::string> expected{"", "a", "b", "b"};
+    CHECK(sorted(records, 1 << 20) == expected);
+    CHECK(sorted(records, 1) == expected);
+}
+
+TEST(RecordSorter, nothing_gives_nothing) {
+    CHECK(sorted({}, 100).empty());
+}
+
+TEST(RecordSorter, many_runs_give_what_memory_gives) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    std::vector<Record> records;
+    std::vector<Record> expected;
+    for (int i = 0; i < 500; ++i) {
+        records.push_back({at(random() % 100, static_cast<uint8_t>(random() % 3)),
+                           std::string(random() % 20, static_cast<char>('a' + random() % 26))});
+    }
+    expected = records;
+    std::sort(expected.begin(), expected.end());
+    // From one record a run, which merges in several passes, to everything in one.
+    for (const size_t memory_octets : {1UL, 1000UL, 20'000UL, 1UL << 20}) {
+        const std::vector<std::string> result = sorted(records, memory_octets);
+        CHECK_EQUAL(expected.size(), result.size());
+        for (size_t i = 0; i < result.size(); ++i) {
+            CHECK_TEXT(expected[i].second == result[i], ("seed " + std::to_string(seed)).c_str());
+        }
+    }
+}
+
+TEST(RecordSorter, leaves_no_file) {
+    RecordSorter sorter(folder.path(), 1);
+    sorter.add(at(1), "a");
+    sorter.add(at(2), "b");
+    CHECK(std::filesystem::is_empty(folder.path()));
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,118 @@
+#include "collector/seal.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "collector/digest.h"
+#include "collector/index.h"
+#include "collector/verify.h"
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> names_in(const fs::path& folder) {
+    std::vector<std::string> names;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+        names.push_back(entry.path().filename().string());
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+}
+
+}  // namespace
+
+TEST_GROUP(Seal) {
+    TemporaryFolder folder;
+    fs::path archive = folder.path();
+    DatasetConfig config = dataset_config(archive, "walk");
+
+    uint64_t problems() const {
+        return verify_archive(archive,
+                              [](const std::string& problem) { UT_PRINT(problem.c_str()); })
+            .problems;
+    }
+};
+
+TEST(Seal, writes_a_dataset_a_manifest_and_an_index_entry) {
+    const SealResult result = seal_octets(config, segment_of(0, 40));
+    CHECK(names_in(archive / "any/kitchen") ==
+          (std::vector<std::string>{"walk.json", "walk.manifest.json"}));
+    CHECK(result.path == archive / "any/kitchen/walk.json");
+    CHECK_EQUAL(40, result.records_created);
+    CHECK_EQUAL(40, result.records_written);
+    CHECK_EQUAL(40, result.flow_types.at("unknown"));
+    CHECK_EQUAL(40, result.labels.at("unknown"));
+    CHECK_EQUAL(40, result.evidence.at("none"));
+    CHECK_FALSE(result.already_sealed);
+    STRCMP_EQUAL(sha256_of(content_of(result.path)).c_str(), result.sums.sha256.c_str());
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(Seal, bytes_depend_on_the_records_and_not_on_their_way) {
+    const SealResult straight = seal_octets(config, segment_of(0, 200));
+    // The same records one a frame, last first, with memory for one record.
+    std::string octets;
+    for (uint32_t number = 200; number > 0; --number) {
+        octets += batch_frame({numbered_flow(number - 1)}, 201 - number);
+    }
+    TemporaryFolder other;
+    const DatasetConfig other_config = dataset_config(other.path(), "walk");
+    const SealResult reversed = seal_octets(other_config, octets + ledger_frame(201), 1);
+    CHECK(content_of(straight.path) == content_of(reversed.path));
+    CHECK(content_of(straight.manifest) == content_of(reversed.manifest));
+    CHECK(content_of(archive / kIndexName) == content_of(other.path() / kIndexName));
+}
+
+TEST(Seal, selection_and_first_records_close_the_ledger) {
+    config.selection = "not port 2000";
+    config.records = RecordChoice::first;
+    proto::FlowSummary kept = flow_between("10.0.0.1", 1000, "10.0.0.2", 80, 6);
+    proto::FlowSummary later = kept;
+    later.set_record_number(1);
+    const proto::FlowSummary left_out = flow_between("10.0.0.1", 2000, "10.0.0.2", 80, 6);
+    const SealResult result =
+        seal_octets(config, batch_frame({kept, later, left_out}, 1) + ledger_frame(4));
+    CHECK_EQUAL(3, result.records.received);
+    CHECK_EQUAL(1, result.records.written);
+    CHECK_EQUAL(1, result.records.not_selected);
+    CHECK_EQUAL(1, result.records.not_first);
+    CHECK_EQUAL(2, result.records_not_selected);
+}
+
+TEST(Seal, a_refused_batch_is_counted_by_its_reason) {
+    proto::FlowSummary bad = small_flow();
+    bad.set_initiator_port(70'000);
+    const SealResult result = seal_octets(
+        config,
+        batch_frame({small_flow(), bad}, 1) + batch_frame({small_flow()}, 3) + ledger_frame(4));
+    CHECK_EQUAL(2, result.records.refused.at("out_of_range"));
+    CHECK_EQUAL(1, result.records_written);
+    STRCMP_CONTAINS("\"out_of_range\": 2", content_of(result.manifest).c_str());
+}
+
+TEST(Seal, a_damaged_segment_seals_nothing) {
+    std::string octets = segment_of(0, 20);
+    octets[octets.size() / 2] ^= 1;
+    CHECK_THROWS(std::runtime_error, seal_octets(config, octets));
+    CHECK(names_in(archive / "any/kitchen") == std::vector<std::string>{"walk.open"});
+    CHECK_FALSE(fs::exists(archive / kIndexName));
+}
+
+TEST(Seal, compressed_and_plain_hold_the_same_content) {
+    const SealResult plain = seal_octets(config, segment_of(0, 50));
+    config.name = "packed";
+    config.compress = true;
+    const SealResult packed = seal_octets(config, segment_of(0, 50));
+    STRCMP_EQUAL("packed.json.zst", packed.path.filename().c_str());
+    STRCMP_EQUAL(plain.sums.content_sha256.c_str(), packed.sums.content_sha256.c_str());
+    CHECK(packed.sums.octets < plain.sums.octets);
+    CHECK_EQUAL(0, problems());
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,209 @@
+#include "collector/verify.h"
+
+#include <algorithm>
+#include <random>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "collector/index.h"
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<std::string> split(const std::string& text) {
+    std::vector<std::string> lines;
+    for (size_t begin = 0; begin < text.size();) {
+        const size_t end = std::min(text.find('\n', begin), text.size() - 1);
+        lines.push_back(text.substr(begin, end + 1 - begin));
+        begin = end + 1;
+    }
+    return lines;
+}
+
+std::string join(const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) {
+        text += line;
+    }
+    return text;
+}
+
+}  // namespace
+
+// Three sealed datasets: "one", "two" and the compressed "three".
+TEST_GROUP(Verify) {
+    TemporaryFolder folder;
+    fs::path archive = folder.path();
+    fs::path datasets = archive / "any/kitchen";
+    std::string problems;
+
+    void setup() override {
+        seal_octets(dataset_config(archive, "one"), segment_of(0, 12));
+        seal_octets(dataset_config(archive, "two"), segment_of(12, 12));
+        DatasetConfig three = dataset_config(archive, "three");
+        three.compress = true;
+        seal_octets(three, segment_of(24, 12));
+    }
+
+    VerifyResult verify() {
+        problems.clear();
+        return verify_archive(archive,
+                              [&](const std::string& problem) { problems += problem + "\n"; });
+    }
+
+    void change_lines(const fs::path& file, void (*change)(std::vector<std::string>&)) {
+        std::vector<std::string> lines = split(content_of(file));
+        change(lines);
+        put_content(file, join(lines));
+    }
+
+    void expect(const std::string& problem) {
+        CHECK_FALSE(verify().holds());
+        STRCMP_CONTAINS(problem.c_str(), problems.c_str());
+    }
+};
+
+TEST(Verify, an_untouched_archive_holds) {
+    const VerifyResult result = verify();
+    STRCMP_EQUAL("", problems.c_str());
+    CHECK(result.holds());
+    CHECK_EQUAL(3, result.datasets);
+    CHECK_EQUAL(36, result.records);
+    CHECK_EQUAL(fs::file_size(datasets / "one.json") + fs::file_size(datasets / "two.json") +
+                    fs::file_size(datasets / "three.json.zst"),
+                result.octets);
+}
+
+TEST(Verify, finds_any_flipped_bit) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    const fs::path files[] = {datasets / "one.json",
+                              datasets / "three.json.zst",
+                              datasets / "two.manifest.json",
+                              archive / kIndexName};
+    for (int round = 0; round < 400; ++round) {
+        const fs::path& file = files[round % 4];
+        const std::string whole = content_of(file);
+        std::string damaged = whole;
+        const size_t at = random() % damaged.size();
+        damaged[at] = static_cast<char>(damaged[at] ^ (1 << (random() % 8)));
+        put_content(file, damaged);
+        if (verify().holds()) {
+            FAIL(("seed " + std::to_string(seed) + ", round " + std::to_string(round)).c_str());
+        }
+        put_content(file, whole);
+    }
+    CHECK(verify().holds());
+}
+
+TEST(Verify, finds_any_truncation) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    for (const fs::path& file : {datasets / "one.json",
+                                 datasets / "three.json.zst",
+                                 datasets / "two.manifest.json",
+                                 archive / kIndexName}) {
+        const std::string whole = content_of(file);
+        for (int round = 0; round < 50; ++round) {
+            put_content(file, whole.substr(0, random() % whole.size()));
+            CHECK_TEXT(!verify().holds(), ("seed " + std::to_string(seed)).c_str());
+        }
+        put_content(file, whole);
+    }
+}
+
+TEST(Verify, finds_a_dropped_line) {
+    change_lines(datasets / "one.json", [](auto& lines) { lines.erase(lines.begin() + 5); });
+    expect("any/kitchen/one.json: its number of records is not what its manifest says\n");
+    expect("any/kitchen/one.json: its SHA-256 is not what its manifest says\n");
+}
+
+TEST(Verify, finds_an_added_line) {
+    change_lines(datasets / "one.json", [](auto& lines) { lines.push_back(lines.back()); });
+    expect("any/kitchen/one.json: its number of records is not what its manifest says\n");
+}
+
+TEST(Verify, finds_swapped_lines) {
+    change_lines(datasets / "one.json", [](auto& lines) { std::swap(lines[3], lines[4]); });
+    expect("any/kitchen/one.json: line 5 is out of order\n");
+}
+
+TEST(Verify, finds_a_missing_dataset_and_a_missing_manifest) {
+    fs::remove(datasets / "one.json");
+    fs::remove(datasets / "two.manifest.json");
+    expect("any/kitchen/one.json is missing\n");
+    expect("any/kitchen/two.manifest.json is missing\n");
+    expect("any/kitchen/two.json has no manifest in the index\n");
+}
+
+TEST(Verify, finds_an_edited_manifest) {
+    std::string text = content_of(datasets / "one.manifest.json");
+    text.replace(text.find("kitchen"), 7, "bedroom");
+    put_content(datasets / "one.manifest.json", text);
+    expect("any/kitchen/one.manifest.json is not the one that the index lists\n");
+}
+
+TEST(Verify, finds_a_line_missing_from_the_index) {
+    change_lines(archive / kIndexName, [](auto& lines) { lines.erase(lines.begin() + 1); });
+    expect("index.jsonl: line 2 does not follow the line before\n");
+    expect("any/kitchen/two.manifest.json is not listed in the index\n");
+}
+
+TEST(Verify, finds_a_truncated_index) {
+    change_lines(archive / kIndexName, [](auto& lines) { lines.pop_back(); });
+    expect("any/kitchen/three.json.zst has no manifest in the index\n");
+    fs::remove(archive / kIndexName);
+    expect("index.jsonl is missing\n");
+}
+
+TEST(Verify, finds_a_line_listed_twice) {
+    change_lines(archive / kIndexName, [](auto& lines) { lines.push_back(lines[0]); });
+    expect("index.jsonl: line 4 lists any/kitchen/one.manifest.json again\n");
+}
+
+TEST(Verify, finds_what_does_not_belong) {
+    put_content(datasets / "stray.json", "{}\n");
+    expect("any/kitchen/stray.json has no manifest in the index\n");
+}
+
+TEST(Verify, tells_what_was_left_unsealed) {
+    put_content(datasets / "four.open", "");
+    put_content(datasets / "four.part", "");
+    CHECK_EQUAL(2, verify().unsealed);
+    STRCMP_CONTAINS("any/kitchen/four.open was left unsealed by a run that did not end\n",
+                    problems.c_str());
+}
+
+TEST(Verify, refuses_to_leave_the_archive) {
+    const std::string zeros(64, '0');
+    fs::create_directory_symlink("/", archive / "link");
+    for (const char* place : {"../../x.manifest.json",
+                              "/etc/x/y.manifest.json",
+                              "any/../x.manifest.json",
+                              "any/kitchen/../x.manifest.json",
+                              "x.manifest.json",
+                              "link/tmp/x.manifest.json",
+                              "any/kitchen/one.json"}) {
+        put_content(archive / kIndexName,
+                    "{\"manifest\":\"" + std::string(place) +
+                        "\",\"sha256\":\"a\",\"previous\":\"" + zeros + "\"}\n");
+        expect("index.jsonl: line 1 names \"" + std::string(place) +
+               "\", which is no place in an archive\n");
+    }
+}
+
+TEST(Verify, an_archive_that_is_no_folder_is_refused) {
+    try {
+        verify_archive(archive / "nowhere", [](const std::string&) {});
+        FAIL("verified nothing");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("nowhere: it is no folder", error.what());
+    }
+}
+
+}  // namespace curlew::collector

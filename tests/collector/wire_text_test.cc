@@ -1,0 +1,60 @@
+#include "collector/wire_text.h"
+
+#include <string>
+
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+using std::string_literals::operator""s;
+
+TEST_GROUP(WireText){};
+
+TEST(WireText, well_formed_utf8_stays) {
+    const std::string text = "plain, \xc3\xa9, \xe2\x82\xac, \xf0\x9f\x90\xa6"s;
+    STRCMP_EQUAL(text.c_str(), wire_text(text).c_str());
+    CHECK(is_utf8(text));
+}
+
+TEST(WireText, another_octet_becomes_its_code_point) {
+    STRCMP_EQUAL(
+        "a\xc3\xbf"
+        "b",
+        wire_text("a\xff"
+                  "b")
+            .c_str());
+    STRCMP_EQUAL("\xc3\xa9", wire_text("\xe9").c_str());
+    STRCMP_EQUAL("\xc3\xa2\xc2\x82", wire_text("\xe2\x82").c_str());
+}
+
+TEST(WireText, overlong_forms_surrogates_and_more_than_unicode_are_no_utf8) {
+    for (const std::string& text : {"\xc0\xaf"s,
+                                    "\xe0\x80\xaf"s,
+                                    "\xed\xa0\x80"s,
+                                    "\xf0\x80\x80\xaf"s,
+                                    "\xf4\x90\x80\x80"s,
+                                    "\xf5\x80\x80\x80"s,
+                                    "\x80"s,
+                                    "\xc3"s}) {
+        CHECK_FALSE(is_utf8(text));
+        CHECK(is_utf8(wire_text(text)));
+    }
+}
+
+TEST(WireText, any_two_octets_become_utf8) {
+    for (int first = 0; first < 256; ++first) {
+        for (int second = 0; second < 256; ++second) {
+            const std::string text{static_cast<char>(first), static_cast<char>(second)};
+            CHECK(is_utf8(wire_text(text)));
+        }
+    }
+}
+
+TEST(WireText, addresses_are_written_and_read) {
+    STRCMP_EQUAL("192.168.5.20", address_text("\xc0\xa8\x05\x14").c_str());
+    STRCMP_EQUAL("2001:db8::1", address_text(address_octets("2001:DB8:0::1")).c_str());
+    STRCMP_EQUAL("", address_text("abc").c_str());
+    CHECK(address_octets("10.0.0").empty());
+}
+
+}  // namespace curlew::collector
