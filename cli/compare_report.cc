@@ -1,0 +1,132 @@
+#include <fmt/format.h>
+#include <rapidjson/stringbuffer.h>
+#include <rapidjson/writer.h>
+
+#include "cli/compare.h"
+
+// What `curlew compare` tells: the table for people and the object for programs.
+
+namespace curlew::cli {
+
+namespace {
+
+constexpr size_t kShownOctets = 60;
+
+std::string label_sentence(const CompareResult& result) {
+    if (result.labels_equal + result.labels_differ == 0) {
+        return "GOLDEN has none for the flows found";
+    }
+    return fmt::format("{} equal, {} differ", result.labels_equal, result.labels_differ);
+}
+
+void print_fields(const CompareResult& result, std::FILE* out) {
+    if (!result.fields.empty()) {
+        fmt::print(out, "\n{:<20} {:>10} {:>10}\n", "field", "equal", "differ");
+    }
+    for (const auto& [name, field] : result.fields) {
+        const bool excused = field.differ > 0 && result.allow.contains(name);
+        fmt::print(out,
+                   "{:<20} {:>10} {:>10}{}\n",
+                   shown_text(name),
+                   field.equal,
+                   field.differ,
+                   excused ? "  allowed" : "");
+    }
+    if (!result.fields_extra.empty()) {
+        fmt::print(out, "\nonly in OURS:");
+        for (const auto& [name, records] : result.fields_extra) {
+            fmt::print(out, " {} ({})", shown_text(name), records);
+        }
+        fmt::print(out, "\n");
+    }
+}
+
+void print_differences(const CompareResult& result, std::FILE* out) {
+    if (result.differences.empty()) {
+        return;
+    }
+    fmt::print(out, "\nfirst differences:\n");
+    for (const Difference& difference : result.differences) {
+        fmt::print(out, "  {}", difference.file);
+        for (const std::string* part : {&difference.flow, &difference.field}) {
+            if (!part->empty()) {
+                fmt::print(out, ": {}", *part);
+            }
+        }
+        fmt::print(out, "\n      golden {}\n      ours   {}\n", difference.golden, difference.ours);
+    }
+}
+
+void write_fields(const CompareResult& result, rapidjson::Writer<rapidjson::StringBuffer>& writer) {
+    writer.Key("fields");
+    writer.StartObject();
+    for (const auto& [name, field] : result.fields) {
+        writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+        writer.StartObject();
+        writer.Key("equal");
+        writer.Uint64(field.equal);
+        writer.Key("differ");
+        writer.Uint64(field.differ);
+        writer.EndObject();
+    }
+    writer.EndObject();
+}
+
+}  // namespace
+
+std::string shown_text(std::string text) {
+    for (char& octet : text) {
+        if (octet < 0x20 || octet > 0x7e) {
+            octet = '?';
+        }
+    }
+    if (text.size() > kShownOctets) {
+        text.resize(kShownOctets - 3);
+        text += "...";
+    }
+    return text;
+}
+
+void print_compare(const CompareResult& result, std::FILE* out) {
+    fmt::print(out,
+               "files    {} compared, {} missing in OURS, {} only in OURS\n",
+               result.files,
+               result.files_missing.size(),
+               result.files_extra.size());
+    fmt::print(out,
+               "flows    {} of {} found, {} only in OURS{}\n",
+               result.flows_found,
+               result.flows_golden,
+               result.flows_extra,
+               result.flows_extra > 0 && result.allow.contains("extra") ? "  allowed" : "");
+    fmt::print(out, "labels   {}\n", label_sentence(result));
+    fmt::print(out,
+               "records  {} of {} found, {} equal in every field\n",
+               result.records_found,
+               result.records_golden,
+               result.records_equal);
+    print_fields(result, out);
+    print_differences(result, out);
+    fmt::print(out, "\n{}\n", agrees(result) ? "OURS agrees with GOLDEN" : "OURS differs");
+}
+
+std::string compare_json(const CompareResult& result) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> writer(buffer);
+    const auto number = [&](const char* name, uint64_t value) {
+        writer.Key(name);
+        writer.Uint64(value);
+    };
+    writer.StartObject();
+    number("flows_golden", result.flows_golden);
+    number("flows_found", result.flows_found);
+    number("labels_equal", result.labels_equal);
+    number("records_equal", result.records_equal);
+    write_fields(result, writer);
+    number("flows_extra", result.flows_extra);
+    number("files", result.files);
+    writer.EndObject();
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
+}  // namespace curlew::cli

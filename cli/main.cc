@@ -1,0 +1,227 @@
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <exception>
+#include <filesystem>
+#include <iostream>
+#include <string>
+
+#include "cli/annotate.h"
+#include "cli/compare.h"
+#include "cli/run.h"
+#include "cli/signatures.h"
+#include "cli/traffic.h"
+#include "cli/usage_error.h"
+#include "cli/verify.h"
+
+// `curlew`, the operator's tool. Exit 0 done, 1 failed, 2 wrong command line or configuration.
+// Records go to files, text for people to stderr, --json alone to stdout.
+
+namespace curlew::cli {
+namespace {
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kUsage = 2;
+
+// Beside an installed program, else in the checkout that the program was built in.
+std::filesystem::path default_signatures_folder() {
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    const auto installed = program.parent_path().parent_path() / "share/curlew/signatures";
+    if (std::filesystem::is_directory(installed, error)) {
+        return installed;
+    }
+    return program.parent_path().parent_path().parent_path() / "signatures";
+}
+
+void print_json(const std::string& json) {
+    std::fwrite(json.data(), 1, json.size(), stdout);
+    std::fputc('\n', stdout);
+}
+
+struct RunOptions {
+    RunConfig config;
+    std::string preset = "curlew";
+    bool json = false;
+};
+
+CLI::App* add_run(CLI::App& app, RunOptions& options) {
+    RunConfig& config = options.config;
+    CLI::App* run = app.add_subcommand("run", "Captures to sealed datasets, each its own");
+    run->add_option("CAPTURE", config.captures, "pcap or pcapng, plain, gzip or zstd")->required();
+    run->add_option("--archive", config.archive, "folder of the datasets")->required();
+    run->add_option("--group", config.group, "device group (any): a file of signatures/groups");
+    run->add_option("--scenario", config.scenario, "folder below the group (capture's folder)");
+    run->add_option("--preset", options.preset, "form of the records")
+        ->check(CLI::IsMember({"curlew", "joy-3.0.3"}));
+    run->add_option("--fields", config.fields, "field set (full)")
+        ->check(CLI::IsMember({"slim", "standard", "full"}));
+    run->add_option("--profile", config.profile, "what the meter keeps of a flow (dataset)")
+        ->check(CLI::IsMember({"line-rate", "dataset"}));
+    run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
+    run->add_option("--select", config.select, "records to write: host A, and, or, not");
+    run->add_option("--records", config.records, "all of a flow, or its first")
+        ->check(CLI::IsMember({"all", "first"}));
+    run->add_option("--set", config.roles, "role=address of the group, any number of times")
+        ->allow_extra_args(false);
+    run->add_option("--workers", config.workers, "threads that meter (1)")
+        ->check(CLI::Range(size_t{1}, size_t{64}));
+    run->add_flag("--zstd", config.compress, "compress the datasets");
+    run->add_flag("--json", options.json, "summary as JSON on stdout");
+    return run;
+}
+
+int do_run(RunOptions& options, const std::filesystem::path& signatures_folder) {
+    if (options.preset != "curlew") {
+        throw UsageError("preset joy-3.0.3: this version writes preset curlew only");
+    }
+    options.config.signatures_folder = signatures_folder;
+    options.config.progress = isatty(STDERR_FILENO) == 1;
+    const RunSummary summary = run_captures(options.config);
+    print_run(summary, stderr);
+    if (options.json) {
+        print_json(run_json(summary));
+    }
+    return summary.failures.empty() ? kDone : kFailed;
+}
+
+CLI::App* add_annotate(CLI::App& app, AnnotateConfig& config) {
+    CLI::App* annotate =
+        app.add_subcommand("annotate", "Add flow_type to Joy records, changing nothing else");
+    annotate->add_option("--group", config.group, "group whose published rules label")->required();
+    annotate->add_option("IN", config.inputs, "JSON lines, plain, gzip or zstd")->required();
+    annotate->add_option("--out", config.output, "folder of the results")->required();
+    return annotate;
+}
+
+int do_annotate(AnnotateConfig& config, const std::filesystem::path& signatures_folder) {
+    config.groups_folder = signatures_folder / "groups";
+    try {
+        const AnnotateSummary summary = annotate(config);
+        std::fprintf(stderr,
+                     "%llu records in %llu files annotated\n",
+                     static_cast<unsigned long long>(summary.records),
+                     static_cast<unsigned long long>(summary.files));
+        for (const auto& [label, records] : summary.flow_types) {
+            std::fprintf(
+                stderr, "%10llu  %s\n", static_cast<unsigned long long>(records), label.c_str());
+        }
+    } catch (const UnknownGroup& error) {
+        throw UsageError(error.what());
+    }
+    return kDone;
+}
+
+struct CompareOptions {
+    CompareConfig config;
+    std::vector<std::string> allow;
+    bool json = false;
+};
+
+CLI::App* add_compare(CLI::App& app, CompareOptions& options) {
+    CLI::App* compare = app.add_subcommand("compare", "How far OURS says the same as GOLDEN");
+    compare->add_option("GOLDEN", options.config.golden, "file or folder of records")->required();
+    compare->add_option("OURS", options.config.ours, "file or folder of records")->required();
+    compare->add_option("--allow", options.allow, "field that may differ; flow_type; extra (flows)")
+        ->delimiter(',')
+        ->allow_extra_args(false);
+    compare->add_flag("--json", options.json, "agreement as JSON on stdout");
+    return compare;
+}
+
+int do_compare(CompareOptions& options) {
+    options.config.allow.insert(options.allow.begin(), options.allow.end());
+    const CompareResult result = compare(options.config);
+    print_compare(result, stderr);
+    if (options.json) {
+        print_json(compare_json(result));
+    }
+    return agrees(result) ? kDone : kFailed;
+}
+
+CLI::App* add_traffic(CLI::App& app, TrafficConfig& config) {
+    std::string scenarios = "one of";
+    for (const TrafficScenario& scenario : traffic_scenarios()) {
+        scenarios += " " + std::string(scenario.name);
+    }
+    CLI::App* traffic = app.add_subcommand("traffic", "Make a capture of a device's traffic");
+    traffic->add_option("SCENARIO", config.scenario, scenarios)->required();
+    traffic->add_option("-o,--output", config.output, "capture to write")->required();
+    traffic->add_option("--seed", config.seed, "same seed, same octets (1)");
+    return traffic;
+}
+
+int do_traffic(const TrafficConfig& config) {
+    const TrafficSummary summary = write_traffic(config);
+    std::fprintf(stderr,
+                 "%s: %llu packets\n",
+                 config.output.c_str(),
+                 static_cast<unsigned long long>(summary.packets));
+    return kDone;
+}
+
+int dispatch(int argument_count, char** arguments) {
+    CLI::App app("Curlew: captures to annotated, sealed datasets of flow records", "curlew");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", CURLEW_VERSION);
+    std::filesystem::path signatures_folder = default_signatures_folder();
+    app.add_option("--signatures", signatures_folder, "folder of signature and group files")
+        ->envname("CURLEW_SIGNATURES");
+
+    RunOptions run_options;
+    AnnotateConfig annotate_config;
+    CompareOptions compare_options;
+    TrafficConfig traffic_config;
+    std::filesystem::path archive;
+    const CLI::App* run = add_run(app, run_options);
+    const CLI::App* annotate = add_annotate(app, annotate_config);
+    const CLI::App* compare = add_compare(app, compare_options);
+    CLI::App* verify = app.add_subcommand("verify", "Hold index, manifests and files together");
+    verify->add_option("ARCHIVE", archive, "folder of the datasets")->required();
+    CLI::App* signatures = app.add_subcommand("signatures", "Look at the signature files");
+    signatures->require_subcommand(1);
+    const CLI::App* check = signatures->add_subcommand("check", "Check every file and example");
+    const CLI::App* list = signatures->add_subcommand("list", "List every signature");
+    const CLI::App* traffic = add_traffic(app, traffic_config);
+    try {
+        app.parse(argument_count, arguments);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? kDone : kUsage;
+    }
+    if (run->parsed()) {
+        return do_run(run_options, signatures_folder);
+    }
+    if (annotate->parsed()) {
+        return do_annotate(annotate_config, signatures_folder);
+    }
+    if (compare->parsed()) {
+        return do_compare(compare_options);
+    }
+    if (verify->parsed()) {
+        return run_verify(archive, std::cerr);
+    }
+    if (check->parsed()) {
+        return run_signatures_check(signatures_folder, std::cout, std::cerr);
+    }
+    if (list->parsed()) {
+        return run_signatures_list(signatures_folder, std::cout, std::cerr);
+    }
+    return traffic->parsed() ? do_traffic(traffic_config) : kUsage;
+}
+
+}  // namespace
+}  // namespace curlew::cli
+
+int main(int argument_count, char** arguments) {
+    try {
+        return curlew::cli::dispatch(argument_count, arguments);
+    } catch (const curlew::cli::UsageError& error) {
+        std::fprintf(stderr, "curlew: %s\n", error.what());
+        return curlew::cli::kUsage;
+    } catch (const std::exception& error) {
+        std::fprintf(stderr, "curlew: %s\n", error.what());
+        return curlew::cli::kFailed;
+    }
+}

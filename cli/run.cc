@@ -1,0 +1,369 @@
+#include "cli/run.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+
+#include <array>
+#include <chrono>
+#include <cstring>
+#include <exception>
+#include <stop_token>
+#include <string_view>
+#include <thread>
+
+#include "cli/usage_error.h"
+#include "collector/collector.h"
+#include "collector/digest.h"
+#include "collector/selection.h"
+#include "probe/dispatcher.h"
+#include "probe/exporter.h"
+#include "probe/replay_port.h"
+#include "proto/channel.h"
+#include "signatures/group_rules.h"
+#include "signatures/signature_set.h"
+
+namespace curlew::cli {
+
+namespace {
+
+constexpr uint64_t kRunProbeId = 1;
+constexpr const char* kEndpoint = "inproc://curlew-run";
+
+// What all captures of a run share.
+struct Equipment {
+    signatures::SignatureSet signatures;
+    signatures::GroupRules rules;
+    std::vector<std::pair<std::string, std::string>> configuration;
+    probe::DispatcherConfig dispatcher;
+};
+
+[[noreturn]] void throw_problems(const std::vector<signatures::Problem>& problems) {
+    std::string what = to_string(problems.front());
+    if (problems.size() > 1) {
+        what += fmt::format(" (and {} more problems; `curlew signatures check` lists them)",
+                            problems.size() - 1);
+    }
+    throw UsageError(what);
+}
+
+signatures::GroupRules load_group(const RunConfig& config) {
+    const auto file = config.signatures_folder / "groups" / (config.group + ".toml");
+    if (config.group.find('/') != std::string::npos || !std::filesystem::is_regular_file(file)) {
+        throw UsageError(fmt::format("group {}: there is no such group file in {}",
+                                     config.group,
+                                     file.parent_path().string()));
+    }
+    signatures::GroupRules rules = signatures::GroupRules::load(file);
+    if (!rules.problems().empty()) {
+        throw_problems(rules.problems());
+    }
+    for (const std::string& setting : config.roles) {
+        const size_t equals = setting.find('=');
+        if (equals == std::string::npos) {
+            throw UsageError(fmt::format("--set {}: role=address is wanted", setting));
+        }
+        try {
+            rules.set_role(setting.substr(0, equals), setting.substr(equals + 1));
+        } catch (const std::runtime_error& error) {
+            throw UsageError(fmt::format("--set {}: {}", setting, error.what()));
+        }
+    }
+    return rules;
+}
+
+// Everything that shapes the records. The number of workers does not.
+std::vector<std::pair<std::string, std::string>> configuration_of(
+    const RunConfig& config, const probe::WorkerConfig& worker) {
+    const auto seconds = [](uint64_t ns) {
+        return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
+    };
+    const probe::Timeouts& timeouts = worker.meter.timeouts;
+    return {{"profile", config.profile},
+            {"filter", config.filter},
+            {"flow_capacity", std::to_string(worker.flow_capacity)},
+            {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
+            {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
+            {"active_timeout_s", seconds(timeouts.active_ns)},
+            {"closed_timeout_s", seconds(timeouts.closed_ns)}};
+}
+
+Equipment equip(const RunConfig& config) {
+    Equipment equipment{
+        signatures::SignatureSet::load(config.signatures_folder), load_group(config), {}, {}};
+    if (!equipment.signatures.problems().empty()) {
+        throw_problems(equipment.signatures.problems());
+    }
+    try {
+        collector::Selection{config.select};
+    } catch (const collector::SelectionError& error) {
+        throw UsageError(fmt::format("--select: {}", error.what()));
+    }
+    equipment.dispatcher.workers = config.workers;
+    equipment.dispatcher.worker.meter.details = config.profile == "dataset";
+    equipment.configuration = configuration_of(config, equipment.dispatcher.worker);
+    return equipment;
+}
+
+// Hash key and epoch follow from capture and configuration, so that a run can be repeated.
+struct Derived {
+    probe::KeyedHash::Key hash_key;
+    uint64_t epoch;
+};
+
+Derived derive(const std::string& capture_sha256, const Equipment& equipment) {
+    std::string seed = capture_sha256;
+    for (const auto& [key, value] : equipment.configuration) {
+        seed += fmt::format("\n{}={}", key, value);
+    }
+    Derived derived{};
+    std::string hex;
+    for (int part = 0; hex.size() < 2 * derived.hash_key.size() + 16; ++part) {
+        hex += collector::sha256_of(fmt::format("{}\n{}", part, seed));
+    }
+    const auto octet = [&hex](size_t index) {
+        return static_cast<uint8_t>(std::stoul(hex.substr(2 * index, 2), nullptr, 16));
+    };
+    for (size_t i = 0; i < derived.hash_key.size(); ++i) {
+        derived.hash_key[i] = octet(i);
+    }
+    derived.epoch = std::stoull(hex.substr(2 * derived.hash_key.size(), 16), nullptr, 16);
+    return derived;
+}
+
+// The capture's name without .gz or .zst and without .pcap, .pcapng or .cap.
+std::string dataset_name(const std::filesystem::path& capture) {
+    std::string name = capture.filename().string();
+    const auto drop = [&name](std::initializer_list<std::string_view> endings) {
+        for (const std::string_view ending : endings) {
+            if (name.size() > ending.size() && name.ends_with(ending)) {
+                name.resize(name.size() - ending.size());
+                return;
+            }
+        }
+    };
+    drop({".gz", ".zst"});
+    drop({".pcapng", ".pcap", ".cap"});
+    return name;
+}
+
+std::string scenario_of(const RunConfig& config, const std::filesystem::path& capture) {
+    if (!config.scenario.empty()) {
+        return config.scenario;
+    }
+    const auto folder = std::filesystem::absolute(capture).lexically_normal().parent_path();
+    return folder.filename().empty() ? "captures" : folder.filename().string();
+}
+
+collector::DatasetConfig dataset_config(const RunConfig& config,
+                                        const Equipment& equipment,
+                                        const std::filesystem::path& capture,
+                                        const probe::ReplayPort& port,
+                                        const std::string& sha256) {
+    collector::DatasetConfig dataset;
+    dataset.archive = config.archive;
+    dataset.group = config.group;
+    dataset.scenario = scenario_of(config, capture);
+    dataset.name = dataset_name(capture);
+    dataset.fields = collector::field_set_named(config.fields).value();
+    dataset.compress = config.compress;
+    dataset.selection = config.select;
+    dataset.records =
+        config.records == "first" ? collector::RecordChoice::first : collector::RecordChoice::all;
+    dataset.capture = {capture.filename().string(),
+                       sha256,
+                       std::filesystem::file_size(capture),
+                       port.link_name(),
+                       port.nanosecond()};
+    dataset.configuration = equipment.configuration;
+    dataset.ruleset_hash = equipment.rules.content_hash();
+    dataset.signatures_hash = equipment.signatures.content_hash();
+    dataset.program_version = CURLEW_VERSION;
+    dataset.probe_id = kRunProbeId;
+    return dataset;
+}
+
+class ProgressBar {
+  public:
+    ProgressBar(bool shown, std::string name) : shown_(shown), name_(std::move(name)) {}
+    ~ProgressBar() {
+        if (drawn_) {
+            std::fputs("\r\033[K", stderr);
+        }
+    }
+    ProgressBar(const ProgressBar&) = delete;
+    ProgressBar& operator=(const ProgressBar&) = delete;
+
+    void draw(double progress) {
+        constexpr size_t kWidth = 40;
+        if (!shown_ || progress < 0) {
+            return;
+        }
+        const auto filled = static_cast<size_t>(std::min(progress, 1.0) * kWidth);
+        std::fprintf(stderr,
+                     "\r%s%s %3.0f %% %s",
+                     std::string(filled, '#').c_str(),
+                     std::string(kWidth - filled, '.').c_str(),
+                     progress * 100,
+                     name_.c_str());
+        drawn_ = true;
+    }
+
+  private:
+    bool shown_;
+    bool drawn_ = false;
+    std::string name_;
+};
+
+// The collector's thread: stores until the ledger came, and keeps what went wrong.
+class CollectorThread {
+  public:
+    CollectorThread(collector::Collector& collector,
+                    proto::ChannelReceiver& receiver,
+                    probe::Exporter& exporter)
+        : thread_([this, &collector, &receiver, &exporter](std::stop_token stop) {
+              try {
+                  complete_ = collector.collect(receiver, stop);
+              } catch (const std::exception& error) {
+                  fault_ = error.what();
+                  exporter.abandon();
+              }
+          }) {}
+
+    // Asks the thread to stop when nothing waits any more, and joins. True when the ledger came.
+    bool join() {
+        thread_.request_stop();
+        thread_.join();
+        return complete_;
+    }
+    const std::string& fault() const { return fault_; }
+
+  private:
+    bool complete_ = false;
+    std::string fault_;
+    std::jthread thread_;
+};
+
+probe::MeterLedger ledger_of(const probe::ReplayPort& port, const probe::Dispatcher& dispatcher) {
+    probe::MeterLedger ledger{
+        port.counters(), dispatcher.packet_counters(), dispatcher.flow_counters(), {}};
+    if (port.state() == probe::PortState::broken) {
+        ledger.capture_warning = port.fault();
+    }
+    return ledger;
+}
+
+// One capture through meter, channel and collector. Throws with one sentence; nothing that looks
+// whole is left then.
+collector::SealResult run_capture(const RunConfig& config,
+                                  const Equipment& equipment,
+                                  const probe::Inspector& inspector,
+                                  const std::filesystem::path& capture) {
+    probe::ReplayPort port(capture, config.filter);
+    const std::string sha256 = collector::sha256_of_file(capture);
+    const Derived derived = derive(sha256, equipment);
+    collector::DatasetConfig dataset = dataset_config(config, equipment, capture, port, sha256);
+    dataset.epoch = derived.epoch;
+    probe::DispatcherConfig dispatcher_config = equipment.dispatcher;
+    dispatcher_config.hash_key = derived.hash_key;
+
+    probe::Dispatcher dispatcher(dispatcher_config, inspector);
+    proto::ChannelContext context;
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    proto::ChannelSender sender(context, {kEndpoint, kRunProbeId, derived.epoch});
+    probe::Exporter exporter({kRunProbeId, derived.epoch}, equipment.signatures, sender);
+    collector::Collector collector(dataset, equipment.rules);
+    {
+        CollectorThread collecting(collector, receiver, exporter);
+        std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+        ProgressBar bar(config.progress, capture.filename().string());
+        dispatcher.run(port, [&bar](double progress) { bar.draw(progress); });
+        exporter.finish(ledger_of(port, dispatcher));
+        exporting.join();
+        const bool complete = collecting.join();
+        const std::string fault =
+            collecting.fault().empty() ? exporter.fault() : collecting.fault();
+        if (!fault.empty() || !complete) {
+            collector.discard();
+            throw std::runtime_error(fault.empty() ? "the collector stopped early" : fault);
+        }
+    }
+    try {
+        return collector.seal();
+    } catch (...) {
+        collector.discard();
+        throw;
+    }
+}
+
+void add_counts(const google::protobuf::RepeatedPtrField<proto::Count>& counts,
+                std::map<std::string, uint64_t>& sums) {
+    for (const proto::Count& count : counts) {
+        sums[count.reason()] += count.packets();
+    }
+}
+
+void add_tally(const collector::Tally& tally, std::map<std::string, uint64_t>& sums) {
+    for (const auto& [name, count] : tally) {
+        sums[name] += count;
+    }
+}
+
+void add_result(const std::filesystem::path& capture,
+                const collector::SealResult& result,
+                RunSummary& summary) {
+    if (result.ledger) {
+        const proto::ProbeLedger& ledger = *result.ledger;
+        summary.packets_offered += ledger.packets_offered();
+        summary.packets_metered += ledger.packets_metered();
+        summary.octets_metered += ledger.octets_metered();
+        add_counts(ledger.packets_not_metered(), summary.packets_not_metered);
+        add_counts(ledger.packets_lost(), summary.packets_lost);
+        add_counts(ledger.records_lost(), summary.records_lost);
+        if (!ledger.capture_warning().empty()) {
+            summary.warnings.push_back(
+                fmt::format("{}: {}", capture.string(), ledger.capture_warning()));
+        }
+    }
+    summary.records_created += result.records_created;
+    summary.records_written += result.records_written;
+    summary.records_not_selected += result.records_not_selected;
+    add_tally(result.records.refused, summary.records_lost);
+    add_tally(result.flow_types, summary.flow_types);
+    add_tally(result.labels, summary.labels);
+    add_tally(result.evidence, summary.evidence);
+    summary.files.push_back(result.path);
+}
+
+double processor_seconds() {
+    rusage usage{};
+    getrusage(RUSAGE_SELF, &usage);
+    const auto seconds = [](const timeval& time) {
+        return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_usec) / 1e6;
+    };
+    return seconds(usage.ru_utime) + seconds(usage.ru_stime);
+}
+
+}  // namespace
+
+RunSummary run_captures(const RunConfig& config) {
+    const auto begin = std::chrono::steady_clock::now();
+    const double processor_begin = processor_seconds();
+    const Equipment equipment = equip(config);
+    const probe::Inspector inspector(equipment.signatures);
+    RunSummary summary;
+    for (const std::filesystem::path& capture : config.captures) {
+        try {
+            add_result(capture, run_capture(config, equipment, inspector, capture), summary);
+        } catch (const probe::FilterError& error) {
+            throw UsageError(error.what());
+        } catch (const std::exception& error) {
+            summary.failures.push_back(error.what());
+        }
+    }
+    summary.cpu_seconds = processor_seconds() - processor_begin;
+    summary.wall_seconds =
+        std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    return summary;
+}
+
+}  // namespace curlew::cli

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+// `curlew run`: captures to sealed datasets in one process. Port, meter, exporter, channel and
+// collector are the services' own; only their composition is this file's.
+
+namespace curlew::cli {
+
+struct RunConfig {
+    std::vector<std::filesystem::path> captures;
+    std::filesystem::path archive;
+    std::filesystem::path signatures_folder;
+    std::string group = "any";
+    std::string scenario;  // empty: the capture's parent folder
+    std::string fields = "full";
+    std::string profile = "dataset";
+    std::string filter;
+    std::string select;
+    std::string records = "all";
+    std::vector<std::string> roles;  // "role=address"
+    size_t workers = 1;
+    bool compress = false;
+    bool progress = false;  // draw a bar on stderr
+};
+
+// Sums over the captures that became datasets.
+struct RunSummary {
+    uint64_t packets_offered = 0;
+    uint64_t packets_metered = 0;
+    std::map<std::string, uint64_t> packets_not_metered;
+    std::map<std::string, uint64_t> packets_lost;
+    uint64_t octets_metered = 0;
+    uint64_t records_created = 0;
+    uint64_t records_written = 0;
+    uint64_t records_not_selected = 0;
+    std::map<std::string, uint64_t> records_lost;
+    std::map<std::string, uint64_t> flow_types;
+    std::map<std::string, uint64_t> labels;
+    std::map<std::string, uint64_t> evidence;
+    double cpu_seconds = 0;
+    double wall_seconds = 0;
+    std::vector<std::filesystem::path> files;
+    std::vector<std::string> warnings;  // one sentence each
+    std::vector<std::string> failures;  // captures that gave no dataset, one sentence each
+};
+
+// Throws UsageError for what is wrong on the command line, std::runtime_error for what is wrong
+// with signatures or archive; a capture that fails is told in failures and the rest goes on.
+RunSummary run_captures(const RunConfig& config);
+
+void print_run(const RunSummary& summary, std::FILE* out);
+std::string run_json(const RunSummary& summary);
+
+}  // namespace curlew::cli

@@ -1,0 +1,147 @@
+#include "cli/run.h"
+
+#include <filesystem>
+#include <fstream>
+#include <map>
+#include <string>
+
+#include "cli/traffic.h"
+#include "cli/usage_error.h"
+#include "tests/cli/flow_files.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::cli;
+using curlew::cli::test::FlowFolder;
+
+namespace {
+
+uint64_t sum_of(const std::map<std::string, uint64_t>& tally) {
+    uint64_t sum = 0;
+    for (const auto& entry : tally) {
+        sum += entry.second;
+    }
+    return sum;
+}
+
+size_t lines_in(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    size_t lines = 0;
+    for (std::string line; std::getline(stream, line);) {
+        ++lines;
+    }
+    return lines;
+}
+
+}  // namespace
+
+TEST_GROUP(Run) {
+    FlowFolder folder;
+    RunConfig config;
+
+    void setup() override {
+        config.captures = {folder.path() / "home" / "boot.pcap"};
+        std::filesystem::create_directory(folder.path() / "home");
+        write_traffic({"gateway-boot", config.captures[0], 3});
+        config.archive = folder.path() / "archive";
+        config.signatures_folder = CURLEW_SIGNATURES_FOLDER;
+        config.group = "ikea-app";
+    }
+};
+
+TEST(Run, a_capture_becomes_a_sealed_dataset_under_group_scenario_and_name) {
+    const RunSummary summary = run_captures(config);
+    CHECK_EQUAL(1u, summary.files.size());
+    CHECK(summary.files[0] == config.archive / "ikea-app" / "home" / "boot.json");
+    CHECK_EQUAL(summary.records_written, lines_in(summary.files[0]));
+    CHECK(std::filesystem::exists(config.archive / "ikea-app" / "home" / "boot.manifest.json"));
+}
+
+TEST(Run, both_ledgers_close) {
+    config.select = "host 192.168.3.213";
+    const RunSummary summary = run_captures(config);
+    CHECK(summary.packets_metered > 100);
+    CHECK(sum_of(summary.packets_not_metered) > 10);
+    CHECK_EQUAL(summary.packets_offered,
+                summary.packets_metered + sum_of(summary.packets_not_metered) +
+                    sum_of(summary.packets_lost));
+    CHECK(summary.records_not_selected > 0);
+    CHECK_EQUAL(
+        summary.records_created,
+        summary.records_written + summary.records_not_selected + sum_of(summary.records_lost));
+    CHECK_EQUAL(summary.records_written, sum_of(summary.flow_types));
+    CHECK_EQUAL(summary.records_written, sum_of(summary.labels));
+    CHECK_EQUAL(summary.records_written, sum_of(summary.evidence));
+}
+
+TEST(Run, a_filter_leaves_packets_out_and_counts_them) {
+    config.filter = "udp port 53";
+    const RunSummary summary = run_captures(config);
+    CHECK(summary.packets_not_metered.at("filtered") > 100);
+    CHECK_EQUAL(2u, summary.flow_types.at("DNS (GW Init)"));
+}
+
+TEST(Run, one_capture_that_fails_does_not_stop_the_others) {
+    config.captures.insert(config.captures.begin(), folder.path() / "missing.pcap");
+    const RunSummary summary = run_captures(config);
+    CHECK_EQUAL(1u, summary.failures.size());
+    STRCMP_CONTAINS("missing.pcap", summary.failures[0].c_str());
+    CHECK_EQUAL(1u, summary.files.size());
+}
+
+TEST(Run, a_role_told_on_the_command_line_moves_the_published_rules) {
+    config.group = "voice-assistant";
+    config.roles = {"clients=192.168.3.213"};
+    const RunSummary summary = run_captures(config);
+    CHECK(summary.flow_types.at("Local Client Communication") > 5);
+}
+
+TEST(Run, wrong_words_are_the_users) {
+    const auto refused = [this](auto change) {
+        RunConfig wrong = config;
+        change(wrong);
+        try {
+            run_captures(wrong);
+            FAIL("not refused");
+        } catch (const UsageError&) {
+        }
+        CHECK_FALSE(std::filesystem::exists(wrong.archive));
+    };
+    refused([](RunConfig& wrong) { wrong.group = "nobody"; });
+    refused([](RunConfig& wrong) { wrong.group = "../groups/any"; });
+    refused([](RunConfig& wrong) { wrong.roles = {"gateway"}; });
+    refused([](RunConfig& wrong) { wrong.roles = {"gateway=here"}; });
+    refused([](RunConfig& wrong) { wrong.select = "host and"; });
+    refused([](RunConfig& wrong) { wrong.filter = "udp prot 53"; });
+}
+
+TEST(Run, the_line_rate_profile_keeps_counters_and_labels) {
+    const RunSummary rich = run_captures(config);
+    config.profile = "line-rate";
+    config.archive = folder.path() / "lean";
+    const RunSummary lean = run_captures(config);
+    CHECK(rich.flow_types == lean.flow_types);
+    CHECK(rich.labels == lean.labels);
+    CHECK_EQUAL(rich.packets_metered, lean.packets_metered);
+    CHECK(std::filesystem::file_size(lean.files[0]) < std::filesystem::file_size(rich.files[0]));
+}
+
+TEST(Run, the_json_summary_has_the_agreed_keys) {
+    const std::string json = run_json(run_captures(config));
+    for (const char* key : {"packets_offered",
+                            "packets_metered",
+                            "packets_not_metered",
+                            "packets_lost",
+                            "octets_metered",
+                            "records_created",
+                            "records_written",
+                            "records_lost",
+                            "flow_types",
+                            "labels",
+                            "evidence",
+                            "cpu_seconds",
+                            "wall_seconds",
+                            "files"}) {
+        STRCMP_CONTAINS((std::string("\"") + key + "\":").c_str(), json.c_str());
+    }
+}
