@@ -1,0 +1,75 @@
+#!/usr/bin/env python3
+"""The project's own captures give the datasets that stand beside them, octet for octet.
+
+usage: own_cases.py CURLEW [--write]
+
+A case is a folder of tests/golden/cases: input.pcap, expected.json, README.md on the capture's
+origin, whose first line names the group as "Group: NAME". With --write the expected datasets are
+made anew; read their difference before you commit it.
+"""
+
+import json
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from results import Results  # noqa: E402
+
+CASES = pathlib.Path(__file__).resolve().parent / "cases"
+GROUP = re.compile(r"^Group: (\S+)$", re.MULTILINE)
+TRAFFIC = re.compile(r"^Made by: `curlew (traffic \S+ --seed \d+)`$", re.MULTILINE)
+
+
+def dataset_of(results, curlew, capture, group, archive):
+    command = [curlew, "run", capture, "--group", group, "--archive", archive, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if not results.check(f"{capture.parent.name}: run", done.returncode == 0, done.stderr):
+        return None
+    return pathlib.Path(json.loads(done.stdout)["files"][0])
+
+
+def check_capture_is_made(results, curlew, case, readme, folder):
+    """A generated capture is what its generator makes today."""
+    made_by = TRAFFIC.search(readme)
+    if made_by is None:
+        return
+    again = folder / f"{case.name}.pcap"
+    command = [curlew, *made_by.group(1).split(), "-o", again]
+    subprocess.run(command, check=True, capture_output=True)
+    same = again.read_bytes() == (case / "input.pcap").read_bytes()
+    results.check(f"{case.name}: capture is made anew", same)
+
+
+def check_case(results, curlew, case, folder, write):
+    readme = (case / "README.md").read_text(encoding="utf-8")
+    group = GROUP.search(readme).group(1)
+    dataset = dataset_of(results, curlew, case / "input.pcap", group, folder / "archive")
+    if dataset is None:
+        return
+    expected = case / "expected.json"
+    if write:
+        shutil.copyfile(dataset, expected)
+    wanted = expected.read_bytes().splitlines()
+    ours = dataset.read_bytes().splitlines()
+    results.check(f"{case.name}: records", len(ours) == len(wanted), f"{len(ours)}")
+    for number, (want, have) in enumerate(zip(wanted, ours), start=1):
+        results.check(f"{case.name}: record {number}", want == have, have[:300].decode())
+    check_capture_is_made(results, curlew, case, readme, folder)
+
+
+def main():
+    curlew = sys.argv[1]
+    write = "--write" in sys.argv[2:]
+    results = Results()
+    for case in sorted(path for path in CASES.iterdir() if path.is_dir()):
+        with tempfile.TemporaryDirectory() as folder:
+            check_case(results, curlew, case, pathlib.Path(folder), write)
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()

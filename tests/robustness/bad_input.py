@@ -1,0 +1,177 @@
+#!/usr/bin/env python3
+"""What is wrong outside is told in one sentence, with the right exit code, and leaves nothing that
+looks whole.
+
+usage: bad_input.py CURLEW
+"""
+
+import gzip
+import json
+import pathlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from results import ROOT, Results  # noqa: E402
+
+SEED = 20181
+DAMAGED_CAPTURES = 60
+
+
+class Case:
+    """A folder of its own, with the program and a good capture."""
+
+    def __init__(self, results, curlew, folder):
+        self.results = results
+        self.curlew = curlew
+        self.folder = folder
+        self.capture = folder / "good.pcap"
+        done = self.run("traffic", "gateway-boot", "-o", self.capture)
+        results.check("curlew traffic", done.returncode == 0, done.stderr)
+
+    def run(self, *arguments):
+        command = [self.curlew, *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+    def sealed(self, archive):
+        return sorted(archive.rglob("*.json*")) if archive.exists() else []
+
+    def refused(self, claim, code, words, *arguments):
+        """Exit code, one line that holds the words, and no dataset."""
+        archive = self.folder / "refused"
+        done = self.run(*arguments, *(("--archive", archive) if arguments[0] == "run" else ()))
+        lines = done.stderr.splitlines()
+        results = self.results
+        results.check(f"{claim}: exit code", done.returncode == code, f"{done.returncode}")
+        results.check(f"{claim}: one line", len(lines) == 1, done.stderr)
+        told = all(word in done.stderr for word in words)
+        results.check(f"{claim}: names thing and cause", told, done.stderr)
+        results.check(f"{claim}: leaves nothing", not self.sealed(archive))
+        shutil.rmtree(archive, ignore_errors=True)
+
+
+def check_captures(case):
+    folder = case.folder
+    good = case.capture.read_bytes()
+    files = {
+        "empty.pcap": b"",
+        "text.pcap": b"this is no capture\n" * 10,
+        "radiotap.pcap": good[:20] + (127).to_bytes(4, "little") + good[24:],
+        "torn.gz": gzip.compress(good)[:9],
+    }
+    for name, octets in files.items():
+        (folder / name).write_bytes(octets)
+    case.refused("missing capture", 1, ["missing.pcap", "No such"], "run", folder / "missing.pcap")
+    case.refused("empty capture", 1, ["empty.pcap", "empty"], "run", folder / "empty.pcap")
+    case.refused("foreign file", 1, ["text.pcap", "not a capture"], "run", folder / "text.pcap")
+    radiotap = folder / "radiotap.pcap"
+    case.refused("link type", 1, ["radiotap.pcap", "not supported"], "run", radiotap)
+    case.refused("torn gzip", 1, ["torn.gz"], "run", folder / "torn.gz")
+    case.refused("folder as capture", 1, [str(folder)], "run", folder)
+
+
+def check_command_line(case):
+    good = case.capture
+    case.refused("unknown group", 2, ["nobody"], "run", good, "--group", "nobody")
+    case.refused("group with a path", 2, ["../x"], "run", good, "--group", "../x")
+    case.refused("bad filter", 2, ["udp prot"], "run", good, "--filter", "udp prot 53")
+    case.refused("bad selection", 2, ["--select"], "run", good, "--select", "host")
+    case.refused("unknown role", 2, ["nurse"], "run", good, "--set", "nurse=10.0.0.1")
+    case.refused("preset", 2, ["joy-3.0.3"], "run", good, "--preset", "joy-3.0.3")
+    for claim, arguments in {
+        "no command": [],
+        "unknown command": ["fly"],
+        "unknown option": ["run", good, "--archive", "a", "--fast"],
+        "no archive": ["run", good],
+        "workers": ["run", good, "--archive", "a", "--workers", "0"],
+        "fields": ["run", good, "--archive", "a", "--fields", "none"],
+    }.items():
+        done = case.run(*arguments)
+        case.results.check(f"{claim}: exit code", done.returncode == 2, done.stderr)
+        case.results.check(f"{claim}: nothing on stdout", done.stdout == "", done.stdout)
+
+
+def check_archive(case):
+    file = case.folder / "file"
+    file.write_text("in the way")
+    done = case.run("run", case.capture, "--archive", file / "archive")
+    case.results.check("archive below a file: exit code", done.returncode == 1, done.stderr)
+    case.results.check("archive below a file: told", str(file) in done.stderr, done.stderr)
+    case.refused("verify nothing", 1, ["nowhere"], "verify", case.folder / "nowhere")
+
+
+def check_signature_files(case):
+    signatures = case.folder / "signatures"
+    shutil.copytree(ROOT / "signatures", signatures)
+    (signatures / "broken.toml").write_text('[[signature]\nid = "x"\n')
+    case.refused("TOML error", 2, ["broken.toml:1"], "--signatures", signatures, "run",
+                 case.capture, "--archive", case.folder / "toml")
+    (signatures / "broken.toml").unlink()
+    (signatures / "groups" / "any.toml").write_text("name = \n")
+    case.refused("group error", 2, ["any.toml:1"], "--signatures", signatures, "run",
+                 case.capture, "--archive", case.folder / "toml")
+
+
+def packets_in(summary):
+    apart = sum(summary["packets_not_metered"].values()) + sum(summary["packets_lost"].values())
+    return summary["packets_offered"] == summary["packets_metered"] + apart
+
+
+def check_truncated_capture(case):
+    good = case.capture.read_bytes()
+    cut = case.folder / "cut.pcap"
+    cut.write_bytes(good[: len(good) // 2 + 3])
+    archive = case.folder / "cut-archive"
+    done = case.run("run", cut, "--archive", archive, "--json")
+    results = case.results
+    results.check("cut capture: exit code", done.returncode == 0, done.stderr)
+    results.check("cut capture: warning", "warning: " in done.stderr, done.stderr)
+    summary = json.loads(done.stdout)
+    results.check("cut capture: what could be read", summary["packets_metered"] > 10)
+    results.check("cut capture: ledger", packets_in(summary), done.stdout)
+    (manifest,) = archive.rglob("*.manifest.json")
+    results.check("cut capture: manifest says so", "ends in the middle" in manifest.read_text())
+
+
+def check_damaged_captures(case):
+    """Random flips and cuts: a dataset whose ledger closes, or one sentence."""
+    randomness = random.Random(SEED)
+    good = case.capture.read_bytes()
+    results = case.results
+    for number in range(DAMAGED_CAPTURES):
+        octets = bytearray(good)
+        for _ in range(randomness.randrange(1, 200)):
+            octets[randomness.randrange(24, len(octets))] = randomness.randrange(256)
+        if number % 3 == 0:
+            del octets[randomness.randrange(len(octets)) :]
+        damaged = case.folder / f"damaged-{number}.pcap"
+        damaged.write_bytes(octets)
+        done = case.run("run", damaged, "--archive", case.folder / "damaged", "--json")
+        claim = f"damaged capture {number} of seed {SEED}"
+        if done.returncode == 0:
+            results.check(claim, packets_in(json.loads(done.stdout)), done.stdout)
+        else:
+            one_line = len(done.stderr.splitlines()) == 1
+            results.check(claim, done.returncode == 1 and one_line, done.stderr[-1000:])
+    done = case.run("verify", case.folder / "damaged")
+    results.check("datasets of damaged captures verify", done.returncode == 0, done.stderr)
+
+
+def main():
+    results = Results()
+    with tempfile.TemporaryDirectory() as folder:
+        case = Case(results, pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(folder))
+        check_captures(case)
+        check_command_line(case)
+        check_archive(case)
+        check_signature_files(case)
+        check_truncated_capture(case)
+        check_damaged_captures(case)
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Every public capture becomes a dataset or is refused in one sentence, and each ledger closes.
+
+usage: public_captures.py CURLEW
+
+Meant for a build with sanitizers: whatever they say fails the test. The packets offered are held
+against what capinfos counted (captures-public/MANIFEST.tsv).
+"""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from results import Results, shared_or_skip  # noqa: E402
+
+CAPTURES_PER_RUN = 24
+
+
+def unclosed(manifest):
+    """The identities of a manifest that do not hold."""
+    probe = manifest["probe"]
+    collector = manifest["collector"]
+    apart = sum(probe["packets_not_metered"].values()) + sum(probe["packets_lost"].values())
+    lost = sum(probe["records_lost"].values())
+    refused = sum(collector["records_refused"].values())
+    kept_back = collector["records_not_selected"] + collector["records_not_first"]
+    identities = {
+        "packets": probe["packets_offered"] == probe["packets_metered"] + apart,
+        "records": probe["records_created"] == collector["records_received"] + lost,
+        "received": collector["records_received"]
+        == collector["records_written"] + refused + kept_back,
+        "file": manifest["file"]["records"] == collector["records_written"],
+        "ends": sum(probe["flow_ends"].values()) == probe["records_created"],
+    }
+    return [name for name, holds in identities.items() if not holds]
+
+
+def octets_reported(text):
+    return any(word in text for word in ("Sanitizer", "runtime error:", "Assertion"))
+
+
+def run_captures(results, curlew, archive, captures):
+    """One `curlew run` over several captures; the sentences of those it refused."""
+    command = [curlew, "run", *captures, "--archive", archive, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
+    name = f"{captures[0].name} and {len(captures) - 1} more"
+    results.check(f"{name}: exit code", done.returncode in (0, 1), f"{done.returncode}")
+    results.check(f"{name}: sanitizers", not octets_reported(done.stderr), done.stderr[-2000:])
+    refusals = [line for line in done.stderr.splitlines() if line.startswith("curlew: ")]
+    results.check(
+        f"{name}: exit code fits", done.returncode == (1 if refusals else 0), done.stderr[-500:]
+    )
+    return refusals
+
+
+def check_manifests(results, archive, expected):
+    """Holds each manifest against its own identities and capinfos' count; how many there are."""
+    manifests = 0
+    for path in pathlib.Path(archive).glob("*/*/*.manifest.json"):
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+        manifests += 1
+        wrong = unclosed(manifest)
+        name = f"{path.parent.name}/{manifest['capture']['file']}"
+        results.check(f"{name}: ledger", not wrong, ", ".join(wrong))
+        packets = expected[manifest["capture"]["sha256"]]
+        offered = manifest["probe"]["packets_offered"]
+        if packets.isdigit():
+            results.check(
+                f"{name}: packets offered", offered == int(packets), f"{offered}, not {packets}"
+            )
+    return manifests
+
+
+def main():
+    curlew = pathlib.Path(sys.argv[1]).resolve()
+    results = Results()
+    folder = shared_or_skip(results, "public captures", "captures-public")
+    if folder is None:
+        results.exit()
+    with open(folder / "MANIFEST.tsv", encoding="utf-8") as table:
+        rows = list(csv.DictReader(table, delimiter="\t"))
+    expected = {row["sha256"]: row["packets"] for row in rows}
+    distinct = {row["sha256"]: folder / row["file"] for row in rows}
+    captures = list(distinct.values())
+    refusals = []
+    with tempfile.TemporaryDirectory() as archive:
+        for start in range(0, len(captures), CAPTURES_PER_RUN):
+            part = captures[start : start + CAPTURES_PER_RUN]
+            refusals += run_captures(results, curlew, archive, part)
+        manifests = check_manifests(results, archive, expected)
+    results.check(
+        "every capture is sealed or refused",
+        manifests + len(refusals) == len(captures),
+        f"{manifests} sealed, {len(refusals)} refused, {len(captures)} captures",
+    )
+    print(f"{len(captures)} captures: {manifests} sealed, {len(refusals)} refused")
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()
