@@ -1,14 +1,14 @@
 #pragma once
 
-#include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
 #include <filesystem>
 #include <fstream>
 #include <iterator>
-#include <stdexcept>
 #include <string>
+
+#include "tests/support/temporary_folder.h"
 
 // Files of flow records made in words, in a folder that goes away with the test.
 
@@ -16,45 +16,34 @@ namespace curlew::cli::test {
 
 class FlowFolder {
   public:
-    FlowFolder() {
-        std::string pattern = std::filesystem::temp_directory_path() / "curlew-test-XXXXXX";
-        if (mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error(pattern + ": cannot be made");
-        }
-        path_ = pattern;
-    }
-    ~FlowFolder() { std::filesystem::remove_all(path_); }
-    FlowFolder(const FlowFolder&) = delete;
-    FlowFolder& operator=(const FlowFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
+    const std::filesystem::path& path() const { return folder_.path(); }
 
     // Makes the folders on the way.
     std::filesystem::path write(const std::string& name, const std::string& content) const {
-        const std::filesystem::path file = path_ / name;
+        const std::filesystem::path file = path() / name;
         std::filesystem::create_directories(file.parent_path());
         std::ofstream(file, std::ios::binary) << content;
         return file;
     }
 
     std::string read(const std::string& name) const {
-        std::ifstream file(path_ / name, std::ios::binary);
+        std::ifstream file(path() / name, std::ios::binary);
         return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
     }
 
-    bool has(const std::string& name) const { return std::filesystem::exists(path_ / name); }
+    bool has(const std::string& name) const { return std::filesystem::exists(path() / name); }
 
     // Files and folders in a folder; 0 when there is no such folder.
     size_t count(const std::string& name) const {
         if (!has(name)) {
             return 0;
         }
-        const std::filesystem::directory_iterator files(path_ / name);
+        const std::filesystem::directory_iterator files(path() / name);
         return static_cast<size_t>(std::distance(begin(files), end(files)));
     }
 
   private:
-    std::filesystem::path path_;
+    tests::TemporaryFolder folder_;
 };
 
 inline std::string gzipped(const std::string& content) {

@@ -4,10 +4,15 @@
 #include <string>
 #include <vector>
 
-#include "tests/collector/temporary_folder.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::content_of;
+using tests::put_content;
+using tests::TemporaryFolder;
+
 namespace {
 
 std::vector<std::string> lines_of(const std::filesystem::path& path, Encoding encoding) {

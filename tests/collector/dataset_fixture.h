@@ -6,9 +6,13 @@
 
 #include "collector/seal.h"
 #include "tests/collector/flows.h"
-#include "tests/collector/temporary_folder.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::content_of;
+using tests::put_content;
+using tests::TemporaryFolder;
 
 inline DatasetConfig dataset_config(const std::filesystem::path& archive, const std::string& name) {
     DatasetConfig config;

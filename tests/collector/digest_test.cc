@@ -3,10 +3,13 @@
 #include <stdexcept>
 #include <string>
 
-#include "tests/collector/temporary_folder.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::put_content;
+using tests::TemporaryFolder;
 
 // The vectors of FIPS 180-4's examples.
 TEST_GROUP(Sha256){};

@@ -3,10 +3,14 @@
 #include <string>
 
 #include "collector/digest.h"
-#include "tests/collector/temporary_folder.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::content_of;
+using tests::put_content;
+using tests::TemporaryFolder;
 
 TEST_GROUP(ArchiveIndex) {
     TemporaryFolder folder;

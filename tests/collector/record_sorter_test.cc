@@ -7,10 +7,13 @@
 #include <vector>
 
 #include "tests/collector/flows.h"
-#include "tests/collector/temporary_folder.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::TemporaryFolder;
+
 namespace {
 
 using Record = std::pair<RecordOrder, std::string>;

@@ -5,10 +5,15 @@
 #include <vector>
 
 #include "tests/collector/flows.h"
-#include "tests/collector/temporary_folder.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
+
+using tests::content_of;
+using tests::put_content;
+using tests::TemporaryFolder;
+
 namespace {
 
 std::vector<uint64_t> sequences_in(const std::filesystem::path& file) {

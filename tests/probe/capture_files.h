@@ -1,6 +1,5 @@
 #pragma once
 
-#include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
 
@@ -10,6 +9,8 @@
 #include <stdexcept>
 #include <string>
 #include <vector>
+
+#include "tests/support/temporary_folder.h"
 
 // Capture files made in words, in a folder that goes away with the test.
 
@@ -42,23 +43,12 @@ inline Octets big(uint64_t value, size_t octets) {
 }
 
 // A folder for the files of one test.
-class TemporaryFolder {
+class CaptureFolder {
   public:
-    TemporaryFolder() {
-        std::string pattern = std::filesystem::temp_directory_path() / "curlew-test-XXXXXX";
-        if (mkdtemp(pattern.data()) == nullptr) {
-            throw std::runtime_error(pattern + ": cannot be made");
-        }
-        path_ = pattern;
-    }
-    ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-    TemporaryFolder(const TemporaryFolder&) = delete;
-    TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
+    const std::filesystem::path& path() const { return folder_.path(); }
 
     std::filesystem::path write(const std::string& name, const Octets& content) const {
-        const std::filesystem::path file = path_ / name;
+        const std::filesystem::path file = path() / name;
         std::ofstream out(file, std::ios::binary);
         for (const uint8_t octet : content) {
             out.put(static_cast<char>(octet));
@@ -67,7 +57,7 @@ class TemporaryFolder {
     }
 
   private:
-    std::filesystem::path path_;
+    tests::TemporaryFolder folder_;
 };
 
 inline Octets gzip(const Octets& plain) {

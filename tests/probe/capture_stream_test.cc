@@ -58,7 +58,7 @@ std::string refusal(const std::filesystem::path& file) {
 }  // namespace
 
 TEST_GROUP(CaptureStream) {
-    TemporaryFolder folder;
+    CaptureFolder folder;
 };
 
 TEST(CaptureStream, plain_octets_come_as_they_are) {

@@ -116,7 +116,7 @@ std::string refusal(const std::filesystem::path& file) {
 }  // namespace
 
 TEST_GROUP(ReplayPort) {
-    TemporaryFolder folder;
+    CaptureFolder folder;
 
     Seen only_packet(const Octets& capture) const {
         ReplayPort port(folder.write("one", capture));

@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-namespace curlew::collector {
+namespace curlew::tests {
 
 // An empty folder that is gone with its content in the end.
 class TemporaryFolder {
@@ -44,4 +44,4 @@ inline void put_content(const std::filesystem::path& file, const std::string& co
     stream << content;
 }
 
-}  // namespace curlew::collector
+}  // namespace curlew::tests
