@@ -1,14 +1,18 @@
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <filesystem>
 #include <iostream>
+#include <stdexcept>
 #include <string>
 
 #include "cli/annotate.h"
 #include "cli/compare.h"
+#include "cli/one_line.h"
 #include "cli/run.h"
 #include "cli/signatures.h"
 #include "cli/traffic.h"
@@ -61,7 +65,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
     run->add_option("--profile", config.profile, "what the meter keeps of a flow (dataset)")
         ->check(CLI::IsMember({"line-rate", "dataset"}));
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
-    run->add_option("--select", config.select, "records to write: host A, and, or, not");
+    run->add_option(
+        "--select", config.select, "records to write: host, net, port, proto; and, or, not");
     run->add_option("--records", config.records, "all of a flow, or its first")
         ->check(CLI::IsMember({"all", "first"}));
     run->add_option("--set", config.roles, "role=address of the group, any number of times")
@@ -154,6 +159,12 @@ CLI::App* add_traffic(CLI::App& app, TrafficConfig& config) {
 }
 
 int do_traffic(const TrafficConfig& config) {
+    const auto& known = traffic_scenarios();
+    if (std::none_of(known.begin(), known.end(), [&config](const TrafficScenario& scenario) {
+            return scenario.name == config.scenario;
+        })) {
+        throw UsageError(fmt::format("traffic {}: there is no such scenario", config.scenario));
+    }
     const TrafficSummary summary = write_traffic(config);
     std::fprintf(stderr,
                  "%s: %llu packets\n",
@@ -188,7 +199,10 @@ int dispatch(int argument_count, char** arguments) {
     try {
         app.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? kDone : kUsage;
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);  // help or version
+        }
+        throw UsageError(fmt::format("{} (see curlew --help)", error.what()));
     }
     if (run->parsed()) {
         return do_run(run_options, signatures_folder);
@@ -215,13 +229,22 @@ int dispatch(int argument_count, char** arguments) {
 }  // namespace curlew::cli
 
 int main(int argument_count, char** arguments) {
+    namespace cli = curlew::cli;
+    const auto tell = [](const std::exception& error) {
+        std::fprintf(stderr, "curlew: %s\n", cli::one_line(error.what()).c_str());
+    };
     try {
-        return curlew::cli::dispatch(argument_count, arguments);
-    } catch (const curlew::cli::UsageError& error) {
-        std::fprintf(stderr, "curlew: %s\n", error.what());
-        return curlew::cli::kUsage;
+        const int code = cli::dispatch(argument_count, arguments);
+        std::cout.flush();
+        if (std::fflush(stdout) != 0 || std::ferror(stdout) != 0 || !std::cout) {
+            throw std::runtime_error("the standard output cannot be written");
+        }
+        return code;
+    } catch (const cli::UsageError& error) {
+        tell(error);
+        return cli::kUsage;
     } catch (const std::exception& error) {
-        std::fprintf(stderr, "curlew: %s\n", error.what());
-        return curlew::cli::kFailed;
+        tell(error);
+        return cli::kFailed;
     }
 }

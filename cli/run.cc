@@ -1,11 +1,11 @@
 #include "cli/run.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/resource.h>
 
-#include <array>
+#include <algorithm>
 #include <chrono>
-#include <cstring>
 #include <exception>
 #include <stop_token>
 #include <string_view>
@@ -73,21 +73,43 @@ signatures::GroupRules load_group(const RunConfig& config) {
 
 // Everything that shapes the records. The number of workers does not.
 std::vector<std::pair<std::string, std::string>> configuration_of(
-    const RunConfig& config, const probe::WorkerConfig& worker) {
+    const RunConfig& config,
+    const signatures::GroupRules& rules,
+    const probe::WorkerConfig& worker) {
     const auto seconds = [](uint64_t ns) {
         return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
     };
     const probe::Timeouts& timeouts = worker.meter.timeouts;
-    return {{"profile", config.profile},
-            {"filter", config.filter},
-            {"flow_capacity", std::to_string(worker.flow_capacity)},
-            {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
-            {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
-            {"active_timeout_s", seconds(timeouts.active_ns)},
-            {"closed_timeout_s", seconds(timeouts.closed_ns)}};
+    std::vector<std::pair<std::string, std::string>> configuration{
+        {"profile", config.profile},
+        {"filter", config.filter},
+        {"flow_capacity", std::to_string(worker.flow_capacity)},
+        {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
+        {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
+        {"active_timeout_s", seconds(timeouts.active_ns)},
+        {"closed_timeout_s", seconds(timeouts.closed_ns)}};
+    for (const auto& [role, addresses] : rules.roles()) {
+        configuration.emplace_back("role_" + role, fmt::format("{}", fmt::join(addresses, ",")));
+    }
+    return configuration;
+}
+
+void check_places(const RunConfig& config) {
+    if (config.archive.empty()) {
+        throw UsageError("--archive: a folder is wanted");
+    }
+    const std::string& scenario = config.scenario;
+    if (scenario == "." || scenario == ".." || scenario.find('/') != std::string::npos) {
+        throw UsageError(fmt::format("--scenario {}: one folder's name is wanted", scenario));
+    }
+    if (!std::filesystem::is_directory(config.signatures_folder)) {
+        throw UsageError(fmt::format("{}: there is no such folder of signatures",
+                                     config.signatures_folder.string()));
+    }
 }
 
 Equipment equip(const RunConfig& config) {
+    check_places(config);
     Equipment equipment{
         signatures::SignatureSet::load(config.signatures_folder), load_group(config), {}, {}};
     if (!equipment.signatures.problems().empty()) {
@@ -100,7 +122,8 @@ Equipment equip(const RunConfig& config) {
     }
     equipment.dispatcher.workers = config.workers;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
-    equipment.configuration = configuration_of(config, equipment.dispatcher.worker);
+    equipment.configuration =
+        configuration_of(config, equipment.rules, equipment.dispatcher.worker);
     return equipment;
 }
 
@@ -244,8 +267,11 @@ class CollectorThread {
 };
 
 probe::MeterLedger ledger_of(const probe::ReplayPort& port, const probe::Dispatcher& dispatcher) {
-    probe::MeterLedger ledger{
-        port.counters(), dispatcher.packet_counters(), dispatcher.flow_counters(), {}};
+    probe::MeterLedger ledger{port.counters(),
+                              dispatcher.packet_counters(),
+                              dispatcher.fragments().counters(),
+                              dispatcher.flow_counters(),
+                              {}};
     if (port.state() == probe::PortState::broken) {
         ledger.capture_warning = port.fault();
     }
@@ -258,6 +284,10 @@ collector::SealResult run_capture(const RunConfig& config,
                                   const Equipment& equipment,
                                   const probe::Inspector& inspector,
                                   const std::filesystem::path& capture) {
+    if (std::filesystem::exists(capture) && !std::filesystem::is_regular_file(capture)) {
+        throw std::runtime_error(
+            fmt::format("{}: not a regular file, and a capture is read twice", capture.string()));
+    }
     probe::ReplayPort port(capture, config.filter);
     const std::string sha256 = collector::sha256_of_file(capture);
     const Derived derived = derive(sha256, equipment);
@@ -332,6 +362,7 @@ void add_result(const std::filesystem::path& capture,
     add_tally(result.labels, summary.labels);
     add_tally(result.evidence, summary.evidence);
     summary.files.push_back(result.path);
+    summary.files_sealed_before += result.already_sealed ? 1 : 0;
 }
 
 double processor_seconds() {

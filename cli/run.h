@@ -45,6 +45,7 @@ struct RunSummary {
     double cpu_seconds = 0;
     double wall_seconds = 0;
     std::vector<std::filesystem::path> files;
+    uint64_t files_sealed_before = 0;   // of these: an equal dataset was there, nothing changed
     std::vector<std::string> warnings;  // one sentence each
     std::vector<std::string> failures;  // captures that gave no dataset, one sentence each
 };

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "cli/one_line.h"
 #include "cli/run.h"
 
 namespace curlew::cli {
@@ -36,6 +37,16 @@ void write_tally(Json& json, const char* key, const Tally& tally) {
     json.EndObject();
 }
 
+void write_sentences(Json& json, const char* key, const std::vector<std::string>& sentences) {
+    json.Key(key);
+    json.StartArray();
+    for (const std::string& sentence : sentences) {
+        const std::string text = one_line(sentence);
+        json.String(text.c_str(), static_cast<rapidjson::SizeType>(text.size()));
+    }
+    json.EndArray();
+}
+
 void print_tally(const char* title, const Tally& tally, std::FILE* out) {
     if (tally.empty()) {
         return;
@@ -63,10 +74,10 @@ void print_ledger_line(const char* what, uint64_t count, const Tally& reasons, s
 
 void print_run(const RunSummary& summary, std::FILE* out) {
     for (const std::string& warning : summary.warnings) {
-        fmt::print(out, "warning: {}\n", warning);
+        fmt::print(out, "warning: {}\n", one_line(warning));
     }
     for (const std::string& failure : summary.failures) {
-        fmt::print(out, "curlew: {}\n", failure);
+        fmt::print(out, "curlew: {}\n", one_line(failure));
     }
     if (summary.files.empty()) {
         return;
@@ -86,7 +97,10 @@ void print_run(const RunSummary& summary, std::FILE* out) {
     fmt::print(
         out, "{:.2f} s, {:.2f} s of processor time\n", summary.wall_seconds, summary.cpu_seconds);
     for (const auto& file : summary.files) {
-        fmt::print(out, "sealed {}\n", file.string());
+        fmt::print(out, "sealed {}\n", one_line(file.string()));
+    }
+    if (summary.files_sealed_before != 0) {
+        fmt::print(out, "{} of them equal what was sealed before\n", summary.files_sealed_before);
     }
 }
 
@@ -117,6 +131,9 @@ std::string run_json(const RunSummary& summary) {
         json.String(file.c_str());
     }
     json.EndArray();
+    write_number(json, "files_sealed_before", summary.files_sealed_before);
+    write_sentences(json, "warnings", summary.warnings);
+    write_sentences(json, "failures", summary.failures);
     json.EndObject();
     return {buffer.GetString(), buffer.GetSize()};
 }

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "collector/byte_counts.h"
 #include "collector/wire_walk.h"
 
 namespace curlew::collector {
@@ -106,12 +107,16 @@ BatchError check(const proto::PacketList& packets, uint64_t start_ns) {
 }
 
 BatchError check_payload_counts(const proto::FlowSummary& flow) {
-    const bool lengths_hold = (flow.byte_counts_size() == 0 || flow.byte_counts_size() == 256) &&
-                              (flow.walsh_sums_size() == 0 || flow.walsh_sums_size() == 4);
-    if (!lengths_hold) {
+    ByteCounts byte_counts;
+    const ByteCounts::Result result = byte_counts.read(flow.byte_counts());
+    if (result == ByteCounts::Result::malformed ||
+        (flow.walsh_sums_size() != 0 && flow.walsh_sums_size() != 4)) {
         return BatchError::wrong_length;
     }
-    for (const uint64_t count : flow.byte_counts()) {
+    if (result == ByteCounts::Result::disordered) {
+        return BatchError::out_of_range;
+    }
+    for (const auto& [count, value] : byte_counts.counts()) {
         if (count > kMaximumCount) {
             return BatchError::out_of_range;
         }

@@ -13,11 +13,12 @@ namespace curlew::collector {
 struct Sha256::Implementation {
     Implementation() : context(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
         assert(context != nullptr);
-        start();
+        start(EVP_sha256());
     }
 
-    void start() {
-        [[maybe_unused]] const int done = EVP_DigestInit_ex(context.get(), EVP_sha256(), nullptr);
+    // Without an algorithm: that of the last time, which need not be looked for again.
+    void start(const EVP_MD* algorithm = nullptr) {
+        [[maybe_unused]] const int done = EVP_DigestInit_ex(context.get(), algorithm, nullptr);
         assert(done == 1);
     }
 
@@ -36,16 +37,20 @@ void Sha256::update(std::string_view octets) {
     assert(done == 1);
 }
 
-std::string Sha256::finish() {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+std::array<uint8_t, 32> Sha256::finish_octets() {
+    std::array<uint8_t, 32> sum{};
     unsigned int length = 0;
     [[maybe_unused]] const int done =
         EVP_DigestFinal_ex(implementation_->context.get(), sum.data(), &length);
     assert(done == 1);
-    assert(length == 32);
+    assert(length == sum.size());
     implementation_->start();
-    std::string octets(sum.begin(), sum.begin() + length);
-    return to_hex(octets);
+    return sum;
+}
+
+std::string Sha256::finish() {
+    const std::array<uint8_t, 32> sum = finish_octets();
+    return to_hex({reinterpret_cast<const char*>(sum.data()), sum.size()});
 }
 
 std::string sha256_of(std::string_view octets) {

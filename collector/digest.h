@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <memory>
@@ -22,6 +23,9 @@ class Sha256 {
 
     // 64 lower case hex digits of everything since the last call; starts anew.
     std::string finish();
+
+    // The same as octets.
+    std::array<uint8_t, 32> finish_octets();
 
   private:
     struct Implementation;

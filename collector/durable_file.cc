@@ -82,11 +82,11 @@ void write_file_durably(const std::filesystem::path& path, std::string_view cont
         const FileDescriptor file = open_file(part, O_WRONLY | O_CREAT | O_TRUNC);
         write_all(file.get(), content, part);
         sync_data(file.get(), part);
+        rename_durably(part, path);
     } catch (...) {
         ::unlink(part.c_str());
         throw;
     }
-    rename_durably(part, path);
 }
 
 InputFile::InputFile(const std::filesystem::path& path)

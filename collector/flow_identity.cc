@@ -1,6 +1,6 @@
 #include "collector/flow_identity.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
 #include <algorithm>
 #include <cassert>
@@ -61,8 +61,10 @@ RecordOrder record_order(const proto::FlowSummary& flow) {
 std::string FlowIdMaker::make(const proto::FlowSummary& flow) {
     const FlowKeyOctets key = flow_key_octets(flow);
     digest_.update({reinterpret_cast<const char*>(key.data()), key.size()});
-    std::string id =
-        fmt::format("{}-{}", flow.first_record_start_ns() / 1000, digest_.finish().substr(0, 16));
+    const std::array<uint8_t, 32> sum = digest_.finish_octets();
+    std::string id = fmt::format(FMT_COMPILE("{}-{}"),
+                                 flow.first_record_start_ns() / 1000,
+                                 to_hex({reinterpret_cast<const char*>(sum.data()), 8}));
     if (flow.flow_ordinal() > 0) {
         id += fmt::format("+{}", flow.flow_ordinal());
     }

@@ -61,11 +61,6 @@ class JsonOutput {
         key(name);
         writer_.Null();
     }
-    // Digits as they are to stand there.
-    void digits(std::string_view name, std::string_view value) {
-        key(name);
-        writer_.RawValue(value.data(), value.size(), rapidjson::kNumberType);
-    }
 
     // For what this class has no word for.
     Writer& writer() { return writer_; }

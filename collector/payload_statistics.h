@@ -3,6 +3,8 @@
 #include <cstdint>
 #include <span>
 
+#include "collector/byte_counts.h"
+
 namespace curlew::collector {
 
 // What a flow's payload octets, both directions together, look like as numbers.
@@ -13,7 +15,7 @@ struct PayloadStatistics {
     double entropy = 0;    // bits an octet, 0 to 8
 };
 
-// Requires: 256 counts whose sum does not overflow.
-PayloadStatistics payload_statistics(std::span<const uint64_t> counts);
+// Requires: values in ascending order, and counts whose sum does not overflow.
+PayloadStatistics payload_statistics(std::span<const ByteCount> counts);
 
 }  // namespace curlew::collector

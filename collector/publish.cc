@@ -77,6 +77,37 @@ std::vector<std::string> candidate_names(const DatasetConfig& config,
     return names;
 }
 
+// Gives dataset, manifest and entry what is missing of them; false when nothing was. A failure
+// takes back what this call had named: without its entry it would look whole.
+bool put_in_place(const Place& place,
+                  const std::filesystem::path& part,
+                  const std::string& manifest,
+                  const std::string& manifest_sha256,
+                  ArchiveIndex& index) {
+    std::vector<std::filesystem::path> named;
+    try {
+        if (!std::filesystem::exists(place.dataset)) {
+            rename_durably(part, place.dataset);
+            named.push_back(place.dataset);
+        }
+        if (!std::filesystem::exists(place.manifest)) {
+            named.push_back(place.manifest);
+            write_file_durably(place.manifest, manifest);
+        }
+        if (!index.sha256_of_manifest(place.manifest_in_archive)) {
+            index.append(place.manifest_in_archive, manifest_sha256);
+            return true;
+        }
+    } catch (...) {
+        for (const auto& file : named) {
+            std::error_code ignored;
+            std::filesystem::remove(file, ignored);
+        }
+        throw;
+    }
+    return !named.empty();
+}
+
 }  // namespace
 
 Published publish(const DatasetConfig& config,
@@ -91,20 +122,9 @@ Published publish(const DatasetConfig& config,
         if (vacancy(place, index, sums, manifest_sha256) == Vacancy::taken) {
             continue;
         }
-        Published published{place.dataset, place.manifest, true};
-        if (!std::filesystem::exists(place.dataset)) {
-            rename_durably(part, place.dataset);
-            published.already_sealed = false;
-        }
-        if (!std::filesystem::exists(place.manifest)) {
-            write_file_durably(place.manifest, manifest);
-            published.already_sealed = false;
-        }
-        if (!index.sha256_of_manifest(place.manifest_in_archive)) {
-            index.append(place.manifest_in_archive, manifest_sha256);
-            published.already_sealed = false;
-        }
-        return published;
+        return {place.dataset,
+                place.manifest,
+                !put_in_place(place, part, manifest, manifest_sha256, index)};
     }
     throw std::runtime_error(fmt::format("cannot seal {}: every name for it in {} is taken",
                                          config.name,

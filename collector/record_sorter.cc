@@ -20,7 +20,17 @@ namespace {
 constexpr size_t kMaximumRuns = 64;
 constexpr size_t kRunBufferOctets = 128 * 1024;
 
+constexpr size_t kChunkOctets = size_t{1} << 20;
+
+// Before a record's octets, in memory and in a run: its order and its length.
+constexpr size_t kRecordHeaderOctets = sizeof(RecordOrder) + sizeof(uint64_t);
 static_assert(std::is_trivially_copyable_v<RecordOrder>);
+
+std::string_view octets_at(const char* record) {
+    uint64_t length = 0;
+    std::memcpy(&length, record + sizeof(RecordOrder), sizeof length);
+    return {record + kRecordHeaderOctets, length};
+}
 
 }  // namespace
 
@@ -82,22 +92,55 @@ RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
 RecordSorter::~RecordSorter() = default;
 
 void RecordSorter::add(const RecordOrder& order, std::string_view record) {
-    const size_t used = octets_.size() + entries_.size() * sizeof(Entry);
-    if (!entries_.empty() && used + record.size() + sizeof(Entry) > memory_octets_) {
+    const size_t need = kRecordHeaderOctets + record.size() + sizeof(Entry);
+    if (!entries_.empty() && memory_used_ + need > memory_octets_) {
         write_run();
     }
-    entries_.push_back({order, octets_.size(), record.size()});
-    octets_.append(record);
+    memory_used_ += need;
+    char* at = take_memory(kRecordHeaderOctets + record.size());
+    entries_.push_back({order.flow_start_ns, at});
+    const uint64_t length = record.size();
+    std::memcpy(at, &order, sizeof order);
+    std::memcpy(at + sizeof order, &length, sizeof length);
+    if (!record.empty()) {
+        std::memcpy(at + kRecordHeaderOctets, record.data(), record.size());
+    }
+}
+
+char* RecordSorter::take_memory(size_t octets) {
+    // One that no chunk holds gets one of its own, which is not used again.
+    if (octets > kChunkOctets) {
+        large_records_.push_back(std::make_unique_for_overwrite<char[]>(octets));
+        return large_records_.back().get();
+    }
+    if (octets > chunk_room_) {
+        if (chunks_used_ == chunks_.size()) {
+            chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkOctets));
+        }
+        ++chunks_used_;
+        chunk_room_ = kChunkOctets;
+    }
+    char* at = chunks_[chunks_used_ - 1].get() + (kChunkOctets - chunk_room_);
+    chunk_room_ -= octets;
+    return at;
+}
+
+bool RecordSorter::comes_before(const Entry& left, const Entry& right) {
+    if (left.flow_start_ns != right.flow_start_ns) {
+        return left.flow_start_ns < right.flow_start_ns;
+    }
+    RecordOrder left_order;
+    RecordOrder right_order;
+    std::memcpy(static_cast<void*>(&left_order), left.at, sizeof left_order);
+    std::memcpy(static_cast<void*>(&right_order), right.at, sizeof right_order);
+    if (const auto order = left_order <=> right_order; order != 0) {
+        return order < 0;
+    }
+    return octets_at(left.at) < octets_at(right.at);
 }
 
 void RecordSorter::sort_entries() {
-    const std::string_view octets(octets_);
-    std::sort(entries_.begin(), entries_.end(), [&](const Entry& left, const Entry& right) {
-        if (const auto order = left.order <=> right.order; order != 0) {
-            return order < 0;
-        }
-        return octets.substr(left.offset, left.length) < octets.substr(right.offset, right.length);
-    });
+    std::sort(entries_.begin(), entries_.end(), &comes_before);
 }
 
 std::unique_ptr<RecordSorter::Run> RecordSorter::new_run() const {
@@ -122,12 +165,14 @@ void RecordSorter::write_run() {
     sort_entries();
     std::unique_ptr<Run> run = new_run();
     for (const Entry& entry : entries_) {
-        run->write_record(entry.order,
-                          std::string_view(octets_).substr(entry.offset, entry.length));
+        run->write(entry.at, kRecordHeaderOctets + octets_at(entry.at).size());
     }
     runs_.push_back(std::move(run));
     entries_.clear();
-    octets_.clear();
+    large_records_.clear();
+    chunks_used_ = 0;
+    chunk_room_ = 0;
+    memory_used_ = 0;
 }
 
 namespace {
@@ -192,8 +237,7 @@ void RecordSorter::finish() {
 
 bool RecordSorter::next(std::string_view& record) {
     if (next_entry_ < entries_.size()) {
-        const Entry& entry = entries_[next_entry_++];
-        record = std::string_view(octets_).substr(entry.offset, entry.length);
+        record = octets_at(entries_[next_entry_++].at);
         return true;
     }
     RecordOrder order;

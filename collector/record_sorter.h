@@ -18,7 +18,7 @@ namespace curlew::collector {
 
 class RecordSorter {
   public:
-    static constexpr size_t kDefaultMemoryOctets = size_t{64} << 20;
+    static constexpr size_t kDefaultMemoryOctets = size_t{256} << 20;
 
     // Temporary files are made in `folder` and have no name there, so none is ever left.
     explicit RecordSorter(std::filesystem::path folder,
@@ -35,13 +35,15 @@ class RecordSorter {
     bool next(std::string_view& record);
 
   private:
+    // A record in memory. Sorting moves these alone and mostly looks at the start alone.
     struct Entry {
-        RecordOrder order;
-        size_t offset;  // into octets_
-        size_t length;
+        uint64_t flow_start_ns;
+        const char* at;  // in a chunk: order, length and octets, as in a run
     };
     struct Run;
 
+    static bool comes_before(const Entry& left, const Entry& right);
+    char* take_memory(size_t octets);
     void sort_entries();
     void write_run();
     void merge_runs();
@@ -50,7 +52,11 @@ class RecordSorter {
 
     std::filesystem::path folder_;
     size_t memory_octets_;
-    std::string octets_;
+    std::vector<std::unique_ptr<char[]>> chunks_;  // kept from run to run
+    std::vector<std::unique_ptr<char[]>> large_records_;
+    size_t chunks_used_ = 0;
+    size_t chunk_room_ = 0;   // left in the last chunk used
+    size_t memory_used_ = 0;  // by records and entries
     std::vector<Entry> entries_;
     size_t next_entry_ = 0;
     std::vector<std::unique_ptr<Run>> runs_;  // after finish(): a heap, the next record at front

@@ -1,7 +1,8 @@
 #include "collector/record_writer.h"
 
-#include <fmt/format.h>
+#include <fmt/compile.h>
 
+#include <array>
 #include <utility>
 
 #include "collector/flow_identity.h"
@@ -41,7 +42,14 @@ const char* name_of(proto::DirectionSource source) {
 
 // Truncated, not rounded: the digits are those of the capture's microseconds.
 void write_seconds(JsonLine& json, std::string_view name, uint64_t time_ns) {
-    json.digits(name, fmt::format("{}.{:06}", time_ns / 1'000'000'000, time_ns / 1000 % 1'000'000));
+    std::array<char, 32> text;
+    const auto end = fmt::format_to_n(text.data(),
+                                      text.size(),
+                                      FMT_COMPILE("{}.{:06}"),
+                                      time_ns / 1'000'000'000,
+                                      time_ns / 1000 % 1'000'000);
+    json.key(name);
+    json.raw({text.data(), end.size});
 }
 
 void write_endpoints(JsonLine& json, const proto::FlowSummary& flow) {
@@ -82,12 +90,20 @@ void write_quality(JsonLine& json, uint32_t bits) {
     json.end_array();
 }
 
+void write_wire_text(JsonLine& json, std::string_view name, std::string_view octets) {
+    if (is_utf8(octets)) {
+        json.text(name, octets);
+    } else {
+        json.text(name, wire_text(octets));
+    }
+}
+
 void write_match(JsonLine& json, const proto::Match& match, bool with_place) {
     json.start_object();
     json.text("kind", collector::name_of(match.kind()));
-    json.text("field", wire_text(match.field()));
-    json.text("value", wire_text(match.value()));
-    json.text("signature", wire_text(match.signature()));
+    write_wire_text(json, "field", match.field());
+    write_wire_text(json, "value", match.value());
+    write_wire_text(json, "signature", match.signature());
     if (with_place) {
         json.number("packet", match.packet());
         json.number("offset", match.offset());
@@ -161,7 +177,7 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
     json.start_object();
     write_endpoints(json, flow);
     write_times(json, flow);
-    if (fields != FieldSet::slim) {
+    if (fields != FieldSet::slim && flow.has_packets()) {
         write_packet_list(json, flow);
     }
     write_payload_numbers(json, flow, fields);
@@ -176,7 +192,7 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
     write_quality(json, flow.quality());
     write_matched(json, flow);
     write_label(json, annotation.label, implementation_->ruleset);
-    json.text("flow_type", wire_text(annotation.flow_type));
+    write_wire_text(json, "flow_type", annotation.flow_type);
     json.end_object();
     return json.finish();
 }

@@ -14,6 +14,7 @@
 #include "collector/record_writer.h"
 #include "collector/segment.h"
 #include "collector/selection.h"
+#include "collector/wire_walk.h"
 
 namespace curlew::collector {
 namespace {
@@ -108,15 +109,24 @@ class Sealer {
             result_.records.refused[name_of(error)] += count;
             return;
         }
-        for (const proto::FlowSummary& flow : batch_.flows()) {
-            if (!selection_.holds_for(flow)) {
-                ++result_.records.not_selected;
-            } else if (config_.records == RecordChoice::first && flow.record_number() > 0) {
-                ++result_.records.not_first;
-            } else {
-                flow.SerializeToString(&octets_);
-                sorter_.add(record_order(flow), octets_);
+        // What is sorted are the octets as they came; the decoder has seen the same flows in them.
+        auto flow = batch_.flows().begin();
+        walk_fields(frame.body, [&](uint32_t field, std::span<const uint8_t> octets) {
+            if (field == proto::FlowBatch::kFlowsFieldNumber) {
+                take_flow(*flow++, octets);
             }
+            return true;
+        });
+    }
+
+    void take_flow(const proto::FlowSummary& flow, std::span<const uint8_t> octets) {
+        if (!selection_.holds_for(flow)) {
+            ++result_.records.not_selected;
+        } else if (config_.records == RecordChoice::first && flow.record_number() > 0) {
+            ++result_.records.not_first;
+        } else {
+            sorter_.add(record_order(flow),
+                        {reinterpret_cast<const char*>(octets.data()), octets.size()});
         }
     }
 
@@ -157,7 +167,6 @@ class Sealer {
     RecordSorter sorter_;
     BatchDecoder decoder_;
     proto::FlowBatch batch_;
-    std::string octets_;
     uint64_t first_sequence_ = 0;
     uint64_t last_sequence_ = 0;
     SealResult result_;

@@ -1,12 +1,14 @@
 #include "collector/traffic_fields.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
+#include <array>
+#include <cassert>
+#include <charconv>
+#include <cstring>
 #include <optional>
 #include <span>
 
-#include "collector/digest.h"
+#include "collector/byte_counts.h"
 #include "collector/payload_statistics.h"
 #include "collector/tcp_options.h"
 
@@ -36,12 +38,46 @@ uint32_t big_endian(std::string_view octets) {
     return number;
 }
 
-std::string mac_text(std::string_view mac) {
-    std::string text;
-    for (const char octet : mac) {
-        text += fmt::format("{}{:02x}", text.empty() ? "" : ":", static_cast<uint8_t>(octet));
+// Requires: 6 octets.
+void mac(JsonLine& json, std::string_view name, std::string_view mac) {
+    static constexpr char kDigits[] = "0123456789abcdef";
+    assert(mac.size() == 6);
+    std::array<char, 17> text;
+    text.fill(':');
+    for (size_t i = 0; i < mac.size(); ++i) {
+        const auto octet = static_cast<uint8_t>(mac[i]);
+        text[3 * i] = kDigits[octet >> 4];
+        text[3 * i + 1] = kDigits[octet & 15];
     }
-    return text;
+    json.text(name, {text.data(), text.size()});
+}
+
+// Nearly all counts of a short flow are 0, so the text is laid out in pieces of zeros, which may
+// reach over the end of a run: what comes next is written over them.
+void write_byte_dist(JsonLine& json, std::span<const ByteCount> counts) {
+    static constexpr std::string_view kZeros = "0,0,0,0,0,0,0,0,";
+    constexpr size_t kLongestCount = 21;
+    std::array<char, 256 * kLongestCount + kZeros.size()> text;
+    char* at = text.data();
+    const auto put_zeros = [&at](size_t run) {
+        for (size_t put = 0; put < 2 * run; put += kZeros.size()) {
+            std::memcpy(at + put, kZeros.data(), kZeros.size());
+        }
+        at += 2 * run;
+    };
+    size_t next = 0;
+    for (const auto& [count, value] : counts) {
+        put_zeros(value - next);
+        if (count < 10) {
+            *at++ = static_cast<char>('0' + count);
+        } else {
+            at = std::to_chars(at, at + kLongestCount - 1, count).ptr;
+        }
+        *at++ = ',';
+        next = value + size_t{1};
+    }
+    put_zeros(256 - next);
+    json.raw({text.data(), static_cast<size_t>(at - text.data()) - 1});
 }
 
 void ip_side(JsonLine& json,
@@ -66,7 +102,7 @@ void ip_side(JsonLine& json,
 void tcp_option(JsonLine& json, const TcpOption& option) {
     json.start_object();
     if (option.malformed) {
-        json.text("malformed", to_hex(option.data));
+        json.hex("malformed", option.data);
     } else if (option.kind == kTcpOptionNoOperation) {
         json.null("noop");
     } else if (option.kind == kTcpOptionMaximumSegmentSize) {
@@ -83,7 +119,7 @@ void tcp_option(JsonLine& json, const TcpOption& option) {
         json.end_object();
     } else {
         json.number("kind", option.kind);
-        json.text("data", to_hex(option.data));
+        json.hex("data", option.data);
     }
     json.end_object();
 }
@@ -134,18 +170,18 @@ void write_packet_list(JsonLine& json, const proto::FlowSummary& flow) {
 void write_payload_numbers(JsonLine& json, const proto::FlowSummary& flow, FieldSet fields) {
     const uint64_t payload_octets =
         flow.forward().payload_octets() + flow.reverse().payload_octets();
-    const bool counted = flow.byte_counts_size() == 256;
+    const bool counted = !flow.byte_counts().empty();
     if (!counted && payload_octets > 0) {
         return;  // not measured: zeros would be a lie
     }
-    static constexpr uint64_t kZeros[256] = {};
-    const std::span<const uint64_t> counts(counted ? flow.byte_counts().data() : kZeros, 256);
+    ByteCounts byte_counts;
+    [[maybe_unused]] const ByteCounts::Result result = byte_counts.read(flow.byte_counts());
+    assert(result == ByteCounts::Result::whole);
+    const std::span<const ByteCount> counts = byte_counts.counts();
     if (fields == FieldSet::full) {
         json.key("byte_dist");
         json.start_array();
-        for (const uint64_t count : counts) {
-            json.number(count);
-        }
+        write_byte_dist(json, counts);
         json.end_array();
     }
     const PayloadStatistics statistics = payload_statistics(counts);
@@ -213,10 +249,10 @@ void write_first_payloads(JsonLine& json, const proto::FlowSummary& flow) {
     json.key("payload");
     json.start_object();
     if (!out.empty()) {
-        json.text("out", to_hex(out));
+        json.hex("out", out);
     }
     if (!in.empty()) {
-        json.text("in", to_hex(in));
+        json.hex("in", in);
     }
     json.end_object();
 }
@@ -228,7 +264,7 @@ void write_first_packets(JsonLine& json, const proto::FlowSummary& flow) {
         const std::string_view packet =
             std::string_view(direction.first_packet()).substr(0, kPrintedFirstPacketOctets);
         if (!packet.empty()) {
-            json.text(packet_name, to_hex(packet));
+            json.hex(packet_name, packet);
             json.number(length_name, packet.size());
         }
     };
@@ -241,9 +277,11 @@ void write_link_layer(JsonLine& json, const proto::FlowSummary& flow) {
     if (flow.has_reverse()) {
         json.number("octets_in", flow.reverse().octets());
     }
-    json.number("frame_octets_out", flow.forward().frame_octets());
-    if (flow.has_reverse()) {
-        json.number("frame_octets_in", flow.reverse().frame_octets());
+    if (flow.forward().has_frame_octets() || flow.reverse().has_frame_octets()) {
+        json.number("frame_octets_out", flow.forward().frame_octets());
+        if (flow.has_reverse()) {
+            json.number("frame_octets_in", flow.reverse().frame_octets());
+        }
     }
     const std::string& mac_out = flow.forward().source_mac();
     const std::string& mac_in = flow.reverse().source_mac();
@@ -251,10 +289,10 @@ void write_link_layer(JsonLine& json, const proto::FlowSummary& flow) {
         json.key("mac");
         json.start_object();
         if (!mac_out.empty()) {
-            json.text("out", mac_text(mac_out));
+            mac(json, "out", mac_out);
         }
         if (!mac_in.empty()) {
-            json.text("in", mac_text(mac_in));
+            mac(json, "in", mac_in);
         }
         json.end_object();
     }

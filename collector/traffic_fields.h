@@ -1,8 +1,6 @@
 #pragma once
 
-#include <rapidjson/writer.h>
-
-#include "collector/json_output.h"
+#include "collector/json_line.h"
 #include "collector/record_writer.h"
 #include "proto/flow.pb.h"
 
@@ -10,8 +8,6 @@
 // For record_writer.cc; all require a flow that passed the batch decoder.
 
 namespace curlew::collector {
-
-using JsonLine = JsonOutput<rapidjson::Writer<rapidjson::StringBuffer>>;
 
 void write_packet_list(JsonLine& json, const proto::FlowSummary& flow);
 

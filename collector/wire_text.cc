@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 
 #include <array>
+#include <charconv>
 #include <cstdint>
+#include <cstring>
 
 namespace curlew::collector {
 namespace {
@@ -41,6 +43,59 @@ size_t sequence_length(std::string_view octets) noexcept {
     return length;
 }
 
+char* put_ipv4(char* to, std::string_view address) noexcept {
+    for (size_t i = 0; i < address.size(); ++i) {
+        if (i > 0) {
+            *to++ = '.';
+        }
+        to = std::to_chars(to, to + 3, static_cast<uint8_t>(address[i])).ptr;
+    }
+    return to;
+}
+
+// Addresses that may be written with an IPv4 address at their end (RFC 5952 section 5): all begin
+// with 64 zero bits.
+bool holds_ipv4(std::string_view address) noexcept {
+    return address.substr(0, 8) == std::string_view("\0\0\0\0\0\0\0\0", 8);
+}
+
+// RFC 5952 section 4: no leading zeros, "::" for the longest run of zero groups, the first of
+// several, and not for one alone.
+char* put_ipv6(char* to, std::string_view address) noexcept {
+    std::array<uint16_t, 8> groups;
+    for (size_t i = 0; i < groups.size(); ++i) {
+        groups[i] = static_cast<uint16_t>(static_cast<uint8_t>(address[2 * i]) << 8 |
+                                          static_cast<uint8_t>(address[2 * i + 1]));
+    }
+    size_t zeros_at = groups.size();
+    size_t zeros = 1;
+    for (size_t i = 0; i < groups.size();) {
+        size_t end = i;
+        while (end < groups.size() && groups[end] == 0) {
+            ++end;
+        }
+        if (end - i > zeros) {
+            zeros_at = i;
+            zeros = end - i;
+        }
+        i = end + 1;
+    }
+    for (size_t i = 0; i < groups.size();) {
+        if (i == zeros_at) {
+            *to++ = ':';
+            *to++ = ':';
+            i += zeros;
+            continue;
+        }
+        if (i > 0 && i != zeros_at + zeros) {
+            *to++ = ':';
+        }
+        to = std::to_chars(to, to + 4, groups[i], 16).ptr;
+        ++i;
+    }
+    return to;
+}
+
 }  // namespace
 
 std::string wire_text(std::string_view octets) {
@@ -62,7 +117,16 @@ std::string wire_text(std::string_view octets) {
 }
 
 bool is_utf8(std::string_view octets) noexcept {
+    constexpr uint64_t kHighBits = 0x8080808080808080;
     while (!octets.empty()) {
+        uint64_t word;
+        if (octets.size() >= sizeof(word)) {
+            std::memcpy(&word, octets.data(), sizeof(word));
+            if ((word & kHighBits) == 0) {
+                octets.remove_prefix(sizeof(word));
+                continue;
+            }
+        }
         const size_t length = sequence_length(octets);
         if (length == 0) {
             return false;
@@ -76,9 +140,14 @@ std::string address_text(std::string_view address) {
     if (address.size() != 4 && address.size() != 16) {
         return {};
     }
-    std::array<char, INET6_ADDRSTRLEN> text{};
-    const int family = address.size() == 4 ? AF_INET : AF_INET6;
-    return inet_ntop(family, address.data(), text.data(), text.size());
+    std::array<char, INET6_ADDRSTRLEN> text;
+    if (address.size() == 4) {
+        return {text.data(), put_ipv4(text.data(), address)};
+    }
+    if (holds_ipv4(address)) {
+        return inet_ntop(AF_INET6, address.data(), text.data(), text.size());
+    }
+    return {text.data(), put_ipv6(text.data(), address)};
 }
 
 std::string address_octets(const std::string& text) {

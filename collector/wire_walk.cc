@@ -29,39 +29,29 @@ bool take_octets(std::span<const uint8_t>& octets,
 
 }  // namespace
 
-bool walk_fields(std::span<const uint8_t> message,
-                 const std::function<bool(uint32_t, std::span<const uint8_t>)>& visit) {
-    while (!message.empty()) {
-        uint64_t tag = 0;
-        uint64_t number = 0;
-        std::span<const uint8_t> content;
-        if (!take_varint(message, tag) || tag > UINT32_MAX) {
-            return false;
-        }
-        bool taken = false;
-        switch (tag & 7) {
-            case 0:
-                taken = take_varint(message, number);
-                break;
-            case 1:
-                taken = take_octets(message, 8, content);
-                content = {};
-                break;
-            case 2:
-                taken = take_varint(message, number) && take_octets(message, number, content);
-                break;
-            case 5:
-                taken = take_octets(message, 4, content);
-                content = {};
-                break;
-            default:
-                break;
-        }
-        if (!taken || !visit(static_cast<uint32_t>(tag >> 3), content)) {
-            return false;
-        }
+bool take_field(std::span<const uint8_t>& message,
+                uint32_t& field,
+                std::span<const uint8_t>& content) {
+    uint64_t tag = 0;
+    uint64_t number = 0;
+    content = {};
+    if (!take_varint(message, tag) || tag > UINT32_MAX) {
+        return false;
     }
-    return true;
+    field = static_cast<uint32_t>(tag >> 3);
+    std::span<const uint8_t> skipped;
+    switch (tag & 7) {
+        case 0:
+            return take_varint(message, number);
+        case 1:
+            return take_octets(message, 8, skipped);
+        case 2:
+            return take_varint(message, number) && take_octets(message, number, content);
+        case 5:
+            return take_octets(message, 4, skipped);
+        default:
+            return false;
+    }
 }
 
 }  // namespace curlew::collector

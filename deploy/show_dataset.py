@@ -11,8 +11,9 @@ FIELDS = (
 )
 
 
-def first_record(path):
-    """The first line that is a flow; a line without `sa` describes the run."""
+def shown_record(path):
+    """The first record that was recognised by its content, else the first one."""
+    first = None
     if path.suffix == ".zst":
         command = ["zstd", "-dcq", "--", str(path)]
     else:
@@ -20,10 +21,11 @@ def first_record(path):
     with subprocess.Popen(command, stdout=subprocess.PIPE) as reader:
         for line in reader.stdout:
             record = json.loads(line)
-            if "sa" in record:
+            first = first or record
+            if record["label"]["type"] != "unknown":
                 reader.terminate()
                 return record
-    return None
+    return first
 
 
 def show(value):
@@ -43,11 +45,11 @@ def main():
     datasets = [path for path in files if not path.name.endswith(".manifest.json")]
     for path in datasets:
         print(f"\ndataset: {path}")
-        record = first_record(path)
+        record = shown_record(path)
         if record is None:
             print("  it holds no record")
             continue
-        print("  its first record:")
+        print("  one of its records:")
         for field in FIELDS:
             if record.get(field) is not None:
                 print(f"  {field:>14}  {show(record[field])}")

@@ -50,7 +50,7 @@ class BlockPool {
         return memory_ + static_cast<size_t>(index) * kOctets;
     }
 
-    uint32_t used() const noexcept { return used_; }
+    uint32_t left() const noexcept { return capacity_ - used_; }
 
   private:
     uint8_t* memory_ = nullptr;

@@ -8,7 +8,7 @@
 
 // What is counted on the way from packet to record. Each struct has one writing thread; sums are
 // taken after that thread ended. Identities, held by tests:
-//   offered by the port = metered + not metered by reason + lost by reason
+//   offered by the port = metered + not metered by reason + filtered + lost by reason
 //   records created = records handed to the exporter + records lost by reason
 
 namespace curlew::probe {
@@ -17,8 +17,8 @@ namespace curlew::probe {
 struct PacketCounters {
     std::array<uint64_t, static_cast<size_t>(ParseResult::count_)> by_result{};
     std::array<uint64_t, kPacketNoteCount> by_note{};
-    uint64_t octets_metered = 0;  // frames as received
-    uint64_t first_packet_ns = 0;
+    uint64_t octets_metered = 0;              // IP total lengths
+    uint64_t first_packet_ns = ~uint64_t{0};  // earliest; as it is here without a packet
     uint64_t last_packet_ns = 0;
 };
 
@@ -29,7 +29,7 @@ struct FlowCounters {
     uint64_t records_created = 0;
     std::array<uint64_t, 6> records_by_reason{};  // by FlowEndReason
     uint64_t records_lost = 0;                    // the exporter's ring was full
-    uint64_t list_blocks_short = 0;               // records whose lists were cut for want of blocks
+    uint64_t list_shortages = 0;                  // times something was left out for want of blocks
     uint64_t scans_failed = 0;
 
     void add(const FlowCounters& other) noexcept {
@@ -40,7 +40,7 @@ struct FlowCounters {
             records_by_reason[i] += other.records_by_reason[i];
         }
         records_lost += other.records_lost;
-        list_blocks_short += other.list_blocks_short;
+        list_shortages += other.list_shortages;
         scans_failed += other.scans_failed;
     }
 };

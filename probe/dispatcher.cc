@@ -1,9 +1,13 @@
 #include "probe/dispatcher.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cassert>
 #include <chrono>
 #include <cstring>
+#include <stdexcept>
+#include <system_error>
 
 namespace curlew::probe {
 
@@ -54,18 +58,23 @@ Dispatcher::Dispatcher(const DispatcherConfig& config, const Inspector& inspecto
     for (size_t i = 0; i < config.workers; ++i) {
         lanes_.push_back(std::make_unique<Lane>(config.packet_ring_octets));
     }
-    for (size_t i = 0; i < config.workers; ++i) {
-        lanes_[i]->thread = std::thread(
-            [lane = lanes_[i].get(), worker = workers_[i].get()] { work(*lane, *worker); });
+    try {
+        for (size_t i = 0; i < config.workers; ++i) {
+            lanes_[i]->thread = std::thread(
+                [lane = lanes_[i].get(), worker = workers_[i].get()] { work(*lane, *worker); });
+        }
+    } catch (const std::system_error& error) {
+        throw std::runtime_error(
+            fmt::format("cannot start {} workers: {}", config.workers, error.what()));
     }
 }
 
-Dispatcher::~Dispatcher() {
-    for (const auto& lane : lanes_) {
-        if (lane->thread.joinable()) {
-            lane->finished.store(true, std::memory_order_release);
-            lane->thread.join();
-        }
+Dispatcher::~Dispatcher() = default;
+
+Dispatcher::Lane::~Lane() {
+    if (thread.joinable()) {
+        finished.store(true, std::memory_order_release);
+        thread.join();
     }
 }
 
@@ -100,11 +109,12 @@ void Dispatcher::run(Port& port, const std::function<void(double)>& tick) {
         }
     }
     if (lanes_.empty()) {
-        workers_.front()->finish();
+        workers_.front()->finish(packets_.last_packet_ns);
         return;
     }
     for (const auto& lane : lanes_) {
         flush(*lane);
+        lane->end_ns = packets_.last_packet_ns;
         lane->finished.store(true, std::memory_order_release);
     }
     for (const auto& lane : lanes_) {
@@ -118,17 +128,14 @@ void Dispatcher::meter_burst(std::span<const PacketView> burst) noexcept {
     size_t count = 0;
     for (const PacketView& view : burst) {
         ParsedPacket& packet = parsed[count];
-        packet = ParsedPacket{};
         const ParseResult result = parse_packet(view, config_.parser, packet);
         ++packets_.by_result[static_cast<size_t>(result)];
-        if (packets_.first_packet_ns == 0 || view.time_ns < packets_.first_packet_ns) {
-            packets_.first_packet_ns = view.time_ns;
-        }
+        packets_.first_packet_ns = std::min(packets_.first_packet_ns, view.time_ns);
         packets_.last_packet_ns = std::max(packets_.last_packet_ns, view.time_ns);
         if (result != ParseResult::metered) {
             continue;
         }
-        packets_.octets_metered += packet.frame_octets;
+        packets_.octets_metered += packet.octets;
         if (packet.notes != 0) {
             for (int bit = 0; bit < kPacketNoteCount; ++bit) {
                 packets_.by_note[static_cast<size_t>(bit)] += (packet.notes >> bit) & 1u;
@@ -208,7 +215,7 @@ void Dispatcher::work(Lane& lane, Worker& worker) noexcept {
         worker.process({packets.data(), count}, {hashes.data(), count});
         lane.ring.pop();
     }
-    worker.finish();
+    worker.finish(lane.end_ns);
 }
 
 }  // namespace curlew::probe

@@ -25,9 +25,10 @@ namespace curlew::probe {
 struct DispatcherConfig {
     ParserConfig parser;
     WorkerConfig worker;
-    size_t workers = 1;                           // 1 to kPartitions
-    KeyedHash::Key hash_key{};                    // secret on a live port
-    size_t packet_ring_octets = size_t{8} << 20;  // per worker, when there are several
+    size_t workers = 1;         // 1 to kPartitions
+    KeyedHash::Key hash_key{};  // secret on a live port
+    // Per worker, when there are several. A power of two, at least four times the longest packet.
+    size_t packet_ring_octets = size_t{8} << 20;
 };
 
 class Dispatcher {
@@ -54,9 +55,13 @@ class Dispatcher {
     // A worker's thread and the ring that feeds it.
     struct Lane {
         explicit Lane(size_t ring_octets) : ring(ring_octets) {}
+        ~Lane();
+        Lane(const Lane&) = delete;
+        Lane& operator=(const Lane&) = delete;
 
         ByteRing ring;
         std::atomic<bool> finished{false};  // written by the dispatcher, read by the lane
+        uint64_t end_ns = 0;                // written before finished
         uint8_t* batch = nullptr;           // reserved room, the dispatcher's
         size_t batch_room = 0;
         size_t batch_octets = 0;

@@ -1,8 +1,10 @@
 #include "probe/exporter.h"
 
+#include <algorithm>
 #include <chrono>
-#include <stdexcept>
+#include <exception>
 #include <thread>
+#include <utility>
 
 #include "probe/flow_summary.h"
 #include "probe/record_image.h"
@@ -12,7 +14,8 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr std::chrono::microseconds kIdlePause{200};
+// A ring takes longer than this to fill, and waking costs as much as some dozen records.
+constexpr std::chrono::microseconds kIdlePause{1000};
 // A collector that acknowledges nothing for this many turns, a minute, is given up. One slow fsync
 // is no reason. Between turns abandon() is looked at.
 constexpr std::chrono::milliseconds kTurn{100};
@@ -75,7 +78,7 @@ void fill_packet_ledger(const MeterLedger& ledger, proto::ProbeLedger& message) 
     }
 }
 
-proto::ProbeLedger ledger_message(const MeterLedger& ledger, uint64_t records_lost) {
+proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
     proto::ProbeLedger message;
     message.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
     fill_packet_ledger(ledger, message);
@@ -84,9 +87,6 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger, uint64_t records_lo
     if (ledger.flows.records_lost != 0) {
         add_count(*message.add_records_lost(), "record_ring", ledger.flows.records_lost);
     }
-    if (records_lost != 0) {
-        add_count(*message.add_records_lost(), "channel", records_lost);
-    }
     for (size_t i = 1; i < ledger.flows.records_by_reason.size(); ++i) {
         if (ledger.flows.records_by_reason[i] != 0) {
             add_count(*message.add_flow_ends(),
@@ -94,12 +94,24 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger, uint64_t records_lo
                       ledger.flows.records_by_reason[i]);
         }
     }
-    if (ledger.flows.scans_failed != 0) {
-        add_count(*message.add_notes(), "scan_failed", ledger.flows.scans_failed);
+    const std::pair<const char*, uint64_t> notes[] = {
+        {"scan_failed", ledger.flows.scans_failed},
+        {"list_shortage", ledger.flows.list_shortages},
+        {"fragment_joined", ledger.fragments.joined},
+        {"fragment_orphaned", ledger.fragments.orphaned},
+        {"fragment_contradicted", ledger.fragments.contradicted},
+        {"fragment_evicted", ledger.fragments.evicted},
+    };
+    for (const auto& [reason, count] : notes) {
+        if (count != 0) {
+            add_count(*message.add_notes(), reason, count);
+        }
     }
     message.set_capture_warning(ledger.capture_warning);
-    message.set_first_packet_ns(ledger.packets.first_packet_ns);
-    message.set_last_packet_ns(ledger.packets.last_packet_ns);
+    if (ledger.packets.last_packet_ns >= ledger.packets.first_packet_ns) {
+        message.set_first_packet_ns(ledger.packets.first_packet_ns);
+        message.set_last_packet_ns(ledger.packets.last_packet_ns);
+    }
     return message;
 }
 
@@ -128,7 +140,10 @@ struct Exporter::Implementation {
             }
             batch.push_back(kFlowsTag);
             append_varint(batch, octets);
-            summary.AppendToString(&batch);
+            const size_t before = batch.size();
+            batch.resize(before + octets);
+            // The sizes of its parts are those that ByteSizeLong() has just found.
+            summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
             ++batch_records;
         }
         return moved;
@@ -139,9 +154,7 @@ struct Exporter::Implementation {
             return;
         }
         send(proto::FrameKind::batch, batch, batch_records);
-        if (!fault.empty()) {
-            records_lost += batch_records;
-        }
+        records_taken += batch_records;
         batch_records = 0;
         begin_batch();
     }
@@ -170,16 +183,21 @@ struct Exporter::Implementation {
         next_sequence += numbers;
     }
 
-    // Tries until it worked or the collector is given up.
+    // Tries until it worked or the collector is given up. The channel's own failure is one, too:
+    // this thread has nobody to tell an exception to.
     template <typename Step>
     bool patiently(Step&& step) {
-        for (int turn = 0; turn < kPatienceTurns; ++turn) {
-            if (step()) {
-                return true;
+        try {
+            for (int turn = 0; turn < kPatienceTurns; ++turn) {
+                if (step()) {
+                    return true;
+                }
+                if (abandoned.load(std::memory_order_acquire)) {
+                    return false;
+                }
             }
-            if (abandoned.load(std::memory_order_acquire)) {
-                return false;
-            }
+        } catch (const std::exception&) {
+            return false;
         }
         return false;
     }
@@ -194,7 +212,7 @@ struct Exporter::Implementation {
     std::string batch;
     uint32_t batch_records = 0;
     uint64_t next_sequence = 1;
-    uint64_t records_lost = 0;
+    uint64_t records_taken = 0;  // out of the rings
     std::string fault;
 };
 
@@ -227,7 +245,7 @@ void Exporter::run(const std::vector<ByteRing*>& rings) {
     }
     self.send_batch();
     std::string body;
-    ledger_message(self.ledger, self.records_lost).SerializeToString(&body);
+    ledger_message(self.ledger).SerializeToString(&body);
     self.send(proto::FrameKind::ledger, body, 0);
     if (self.fault.empty() && !self.patiently([&] { return self.sender.drain(kTurn); })) {
         self.fault = "the collector did not acknowledge the end of the input";
@@ -248,7 +266,11 @@ const std::string& Exporter::fault() const noexcept {
 }
 
 uint64_t Exporter::records_lost() const noexcept {
-    return implementation_->records_lost;
+    const Implementation& self = *implementation_;
+    // Sequence numbers count records from 1, so an acknowledgement is a number of records.
+    return self.fault.empty()
+               ? 0
+               : self.records_taken - std::min(self.records_taken, self.sender.last_acknowledged());
 }
 
 }  // namespace curlew::probe

@@ -8,6 +8,7 @@
 
 #include "probe/byte_ring.h"
 #include "probe/counters.h"
+#include "probe/fragment_table.h"
 #include "probe/port.h"
 #include "proto/channel.h"
 #include "signatures/signature_set.h"
@@ -28,6 +29,7 @@ struct ExporterConfig {
 struct MeterLedger {
     PortCounters port;
     PacketCounters packets;
+    FragmentCounters fragments;
     FlowCounters flows;
     std::string capture_warning;  // one sentence when the input broke off
 };
@@ -41,8 +43,8 @@ class Exporter {
     ~Exporter();
 
     // Empties the rings until finish() was called and they are empty, then waits for the last
-    // acknowledgement. When the collector is gone the rings are emptied all the same and every
-    // record is counted as lost: capture never stops for it.
+    // acknowledgement. When the collector is gone, which takes a minute to believe, the rings are
+    // emptied all the same and what was not acknowledged counts as lost.
     void run(const std::vector<ByteRing*>& rings);
 
     // Any thread: no worker writes any more; this is what they counted.

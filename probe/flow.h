@@ -37,6 +37,9 @@ enum FlowState : uint8_t {
 
 // Bits of FlowHot::quality: values of proto Quality that the packets set one by one.
 enum FlowQuality : uint16_t {
+    kQualityBeginSeen = 1,  // these three are set when the record is written
+    kQualityEndSeen = 2,
+    kQualityOneWay = 4,
     kQualityTruncated = 8,
     kQualityFragmented = 16,
     kQualityMergedFrames = 32,
@@ -88,7 +91,8 @@ struct alignas(64) FlowWarm {
     std::array<uint8_t, 2> class_of_service{};  // union
 
     // Direction, see flow_direction.h.
-    std::array<uint8_t, 2> syn_flags{};  // flags of the first exact SYN or SYN+ACK of the side
+    std::array<uint8_t, 2> beginning{};      // tcp_beginning() of the side's first such packet
+    std::array<uint8_t, 2> published_syn{};  // flags of its first with no other flag set
     std::array<PublishedRole, 2> published_role{};
     std::array<uint8_t, 2> data_packets{};    // with payload, up to 255
     std::array<uint8_t, 2> client_payload{};  // a request was seen from this side
@@ -103,7 +107,7 @@ struct alignas(64) FlowWarm {
     // Content.
     uint8_t hit_count = 0;
     uint8_t name_count = 0;
-    uint8_t protocol = 0;                // ProtocolParser to go on with, see inspector.h
+    uint8_t protocol = 0;                // what reads its names, see inspector.cc
     std::array<uint8_t, 2> inspected{};  // packets scanned per side
     uint8_t icmp_type_count = 0;
     std::array<std::array<uint8_t, 2>, 4> icmp_types{};  // type and code, distinct, first four

@@ -9,8 +9,6 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint8_t kSyn = 2;
-constexpr uint8_t kSynAck = 18;
 constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kFirstEphemeralPort = 1024;
 // The published exporter looked at a side's payloads while it had noted at most two.
@@ -58,16 +56,16 @@ size_t initiator_of(const FlowHot& hot, FlowWarm& warm) noexcept {
         return side;
     };
     if (hot.key.protocol == kProtocolTcp) {
-        const bool low_syn = warm.syn_flags[0] == kSyn;
-        const bool high_syn = warm.syn_flags[1] == kSyn;
+        const bool low_syn = warm.beginning[0] == kTcpSyn;
+        const bool high_syn = warm.beginning[1] == kTcpSyn;
         if (low_syn != high_syn) {
             return decided(DirectionSource::syn, high_syn ? 1 : 0);
         }
         if (low_syn && high_syn) {
             return decided(DirectionSource::syn, first);
         }
-        const bool low_answered = warm.syn_flags[0] == kSynAck;
-        const bool high_answered = warm.syn_flags[1] == kSynAck;
+        const bool low_answered = warm.beginning[0] == kTcpSynAck;
+        const bool high_answered = warm.beginning[1] == kTcpSynAck;
         if (low_answered != high_answered) {
             return decided(DirectionSource::synack, low_answered ? 1 : 0);
         }
@@ -104,12 +102,13 @@ size_t published_sender(const FlowHot& hot, const FlowWarm& warm) noexcept {
     }
     if (hot.key.protocol == kProtocolTcp) {
         for (const size_t side : {first, other}) {
-            if (warm.syn_flags[side] == kSyn && warm.syn_flags[1 - side] != kSyn) {
+            if (warm.published_syn[side] == kTcpSyn && warm.published_syn[1 - side] != kTcpSyn) {
                 return side;
             }
         }
         for (const size_t side : {first, other}) {
-            if (warm.syn_flags[side] == kSynAck && warm.syn_flags[1 - side] != kSynAck) {
+            if (warm.published_syn[side] == kTcpSynAck &&
+                warm.published_syn[1 - side] != kTcpSynAck) {
                 return 1 - side;
             }
         }
@@ -138,10 +137,15 @@ void observe_direction(FlowWarm& warm, const ParsedPacket& packet, bool first_re
     if (first_record && warm.first_ns[side] == 0) {
         warm.first_ns[side] = std::max<uint64_t>(packet.time_ns, 1);
     }
-    if (warm.syn_flags[side] == 0 && (packet.tcp_flags == kSyn || packet.tcp_flags == kSynAck)) {
-        warm.syn_flags[side] = packet.tcp_flags;
+    if (warm.beginning[side] == 0) {
+        warm.beginning[side] = tcp_beginning(packet.tcp_flags);
     }
-    if (packet.payload_captured_octets == 0) {
+    // The published exporter knew no ECN: other flags beside hid a SYN from it.
+    if (warm.published_syn[side] == 0 && tcp_beginning(packet.tcp_flags) == packet.tcp_flags) {
+        warm.published_syn[side] = packet.tcp_flags;
+    }
+    // The middle of a fragmented datagram is no message's beginning.
+    if (packet.payload_captured_octets == 0 || packet.transport == nullptr) {
         return;
     }
     const std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);

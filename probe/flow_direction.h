@@ -13,8 +13,8 @@ namespace curlew::probe {
 
 // Values of proto DirectionSource.
 enum class DirectionSource : uint8_t {
-    syn = 1,           // the initiator sent an exact SYN
-    synack = 2,        // the responder sent an exact SYN+ACK
+    syn = 1,           // the initiator sent a SYN
+    synack = 2,        // the responder sent a SYN+ACK
     payload = 3,       // a request or answer was seen
     port = 4,          // TCP caught in the middle: the lower, well-known port answers
     first_packet = 5,  // the sender of the first packet seen

@@ -2,6 +2,7 @@
 #include "probe/flow_features.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <cstring>
 
@@ -9,27 +10,70 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint8_t kSyn = 2;
-constexpr uint8_t kSynAck = 18;
+template <size_t kOctets>
+void prefetch_lines(const uint8_t* octets) noexcept {
+    for (size_t line = 0; line < kOctets; line += 64) {
+        __builtin_prefetch(octets + line, 1);
+    }
+}
 
 // From this length on, four tables one octet apart keep the increments from waiting for each other.
 constexpr size_t kInterleavedOctets = 1024;
 
 // Sums by position modulo 4; the Walsh-Hadamard sums of groups of four are their combinations.
 void sum_positions(std::span<const uint8_t> payload, std::array<int64_t, 4>& sums) noexcept {
+    // Eight octets at a time, each in 16 bits of its own: lanes hold positions 0, 2, 0, 2 and
+    // 1, 3, 1, 3. After this many words a lane could overflow.
+    constexpr size_t kWordsPerRound = 256;
+    static_assert(kWordsPerRound * 255 <= 65535);
+    static_assert(std::endian::native == std::endian::little);
+    constexpr uint64_t kEvenOctets = 0x00ff00ff00ff00ff;
     std::array<uint64_t, 4> local{};
     size_t i = 0;
-    for (; i + 4 <= payload.size(); i += 4) {
-        local[0] += payload[i];
-        local[1] += payload[i + 1];
-        local[2] += payload[i + 2];
-        local[3] += payload[i + 3];
+    while (payload.size() - i >= sizeof(uint64_t)) {
+        const size_t words = std::min((payload.size() - i) / sizeof(uint64_t), kWordsPerRound);
+        uint64_t even = 0;
+        uint64_t odd = 0;
+        for (const size_t end = i + words * sizeof(uint64_t); i < end; i += sizeof(uint64_t)) {
+            uint64_t word;
+            std::memcpy(&word, payload.data() + i, sizeof(word));
+            even += word & kEvenOctets;
+            odd += (word >> 8) & kEvenOctets;
+        }
+        local[0] += (even & 0xffff) + (even >> 32 & 0xffff);
+        local[1] += (odd & 0xffff) + (odd >> 32 & 0xffff);
+        local[2] += (even >> 16 & 0xffff) + (even >> 48);
+        local[3] += (odd >> 16 & 0xffff) + (odd >> 48);
     }
     for (size_t position = 0; i < payload.size(); ++i, ++position) {
-        local[position] += payload[i];
+        local[position % 4] += payload[i];
     }
     for (size_t position = 0; position < 4; ++position) {
         sums[position] += static_cast<int64_t>(local[position]);
+    }
+}
+
+// Octets that are alike follow each other, and each increment waits for the one before; a second
+// table takes every other one. Requires: no count passes 255.
+void count_small(std::span<const uint8_t> payload, uint8_t* counts) noexcept {
+    constexpr size_t kWorthATable = 48;
+    if (payload.size() < kWorthATable) {
+        for (const uint8_t octet : payload) {
+            ++counts[octet];
+        }
+        return;
+    }
+    std::array<uint8_t, 256> odd{};
+    size_t i = 0;
+    for (; i + 2 <= payload.size(); i += 2) {
+        ++counts[payload[i]];
+        ++odd[payload[i + 1]];
+    }
+    if (i < payload.size()) {
+        ++counts[payload[i]];
+    }
+    for (size_t value = 0; value < odd.size(); ++value) {
+        counts[value] = static_cast<uint8_t>(counts[value] + odd[value]);
     }
 }
 
@@ -65,6 +109,25 @@ const FlowDetails* FlowFeatures::details(const FlowHot& hot) const noexcept {
                             : reinterpret_cast<const FlowDetails*>(blocks_.at(hot.details - 1));
 }
 
+void FlowFeatures::prefetch_details(const FlowHot& hot) const noexcept {
+    if (hot.details != 0) {
+        prefetch_lines<kBlockOctets>(blocks_.at(hot.details - 1));
+    }
+}
+
+void FlowFeatures::prefetch_lists(const FlowHot& hot) const noexcept {
+    if (hot.details == 0) {
+        return;
+    }
+    const FlowDetails& record = *details(hot);
+    if (record.packets_tail != 0) {
+        prefetch_lines<kBlockOctets>(blocks_.at(record.packets_tail - 1));
+    }
+    if (record.small_counts != 0) {
+        prefetch_lines<kSmallCountsOctets>(small_.at(record.small_counts - 1));
+    }
+}
+
 const uint64_t* FlowFeatures::large_counts(const FlowDetails& details) const noexcept {
     return details.large_counts == 0
                ? nullptr
@@ -80,12 +143,16 @@ const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) con
 bool FlowFeatures::append(uint32_t& head,
                           uint32_t& tail,
                           std::span<const uint8_t> octets) noexcept {
+    constexpr size_t kRoom = sizeof(ChainBlock::octets);
+    const size_t left = tail == 0 ? 0 : kRoom - chain_block(tail).used;
+    // All or nothing: a reader takes what follows a torn entry for the next one.
+    if (octets.size() > left && (octets.size() - left + kRoom - 1) / kRoom > blocks_.left()) {
+        ++shortages_;
+        return false;
+    }
     while (!octets.empty()) {
-        if (tail == 0 || chain_block(tail).used == sizeof(ChainBlock::octets)) {
+        if (tail == 0 || chain_block(tail).used == kRoom) {
             const uint32_t fresh = blocks_.take();
-            if (fresh == kNoBlock) {
-                return false;
-            }
             if (tail == 0) {
                 head = fresh + 1;
             } else {
@@ -94,8 +161,7 @@ bool FlowFeatures::append(uint32_t& head,
             tail = fresh + 1;
         }
         ChainBlock& block = chain_block(tail);
-        const size_t room = sizeof(block.octets) - block.used;
-        const size_t part = std::min(room, octets.size());
+        const size_t part = std::min(kRoom - block.used, octets.size());
         std::memcpy(block.octets.data() + block.used, octets.data(), part);
         block.used += static_cast<uint32_t>(part);
         octets = octets.subspan(part);
@@ -136,6 +202,7 @@ void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
     if (hot.details == 0) {
         const uint32_t block = blocks_.take();
         if (block == kNoBlock) {
+            ++shortages_;
             hot.quality |= kQualityListCut;
             return;
         }
@@ -192,12 +259,13 @@ void FlowFeatures::add_to_lists(FlowHot& hot,
 void FlowFeatures::add_tcp_beginning(FlowHot& hot,
                                      FlowDetails& details,
                                      const ParsedPacket& packet) noexcept {
-    if (packet.tcp_flags != kSyn && packet.tcp_flags != kSynAck) {
+    if (tcp_beginning(packet.tcp_flags) == 0) {
         return;
     }
     if (details.tcp_beginnings == 0) {
         const uint32_t block = blocks_.take();
         if (block == kNoBlock) {
+            ++shortages_;
             hot.quality |= kQualityListCut;
             return;
         }
@@ -245,20 +313,19 @@ void FlowFeatures::count_octets(FlowHot& hot,
             if (details.small_counts == 0) {
                 const uint32_t block = small_.take();
                 if (block == kNoBlock) {
+                    ++shortages_;
                     hot.quality |= kQualityListCut;
                     return;
                 }
                 details.small_counts = block + 1;
             }
-            uint8_t* counts = small_.at(details.small_counts - 1);
-            for (const uint8_t octet : payload) {
-                ++counts[octet];
-            }
+            count_small(payload, small_.at(details.small_counts - 1));
             details.counted_octets += payload.size();
             sum_positions(payload, details.position_sums);
             return;
         }
         if (!enlarge_counts(details)) {
+            ++shortages_;
             hot.quality |= kQualityListCut;
             return;
         }

@@ -43,7 +43,7 @@ static_assert(sizeof(PacketEntry) == 16);
 inline constexpr uint8_t kListedPayload = 1;  // counts for the packet list
 inline constexpr uint8_t kListedId = 2;       // counts for the list of IP ids
 
-// From exact SYN and SYN+ACK packets of one side.
+// From the packets of one side that begin a connection, see tcp_beginning().
 struct TcpBeginning {
     uint32_t sequence;
     uint16_t window;
@@ -81,6 +81,10 @@ class FlowFeatures {
     FlowFeatures() = default;
     explicit FlowFeatures(const FeatureMemory& memory) noexcept;
 
+    // Two stages ahead of add(): the details, and what they refer to.
+    void prefetch_details(const FlowHot& hot) const noexcept;
+    void prefetch_lists(const FlowHot& hot) const noexcept;
+
     // Adds one packet to the record's details, which are taken when there are none yet.
     void add(FlowHot& hot, const ParsedPacket& packet) noexcept;
 
@@ -91,7 +95,7 @@ class FlowFeatures {
     const FlowDetails* details(const FlowHot& hot) const noexcept;
 
     // Appends to a chain whose first and last block are given by reference (index + 1, 0: none).
-    // False when no block was left; what was appended before stays.
+    // False, and nothing appended, when there are not blocks enough.
     bool append(uint32_t& head, uint32_t& tail, std::span<const uint8_t> octets) noexcept;
     void release_chain(uint32_t& head) noexcept;
 
@@ -111,7 +115,8 @@ class FlowFeatures {
     const uint64_t* large_counts(const FlowDetails& details) const noexcept;
     const TcpBeginning* tcp_beginnings(const FlowDetails& details) const noexcept;
 
-    uint32_t blocks_used() const noexcept { return blocks_.used(); }
+    // How often something was left out because a pool was empty.
+    uint64_t shortages() const noexcept { return shortages_; }
 
   private:
     ChainBlock& chain_block(uint32_t reference) const noexcept;
@@ -123,6 +128,7 @@ class FlowFeatures {
     BlockPool<kBlockOctets> blocks_;
     BlockPool<kSmallCountsOctets> small_;
     BlockPool<kLargeCountsOctets> large_;
+    uint64_t shortages_ = 0;
 };
 
 }  // namespace curlew::probe

@@ -13,20 +13,14 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint8_t kFin = 1;
-constexpr uint8_t kSyn = 2;
-constexpr uint8_t kRst = 4;
-constexpr uint8_t kAck = 16;
-
-constexpr uint16_t kQualityBeginSeen = 1;
-constexpr uint16_t kQualityEndSeen = 2;
-constexpr uint16_t kQualityOneWay = 4;
-
 // Flows a single packet may have to end on its way.
 constexpr int kSweepBudget = 32;
 // A sweep waits this much longer than the timeout, so that packets which come late by their stamps
 // still find their flow.
 constexpr uint64_t kSweepLag = 5'000'000'000;
+// A stamp this far ahead of all others moves the sweep's clock only when the next one agrees: a
+// single wrong one shall end nobody's flow.
+constexpr uint64_t kBelievedStep = 60'000'000'000;
 
 // How long a full ring is left alone: the exporter empties megabytes in this time.
 constexpr std::chrono::microseconds kRingPause{50};
@@ -39,7 +33,7 @@ bool is_closed(const FlowHot& hot) noexcept {
 uint16_t quality_of(const FlowHot& hot, const FlowWarm& warm) noexcept {
     uint16_t quality = hot.quality;
     if (hot.key.protocol == kProtocolTcp) {
-        if (warm.syn_flags[0] != 0 || warm.syn_flags[1] != 0) {
+        if (warm.beginning[0] != 0 || warm.beginning[1] != 0) {
             quality |= kQualityBeginSeen;
         }
         if (is_closed(hot)) {
@@ -67,7 +61,7 @@ void note_quality(FlowHot& hot, const ParsedPacket& packet) noexcept {
     set(kNoteTransportMalformed, kQualityMalformed);
 }
 
-void note_icmp_type(FlowWarm& warm, const ParsedPacket& packet) noexcept {
+void note_icmp_type(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept {
     if (packet.key.protocol != kProtocolIcmp && packet.key.protocol != kProtocolIcmp6 &&
         packet.key.protocol != kProtocolIgmp) {
         return;
@@ -80,6 +74,8 @@ void note_icmp_type(FlowWarm& warm, const ParsedPacket& packet) noexcept {
     }
     if (warm.icmp_type_count < warm.icmp_types.size()) {
         warm.icmp_types[warm.icmp_type_count++] = type;
+    } else {
+        hot.quality |= kQualityListCut;
     }
 }
 
@@ -94,6 +90,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
     : config_(config),
       table_(memory.buckets, memory.hot, memory.warm),
       features_(memory.features),
+      recent_(memory.recent),
       inspector_(&inspector),
       hash_(&hash),
       scratch_(&scratch),
@@ -108,6 +105,23 @@ FlowIndex FlowMeter::prefetch_flow(uint64_t hash) const noexcept {
         __builtin_prefetch(reinterpret_cast<const uint8_t*>(&table_.hot(flow)) + 64);
     }
     return flow;
+}
+
+void FlowMeter::prefetch_details(FlowIndex likely) const noexcept {
+    if (likely == kNoFlow) {
+        return;
+    }
+    const auto* warm = reinterpret_cast<const uint8_t*>(&table_.warm(likely));
+    for (size_t line = 0; line < sizeof(FlowWarm); line += 64) {
+        __builtin_prefetch(warm + line, 1);
+    }
+    features_.prefetch_details(table_.hot(likely));
+}
+
+void FlowMeter::prefetch_lists(FlowIndex likely) const noexcept {
+    if (likely != kNoFlow) {
+        features_.prefetch_lists(table_.hot(likely));
+    }
 }
 
 uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
@@ -144,7 +158,7 @@ bool FlowMeter::is_cut(const FlowHot& hot,
         reason = natural_end(hot);
         return true;
     }
-    if (is_closed(hot) && (packet.tcp_flags & (kSyn | kAck)) == kSyn) {
+    if (is_closed(hot) && tcp_beginning(packet.tcp_flags) == kTcpSyn) {
         reason = FlowEndReason::end_of_flow;
         return true;
     }
@@ -161,7 +175,7 @@ bool FlowMeter::is_cut(const FlowHot& hot,
 
 void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
     ++counters_.packets;
-    clock_ns_ = std::max(clock_ns_, packet.time_ns);
+    advance_clock(packet.time_ns);
     sweep(clock_ns_);
     // An earlier packet of the burst may have ended the likely flow; its key tells.
     FlowIndex flow = likely;
@@ -169,7 +183,6 @@ void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely)
         !(table_.hot(flow).key == packet.key)) {
         flow = table_.find(packet.key, hash);
     }
-    uint32_t ordinal = 0;
     if (flow != kNoFlow) {
         FlowEndReason reason{};
         if (is_cut(table_.hot(flow), packet, reason)) {
@@ -177,10 +190,6 @@ void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely)
                 export_record(flow, reason);
                 begin_record(flow);
             } else {
-                const FlowWarm& warm = table_.warm(flow);
-                if (warm.flow_start_ns / 1000 == packet.time_ns / 1000) {
-                    ordinal = warm.ordinal + 1;
-                }
                 end_flow(flow, hash, reason);
                 flow = kNoFlow;
             }
@@ -188,9 +197,31 @@ void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely)
     }
     if (flow == kNoFlow) {
         flow = begin_flow(packet, hash);
-        table_.warm(flow).ordinal = ordinal;
     }
     update(flow, packet);
+}
+
+void FlowMeter::advance_clock(uint64_t time_ns) noexcept {
+    if (time_ns <= clock_ns_) {
+        return;
+    }
+    const bool believed = clock_ns_ == 0 || time_ns - clock_ns_ <= kBelievedStep ||
+                          (doubted_ns_ != 0 && time_ns + kBelievedStep >= doubted_ns_);
+    if (believed) {
+        clock_ns_ = doubted_ns_ == 0 ? time_ns : std::min(time_ns, doubted_ns_);
+        doubted_ns_ = 0;
+    } else {
+        doubted_ns_ = time_ns;
+    }
+}
+
+uint32_t FlowMeter::take_ordinal(uint64_t hash, uint64_t start_ns) noexcept {
+    const uint64_t start_us = start_ns / 1000;
+    const uint64_t mixed = (hash ^ start_us) * 0x9e3779b97f4a7c15;
+    RecentStart& recent = recent_[(mixed >> 32) % recent_.size()];
+    const bool same = recent.hash == hash && recent.start_us == start_us;
+    recent = {hash, start_us, same ? recent.ordinal + 1 : 0};
+    return recent.ordinal;
 }
 
 FlowIndex FlowMeter::begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept {
@@ -215,6 +246,7 @@ FlowIndex FlowMeter::begin_flow(const ParsedPacket& packet, uint64_t hash) noexc
         hot.state |= kStateFirstFromHigh;
     }
     warm.flow_start_ns = packet.time_ns;
+    warm.ordinal = take_ordinal(hash, packet.time_ns);
     warm.vlans = packet.vlans;
     wheel_.add(&table_.hot(0), flow, due_time(hot));
     return flow;
@@ -260,15 +292,15 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     warm.ttl_maximum[side] = std::max(warm.ttl_maximum[side], packet.ttl);
     warm.class_of_service[side] |= packet.class_of_service;
     note_quality(hot, packet);
-    note_icmp_type(warm, packet);
+    note_icmp_type(hot, warm, packet);
     observe_direction(warm, packet, (hot.state & kStateContinued) == 0);
     if (packet.key.protocol == kProtocolTcp) {
         hot.tcp_flags[side] |= packet.tcp_flags;
         const bool was_closed = is_closed(hot);
-        if ((packet.tcp_flags & kFin) != 0) {
+        if ((packet.tcp_flags & kTcpFin) != 0) {
             hot.state |= side == 0 ? kStateFinLow : kStateFinHigh;
         }
-        if ((packet.tcp_flags & kRst) != 0) {
+        if ((packet.tcp_flags & kTcpReset) != 0) {
             hot.state |= kStateReset;
         }
         if (!was_closed && is_closed(hot)) {
@@ -313,15 +345,24 @@ void FlowMeter::end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) no
     table_.erase(flow, hash);
 }
 
-void FlowMeter::finish() noexcept {
+void FlowMeter::finish(uint64_t end_ns) noexcept {
     for (FlowIndex flow = 0; flow < table_.fresh(); ++flow) {
         const FlowHot& hot = table_.hot(flow);
-        if ((hot.state & kStateInUse) != 0) {
-            end_flow(flow,
-                     (*hash_)(hot.key),
-                     is_closed(hot) ? FlowEndReason::end_of_flow : FlowEndReason::forced_end);
+        if ((hot.state & kStateInUse) == 0) {
+            continue;
         }
+        // A flow that was silent for its timeout had ended by itself, whether or not a sweep came.
+        const uint64_t idle = idle_timeout(hot);
+        const bool ended =
+            is_closed(hot) || (idle != 0 && end_ns > hot.last_ns && end_ns - hot.last_ns > idle);
+        end_flow(flow, (*hash_)(hot.key), ended ? natural_end(hot) : FlowEndReason::forced_end);
     }
+}
+
+FlowCounters FlowMeter::counters() const noexcept {
+    FlowCounters counters = counters_;
+    counters.list_shortages = features_.shortages();
+    return counters;
 }
 
 void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {

@@ -13,8 +13,9 @@
 #include "probe/record_image.h"
 
 // One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
-// times of its own packets; a sweep only ends earlier what the next packet would have cut anyway,
-// so records do not depend on the number of workers.
+// times of its own packets. A sweep ends what has been silent for longer than its timeout by the
+// stamps of the partition's packets, with a margin for those that come late; so records do not
+// depend on the number of workers.
 
 namespace curlew::probe {
 
@@ -33,11 +34,19 @@ struct FlowMeterConfig {
     bool wait_for_ring = true;  // false: a full ring loses the record, counted
 };
 
+// The beginning of a flow, remembered to number those of one key that begin in one microsecond.
+struct RecentStart {
+    uint64_t hash;
+    uint64_t start_us;
+    uint32_t ordinal;
+};
+
 struct PartitionMemory {
     std::span<FlowTable::Bucket> buckets;
     std::span<FlowHot> hot;
     std::span<FlowWarm> warm;
     FeatureMemory features;
+    std::span<RecentStart> recent;  // not empty
 };
 
 class FlowMeter {
@@ -53,6 +62,9 @@ class FlowMeter {
 
     void prefetch_bucket(uint64_t hash) const noexcept { table_.prefetch_bucket(hash); }
     FlowIndex prefetch_flow(uint64_t hash) const noexcept;
+    // The next two: what a flow so found refers to. Nothing for kNoFlow.
+    void prefetch_details(FlowIndex likely) const noexcept;
+    void prefetch_lists(FlowIndex likely) const noexcept;
 
     // Meters one packet. `likely` is what prefetch_flow() said in this burst.
     void add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
@@ -60,13 +72,15 @@ class FlowMeter {
     // Ends what has been idle at `now_ns`, at most a bounded number of flows.
     void sweep(uint64_t now_ns) noexcept;
 
-    // End of input: ends every flow that is left, in order of their slots.
-    void finish() noexcept;
+    // End of input at `end_ns`, its last packet's time: ends every flow that is left.
+    void finish(uint64_t end_ns) noexcept;
 
-    const FlowCounters& counters() const noexcept { return counters_; }
+    FlowCounters counters() const noexcept;
     size_t flows() const noexcept { return table_.size(); }
 
   private:
+    void advance_clock(uint64_t time_ns) noexcept;
+    uint32_t take_ordinal(uint64_t hash, uint64_t start_ns) noexcept;
     uint64_t idle_timeout(const FlowHot& hot) const noexcept;
     uint64_t due_time(const FlowHot& hot) const noexcept;
     // Why a packet at `time_ns` cannot belong to the flow's record; false when it can.
@@ -87,13 +101,15 @@ class FlowMeter {
     FlowMeterConfig config_;
     FlowTable table_;
     FlowFeatures features_;
+    std::span<RecentStart> recent_;
     ExpiryWheel wheel_;
     const Inspector* inspector_;
     const KeyedHash* hash_;
     signatures::Scanner::Scratch* scratch_;
     ByteRing* ring_;
     FlowCounters counters_;
-    uint64_t clock_ns_ = 0;  // latest packet of this partition
+    uint64_t clock_ns_ = 0;    // latest believed packet time of this partition
+    uint64_t doubted_ns_ = 0;  // a later one that nothing agreed with yet; 0: none
 };
 
 }  // namespace curlew::probe

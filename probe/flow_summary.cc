@@ -18,6 +18,9 @@ namespace {
 constexpr bool same(FlowQuality ours, proto::Quality theirs) {
     return static_cast<int>(ours) == static_cast<int>(theirs);
 }
+static_assert(same(kQualityBeginSeen, proto::QUALITY_BEGIN_SEEN));
+static_assert(same(kQualityEndSeen, proto::QUALITY_END_SEEN));
+static_assert(same(kQualityOneWay, proto::QUALITY_ONE_WAY));
 static_assert(same(kQualityTruncated, proto::QUALITY_TRUNCATED));
 static_assert(same(kQualityFragmented, proto::QUALITY_FRAGMENTED));
 static_assert(same(kQualityMergedFrames, proto::QUALITY_MERGED_FRAMES));
@@ -136,9 +139,7 @@ void add_names(const RecordImage& image,
         StoredName stored;
         std::memcpy(&stored, octets.data(), sizeof(stored));
         octets = octets.subspan(sizeof(stored));
-        if (stored.octets > octets.size()) {
-            return;  // the block pool ran dry in the middle of it
-        }
+        assert(stored.octets <= octets.size());
         proto::Match& match = *summary.add_matches();
         match.set_kind(proto::EVIDENCE_KIND_NAME);
         match.set_field(name_of(stored.field));
@@ -204,20 +205,39 @@ void add_tcp_beginnings(const RecordImage& image,
     }
 }
 
+// For each value that occurs: the value, then its count as a varint.
+template <typename Count>
+void fill_byte_counts(std::span<const uint8_t> counts, std::string& out) {
+    constexpr size_t kLongestVarint = 10;
+    assert(counts.size() == 256 * sizeof(Count));
+    std::array<uint8_t, 256 * (1 + kLongestVarint)> octets;
+    size_t used = 0;
+    for (size_t value = 0; value < 256; ++value) {
+        Count count = 0;
+        std::memcpy(&count, counts.data() + value * sizeof(Count), sizeof(Count));
+        if (count == 0) {
+            continue;
+        }
+        octets[used++] = static_cast<uint8_t>(value);
+        uint64_t rest = count;
+        for (; rest >= 0x80; rest >>= 7) {
+            octets[used++] = static_cast<uint8_t>(rest | 0x80);
+        }
+        octets[used++] = static_cast<uint8_t>(rest);
+    }
+    out.assign(reinterpret_cast<const char*>(octets.data()), used);
+}
+
 void add_counts(const RecordImage& image,
                 std::span<const uint8_t> counts,
                 proto::FlowSummary& summary) {
     if (counts.empty()) {
         return;
     }
-    auto& field = *summary.mutable_byte_counts();
-    field.Reserve(256);
-    for (size_t value = 0; value < 256; ++value) {
-        uint64_t count = counts[value];
-        if (counts.size() == kLargeCountsOctets) {
-            std::memcpy(&count, counts.data() + value * sizeof(count), sizeof(count));
-        }
-        field.AddAlreadyReserved(count);
+    if (counts.size() == kLargeCountsOctets) {
+        fill_byte_counts<uint64_t>(counts, *summary.mutable_byte_counts());
+    } else {
+        fill_byte_counts<uint8_t>(counts, *summary.mutable_byte_counts());
     }
     // Walsh-Hadamard sums of groups a, b, c, d from the sums by position.
     const auto& s = image.details.position_sums;

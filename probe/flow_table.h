@@ -51,6 +51,7 @@ class FlowTable {
     FlowHot& hot(FlowIndex flow) noexcept { return hot_[flow]; }
     const FlowHot& hot(FlowIndex flow) const noexcept { return hot_[flow]; }
     FlowWarm& warm(FlowIndex flow) noexcept { return warm_[flow]; }
+    const FlowWarm& warm(FlowIndex flow) const noexcept { return warm_[flow]; }
 
     size_t size() const noexcept { return size_; }
     size_t capacity() const noexcept { return hot_.size(); }

@@ -70,6 +70,16 @@ void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names
     }
 }
 
+// The host without ":port"; what is stored keeps it.
+std::string_view without_port(std::string_view host) noexcept {
+    const size_t colon = host.rfind(':');
+    if (colon == std::string_view::npos ||
+        host.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
+        return host;
+    }
+    return host.substr(0, colon);
+}
+
 // A flow's names in one piece, for comparing with a new one.
 class NameChainText {
   public:
@@ -121,7 +131,9 @@ void Inspector::inspect(const ParsedPacket& packet,
                         FlowFeatures& features,
                         signatures::Scanner::Scratch& scratch,
                         FlowCounters& counters) const noexcept {
-    if (packet.key.protocol != kProtocolTcp && packet.key.protocol != kProtocolUdp) {
+    const bool scanned = packet.key.protocol == kProtocolTcp || packet.key.protocol == kProtocolUdp;
+    // A later fragment is the middle of a message.
+    if (!scanned || packet.transport == nullptr) {
         return;
     }
     const size_t side = packet.from_low ? 0 : 1;
@@ -194,11 +206,12 @@ void Inspector::read_names(const ParsedPacket& packet,
             return;
         }
         const std::string_view text(reinterpret_cast<const char*>(name.text.data()), name.octets);
-        const StoredName stored{host_names_.match(text),
-                                name.field,
-                                name.octets,
-                                hot.payload_packets,
-                                static_cast<uint8_t>(from_high ? 1 : 0)};
+        const StoredName stored{
+            host_names_.match(name.field == NameField::http_host ? without_port(text) : text),
+            name.field,
+            name.octets,
+            hot.payload_packets,
+            static_cast<uint8_t>(from_high ? 1 : 0)};
         std::array<uint8_t, sizeof(StoredName) + kMaximumNameOctets> octets;
         std::memcpy(octets.data(), &stored, sizeof(stored));
         std::memcpy(octets.data() + sizeof(stored), name.text.data(), name.octets);

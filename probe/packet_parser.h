@@ -40,6 +40,20 @@ const char* name_of_note(int bit) noexcept;
 
 inline constexpr uint16_t kNoVlan = 0xffff;
 
+// Bits of ParsedPacket::tcp_flags (RFC 9293 section 3.1).
+inline constexpr uint8_t kTcpFin = 1;
+inline constexpr uint8_t kTcpSyn = 2;
+inline constexpr uint8_t kTcpReset = 4;
+inline constexpr uint8_t kTcpAck = 16;
+inline constexpr uint8_t kTcpSynAck = kTcpSyn | kTcpAck;
+
+// SYN or SYN+ACK when the flags begin a connection, whatever else they say of ECN or urgency (RFC
+// 3168 section 6.1.1); else 0.
+inline uint8_t tcp_beginning(uint8_t flags) noexcept {
+    const auto kind = static_cast<uint8_t>(flags & (kTcpSynAck | kTcpFin | kTcpReset));
+    return kind == kTcpSyn || kind == kTcpSynAck ? kind : uint8_t{0};
+}
+
 // A packet understood. Pointers reach into the PacketView's octets and die with its burst; only
 // `transport` may be null. Readable at `transport` is what ip_captured_octets leaves behind it.
 struct ParsedPacket {

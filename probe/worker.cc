@@ -16,6 +16,7 @@ constexpr size_t kBlocksPerFlow = 8;
 // Flows with more than 255 octets of payload, as a part of all.
 constexpr size_t kFlowsPerLargeCounts = 2;
 constexpr size_t kMinimumFlowsPerPartition = 64;
+constexpr size_t kRecentStarts = 1024;
 
 size_t whole_lines(size_t octets) {
     return (octets + 63) & ~size_t{63};
@@ -32,7 +33,8 @@ struct PartitionLayout {
           blocks_at(warm_at + whole_lines(flows * sizeof(FlowWarm))),
           small_at(blocks_at + flows * kBlocksPerFlow * kBlockOctets),
           large_at(small_at + flows * kSmallCountsOctets),
-          octets(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets) {}
+          recent_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
+          octets(recent_at + kRecentStarts * sizeof(RecentStart)) {}
 
     PartitionMemory memory(uint8_t* at) const {
         return {{reinterpret_cast<FlowTable::Bucket*>(at), buckets},
@@ -40,7 +42,8 @@ struct PartitionLayout {
                 {reinterpret_cast<FlowWarm*>(at + warm_at), flows},
                 {{at + blocks_at, small_at - blocks_at},
                  {at + small_at, large_at - small_at},
-                 {at + large_at, octets - large_at}}};
+                 {at + large_at, recent_at - large_at}},
+                {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts}};
     }
 
     size_t flows;
@@ -50,6 +53,7 @@ struct PartitionLayout {
     size_t blocks_at;
     size_t small_at;
     size_t large_at;
+    size_t recent_at;
     size_t octets;
 };
 
@@ -89,14 +93,20 @@ void Worker::process(std::span<const ParsedPacket> packets,
     for (size_t i = 0; i < hashes.size(); ++i) {
         likely[i] = meter(hashes[i]).prefetch_flow(hashes[i]);
     }
+    for (size_t i = 0; i < hashes.size(); ++i) {
+        meter(hashes[i]).prefetch_details(likely[i]);
+    }
+    for (size_t i = 0; i < hashes.size(); ++i) {
+        meter(hashes[i]).prefetch_lists(likely[i]);
+    }
     for (size_t i = 0; i < packets.size(); ++i) {
         meter(hashes[i]).add(packets[i], hashes[i], likely[i]);
     }
 }
 
-void Worker::finish() noexcept {
+void Worker::finish(uint64_t end_ns) noexcept {
     for (FlowMeter& meter : meters_) {
-        meter.finish();
+        meter.finish(end_ns);
     }
 }
 

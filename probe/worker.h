@@ -42,8 +42,8 @@ class Worker {
     // Requires: packets.size() == hashes.size() <= kMaximumBurst.
     void process(std::span<const ParsedPacket> packets, std::span<const uint64_t> hashes) noexcept;
 
-    // End of input: every flow ends.
-    void finish() noexcept;
+    // End of input at `end_ns`, its last packet's time: every flow ends.
+    void finish(uint64_t end_ns) noexcept;
 
     ByteRing& records() noexcept { return ring_; }
     FlowCounters counters() const noexcept;

@@ -13,10 +13,10 @@ namespace curlew::proto {
 
 enum class FrameKind : uint8_t {
     hello = 1,       // probe to collector: identity; body empty
-    welcome = 2,     // collector to probe: last_sequence is the last durable one; body empty
+    welcome = 2,     // collector to probe: first_sequence is the last durable one; body empty
     batch = 3,       // probe to collector: a FlowBatch
     ledger = 4,      // probe to collector: the ProbeLedger that ends an input
-    acknowledge = 5  // collector to probe: everything up to last_sequence is durable; body empty
+    acknowledge = 5  // collector to probe: all up to first_sequence is durable; body empty
 };
 
 // Fixed part of every frame. A batch holds the records first_sequence ..

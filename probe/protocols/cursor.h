@@ -19,7 +19,6 @@ class Cursor {
 
     uint8_t u8() noexcept { return static_cast<uint8_t>(number(1)); }
     uint16_t u16() noexcept { return static_cast<uint16_t>(number(2)); }
-    uint32_t u24() noexcept { return number(3); }
     uint32_t u32() noexcept { return number(4); }
 
     std::span<const uint8_t> take(size_t count) noexcept {

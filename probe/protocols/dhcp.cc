@@ -5,18 +5,25 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr size_t kOptionsAt = 236 + 4;  // RFC 2131 section 2, behind the magic cookie
-constexpr uint8_t kPad = 0;             // RFC 2132 section 3
+constexpr size_t kCookieAt = 236;         // RFC 2131 section 2
+constexpr uint32_t kCookie = 0x63825363;  // section 3
+constexpr uint8_t kBootRequest = 1;       // from a client
+constexpr uint8_t kPad = 0;               // RFC 2132 section 3
 constexpr uint8_t kHostName = 12;
 constexpr uint8_t kEnd = 255;
 
 }  // namespace
 
 bool find_dhcp_host_name(std::span<const uint8_t> payload, FoundNames& names) noexcept {
-    if (payload.size() < kOptionsAt) {
+    Cursor cursor(payload);
+    const uint8_t operation = cursor.u8();
+    cursor.skip(kCookieAt - 1);
+    if (cursor.u32() != kCookie) {
         return false;
     }
-    Cursor cursor(payload.subspan(kOptionsAt));
+    if (operation != kBootRequest) {
+        return true;
+    }
     while (cursor.left() > 0) {
         const uint8_t code = cursor.u8();
         if (code == kPad) {

@@ -33,6 +33,12 @@ std::string_view trimmed(std::string_view text) noexcept {
     return text;
 }
 
+// RFC 9112 section 3: method, target, version. The method may have come in a packet of its own.
+bool is_request_line(std::string_view line) noexcept {
+    line = trimmed(line);
+    return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
+}
+
 }  // namespace
 
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept {
@@ -45,7 +51,10 @@ bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcep
         const std::string_view line = text.substr(0, end);
         text.remove_prefix(end + 1);
         if (i == 0) {
-            continue;  // request line
+            if (!is_request_line(line)) {
+                return true;  // an answer, or the middle of a body
+            }
+            continue;
         }
         if (line.empty() || line == "\r") {
             return true;

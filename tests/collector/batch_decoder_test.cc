@@ -137,7 +137,7 @@ TEST(BatchDecoder, lists_keep_their_bounds) {
 TEST(BatchDecoder, lists_of_one_length_have_it) {
     STRCMP_EQUAL("wrong_length",
                  decode_changed([](auto& flow) { flow.mutable_packets()->add_gap_ns(1); }));
-    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_byte_counts(1); }));
+    STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.set_byte_counts("a"); }));
     STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_walsh_sums(1); }));
     STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) { flow.add_icmp_types("1"); }));
     STRCMP_EQUAL("wrong_length", decode_changed([](auto& flow) {
@@ -168,10 +168,10 @@ TEST(BatchDecoder, numbers_fit_their_elements) {
                      flow.mutable_reverse()->set_payload_octets(UINT64_MAX);
                  }));
     STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
-                     for (int i = 0; i < 256; ++i) {
-                         flow.add_byte_counts(UINT64_MAX);
-                     }
+                     flow.set_byte_counts("a\xff\xff\xff\xff\xff\xff\xff\xff\xff\1");
                  }));
+    STRCMP_EQUAL("out_of_range",
+                 decode_changed([](auto& flow) { flow.set_byte_counts("b\1a\1"); }));
     STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
                      flow.set_flow_end_reason(static_cast<proto::FlowEndReason>(99));
                  }));

@@ -6,6 +6,21 @@
 
 namespace curlew::collector {
 
+namespace {
+
+// What occurs of 256 counts.
+PayloadStatistics payload_statistics(const std::vector<uint64_t>& counts) {
+    std::vector<ByteCount> occurring;
+    for (size_t value = 0; value < counts.size(); ++value) {
+        if (counts[value] > 0) {
+            occurring.push_back({counts[value], static_cast<uint8_t>(value)});
+        }
+    }
+    return collector::payload_statistics(occurring);
+}
+
+}  // namespace
+
 TEST_GROUP(PayloadStatistics) {
     std::vector<uint64_t> counts = std::vector<uint64_t>(256);
 };

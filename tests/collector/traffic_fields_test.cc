@@ -94,6 +94,23 @@ TEST(TrafficFields, a_flow_without_payload_has_zero_counts_and_no_statistics) {
     CHECK_FALSE(document.HasMember("wht"));
 }
 
+TEST(TrafficFields, counts_of_any_length_stand_at_their_values) {
+    proto::FlowSummary flow = small_flow();
+    // 3: 9, 4: 10, 100: 300, 255: 1.
+    flow.set_byte_counts("\3\11\4\12\x64\xac\2\xff\1"s);
+    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Value& counts = document["byte_dist"];
+    CHECK_EQUAL(256U, counts.Size());
+    for (rapidjson::SizeType value = 0; value < counts.Size(); ++value) {
+        const uint64_t expected = value == 3     ? 9
+                                  : value == 4   ? 10
+                                  : value == 100 ? 300
+                                  : value == 255 ? 1
+                                                 : 0;
+        CHECK_EQUAL(expected, counts[value].GetUint64());
+    }
+}
+
 TEST(TrafficFields, payload_that_was_not_counted_has_no_counts) {
     proto::FlowSummary flow = small_flow();
     flow.mutable_forward()->set_payload_octets(9);

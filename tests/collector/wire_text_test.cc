@@ -1,5 +1,9 @@
 #include "collector/wire_text.h"
 
+#include <arpa/inet.h>
+
+#include <array>
+#include <random>
 #include <string>
 
 #include "tests/support/cpputest.h"
@@ -55,6 +59,36 @@ TEST(WireText, addresses_are_written_and_read) {
     STRCMP_EQUAL("2001:db8::1", address_text(address_octets("2001:DB8:0::1")).c_str());
     STRCMP_EQUAL("", address_text("abc").c_str());
     CHECK(address_octets("10.0.0").empty());
+}
+
+TEST(WireText, every_address_is_written_as_the_c_library_does) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    for (int i = 0; i < 20'000; ++i) {
+        std::string address(i % 4 == 0 ? 4 : 16, '\0');
+        for (size_t group = 0; group + 1 < address.size(); group += 2) {
+            // Runs of zeros of every length, and leading zeros within a group.
+            const unsigned kind = random() % 4;
+            address[group] = static_cast<char>(kind == 3 ? random() : 0);
+            address[group + 1] = static_cast<char>(kind >= 2 ? random() : 0);
+        }
+        std::array<char, INET6_ADDRSTRLEN> expected{};
+        inet_ntop(address.size() == 4 ? AF_INET : AF_INET6,
+                  address.data(),
+                  expected.data(),
+                  expected.size());
+        CHECK_TEXT(address_text(address) == expected.data(),
+                   ("seed " + std::to_string(seed)).c_str());
+    }
+}
+
+TEST(WireText, an_octet_past_ascii_is_seen_wherever_it_stands) {
+    for (size_t at = 0; at < 20; ++at) {
+        std::string text(20, 'x');
+        CHECK(is_utf8(text));
+        text[at] = '\xff';
+        CHECK_FALSE(is_utf8(text));
+    }
 }
 
 }  // namespace curlew::collector

@@ -87,8 +87,9 @@ def main():
     totals = {}
     with tempfile.TemporaryDirectory() as archive:
         for capture, group, golden in captures_with_golden(datasets):
-            key = (golden, ".full" in capture.name or "captures" in capture.parts)
-            totals[key] = check_capture(results, curlew, archive, capture, group, golden)
+            counts = check_capture(results, curlew, archive, capture, group, golden)
+            # A rebuilt capture comes twice, cut and full; its flows count once, as the worse.
+            totals[golden] = min(counts, totals.get(golden, counts), key=lambda three: three[2])
     flows, found, equal = (sum(part) for part in zip(*totals.values()))
     print(f"{flows} published flows, {found} found, {equal} labels equal")
     results.exit()

@@ -68,7 +68,11 @@ std::vector<ScriptedPacket> datagrams(uint16_t count) {
 }
 
 MeterLedger ledger_of(const Port& port, const Dispatcher& dispatcher) {
-    return {port.counters(), dispatcher.packet_counters(), dispatcher.flow_counters(), "torn"};
+    return {port.counters(),
+            dispatcher.packet_counters(),
+            dispatcher.fragments().counters(),
+            dispatcher.flow_counters(),
+            "torn"};
 }
 
 }  // namespace

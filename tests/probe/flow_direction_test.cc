@@ -65,6 +65,15 @@ TEST(FlowDirection, the_sender_of_the_syn_initiates_even_when_its_packet_comes_s
     CHECK_EQUAL(proto::DIRECTION_SOURCE_SYN, record.direction_source());
 }
 
+TEST(FlowDirection, a_syn_that_offers_ecn_is_one_though_the_published_exporter_missed_it) {
+    const proto::FlowSummary record = record_of(
+        {tcp('b', 2000, 1000, "A", "", 0), tcp('a', 2000, 1000, "SEC", "", kMicrosecond)});
+    CHECK_EQUAL(2000u, record.initiator_port());
+    CHECK_EQUAL(proto::DIRECTION_SOURCE_SYN, record.direction_source());
+    CHECK_TRUE(record.published_reversed());
+    CHECK((record.quality() & proto::QUALITY_BEGIN_SEEN) != 0);
+}
+
 TEST(FlowDirection, an_answer_alone_tells_the_responder) {
     const proto::FlowSummary record =
         record_of({tcp('b', 1000, 2000, "SA", "", 1), tcp('a', 1000, 2000, "A", "", 2)});

@@ -1,5 +1,6 @@
 #include "probe/flow_meter.h"
 
+#include <set>
 #include <string>
 
 #include "tests/support/metering.h"
@@ -122,6 +123,45 @@ TEST(FlowMeter, cuts_do_not_depend_on_other_flows_or_bursts) {
     CHECK_EQUAL(2u, expected.size());
 }
 
+TEST(FlowMeter, a_flow_silent_for_its_timeout_at_the_end_was_idle) {
+    const Metered metered =
+        meter({datagram(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()});
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
+    CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, metered.records[1].flow_end_reason());
+}
+
+TEST(FlowMeter, how_a_flow_ends_does_not_depend_on_the_hash) {
+    std::vector<Packet> packets;
+    for (uint64_t second = 0; second < 300; second += 7) {
+        packets.push_back(from_client(second).udp(static_cast<uint16_t>(second % 31), 53).build());
+    }
+    std::set<std::string> results;
+    for (uint8_t key = 0; key < 8; ++key) {
+        DispatcherConfig config;
+        config.hash_key.fill(key);
+        std::string all;
+        for (const proto::FlowSummary& record : meter(packets, config).records) {
+            all += record.SerializeAsString();
+        }
+        results.insert(all);
+    }
+    CHECK_EQUAL(1u, results.size());
+}
+
+TEST(FlowMeter, one_wrong_stamp_ends_nobody_elses_flow) {
+    DispatcherConfig config;
+    std::vector<Packet> packets;
+    for (uint16_t port = 1; port <= 200; ++port) {
+        packets.push_back(from_client(0).udp(port, 53).build());
+    }
+    packets.push_back(from_client(86'400).udp(999, 53).build());
+    for (uint16_t port = 1; port <= 200; ++port) {
+        packets.push_back(from_client(1).udp(port, 53).build());
+    }
+    CHECK_EQUAL(201u, meter(packets, config).records.size());
+}
+
 TEST(FlowMeter, both_fins_end_a_tcp_flow) {
     const Metered metered = meter({segment(0, "S"),
                                    answer(0, "SA"),
@@ -150,6 +190,13 @@ TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
 TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
     const Metered metered = meter({segment(0, "S"), answer(0, "RA"), segment(0, "S")});
     CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(0u, metered.records[0].flow_ordinal());
+    CHECK_EQUAL(1u, metered.records[1].flow_ordinal());
+}
+
+TEST(FlowMeter, a_capture_that_comes_twice_gives_flows_of_two_numbers) {
+    const Metered metered = meter({datagram(0), datagram(100), datagram(0), datagram(100)});
+    CHECK_EQUAL(4u, metered.records.size());
     CHECK_EQUAL(0u, metered.records[0].flow_ordinal());
     CHECK_EQUAL(1u, metered.records[1].flow_ordinal());
 }

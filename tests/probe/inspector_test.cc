@@ -120,6 +120,38 @@ TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
 }
 
+TEST(Inspector, a_host_with_a_port_is_looked_up_without_it) {
+    const Packet packet = PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .tcp(3000, 80)
+                              .flags("PA")
+                              .payload("GET / HTTP/1.1\r\nHost: known.example:80\r\n\r\n")
+                              .build();
+    const proto::FlowSummary record = record_of({packet});
+    CHECK_EQUAL(2, record.matches_size());
+    STRCMP_EQUAL("known.example:80", record.matches(1).value().c_str());
+    STRCMP_EQUAL("known", record.matches(1).signature().c_str());
+}
+
+TEST(Inspector, the_middle_of_a_fragmented_datagram_is_not_a_message) {
+    const Packet first = PacketBuilder{}
+                             .ethernet()
+                             .ipv4("10.0.0.1", "10.0.0.2")
+                             .fragment(7, 0, true)
+                             .udp(3000, 4000)
+                             .payload("????????")
+                             .build();
+    const Packet later = PacketBuilder{}
+                             .ethernet()
+                             .ipv4("10.0.0.1", "10.0.0.2")
+                             .fragment(7, 16, false)
+                             .protocol(17)
+                             .payload(question("known.example"))
+                             .build();
+    CHECK_EQUAL(0, record_of({first, later}).matches_size());
+}
+
 TEST(Inspector, what_a_responder_says_is_marked) {
     Octets answer = question("known.example");
     const std::vector<Packet> packets{PacketBuilder{}

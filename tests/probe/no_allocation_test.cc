@@ -67,8 +67,8 @@ std::vector<Packet> busy_hour() {
     const Octets question =
         from_hex("1234 0100 0001 0000 0000 0000 056b6e6f776e 076578616d706c65 00 0001 0001");
     for (uint32_t i = 0; i < 30'000; ++i) {
-        const uint64_t time_ns = i * kSecond / 8;
-        const auto port = static_cast<uint16_t>(1000 + i * 7919 % 5000);
+        const uint64_t time_ns = i * kSecond / 80;
+        const auto port = static_cast<uint16_t>(1000 + i * 7919 % 20'000);
         PacketBuilder builder;
         builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").time_ns(time_ns);
         if (i % 3 == 0) {
@@ -117,8 +117,11 @@ TEST(NoAllocation, a_worker_allocates_nothing_once_it_exists) {
             ++records;
         }
     }
-    worker.finish();
+    worker.finish(0);
     counting = false;
     CHECK_EQUAL(0u, allocations.load());
     CHECK(records > 1000);
+    const auto evicted = static_cast<size_t>(FlowEndReason::lack_of_resources);
+    CHECK(worker.counters().records_by_reason[evicted] > 0);
+    CHECK(worker.counters().list_shortages > 0);
 }

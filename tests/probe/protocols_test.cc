@@ -88,6 +88,17 @@ TEST(HttpHost, the_host_field_is_found_whatever_its_case_and_blanks) {
     STRCMP_EQUAL("a.example:80", text_of(names[0]).c_str());
 }
 
+TEST(HttpHost, an_answer_and_the_middle_of_a_body_have_no_host) {
+    find_http_host(octets_of("HTTP/1.1 200 OK\r\nHost: a.example\r\n\r\n"), names);
+    find_http_host(octets_of("some text\r\nHost: a.example\r\n\r\n"), names);
+    CHECK_EQUAL(0u, names.count());
+}
+
+TEST(HttpHost, a_request_whose_method_came_before_is_read) {
+    find_http_host(octets_of("/api HTTP/1.1\r\nHost: hue\r\n\r\n"), names);
+    CHECK_EQUAL(1u, names.count());
+}
+
 TEST(HttpHost, neither_body_nor_request_line_nor_unfinished_line_counts) {
     find_http_host(octets_of("Host: x\r\nA: b\r\n\r\nHost: y\r\n"), names);
     find_http_host(octets_of("GET / HTTP/1.1\r\nHost: half"), names);
@@ -124,21 +135,36 @@ TEST(TlsServerName, a_name_list_that_lies_is_no_name) {
 
 TEST_GROUP(DhcpHostName) {
     FoundNames names;
+
+    static Octets message(uint8_t operation, std::string_view options) {
+        Octets octets(236, 0);
+        octets[0] = operation;
+        const Octets rest = from_hex("63825363" + std::string(options));
+        octets.insert(octets.end(), rest.begin(), rest.end());
+        return octets;
+    }
 };
 
 TEST(DhcpHostName, option_12_is_found_behind_padding_and_before_the_end) {
-    Octets message(240, 0);
-    const Octets options = from_hex("00 00 3501 01 0c 03 636174 ff 0c 03 646f67");
-    message.insert(message.end(), options.begin(), options.end());
-    CHECK_TRUE(find_dhcp_host_name(message, names));
+    CHECK_TRUE(
+        find_dhcp_host_name(message(1, "00 00 3501 01 0c 03 636174 ff 0c 03 646f67"), names));
     CHECK_EQUAL(1u, names.count());
     STRCMP_EQUAL("cat", text_of(names[0]).c_str());
 }
 
+TEST(DhcpHostName, a_server_names_nobody) {
+    CHECK_TRUE(find_dhcp_host_name(message(2, "0c 03 636174 ff"), names));
+    CHECK_EQUAL(0u, names.count());
+}
+
+TEST(DhcpHostName, without_the_cookie_there_are_no_options) {
+    Octets torn = message(1, "0c 03 636174 ff");
+    torn[236] = 0;
+    CHECK_FALSE(find_dhcp_host_name(torn, names));
+    CHECK_EQUAL(0u, names.count());
+}
+
 TEST(DhcpHostName, an_option_past_the_end_is_refused) {
-    Octets message(240, 0);
-    const Octets options = from_hex("0c 09 636174");
-    message.insert(message.end(), options.begin(), options.end());
-    CHECK_FALSE(find_dhcp_host_name(message, names));
+    CHECK_FALSE(find_dhcp_host_name(message(1, "0c 09 636174"), names));
     CHECK_EQUAL(0u, names.count());
 }

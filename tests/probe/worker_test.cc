@@ -41,7 +41,7 @@ TEST(Worker, meters_its_burst_and_ends_its_flows) {
     worker.process(parsed, hashes);
     CHECK_EQUAL(40u, worker.counters().flows_created);
     CHECK_EQUAL(0u, worker.counters().records_created);
-    worker.finish();
+    worker.finish(1);
     CHECK_EQUAL(40u, worker.counters().records_created);
 }
 

@@ -7,6 +7,7 @@ usage: bad_input.py CURLEW
 
 import gzip
 import json
+import os
 import pathlib
 import random
 import shutil
@@ -36,20 +37,20 @@ class Case:
         command = [self.curlew, *map(str, arguments)]
         return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
 
-    def sealed(self, archive):
-        return sorted(archive.rglob("*.json*")) if archive.exists() else []
+    def left_in(self, archive):
+        return [path for path in archive.rglob("*") if path.is_file()]
 
     def refused(self, claim, code, words, *arguments):
-        """Exit code, one line that holds the words, and no dataset."""
+        """Exit code, one line that holds the words, and no file in the archive."""
         archive = self.folder / "refused"
-        done = self.run(*arguments, *(("--archive", archive) if arguments[0] == "run" else ()))
+        done = self.run(*arguments, *(("--archive", archive) if "run" in arguments else ()))
         lines = done.stderr.splitlines()
         results = self.results
         results.check(f"{claim}: exit code", done.returncode == code, f"{done.returncode}")
         results.check(f"{claim}: one line", len(lines) == 1, done.stderr)
         told = all(word in done.stderr for word in words)
         results.check(f"{claim}: names thing and cause", told, done.stderr)
-        results.check(f"{claim}: leaves nothing", not self.sealed(archive))
+        results.check(f"{claim}: leaves nothing", not self.left_in(archive))
         shutil.rmtree(archive, ignore_errors=True)
 
 
@@ -71,6 +72,8 @@ def check_captures(case):
     case.refused("link type", 1, ["radiotap.pcap", "not supported"], "run", radiotap)
     case.refused("torn gzip", 1, ["torn.gz"], "run", folder / "torn.gz")
     case.refused("folder as capture", 1, [str(folder)], "run", folder)
+    os.mkfifo(folder / "fifo")
+    case.refused("fifo as capture", 1, ["fifo", "regular"], "run", folder / "fifo")
 
 
 def check_command_line(case):
@@ -80,6 +83,8 @@ def check_command_line(case):
     case.refused("bad filter", 2, ["udp prot"], "run", good, "--filter", "udp prot 53")
     case.refused("bad selection", 2, ["--select"], "run", good, "--select", "host")
     case.refused("unknown role", 2, ["nurse"], "run", good, "--set", "nurse=10.0.0.1")
+    case.refused("scenario", 2, ["../x"], "run", good, "--scenario", "../x")
+    case.refused("traffic", 2, ["nothing"], "traffic", "nothing", "-o", good)
     case.refused("preset", 2, ["joy-3.0.3"], "run", good, "--preset", "joy-3.0.3")
     for claim, arguments in {
         "no command": [],
@@ -92,6 +97,15 @@ def check_command_line(case):
         done = case.run(*arguments)
         case.results.check(f"{claim}: exit code", done.returncode == 2, done.stderr)
         case.results.check(f"{claim}: nothing on stdout", done.stdout == "", done.stdout)
+        one_line = len(done.stderr.splitlines()) == 1 and done.stderr.startswith("curlew: ")
+        case.results.check(f"{claim}: one line", one_line, done.stderr)
+
+
+def check_output(case):
+    with open("/dev/full", "w", encoding="utf-8") as full:
+        command = [case.curlew, "run", case.capture, "--archive", case.folder / "full", "--json"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    case.results.check("lost output: exit code", done.returncode == 1, f"{done.returncode}")
 
 
 def check_archive(case):
@@ -107,12 +121,13 @@ def check_signature_files(case):
     signatures = case.folder / "signatures"
     shutil.copytree(ROOT / "signatures", signatures)
     (signatures / "broken.toml").write_text('[[signature]\nid = "x"\n')
-    case.refused("TOML error", 2, ["broken.toml:1"], "--signatures", signatures, "run",
-                 case.capture, "--archive", case.folder / "toml")
+    options = ("--signatures", signatures, "run", case.capture)
+    case.refused("TOML error", 2, ["broken.toml:1"], *options)
     (signatures / "broken.toml").unlink()
     (signatures / "groups" / "any.toml").write_text("name = \n")
-    case.refused("group error", 2, ["any.toml:1"], "--signatures", signatures, "run",
-                 case.capture, "--archive", case.folder / "toml")
+    case.refused("group error", 2, ["any.toml:1"], *options)
+    options = ("--signatures", case.folder / "none", "run", case.capture)
+    case.refused("no signatures", 2, ["none"], *options)
 
 
 def packets_in(summary):
@@ -167,6 +182,7 @@ def main():
         check_captures(case)
         check_command_line(case)
         check_archive(case)
+        check_output(case)
         check_signature_files(case)
         check_truncated_capture(case)
         check_damaged_captures(case)

@@ -37,6 +37,18 @@ examples.match = ['hex:16030100']
 examples.no_match = ['hex:17030300']
 
 [[signature]]
+id = "http-request"
+title = "HTTP request"
+reference = "RFC 9112"
+kind = "payload"
+pattern = '^GET '
+transport = "tcp"
+protocol = "http"
+label = "http"
+examples.match = ['GET /']
+examples.no_match = ['PUT /']
+
+[[signature]]
 id = "known"
 title = "A name known to the tests"
 reference = "none"
