@@ -108,6 +108,13 @@ std::string TrafficCapture::file_of(TimeUnit unit) {
 }
 
 void TrafficCapture::write(const std::filesystem::path& path, TimeUnit unit) {
+    // A rename would put a file in the place of a device or a link, /dev/null for one.
+    std::error_code absent;
+    const auto status = std::filesystem::symlink_status(path, absent);
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
+        throw std::runtime_error(
+            fmt::format("{}: is there already and no regular file", path.string()));
+    }
     const std::string file = file_of(unit);
     const std::filesystem::path open_path = path.string() + ".open";
     std::ofstream out(open_path, std::ios::binary | std::ios::trunc);

@@ -1,6 +1,7 @@
 #include "collector/index.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <rapidjson/document.h>
 #include <rapidjson/stringbuffer.h>
 #include <rapidjson/writer.h>
@@ -9,6 +10,7 @@
 
 #include <cassert>
 #include <cerrno>
+#include <stdexcept>
 
 #include "collector/digest.h"
 
@@ -50,9 +52,13 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     std::string_view rest = content;
     for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
         const std::string_view line = rest.substr(0, end);
-        if (const auto entry = parse_index_line(line)) {
-            listed_.emplace(entry->manifest, entry->sha256);
+        const auto entry = parse_index_line(line);
+        if (!entry || entry->previous != previous_) {
+            // A line behind a damaged one would hide where the chain broke.
+            throw std::runtime_error(
+                fmt::format("{} is damaged; `curlew verify` says where", path_.string()));
         }
+        listed_.emplace(entry->manifest, entry->sha256);
         previous_ = sha256_of(line);
         rest.remove_prefix(end + 1);
     }

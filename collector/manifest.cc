@@ -214,6 +214,44 @@ bool read(const rapidjson::Value& object, const char* name, std::string& value) 
     return true;
 }
 
+// Sum of the numbers of an object of reasons; wraps as the counters would.
+uint64_t sum_of(const rapidjson::Value& object, const char* name) {
+    const rapidjson::Value* reasons = member(object, name);
+    uint64_t sum = 0;
+    if (reasons != nullptr && reasons->IsObject()) {
+        for (const auto& reason : reasons->GetObject()) {
+            sum += reason.value.IsUint64() ? reason.value.GetUint64() : 0;
+        }
+    }
+    return sum;
+}
+
+// A dataset whose probe sent no ledger has only the collector's half to close.
+bool ledgers_close(const rapidjson::Value& manifest, uint64_t records) {
+    const rapidjson::Value* collector = member(manifest, "collector");
+    uint64_t received = 0;
+    uint64_t not_selected = 0;
+    uint64_t not_first = 0;
+    if (collector == nullptr || !read(*collector, "records_received", received) ||
+        !read(*collector, "records_not_selected", not_selected) ||
+        !read(*collector, "records_not_first", not_first) ||
+        received != sum_of(*collector, "records_refused") + not_selected + not_first + records) {
+        return false;
+    }
+    const rapidjson::Value* probe = member(manifest, "probe");
+    if (probe != nullptr && probe->IsNull()) {
+        return true;
+    }
+    uint64_t offered = 0;
+    uint64_t metered = 0;
+    uint64_t created = 0;
+    return probe != nullptr && read(*probe, "packets_offered", offered) &&
+           read(*probe, "packets_metered", metered) && read(*probe, "records_created", created) &&
+           offered ==
+               metered + sum_of(*probe, "packets_not_metered") + sum_of(*probe, "packets_lost") &&
+           created == received + sum_of(*probe, "records_lost");
+}
+
 }  // namespace
 
 std::string render_manifest(const ManifestInput& input) {
@@ -243,6 +281,7 @@ std::optional<ManifestFacts> parse_manifest(std::string_view text) {
     for (const Encoding known : {Encoding::json, Encoding::json_zstd}) {
         if (encoding == suffix_of(known)) {
             facts.encoding = known;
+            facts.ledgers_close = ledgers_close(document, facts.records);
             return facts;
         }
     }

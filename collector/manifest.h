@@ -33,6 +33,7 @@ struct ManifestFacts {
     Encoding encoding = Encoding::json;
     uint64_t records = 0;
     DatasetSums sums;
+    bool ledgers_close = false;  // packets and records of both halves add up
 };
 
 // Nothing when the text is no manifest of this schema.

@@ -144,6 +144,9 @@ class Verifier {
             tell(fmt::format("{} is no manifest of a schema known here", entry.manifest));
             return;
         }
+        if (!facts->ledgers_close) {
+            tell(fmt::format("{}: its ledgers do not close", entry.manifest));
+        }
         const std::string dataset = base + suffix_of(facts->encoding);
         known_files_.insert(dataset);
         check_guarded(dataset, [&] { check_dataset(dataset, *facts); });

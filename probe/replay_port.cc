@@ -271,7 +271,9 @@ bool ReplayPort::read_packet(PacketView& packet) noexcept {
         stop(result);
         return false;
     }
-    const uint32_t wire_octets = std::max(header->len, header->caplen);
+    // No frame is longer than what can be captured of one: such a length is noise.
+    const uint32_t wire_octets =
+        header->len > kMaximumPacketOctets ? header->caplen : std::max(header->len, header->caplen);
     packet.wire_octets = wire_octets - std::min(wire_octets, fcs_octets_);
     packet.captured_octets = std::min({header->caplen, packet.wire_octets, kMaximumPacketOctets});
     packet.data = octets;

@@ -22,7 +22,8 @@ namespace curlew::probe {
 // handed out; then the state is broken.
 //
 // Times outside 0 .. kMaximumTimeNs are moved to that bound. A wire length below the captured one
-// is raised to it. A frame check sequence that a pcap file's header announces is taken off.
+// is raised to it, one above kMaximumPacketOctets is taken for it. A frame check sequence that a
+// pcap file's header announces is taken off.
 class ReplayPort final : public Port {
   public:
     // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.

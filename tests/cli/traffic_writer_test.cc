@@ -1,11 +1,14 @@
 #include "cli/traffic_writer.h"
 
+#include <filesystem>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "tests/cli/traffic_frames_read.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
 
 using namespace curlew::cli;
 
@@ -63,6 +66,20 @@ TEST(TrafficCapture, gives_no_port_twice) {
         CHECK(port >= 32768);
         CHECK(ports.insert(port).second);
     }
+}
+
+TEST(TrafficCapture, takes_the_place_of_a_file_but_of_nothing_else) {
+    const curlew::tests::TemporaryFolder folder;
+    const auto file = folder.path() / "file";
+    const auto link = folder.path() / "link";
+    curlew::tests::put_content(file, "old");
+    std::filesystem::create_symlink(file, link);
+    CHECK_THROWS(std::runtime_error, capture.write(link, TimeUnit::nanoseconds));
+    CHECK_THROWS(std::runtime_error, capture.write(folder.path(), TimeUnit::nanoseconds));
+    CHECK("old" == curlew::tests::content_of(file));
+    CHECK(std::filesystem::is_symlink(link));
+    capture.write(file, TimeUnit::nanoseconds);
+    CHECK_EQUAL(24u, std::filesystem::file_size(file));
 }
 
 TEST(TrafficCapture, draws_as_splitmix64_does) {

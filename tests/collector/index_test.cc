@@ -1,5 +1,6 @@
 #include "collector/index.h"
 
+#include <stdexcept>
 #include <string>
 
 #include "collector/digest.h"
@@ -48,6 +49,16 @@ TEST(ArchiveIndex, a_torn_last_line_goes) {
         put_content(path, whole.substr(0, length));
         append("g/s/b.manifest.json");
         CHECK(content_of(path) == whole);
+    }
+}
+
+TEST(ArchiveIndex, nothing_is_added_behind_a_damaged_line) {
+    append("g/s/a.manifest.json");
+    const std::string whole = content_of(path);
+    for (const std::string& damage : {std::string("garbage\n"), whole}) {
+        put_content(path, whole + damage);
+        CHECK_THROWS(std::runtime_error, append("g/s/b.manifest.json"));
+        CHECK(content_of(path) == whole + damage);
     }
 }
 

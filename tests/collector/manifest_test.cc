@@ -137,6 +137,22 @@ TEST(Manifest, gives_back_what_a_file_is_held_against) {
     STRCMP_EQUAL(result.sums.content_sha256.c_str(), facts->sums.content_sha256.c_str());
 }
 
+TEST(Manifest, tells_whether_its_ledgers_close) {
+    const SealResult result = seal_octets(config, segment_of(0, 5));
+    const std::string whole = content_of(result.manifest);
+    CHECK_TRUE(parse_manifest(whole)->ledgers_close);
+    for (const char* number : {"\"packets_offered\": ",
+                               "\"packets_metered\": ",
+                               "\"arp\": ",
+                               "\"records_created\": ",
+                               "\"records_received\": ",
+                               "\"records_not_selected\": "}) {
+        std::string changed = whole;
+        changed.insert(changed.find(number) + std::string(number).size(), "7");
+        CHECK_FALSE(parse_manifest(changed)->ledgers_close);
+    }
+}
+
 TEST(Manifest, what_is_no_manifest_gives_nothing) {
     const SealResult result = seal_octets(config, segment_of(0, 5));
     const std::string whole = content_of(result.manifest);

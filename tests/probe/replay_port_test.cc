@@ -247,6 +247,12 @@ TEST(ReplayPort, wire_length_is_never_below_the_captured_one) {
     CHECK_EQUAL(4, seen.wire_octets);
 }
 
+TEST(ReplayPort, a_wire_length_that_no_frame_has_is_not_believed) {
+    CHECK_EQUAL(4, only_packet(pcap_header() + pcap_packet(1, 0, {1, 2, 3, 4}, ~0u)).wire_octets);
+    CHECK_EQUAL(9000,
+                only_packet(pcap_header() + pcap_packet(1, 0, {1, 2, 3, 4}, 9000)).wire_octets);
+}
+
 TEST(ReplayPort, takes_off_an_announced_check_sequence) {
     // Two 16-bit words of check sequence.
     const uint32_t link_with_fcs = kEthernet | 0x24000000;
