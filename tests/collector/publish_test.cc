@@ -37,6 +37,18 @@ TEST(Publish, sealing_again_keeps_what_is_there) {
     CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.part"));
 }
 
+TEST(Publish, a_failure_takes_back_what_it_had_named) {
+    // A folder in the way: the manifest cannot be written after the dataset has its name.
+    const fs::path in_the_way = archive / "any/kitchen/walk.manifest.json.part";
+    fs::create_directories(in_the_way);
+    CHECK_THROWS(std::runtime_error, seal_octets(config, segment_of(0, 20)));
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.json"));
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.manifest.json"));
+    CHECK_EQUAL(0, fs::file_size(archive / kIndexName));
+    fs::remove(in_the_way);
+    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+}
+
 TEST(Publish, other_content_of_a_name_gets_the_captures_hash) {
     seal_octets(config, segment_of(0, 20));
     config.capture.sha256 = "fedcba98" + std::string(56, '0');
