@@ -218,7 +218,7 @@ SAMPLES = {
     },
     "machine-path": {
         "bad": [cpp(f'open("{HOME}somebody/x.pcap");\n'), {"README.md": f"see {HOME}x\n"}],
-        "good": [cpp('open("/sys/class/net/");\n'), {"README.md": "frame/work/order\n"}],
+        "good": [cpp('open("/sys/class/net/");\n'), {"README.md": "frame" + "/work" + "/order\n"}],
     },
     "link": {
         "bad": [{"README.md": "[a](missing.md)\n"}, {"proto/A.md": "[a](../b/C.md)\n"},
