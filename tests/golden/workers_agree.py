@@ -3,7 +3,8 @@
 
 usage: workers_agree.py CURLEW
 
-Over all real captures of the datasets where they are there, and over generated ones always.
+Over all real and rebuilt captures of the datasets where they are there, and over generated ones
+always.
 """
 
 import pathlib
@@ -41,9 +42,10 @@ def main():
             subprocess.run(
                 [curlew, "traffic", scenario, "-o", captures[-1]], check=True, capture_output=True
             )
-        shared = shared_or_skip(results, "real captures", "datasets", "captures")
+        shared = shared_or_skip(results, "captures of the datasets", "datasets")
         if shared is not None:
-            captures += sorted(shared.glob("*/*/*.pcap*"))
+            captures += sorted(shared.glob("captures/*/*/*.pcap*"))
+            captures += sorted(shared.glob("replayed/*/*/*.pcap*"))
         one = run(results, curlew, captures, folder / "one", 1)
         results.check("every capture has a dataset", len(one) == 2 * len(captures) + 1)
         for archive, workers in (("again", 1), ("two", 2), ("four", 4)):
