@@ -124,11 +124,16 @@ TEST(FlowMeter, cuts_do_not_depend_on_other_flows_or_bursts) {
 }
 
 TEST(FlowMeter, a_flow_silent_for_its_timeout_at_the_end_was_idle) {
-    const Metered metered =
-        meter({datagram(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()});
-    CHECK_EQUAL(2u, metered.records.size());
-    CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
-    CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, metered.records[1].flow_end_reason());
+    for (const size_t workers : {size_t{1}, size_t{3}}) {
+        DispatcherConfig config;
+        config.workers = workers;
+        const Metered metered = meter(
+            {datagram(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()},
+            config);
+        CHECK_EQUAL(2u, metered.records.size());
+        CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
+        CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, metered.records[1].flow_end_reason());
+    }
 }
 
 TEST(FlowMeter, how_a_flow_ends_does_not_depend_on_the_hash) {
