@@ -18,6 +18,7 @@
 #include "cli/traffic.h"
 #include "cli/usage_error.h"
 #include "cli/verify.h"
+#include "signatures/signature_folder.h"
 
 // `curlew`, the operator's tool. Exit 0 done, 1 failed, 2 wrong command line or configuration.
 // Records go to files, text for people to stderr, --json alone to stdout.
@@ -30,16 +31,6 @@ constexpr int kFailed = 1;
 constexpr int kUsage = 2;
 
 // Beside an installed program, else in the checkout that the program was built in.
-std::filesystem::path default_signatures_folder() {
-    std::error_code error;
-    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
-    const auto installed = program.parent_path().parent_path() / "share/curlew/signatures";
-    if (std::filesystem::is_directory(installed, error)) {
-        return installed;
-    }
-    return program.parent_path().parent_path().parent_path() / "signatures";
-}
-
 void print_json(const std::string& json) {
     std::fwrite(json.data(), 1, json.size(), stdout);
     std::fputc('\n', stdout);
@@ -177,7 +168,7 @@ int dispatch(int argument_count, char** arguments) {
     CLI::App app("Curlew: captures to annotated, sealed datasets of flow records", "curlew");
     app.require_subcommand(1);
     app.set_version_flag("--version", CURLEW_VERSION);
-    std::filesystem::path signatures_folder = default_signatures_folder();
+    std::filesystem::path signatures_folder = signatures::default_signature_folder();
     app.add_option("--signatures", signatures_folder, "folder of signature and group files")
         ->envname("CURLEW_SIGNATURES");
 

@@ -28,6 +28,8 @@ namespace {
 
 constexpr uint64_t kRunProbeId = 1;
 constexpr const char* kEndpoint = "inproc://curlew-run";
+// The collector is a thread of this process: only a slow disk makes it silent.
+constexpr std::chrono::minutes kChannelPatience{10};
 
 // What all captures of a run share.
 struct Equipment {
@@ -266,18 +268,6 @@ class CollectorThread {
     std::jthread thread_;
 };
 
-probe::MeterLedger ledger_of(const probe::ReplayPort& port, const probe::Dispatcher& dispatcher) {
-    probe::MeterLedger ledger{port.counters(),
-                              dispatcher.packet_counters(),
-                              dispatcher.fragments().counters(),
-                              dispatcher.flow_counters(),
-                              {}};
-    if (port.state() == probe::PortState::broken) {
-        ledger.capture_warning = port.fault();
-    }
-    return ledger;
-}
-
 // One capture through meter, channel and collector. Throws with one sentence; nothing that looks
 // whole is left then.
 collector::SealResult run_capture(const RunConfig& config,
@@ -296,18 +286,22 @@ collector::SealResult run_capture(const RunConfig& config,
     probe::DispatcherConfig dispatcher_config = equipment.dispatcher;
     dispatcher_config.hash_key = derived.hash_key;
 
-    probe::Dispatcher dispatcher(dispatcher_config, inspector);
+    probe::Dispatcher dispatcher(dispatcher_config, {&port}, inspector);
     proto::ChannelContext context;
     proto::ChannelReceiver receiver(context, kEndpoint);
-    proto::ChannelSender sender(context, {kEndpoint, kRunProbeId, derived.epoch});
+    proto::ChannelSender sender(context,
+                                {.endpoint = kEndpoint,
+                                 .probe_id = kRunProbeId,
+                                 .epoch = derived.epoch,
+                                 .patience = kChannelPatience});
     probe::Exporter exporter({kRunProbeId, derived.epoch}, equipment.signatures, sender);
     collector::Collector collector(dataset, equipment.rules);
     {
         CollectorThread collecting(collector, receiver, exporter);
         std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
         ProgressBar bar(config.progress, capture.filename().string());
-        dispatcher.run(port, [&bar](double progress) { bar.draw(progress); });
-        exporter.finish(ledger_of(port, dispatcher));
+        dispatcher.run([&bar](double progress) { bar.draw(progress); });
+        exporter.finish(dispatcher.ledger());
         exporting.join();
         const bool complete = collecting.join();
         const std::string fault =

@@ -271,4 +271,35 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
     return BatchError::none;
 }
 
+BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::Hello& hello) const {
+    assert(frame.header.kind == proto::FrameKind::hello);
+    hello.Clear();
+    if (frame.body.empty()) {
+        hello.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
+        return BatchError::none;
+    }
+    if (!parse(frame, hello)) {
+        return BatchError::not_a_batch;
+    }
+    if (hello.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+        return BatchError::unknown_schema;
+    }
+    if (hello.configuration_size() > kMaximumSettings || hello.ports_size() > kMaximumPorts) {
+        return BatchError::too_many_elements;
+    }
+    const auto is_short = [](const std::string& octets) {
+        return octets.size() <= kMaximumNameOctets;
+    };
+    bool all_short = is_short(hello.probe_name()) && is_short(hello.program_version()) &&
+                     is_short(hello.signatures_hash());
+    for (const proto::Setting& setting : hello.configuration()) {
+        all_short = all_short && is_short(setting.name()) && is_short(setting.value());
+    }
+    for (const proto::PortFacts& port : hello.ports()) {
+        all_short = all_short && is_short(port.device()) && is_short(port.driver()) &&
+                    is_short(port.clock()) && is_short(port.filter());
+    }
+    return all_short ? BatchError::none : BatchError::too_long_octets;
+}
+
 }  // namespace curlew::collector

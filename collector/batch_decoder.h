@@ -36,6 +36,8 @@ inline constexpr size_t kMaximumFirstPacketOctets = 2048;
 inline constexpr size_t kMaximumNameOctets = 512;
 inline constexpr size_t kMaximumTcpOptionOctets = 40;
 inline constexpr int kMaximumReasons = 256;
+inline constexpr int kMaximumSettings = 256;
+inline constexpr int kMaximumPorts = 256;
 // Of one count of octets or packets: sums of them neither overflow nor lose digits as a double.
 inline constexpr uint64_t kMaximumCount = uint64_t{1} << 53;
 
@@ -50,6 +52,10 @@ class BatchDecoder {
 
     // Requires: frame.header.kind is ledger.
     BatchError decode(const proto::FrameView& frame, proto::ProbeLedger& ledger) const;
+
+    // Requires: frame.header.kind is hello. Of a hello in an unknown schema only schema_version is
+    // defined. Says nothing of the probe's name.
+    BatchError decode(const proto::FrameView& frame, proto::Hello& hello) const;
 };
 
 }  // namespace curlew::collector

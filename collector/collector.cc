@@ -48,15 +48,10 @@ void require_usable(const DatasetConfig& config) {
     const Selection selection(config.selection);
 }
 
-// Records of a frame, and sequence numbers it takes.
-uint64_t sequences_of(const proto::FrameHeader& header) {
-    return header.kind == proto::FrameKind::ledger ? 1 : header.record_count;
-}
-
 }  // namespace
 
 Collector::Collector(DatasetConfig config, const signatures::GroupRules& rules)
-    : config_(std::move(config)), rules_(rules) {
+    : config_(std::move(config)), rules_(rules), sequence_(config_.probe_id, config_.epoch) {
     assert(rules.problems().empty());
     require_usable(config_);
     try {
@@ -72,34 +67,12 @@ Collector::Collector(DatasetConfig config, const signatures::GroupRules& rules)
 }
 
 void Collector::make_folders() {
-    std::filesystem::path folder;
-    const auto make = [&](const std::filesystem::path& path) {
-        std::error_code error;
-        const bool made = std::filesystem::create_directory(path, error);
-        std::error_code ignored;
-        if (!made && !std::filesystem::is_directory(path, ignored)) {
-            const bool is_file = error == std::errc::file_exists || !error;
-            throw std::runtime_error(
-                fmt::format("cannot write the archive {}: cannot make the folder {}: {}",
-                            config_.archive.string(),
-                            path.string(),
-                            is_file ? "a file has its name" : error.message()));
-        }
-        if (made) {
-            made_folders_.push_back(path);
-            const std::filesystem::path parent = path.parent_path();
-            sync_folder(parent.empty() ? "." : parent);
-        }
-    };
-    // A trailing slash would make an empty last part.
-    const std::filesystem::path archive =
-        config_.archive.has_filename() ? config_.archive : config_.archive.parent_path();
-    for (const std::filesystem::path& part : archive) {
-        folder /= part;
-        make(folder);
+    try {
+        make_folders_durably(config_.archive / config_.group / config_.scenario, made_folders_);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(
+            fmt::format("cannot write the archive {}: {}", config_.archive.string(), error.what()));
     }
-    make(folder / config_.group);
-    make(folder / config_.group / config_.scenario);
 }
 
 void Collector::open_segment() {
@@ -116,53 +89,43 @@ void Collector::take_up_segment() {
     SegmentReader reader(segment_->path());
     proto::FrameView frame;
     while (reader.next(frame)) {
-        if (judge(frame.header) != Verdict::store) {
+        if (judge(frame.header) != FrameVerdict::next) {
             throw std::runtime_error(fmt::format(
                 "cannot take up {}: its frames are not those of this probe and epoch in sequence",
                 segment_->path().string()));
         }
-        last_sequence_ += sequences_of(frame.header);
-        ended_ = frame.header.kind == proto::FrameKind::ledger;
+        note_stored(frame.header);
     }
-    durable_sequence_ = last_sequence_;
+    durable_sequence_ = sequence_.last();
 }
 
-Collector::Verdict Collector::judge(const proto::FrameHeader& header) {
-    const uint64_t count = sequences_of(header);
-    const bool of_a_probe =
-        header.kind == proto::FrameKind::batch || header.kind == proto::FrameKind::ledger;
-    if (!of_a_probe || count == 0 || header.first_sequence == 0) {
-        ++counters_.frames_unexpected;
-        return Verdict::drop;
+FrameVerdict Collector::judge(const proto::FrameHeader& header) {
+    const FrameVerdict verdict = sequence_.judge(header);
+    counters_.frames_duplicate += verdict == FrameVerdict::duplicate ? 1 : 0;
+    counters_.frames_out_of_sequence += verdict == FrameVerdict::out_of_sequence ? 1 : 0;
+    counters_.frames_foreign += verdict == FrameVerdict::foreign ? 1 : 0;
+    counters_.frames_unexpected += verdict == FrameVerdict::unexpected ? 1 : 0;
+    return verdict;
+}
+
+void Collector::note_stored(const proto::FrameHeader& header) {
+    sequence_.take(header);
+    if (header.kind == proto::FrameKind::ledger) {
+        sequence_.end();
     }
-    if (header.probe_id != config_.probe_id || header.epoch != config_.epoch) {
-        ++counters_.frames_foreign;
-        return Verdict::drop;
-    }
-    if (!ended_ && header.first_sequence == last_sequence_ + 1) {
-        return Verdict::store;
-    }
-    if (header.first_sequence <= last_sequence_ &&
-        count <= last_sequence_ - header.first_sequence + 1) {
-        ++counters_.frames_duplicate;
-        return Verdict::duplicate;
-    }
-    ++counters_.frames_out_of_sequence;
-    return Verdict::drop;
 }
 
 void Collector::store(const proto::ReceivedFrame& frame) {
     segment_->append({reinterpret_cast<const uint8_t*>(frame.octets.data()), frame.octets.size()});
-    last_sequence_ += sequences_of(frame.header);
-    ended_ = frame.header.kind == proto::FrameKind::ledger;
+    note_stored(frame.header);
     ++counters_.frames_stored;
 }
 
 void Collector::commit(proto::ChannelReceiver& receiver) {
-    if (durable_sequence_ < last_sequence_) {
+    if (durable_sequence_ < sequence_.last()) {
         segment_->sync();
         ++counters_.commits;
-        durable_sequence_ = last_sequence_;
+        durable_sequence_ = sequence_.last();
     }
     for (const std::string& peer : unanswered_) {
         receiver.acknowledge(peer, config_.probe_id, config_.epoch, durable_sequence_);
@@ -180,30 +143,32 @@ void Collector::take(proto::ChannelReceiver& receiver, const proto::ReceivedFram
         receiver.welcome(frame, durable_sequence_);
         return;
     }
-    const Verdict verdict = judge(frame.header);
-    if (verdict == Verdict::store) {
+    const FrameVerdict verdict = judge(frame.header);
+    if (verdict == FrameVerdict::next) {
         store(frame);
     }
     // A duplicate means that an acknowledgement may have been lost, so it is answered too.
     const bool known =
         std::find(unanswered_.begin(), unanswered_.end(), frame.peer) != unanswered_.end();
-    if (verdict != Verdict::drop && !known) {
+    const bool stored = verdict == FrameVerdict::next || verdict == FrameVerdict::duplicate;
+    if (stored && !known) {
         unanswered_.push_back(frame.peer);
     }
 }
 
 bool Collector::collect(proto::ChannelReceiver& receiver, std::stop_token stop) {
     assert(segment_ != nullptr);
-    while (!ended_) {
+    while (!sequence_.ended()) {
         std::optional<proto::ReceivedFrame> frame = receiver.receive(kPoll);
         if (!frame && stop.stop_requested()) {
             return false;
         }
         // One sync for all that waits: it takes milliseconds, whatever it covers.
-        for (int taken = 0; frame && !ended_ && taken < kFramesPerCommit; ++taken) {
+        for (int taken = 0; frame && !sequence_.ended() && taken < kFramesPerCommit; ++taken) {
             take(receiver, *frame);
-            frame = ended_ || taken + 1 == kFramesPerCommit ? std::nullopt
-                                                            : receiver.receive(milliseconds(0));
+            frame = sequence_.ended() || taken + 1 == kFramesPerCommit
+                        ? std::nullopt
+                        : receiver.receive(milliseconds(0));
         }
         commit(receiver);
     }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collector/dataset_config.h"
+#include "collector/frame_sequence.h"
 #include "collector/seal.h"
 #include "collector/segment.h"
 #include "proto/channel.h"
@@ -55,12 +56,11 @@ class Collector {
     const CollectorCounters& counters() const noexcept { return counters_; }
 
   private:
-    enum class Verdict { store, duplicate, drop };
-
     void make_folders();
     void open_segment();
     void take_up_segment();
-    Verdict judge(const proto::FrameHeader& header);
+    FrameVerdict judge(const proto::FrameHeader& header);
+    void note_stored(const proto::FrameHeader& header);
     void store(const proto::ReceivedFrame& frame);
     void commit(proto::ChannelReceiver& receiver);
     void take(proto::ChannelReceiver& receiver, const proto::ReceivedFrame& frame);
@@ -70,9 +70,8 @@ class Collector {
     std::vector<std::filesystem::path> made_folders_;  // outermost first
     std::unique_ptr<Segment> segment_;
     std::vector<std::string> unanswered_;  // peers to tell at the next commit
-    uint64_t last_sequence_ = 0;           // appended
+    FrameSequence sequence_;               // appended; ended by the ledger
     uint64_t durable_sequence_ = 0;        // and synced
-    bool ended_ = false;                   // the ledger is stored
     CollectorCounters counters_;
 };
 

@@ -9,7 +9,6 @@
 #include <stdexcept>
 #include <system_error>
 #include <utility>
-#include <vector>
 
 namespace curlew::collector {
 
@@ -86,6 +85,33 @@ void write_file_durably(const std::filesystem::path& path, std::string_view cont
     } catch (...) {
         ::unlink(part.c_str());
         throw;
+    }
+}
+
+void make_folders_durably(const std::filesystem::path& folder,
+                          std::vector<std::filesystem::path>& made) {
+    std::filesystem::path path;
+    for (const std::filesystem::path& part : folder) {
+        // A trailing slash makes an empty last part.
+        if (part.empty()) {
+            continue;
+        }
+        path /= part;
+        std::error_code error;
+        const bool is_new = std::filesystem::create_directory(path, error);
+        std::error_code ignored;
+        if (!is_new && !std::filesystem::is_directory(path, ignored)) {
+            const bool is_file = error == std::errc::file_exists || !error;
+            throw std::runtime_error(
+                fmt::format("cannot make the folder {}: {}",
+                            path.string(),
+                            is_file ? "a file has its name" : error.message()));
+        }
+        if (is_new) {
+            made.push_back(path);
+            const std::filesystem::path parent = path.parent_path();
+            sync_folder(parent.empty() ? "." : parent);
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 // Files whose durability is asked for and whose every error is told. All throw
 // std::runtime_error with one sentence that names the file and the cause.
@@ -53,11 +54,17 @@ void sync_data(int descriptor, const std::filesystem::path& path);
 // Makes a rename or a new name in `folder` survive a crash.
 void sync_folder(const std::filesystem::path& folder);
 
-// Renames within one folder and syncs the folder. Requires: the content of `from` is synced.
+// Renames within one file system and syncs the folder of `to`. Requires: the content of `from` is
+// synced.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
 // Writes beside the file, syncs, renames: a reader finds the whole content or no file.
 void write_file_durably(const std::filesystem::path& path, std::string_view content);
+
+// Makes the folder and what leads to it; those made, outermost first, are added to `made`, also
+// when it throws.
+void make_folders_durably(const std::filesystem::path& folder,
+                          std::vector<std::filesystem::path>& made);
 
 // The whole file, refused when longer than `maximum_octets`.
 std::string read_file(const std::filesystem::path& path, uint64_t maximum_octets);

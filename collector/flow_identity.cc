@@ -55,7 +55,10 @@ FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow) {
 }
 
 RecordOrder record_order(const proto::FlowSummary& flow) {
-    return {flow.flow_start_ns(), flow_key_octets(flow), flow.flow_ordinal(), flow.record_number()};
+    return {.flow_start_ns = flow.flow_start_ns(),
+            .key = flow_key_octets(flow),
+            .flow_ordinal = flow.flow_ordinal(),
+            .record_number = flow.record_number()};
 }
 
 std::string FlowIdMaker::make(const proto::FlowSummary& flow) {

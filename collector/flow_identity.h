@@ -35,6 +35,7 @@ FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow);
 
 // The order of records in a sealed dataset.
 struct RecordOrder {
+    uint32_t dataset = 0;        // of those that are sealed together
     uint64_t flow_start_ns = 0;  // of the record
     FlowKeyOctets key{};
     uint32_t flow_ordinal = 0;

@@ -20,24 +20,63 @@ std::string first_previous() {
     return std::string(64, '0');
 }
 
+namespace {
+
+bool read(const rapidjson::Document& document, const char* name, std::string& value) {
+    const auto found = document.FindMember(name);
+    if (found == document.MemberEnd() || !found->value.IsString()) {
+        return false;
+    }
+    value.assign(found->value.GetString(), found->value.GetStringLength());
+    return true;
+}
+
+bool read(const rapidjson::Document& document, const char* name, uint64_t& value) {
+    const auto found = document.FindMember(name);
+    if (found == document.MemberEnd() || !found->value.IsUint64()) {
+        return false;
+    }
+    value = found->value.GetUint64();
+    return true;
+}
+
+void write(rapidjson::Writer<rapidjson::StringBuffer>& json,
+           const char* name,
+           const std::string& value) {
+    json.Key(name);
+    json.String(value.c_str());
+}
+
+void write(rapidjson::Writer<rapidjson::StringBuffer>& json, const char* name, uint64_t value) {
+    json.Key(name);
+    json.Uint64(value);
+}
+
+}  // namespace
+
 std::optional<IndexEntry> parse_index_line(std::string_view line) {
+    constexpr rapidjson::SizeType kMembers = 3;
+    constexpr rapidjson::SizeType kTombstoneMembers = 8;
     rapidjson::Document document;
     document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
-    if (document.HasParseError() || !document.IsObject() || document.MemberCount() != 3) {
+    if (document.HasParseError() || !document.IsObject()) {
         return std::nullopt;
     }
     IndexEntry entry;
-    for (const auto& [name, value] :
-         {std::pair<const char*, std::string*>{"manifest", &entry.manifest},
-          {"sha256", &entry.sha256},
-          {"previous", &entry.previous}}) {
-        const auto found = document.FindMember(name);
-        if (found == document.MemberEnd() || !found->value.IsString()) {
-            return std::nullopt;
-        }
-        value->assign(found->value.GetString(), found->value.GetStringLength());
+    if (!read(document, "sha256", entry.sha256) || !read(document, "previous", entry.previous)) {
+        return std::nullopt;
     }
-    return entry;
+    if (document.MemberCount() == kMembers && read(document, "manifest", entry.manifest)) {
+        return entry;
+    }
+    Tombstone& tombstone = entry.tombstone.emplace();
+    const bool whole =
+        document.MemberCount() == kTombstoneMembers && read(document, "removed", entry.manifest) &&
+        read(document, "records", tombstone.records) &&
+        read(document, "received", tombstone.received) &&
+        read(document, "octets", tombstone.octets) && read(document, "probe", tombstone.probe) &&
+        read(document, "epoch", tombstone.epoch);
+    return whole ? std::optional(entry) : std::nullopt;
 }
 
 ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
@@ -58,7 +97,13 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
             throw std::runtime_error(
                 fmt::format("{} is damaged; `curlew verify` says where", path_.string()));
         }
-        listed_.emplace(entry->manifest, entry->sha256);
+        if (entry->tombstone) {
+            removed_names_.insert(entry->manifest);
+            removed_.push_back(*entry);
+        } else {
+            listed_.emplace(entry->manifest, entry->sha256);
+            in_order_.push_back(*entry);
+        }
         previous_ = sha256_of(line);
         rest.remove_prefix(end + 1);
     }
@@ -73,23 +118,59 @@ std::optional<std::string> ArchiveIndex::sha256_of_manifest(const std::string& m
     return found == listed_.end() ? std::nullopt : std::optional(found->second);
 }
 
+bool ArchiveIndex::is_removed(const std::string& manifest) const {
+    return removed_names_.contains(manifest);
+}
+
+std::vector<IndexEntry> ArchiveIndex::present() const {
+    std::vector<IndexEntry> entries;
+    for (const IndexEntry& entry : in_order_) {
+        if (!is_removed(entry.manifest)) {
+            entries.push_back(entry);
+        }
+    }
+    return entries;
+}
+
 void ArchiveIndex::append(const std::string& manifest, const std::string& sha256) {
     assert(!listed_.contains(manifest));
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
     json.StartObject();
-    json.Key("manifest");
-    json.String(manifest.c_str());
-    json.Key("sha256");
-    json.String(sha256.c_str());
-    json.Key("previous");
-    json.String(previous_.c_str());
+    write(json, "manifest", manifest);
+    write(json, "sha256", sha256);
+    write(json, "previous", previous_);
     json.EndObject();
-    const std::string line(buffer.GetString(), buffer.GetSize());
+    in_order_.push_back({manifest, sha256, previous_, std::nullopt});
+    append_line({buffer.GetString(), buffer.GetSize()});
+    listed_.emplace(manifest, sha256);
+}
+
+void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone& tombstone) {
+    assert(listed_.contains(manifest));
+    assert(!is_removed(manifest));
+    const std::string& sha256 = listed_.at(manifest);
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+    json.StartObject();
+    write(json, "removed", manifest);
+    write(json, "sha256", sha256);
+    write(json, "records", tombstone.records);
+    write(json, "received", tombstone.received);
+    write(json, "octets", tombstone.octets);
+    write(json, "probe", tombstone.probe);
+    write(json, "epoch", tombstone.epoch);
+    write(json, "previous", previous_);
+    json.EndObject();
+    removed_.push_back({manifest, sha256, previous_, tombstone});
+    append_line({buffer.GetString(), buffer.GetSize()});
+    removed_names_.insert(manifest);
+}
+
+void ArchiveIndex::append_line(const std::string& line) {
     write_all(file_.get(), line + "\n", path_);
     sync_data(file_.get(), path_);
     sync_folder(path_.parent_path());
-    listed_.emplace(manifest, sha256);
     previous_ = sha256_of(line);
 }
 

@@ -3,8 +3,10 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "collector/durable_file.h"
 
@@ -14,7 +16,14 @@
 //     {"manifest":"GROUP/SCENARIO/NAME.manifest.json","sha256":"...","previous":"..."}
 //
 // `sha256` is the manifest's, `previous` that of the line before without its newline, 64 zeros in
-// the first line. A crash may leave a last line without newline: it was never promised and goes.
+// the first line. A dataset that was removed has a second line, its tombstone:
+//
+//     {"removed":"GROUP/SCENARIO/NAME.manifest.json","sha256":"...","records":1,"received":1,
+//      "octets":1,"probe":"...","epoch":"...","previous":"..."}
+//
+// `records` were in it, `received` of the probe's went into it, `octets` were those of its file;
+// `probe` and `epoch` are 16 hex digits each, empty for a dataset of a capture. A crash may leave a
+// last line without newline: it was never promised and goes.
 
 namespace curlew::collector {
 
@@ -22,10 +31,20 @@ inline constexpr const char* kIndexName = "index.jsonl";
 inline constexpr const char* kManifestSuffix = ".manifest.json";
 inline constexpr uint64_t kLongestIndex = uint64_t{1} << 30;
 
+// What is left of a removed dataset.
+struct Tombstone {
+    uint64_t records = 0;
+    uint64_t received = 0;
+    uint64_t octets = 0;
+    std::string probe;
+    std::string epoch;
+};
+
 struct IndexEntry {
     std::string manifest;  // path within the archive
     std::string sha256;
     std::string previous;
+    std::optional<Tombstone> tombstone;  // present: the dataset was removed
 };
 
 std::string first_previous();
@@ -43,13 +62,29 @@ class ArchiveIndex {
     // The manifest's hash as the index has it; nothing when it is not listed.
     std::optional<std::string> sha256_of_manifest(const std::string& manifest) const;
 
+    // A removed dataset stays listed: its name is never free again.
+    bool is_removed(const std::string& manifest) const;
+
+    // What is there, in order of sealing.
+    std::vector<IndexEntry> present() const;
+    // What was removed, in order of removal.
+    const std::vector<IndexEntry>& removed() const noexcept { return removed_; }
+
     // Durable once it returns. Requires: the manifest is not listed.
     void append(const std::string& manifest, const std::string& sha256);
 
+    // Durable once it returns. Requires: the manifest is listed and not removed.
+    void append_tombstone(const std::string& manifest, const Tombstone& tombstone);
+
   private:
+    void append_line(const std::string& line);
+
     std::filesystem::path path_;
     FileDescriptor file_;
     std::map<std::string, std::string> listed_;
+    std::vector<IndexEntry> in_order_;
+    std::vector<IndexEntry> removed_;
+    std::set<std::string> removed_names_;
     std::string previous_;
 };
 

@@ -4,6 +4,7 @@
 #include <rapidjson/document.h>
 #include <rapidjson/prettywriter.h>
 
+#include <charconv>
 #include <filesystem>
 
 #include "collector/json_output.h"
@@ -27,12 +28,15 @@ class ManifestWriter {
         json_.number("schema", static_cast<uint64_t>(kManifestSchema));
         program();
         dataset();
+        window();
         capture();
         configuration();
         file();
+        source();
         probe();
         collector();
         sequences();
+        gaps();
         tally("flow_types", input_.sealed.flow_types);
         tally("labels", input_.sealed.labels);
         tally("evidence", input_.sealed.evidence);
@@ -90,7 +94,31 @@ class ManifestWriter {
         json_.end_object();
     }
 
+    void time(const std::string& name, uint64_t time_ns) {
+        text(name, utc_text(time_ns));
+        json_.number(name + "_ns", time_ns);
+    }
+
+    void window() {
+        if (input_.live == nullptr) {
+            return;
+        }
+        if (!input_.live->window) {
+            json_.null("window");
+            return;
+        }
+        json_.key("window");
+        json_.start_object();
+        time("from", input_.live->window->from_ns);
+        time("to", input_.live->window->to_ns);
+        json_.end_object();
+    }
+
     void capture() {
+        if (input_.live != nullptr) {
+            json_.null("capture");
+            return;
+        }
         const CaptureFacts& capture = input_.config.capture;
         json_.key("capture");
         json_.start_object();
@@ -124,6 +152,32 @@ class ManifestWriter {
         json_.end_object();
     }
 
+    // Whose records these are, as its hello said.
+    void source() {
+        if (input_.live == nullptr) {
+            return;
+        }
+        const proto::Hello& hello = input_.live->epoch.hello;
+        json_.key("source");
+        json_.start_object();
+        text("probe", hello.probe_name());
+        text("program_version", hello.program_version());
+        time("started", hello.started_ns());
+        json_.key("ports");
+        json_.start_array();
+        for (const proto::PortFacts& port : hello.ports()) {
+            json_.start_object();
+            text("device", port.device());
+            text("driver", port.driver());
+            text("clock", port.clock());
+            text("filter", port.filter());
+            json_.flag("losses_counted", port.losses_counted());
+            json_.end_object();
+        }
+        json_.end_array();
+        json_.end_object();
+    }
+
     void probe() {
         if (!input_.sealed.ledger) {
             json_.null("probe");
@@ -137,13 +191,17 @@ class ManifestWriter {
         json_.number("octets_metered", ledger.octets_metered());
         counts("packets_not_metered", ledger.packets_not_metered());
         counts("packets_lost", ledger.packets_lost());
+        json_.flag("packets_lost_unknown", ledger.packets_lost_unknown());
         json_.number("first_packet_ns", ledger.first_packet_ns());
         json_.number("last_packet_ns", ledger.last_packet_ns());
         json_.number("flows_created", ledger.flows_created());
         json_.number("records_created", ledger.records_created());
+        json_.number("records_sent", ledger.records_sent());
+        json_.number("records_waiting", ledger.records_waiting());
         counts("records_lost", ledger.records_lost());
         counts("flow_ends", ledger.flow_ends());
         counts("notes", ledger.notes());
+        json_.flag("final", ledger.final());
         json_.end_object();
     }
 
@@ -162,7 +220,7 @@ class ManifestWriter {
     void sequences() {
         json_.key("sequences");
         json_.start_array();
-        if (input_.first_sequence != 0) {
+        if (input_.first_sequence != 0 || input_.live != nullptr) {
             json_.start_object();
             identifier("probe", input_.config.probe_id);
             identifier("epoch", input_.config.epoch);
@@ -173,9 +231,28 @@ class ManifestWriter {
         json_.end_array();
     }
 
+    void gaps() {
+        if (input_.live == nullptr) {
+            return;
+        }
+        json_.key("gaps");
+        json_.start_array();
+        for (const Gap& gap : input_.live->epoch.gaps) {
+            json_.start_object();
+            json_.number("first", gap.first);
+            json_.number("last", gap.last);
+            json_.end_object();
+        }
+        json_.end_array();
+    }
+
     void unclean_end() {
         const auto& ledger = input_.sealed.ledger;
-        if (!ledger) {
+        if (input_.live != nullptr && !input_.live->unclean_end.empty()) {
+            text("unclean_end", input_.live->unclean_end);
+        } else if (input_.live != nullptr && !ledger) {
+            json_.null("unclean_end");  // it has not ended
+        } else if (!ledger) {
             text("unclean_end", kNoLedger);
         } else if (!ledger->capture_warning().empty()) {
             text("unclean_end", ledger->capture_warning());
@@ -226,6 +303,31 @@ uint64_t sum_of(const rapidjson::Value& object, const char* name) {
     return sum;
 }
 
+bool is_live(const rapidjson::Value& manifest) {
+    const rapidjson::Value* capture = member(manifest, "capture");
+    return capture != nullptr && capture->IsNull();
+}
+
+// Of a capture the one dataset holds all that the probe sent. Of a live line it holds a part, and
+// the ledger is cumulative: it closes by itself.
+bool probe_closes(const rapidjson::Value& probe, bool live, uint64_t received) {
+    uint64_t offered = 0;
+    uint64_t metered = 0;
+    uint64_t created = 0;
+    uint64_t sent = received;
+    uint64_t waiting = 0;
+    if (!read(probe, "packets_offered", offered) || !read(probe, "packets_metered", metered) ||
+        !read(probe, "records_created", created)) {
+        return false;
+    }
+    if (live && (!read(probe, "records_sent", sent) || !read(probe, "records_waiting", waiting))) {
+        return false;
+    }
+    return offered ==
+               metered + sum_of(probe, "packets_not_metered") + sum_of(probe, "packets_lost") &&
+           created == sent + waiting + sum_of(probe, "records_lost");
+}
+
 // A dataset whose probe sent no ledger has only the collector's half to close.
 bool ledgers_close(const rapidjson::Value& manifest, uint64_t records) {
     const rapidjson::Value* collector = member(manifest, "collector");
@@ -239,17 +341,45 @@ bool ledgers_close(const rapidjson::Value& manifest, uint64_t records) {
         return false;
     }
     const rapidjson::Value* probe = member(manifest, "probe");
-    if (probe != nullptr && probe->IsNull()) {
-        return true;
+    return probe != nullptr &&
+           (probe->IsNull() || probe_closes(*probe, is_live(manifest), received));
+}
+
+bool read_identifier(const rapidjson::Value& object, const char* name, uint64_t& value) {
+    std::string digits;
+    if (!read(object, name, digits) || digits.size() != 16) {
+        return false;
     }
-    uint64_t offered = 0;
-    uint64_t metered = 0;
-    uint64_t created = 0;
-    return probe != nullptr && read(*probe, "packets_offered", offered) &&
-           read(*probe, "packets_metered", metered) && read(*probe, "records_created", created) &&
-           offered ==
-               metered + sum_of(*probe, "packets_not_metered") + sum_of(*probe, "packets_lost") &&
-           created == received + sum_of(*probe, "records_lost");
+    const auto [end, error] =
+        std::from_chars(digits.data(), digits.data() + digits.size(), value, 16);
+    return error == std::errc() && end == digits.data() + digits.size();
+}
+
+// False when a live manifest lacks what every one has.
+bool read_epoch(const rapidjson::Value& manifest, EpochManifest& epoch) {
+    const rapidjson::Value* collector = member(manifest, "collector");
+    const rapidjson::Value* sequences = member(manifest, "sequences");
+    const rapidjson::Value* gaps = member(manifest, "gaps");
+    const rapidjson::Value* probe = member(manifest, "probe");
+    if (collector == nullptr || sequences == nullptr || gaps == nullptr || probe == nullptr ||
+        !sequences->IsArray() || sequences->Size() != 1 || !gaps->IsArray()) {
+        return false;
+    }
+    const rapidjson::Value& own = (*sequences)[0];
+    bool whole = read(*collector, "records_received", epoch.records_received) &&
+                 read_identifier(own, "probe", epoch.probe_id) &&
+                 read_identifier(own, "epoch", epoch.epoch) &&
+                 read(own, "first", epoch.first_sequence) && read(own, "last", epoch.last_sequence);
+    for (const rapidjson::Value& item : gaps->GetArray()) {
+        Gap& gap = epoch.gaps.emplace_back();
+        whole = whole && read(item, "first", gap.first) && read(item, "last", gap.last);
+    }
+    if (probe->IsNull()) {
+        return whole;
+    }
+    const rapidjson::Value* is_final = member(*probe, "final");
+    epoch.final_ledger = is_final != nullptr && is_final->IsTrue();
+    return whole && is_final != nullptr && read(*probe, "records_sent", epoch.records_sent);
 }
 
 }  // namespace
@@ -277,6 +407,12 @@ std::optional<ManifestFacts> parse_manifest(std::string_view text) {
                        read(*file, "content_sha256", facts.sums.content_sha256);
     if (!whole) {
         return std::nullopt;
+    }
+    if (is_live(document)) {
+        facts.live.emplace();
+        if (!read_epoch(document, *facts.live)) {
+            return std::nullopt;
+        }
     }
     for (const Encoding known : {Encoding::json, Encoding::json_zstd}) {
         if (encoding == suffix_of(known)) {

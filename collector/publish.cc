@@ -46,7 +46,7 @@ Vacancy vacancy(const Place& place,
         return Vacancy::taken;
     }
     const auto listed = index.sha256_of_manifest(place.manifest_in_archive);
-    if (listed && *listed != manifest_sha256) {
+    if ((listed && *listed != manifest_sha256) || index.is_removed(place.manifest_in_archive)) {
         return Vacancy::taken;
     }
     const bool has_manifest = std::filesystem::exists(place.manifest);
@@ -78,20 +78,20 @@ std::vector<std::string> candidate_names(const DatasetConfig& config,
 }
 
 // Gives dataset, manifest and entry what is missing of them; false when nothing was. A failure
-// takes back what this call had named: without its entry it would look whole.
+// takes back what this call had named: without its entry it would look whole. The dataset goes back
+// to where it was, for of a live one nothing else may be left.
 bool put_in_place(const Place& place,
                   const std::filesystem::path& part,
                   const std::string& manifest,
                   const std::string& manifest_sha256,
                   ArchiveIndex& index) {
-    std::vector<std::filesystem::path> named;
+    const bool names_dataset = !std::filesystem::exists(place.dataset);
+    const bool names_manifest = !std::filesystem::exists(place.manifest);
     try {
-        if (!std::filesystem::exists(place.dataset)) {
+        if (names_dataset) {
             rename_durably(part, place.dataset);
-            named.push_back(place.dataset);
         }
-        if (!std::filesystem::exists(place.manifest)) {
-            named.push_back(place.manifest);
+        if (names_manifest) {
             write_file_durably(place.manifest, manifest);
         }
         if (!index.sha256_of_manifest(place.manifest_in_archive)) {
@@ -99,13 +99,55 @@ bool put_in_place(const Place& place,
             return true;
         }
     } catch (...) {
-        for (const auto& file : named) {
-            std::error_code ignored;
-            std::filesystem::remove(file, ignored);
+        std::error_code ignored;
+        if (names_manifest) {
+            std::filesystem::remove(place.manifest, ignored);
+        }
+        if (names_dataset && !std::filesystem::exists(part)) {
+            std::filesystem::rename(place.dataset, part, ignored);
         }
         throw;
     }
-    return !named.empty();
+    return names_dataset || names_manifest;
+}
+
+// Under the first name that `name_of(0)`, `name_of(1)`, ... gives and that is free or ours; an
+// empty name is the last.
+template <typename NameOf>
+Published publish_under(NameOf name_of,
+                        const DatasetConfig& config,
+                        Encoding encoding,
+                        const std::filesystem::path& part,
+                        const DatasetSums& sums,
+                        const std::string& manifest,
+                        const std::string& manifest_sha256) {
+    ArchiveIndex index(config.archive);
+    for (uint64_t number = 0;; ++number) {
+        const std::string name = name_of(number);
+        if (name.empty()) {
+            throw std::runtime_error(fmt::format("cannot seal {}: every name for it in {} is taken",
+                                                 config.name,
+                                                 part.parent_path().string()));
+        }
+        const Place place = place_of(config, encoding, name);
+        const bool was_ours =
+            index.is_removed(place.manifest_in_archive) &&
+            index.sha256_of_manifest(place.manifest_in_archive) == manifest_sha256 &&
+            !std::filesystem::exists(part);
+        if (was_ours) {
+            return {place.dataset, place.manifest, true};
+        }
+        if (vacancy(place, index, sums, manifest_sha256) == Vacancy::taken) {
+            continue;
+        }
+        const bool is_listed = index.sha256_of_manifest(place.manifest_in_archive).has_value();
+        if (is_listed && !std::filesystem::exists(part)) {
+            return {place.dataset, place.manifest, true};
+        }
+        return {place.dataset,
+                place.manifest,
+                !put_in_place(place, part, manifest, manifest_sha256, index)};
+    }
 }
 
 }  // namespace
@@ -116,19 +158,30 @@ Published publish(const DatasetConfig& config,
                   const DatasetSums& sums,
                   const std::string& manifest) {
     const std::string manifest_sha256 = sha256_of(manifest);
-    ArchiveIndex index(config.archive);
-    for (const std::string& name : candidate_names(config, sums, manifest_sha256)) {
-        const Place place = place_of(config, encoding, name);
-        if (vacancy(place, index, sums, manifest_sha256) == Vacancy::taken) {
-            continue;
-        }
-        return {place.dataset,
-                place.manifest,
-                !put_in_place(place, part, manifest, manifest_sha256, index)};
-    }
-    throw std::runtime_error(fmt::format("cannot seal {}: every name for it in {} is taken",
-                                         config.name,
-                                         part.parent_path().string()));
+    const std::vector<std::string> names = candidate_names(config, sums, manifest_sha256);
+    return publish_under(
+        [&](uint64_t number) { return number < names.size() ? names[number] : std::string(); },
+        config,
+        encoding,
+        part,
+        sums,
+        manifest,
+        manifest_sha256);
+}
+
+Published publish_numbered(const DatasetConfig& config,
+                           Encoding encoding,
+                           const std::filesystem::path& part,
+                           const DatasetSums& sums,
+                           const std::string& manifest) {
+    return publish_under(
+        [&](uint64_t number) { return fmt::format("{}-{}", config.name, number + 1); },
+        config,
+        encoding,
+        part,
+        sums,
+        manifest,
+        sha256_of(manifest));
 }
 
 }  // namespace curlew::collector

@@ -26,4 +26,13 @@ Published publish(const DatasetConfig& config,
                   const DatasetSums& sums,
                   const std::string& manifest);
 
+// The same for a dataset of a live line: NAME-1, NAME-2, ... Asked again after a crash, with the
+// same sums and manifest, it completes what is there; `part` need not exist any more when nothing
+// of the dataset is missing, or when it was published and taken away since.
+Published publish_numbered(const DatasetConfig& config,
+                           Encoding encoding,
+                           const std::filesystem::path& part,
+                           const DatasetSums& sums,
+                           const std::string& manifest);
+
 }  // namespace curlew::collector

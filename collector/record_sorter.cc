@@ -98,7 +98,7 @@ void RecordSorter::add(const RecordOrder& order, std::string_view record) {
     }
     memory_used_ += need;
     char* at = take_memory(kRecordHeaderOctets + record.size());
-    entries_.push_back({order.flow_start_ns, at});
+    entries_.push_back({order.flow_start_ns, at, order.dataset});
     const uint64_t length = record.size();
     std::memcpy(at, &order, sizeof order);
     std::memcpy(at + sizeof order, &length, sizeof length);
@@ -126,6 +126,9 @@ char* RecordSorter::take_memory(size_t octets) {
 }
 
 bool RecordSorter::comes_before(const Entry& left, const Entry& right) {
+    if (left.dataset != right.dataset) {
+        return left.dataset < right.dataset;
+    }
     if (left.flow_start_ns != right.flow_start_ns) {
         return left.flow_start_ns < right.flow_start_ns;
     }
@@ -235,13 +238,19 @@ void RecordSorter::finish() {
     start_merging(runs_);
 }
 
-bool RecordSorter::next(std::string_view& record) {
+bool RecordSorter::next(RecordOrder& order, std::string_view& record) {
     if (next_entry_ < entries_.size()) {
-        record = octets_at(entries_[next_entry_++].at);
+        const char* at = entries_[next_entry_++].at;
+        std::memcpy(static_cast<void*>(&order), at, sizeof order);
+        record = octets_at(at);
         return true;
     }
-    RecordOrder order;
     return next_merged(order, record);
+}
+
+bool RecordSorter::next(std::string_view& record) {
+    RecordOrder order;
+    return next(order, record);
 }
 
 }  // namespace curlew::collector

@@ -32,6 +32,7 @@ class RecordSorter {
 
     // The next record in order, good until the next call; false at the end. Requires: after
     // finish().
+    bool next(RecordOrder& order, std::string_view& record);
     bool next(std::string_view& record);
 
   private:
@@ -39,6 +40,7 @@ class RecordSorter {
     struct Entry {
         uint64_t flow_start_ns;
         const char* at;  // in a chunk: order, length and octets, as in a run
+        uint32_t dataset;
     };
     struct Run;
 

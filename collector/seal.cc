@@ -1,17 +1,15 @@
 #include "collector/seal.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <cassert>
 #include <numeric>
 #include <stdexcept>
 
-#include "collector/annotator.h"
 #include "collector/batch_decoder.h"
+#include "collector/dataset_builder.h"
 #include "collector/manifest.h"
 #include "collector/publish.h"
-#include "collector/record_writer.h"
 #include "collector/segment.h"
 #include "collector/selection.h"
 #include "collector/wire_walk.h"
@@ -25,20 +23,6 @@ uint64_t total(const Tally& tally) {
     });
 }
 
-// Removes the unfinished file when sealing fails in the middle.
-class PartFile {
-  public:
-    explicit PartFile(std::filesystem::path path) : path_(std::move(path)) {}
-    ~PartFile() { ::unlink(path_.c_str()); }
-    PartFile(const PartFile&) = delete;
-    PartFile& operator=(const PartFile&) = delete;
-
-    const std::filesystem::path& path() const { return path_; }
-
-  private:
-    std::filesystem::path path_;
-};
-
 class Sealer {
   public:
     Sealer(const DatasetConfig& config,
@@ -48,26 +32,25 @@ class Sealer {
         : config_(config),
           segment_(segment),
           selection_(config.selection),
-          annotator_(rules),
+          rules_(rules),
           sorter_(segment.parent_path(), sort_memory_octets) {}
 
     SealResult run() {
         read_segment();
-        const Encoding encoding = config_.compress ? Encoding::json_zstd : Encoding::json;
+        const Encoding encoding = DatasetBuilder::encoding_of(config_);
         std::filesystem::path part_path = segment_;
         part_path.replace_extension(".part");
         const PartFile part(part_path);
-        write_records(part.path(), encoding);
+        write_records(part.path());
 
         RecordCounts& records = result_.records;
         assert(records.received ==
                total(records.refused) + records.not_selected + records.not_first + records.written);
         result_.records_created = result_.ledger ? result_.ledger->records_created() : 0;
-        result_.records_written = records.written;
         result_.records_not_selected = records.not_selected + records.not_first;
 
         const std::string manifest =
-            render_manifest({config_, encoding, first_sequence_, last_sequence_, result_});
+            render_manifest({config_, encoding, first_sequence_, last_sequence_, result_, nullptr});
         const Published published = publish(config_, encoding, part.path(), result_.sums, manifest);
         result_.path = published.dataset;
         result_.manifest = published.manifest;
@@ -141,29 +124,19 @@ class Sealer {
         result_.ledger = std::move(ledger);
     }
 
-    void write_records(const std::filesystem::path& part, Encoding encoding) {
-        DatasetWriter file(part, encoding);
-        RecordWriter writer(config_.fields, annotator_.ruleset());
-        proto::FlowSummary flow;
-        std::string_view octets;
-        while (sorter_.next(octets)) {
-            [[maybe_unused]] const bool parsed =
-                flow.ParseFromArray(octets.data(), static_cast<int>(octets.size()));
-            assert(parsed);
-            const Annotation annotation = annotator_.annotate(flow);
-            file.write(writer.write(flow, annotation));
-            ++result_.records.written;
-            ++result_.flow_types[annotation.flow_type];
-            ++result_.labels[annotation.label.type];
-            ++result_.evidence[strongest_evidence(annotation.label)];
+    void write_records(const std::filesystem::path& part) {
+        DatasetBuilder builder(config_, rules_, part);
+        std::string_view record;
+        while (sorter_.next(record)) {
+            builder.write(record);
         }
-        result_.sums = file.finish();
+        builder.finish(result_);
     }
 
     const DatasetConfig& config_;
     const std::filesystem::path& segment_;
     Selection selection_;
-    Annotator annotator_;
+    const signatures::GroupRules& rules_;
     RecordSorter sorter_;
     BatchDecoder decoder_;
     proto::FlowBatch batch_;

@@ -82,16 +82,20 @@ Segment::Segment(const std::filesystem::path& path, Start start)
         }
         valid_octets = reader.valid_octets();
     }
-    if (::ftruncate(file_.get(), static_cast<off_t>(valid_octets)) != 0 ||
-        ::lseek(file_.get(), 0, SEEK_END) < 0) {
-        throw_file_error("write", path_);
-    }
+    cut(valid_octets);
     sync();
     sync_folder(path_.parent_path());
 }
 
 void Segment::append(std::span<const uint8_t> frames) {
     write_all(file_.get(), {reinterpret_cast<const char*>(frames.data()), frames.size()}, path_);
+}
+
+void Segment::cut(uint64_t octets) {
+    if (::ftruncate(file_.get(), static_cast<off_t>(octets)) != 0 ||
+        ::lseek(file_.get(), 0, SEEK_END) < 0) {
+        throw_file_error("write", path_);
+    }
 }
 
 void Segment::sync() {

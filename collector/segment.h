@@ -53,6 +53,9 @@ class Segment {
     // recoverable.
     void append(std::span<const uint8_t> frames);
 
+    // Forgets what lies behind the first `octets`. Throws as append().
+    void cut(uint64_t octets);
+
     // Everything appended survives a crash once this returns.
     void sync();
 

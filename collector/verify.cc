@@ -51,6 +51,7 @@ class Verifier {
             return;
         }
         const std::string content = read_file(path, kLongestIndex);
+        find_tombstones(content);
         std::string_view rest = content;
         std::string previous = first_previous();
         for (uint64_t line_number = 1; !rest.empty(); ++line_number) {
@@ -63,6 +64,18 @@ class Verifier {
             check_index_line(line, line_number, previous);
             previous = sha256_of(line);
             rest.remove_prefix(end + 1);
+        }
+    }
+
+    // A tombstone stands behind the line of its dataset, which is not missed then.
+    void find_tombstones(std::string_view content) {
+        for (size_t end = content.find('\n'); end != std::string_view::npos;
+             end = content.find('\n')) {
+            const std::optional<IndexEntry> entry = parse_index_line(content.substr(0, end));
+            if (entry && entry->tombstone) {
+                removed_.insert(entry->manifest);
+            }
+            content.remove_prefix(end + 1);
         }
     }
 
@@ -85,9 +98,18 @@ class Verifier {
                              entry->manifest));
             return;
         }
+        if (entry->tombstone) {
+            return;
+        }
         if (!known_files_.insert(entry->manifest).second) {
             tell(fmt::format(
                 "{}: line {} lists {} again", kIndexName, line_number, entry->manifest));
+            return;
+        }
+        if (removed_.contains(entry->manifest)) {
+            if (fs::exists(archive_ / entry->manifest)) {
+                tell(fmt::format("{} has a tombstone and is there", entry->manifest));
+            }
             return;
         }
         ++result_.datasets;
@@ -214,6 +236,7 @@ class Verifier {
     const fs::path& archive_;
     const std::function<void(const std::string&)>& on_problem_;
     std::set<std::string> known_files_;
+    std::set<std::string> removed_;  // manifests with a tombstone
     VerifyResult result_;
 };
 

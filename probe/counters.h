@@ -17,6 +17,7 @@ namespace curlew::probe {
 struct PacketCounters {
     std::array<uint64_t, static_cast<size_t>(ParseResult::count_)> by_result{};
     std::array<uint64_t, kPacketNoteCount> by_note{};
+    uint64_t packets_lost_handing_over = 0;   // a worker's ring was full; not metered then
     uint64_t octets_metered = 0;              // IP total lengths
     uint64_t first_packet_ns = ~uint64_t{0};  // earliest; as it is here without a packet
     uint64_t last_packet_ns = 0;

@@ -5,77 +5,135 @@
 #include <algorithm>
 #include <cassert>
 #include <chrono>
-#include <cstring>
 #include <stdexcept>
 #include <system_error>
+
+#include "probe/thread_placement.h"
 
 namespace curlew::probe {
 
 namespace {
 
-// Room reserved for a batch of packets at once; a longer packet gets a batch of its own.
-constexpr size_t kBatchOctets = 128 * 1024;
-// Bursts between two calls of tick.
-constexpr uint64_t kTickBursts = 1024;
-constexpr std::chrono::microseconds kPause{50};
+// Bursts of a worker between two looks at the clock that says when counters are told.
+constexpr uint64_t kPublishRounds = 32;
+constexpr std::chrono::milliseconds kPublishInterval{50};
+// A record may come this much later than its timeout says: the sweep's own margin, and the round of
+// ticks over all partitions.
+constexpr uint64_t kRecordDelay = 10'000'000'000;
 
-// A packet in a lane's ring: this, then the captured octets from the link header on.
-struct HandedPacket {
-    ParsedPacket parsed;
-    uint64_t hash;
-    uint32_t captured_octets;
-    uint32_t message_octets;  // this and the captured octets, rounded up to 16
-};
-
-size_t captured_from_frame(const ParsedPacket& packet) noexcept {
-    return static_cast<size_t>(packet.ip - packet.frame) + packet.ip_captured_octets;
+void add(const PortCounters& part, PortCounters& sum) {
+    sum.packets_offered += part.packets_offered;
+    sum.octets_offered += part.octets_offered;
+    sum.packets_filtered += part.packets_filtered;
+    sum.packets_missed += part.packets_missed;
+    sum.packets_in_error += part.packets_in_error;
+    sum.packets_without_buffer += part.packets_without_buffer;
 }
 
-// The same packet with its octets at `frame`.
-void rebase(ParsedPacket& packet, const uint8_t* frame) noexcept {
-    const auto moved = [&](const uint8_t* pointer) {
-        return pointer == nullptr ? nullptr : frame + (pointer - packet.frame);
-    };
-    packet.ip = moved(packet.ip);
-    packet.transport = moved(packet.transport);
-    packet.payload = moved(packet.payload);
-    packet.frame = frame;
+void add(const FragmentCounters& part, FragmentCounters& sum) {
+    sum.remembered += part.remembered;
+    sum.repeated += part.repeated;
+    sum.contradicted += part.contradicted;
+    sum.joined += part.joined;
+    sum.orphaned += part.orphaned;
+    sum.evicted += part.evicted;
+}
+
+void add(const PacketCounters& part, PacketCounters& sum) {
+    for (size_t i = 0; i < sum.by_result.size(); ++i) {
+        sum.by_result[i] += part.by_result[i];
+    }
+    for (size_t i = 0; i < sum.by_note.size(); ++i) {
+        sum.by_note[i] += part.by_note[i];
+    }
+    sum.packets_lost_handing_over += part.packets_lost_handing_over;
+    sum.octets_metered += part.octets_metered;
+    sum.first_packet_ns = std::min(sum.first_packet_ns, part.first_packet_ns);
+    sum.last_packet_ns = std::max(sum.last_packet_ns, part.last_packet_ns);
+}
+
+// Until when records are complete on a line whose clock stands at `clock_ns`; 0: cannot be told.
+uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
+    const bool idle_bounds = timeouts.idle_tcp_ns != 0 && timeouts.idle_other_ns != 0;
+    if (!idle_bounds) {
+        return 0;
+    }
+    const uint64_t delay =
+        std::max({timeouts.idle_tcp_ns, timeouts.idle_other_ns, timeouts.closed_ns}) + kRecordDelay;
+    return clock_ns > delay ? clock_ns - delay : 0;
 }
 
 }  // namespace
 
-Dispatcher::Dispatcher(const DispatcherConfig& config, const Inspector& inspector)
-    : config_(config), hash_(config.hash_key), fragments_(FragmentTableConfig{}, config.hash_key) {
+Dispatcher::Dispatcher(const DispatcherConfig& config,
+                       const std::vector<Port*>& ports,
+                       const Inspector& inspector)
+    : config_(config), ports_(ports), hash_(config.hash_key) {
+    assert(!ports.empty());
     assert(config.workers >= 1);
     assert(config.workers <= kPartitions);
-    for (size_t i = 0; i < config.workers; ++i) {
-        workers_.push_back(
-            std::make_unique<Worker>(config.worker, i, config.workers, inspector, hash_));
-    }
-    if (config.workers == 1) {
+    is_live_ = ports.front()->is_live();
+    assert(std::all_of(ports.begin(), ports.end(), [this](const Port* port) {
+        return port->is_live() == is_live_;
+    }));
+    require_cores(config.cores);
+    config_.worker.meter.wait_for_ring = !is_live_;
+    make_workers(inspector);
+    const ReceiverConfig receiver{config_.parser, config_.hash_key, config_.idle_sleep_us};
+    if (config_.ports_keep_flows || (ports_.size() == 1 && workers_.size() == 1)) {
+        for (size_t i = 0; i < ports_.size(); ++i) {
+            receivers_.push_back(
+                std::make_unique<Receiver>(receiver, *ports_[i], hash_, *workers_[i]));
+        }
         return;
     }
-    for (size_t i = 0; i < config.workers; ++i) {
-        lanes_.push_back(std::make_unique<Lane>(config.packet_ring_octets));
-    }
-    try {
-        for (size_t i = 0; i < config.workers; ++i) {
-            lanes_[i]->thread = std::thread(
-                [lane = lanes_[i].get(), worker = workers_[i].get()] { work(*lane, *worker); });
+    make_pipeline();
+}
+
+Dispatcher::~Dispatcher() {
+    stop();
+    join_threads();
+}
+
+// With ports apart, each worker has all partitions of a table of its own.
+void Dispatcher::make_workers(const Inspector& inspector) {
+    if (config_.ports_keep_flows) {
+        WorkerConfig share = config_.worker;
+        share.flow_capacity = config_.worker.flow_capacity / ports_.size();
+        for (size_t i = 0; i < ports_.size(); ++i) {
+            workers_.push_back(std::make_unique<Worker>(share, 0, 1, inspector, hash_));
         }
-    } catch (const std::system_error& error) {
-        throw std::runtime_error(
-            fmt::format("cannot start {} workers: {}", config.workers, error.what()));
+        return;
+    }
+    for (size_t i = 0; i < config_.workers; ++i) {
+        workers_.push_back(
+            std::make_unique<Worker>(config_.worker, i, config_.workers, inspector, hash_));
     }
 }
 
-Dispatcher::~Dispatcher() = default;
-
-Dispatcher::Lane::~Lane() {
-    if (thread.joinable()) {
-        finished.store(true, std::memory_order_release);
-        thread.join();
+void Dispatcher::make_pipeline() {
+    const ReceiverConfig config{config_.parser, config_.hash_key, config_.idle_sleep_us};
+    for (Port* port : ports_) {
+        std::vector<PacketLane*> lanes;
+        for (size_t i = 0; i < workers_.size(); ++i) {
+            lanes_.push_back(std::make_unique<PacketLane>(config_.packet_ring_octets));
+            lanes.push_back(lanes_.back().get());
+        }
+        receivers_.push_back(std::make_unique<Receiver>(config, *port, hash_, std::move(lanes)));
     }
+    for (size_t w = 0; w < workers_.size(); ++w) {
+        std::vector<PacketMerger::Source> sources;
+        for (size_t r = 0; r < receivers_.size(); ++r) {
+            sources.push_back(
+                {&lanes_[r * workers_.size() + w]->ring(), &receivers_[r]->progress()});
+        }
+        stations_.push_back(std::unique_ptr<Station>(
+            new Station{workers_[w].get(), PacketMerger(sources), {}, {}, {}}));
+    }
+}
+
+void Dispatcher::stop() noexcept {
+    stop_.store(true, std::memory_order_relaxed);
 }
 
 std::vector<ByteRing*> Dispatcher::record_rings() {
@@ -86,136 +144,166 @@ std::vector<ByteRing*> Dispatcher::record_rings() {
     return rings;
 }
 
-FlowCounters Dispatcher::flow_counters() const noexcept {
-    FlowCounters sum;
-    for (const auto& worker : workers_) {
-        sum.add(worker->counters());
+void Dispatcher::run(const std::function<void(double)>& tick) {
+    try {
+        for (size_t i = 0; i < stations_.size(); ++i) {
+            stations_[i]->thread = std::thread([this, i] { work(*stations_[i], i); });
+        }
+        for (size_t i = 1; i < receivers_.size(); ++i) {
+            receiver_threads_.emplace_back([this, i] { receive(i, {}); });
+        }
+    } catch (const std::system_error& error) {
+        stop();
+        for (size_t i = receiver_threads_.size() + 1; i < receivers_.size(); ++i) {
+            receive(i, {});
+        }
+        receive(0, {});
+        join_threads();
+        throw std::runtime_error(fmt::format(
+            "cannot start {} threads: {}", receivers_.size() + stations_.size(), error.what()));
     }
-    return sum;
+    receive(0, tick);
+    join_threads();
 }
 
-void Dispatcher::run(Port& port, const std::function<void(double)>& tick) {
-    std::array<PacketView, kMaximumBurst> burst;
-    uint64_t bursts = 0;
-    while (true) {
-        const size_t count = port.receive(burst);
-        if (count == 0 && port.state() != PortState::running) {
+void Dispatcher::receive(size_t port, const std::function<void(double)>& tick) {
+    pin(port);
+    receivers_[port]->run(stop_, tick);
+}
+
+void Dispatcher::pin(size_t thread) const noexcept {
+    if (thread < config_.cores.size()) {
+        pin_this_thread(config_.cores[thread]);
+    }
+}
+
+void Dispatcher::join_threads() {
+    for (std::thread& thread : receiver_threads_) {
+        thread.join();
+    }
+    receiver_threads_.clear();
+    for (const auto& station : stations_) {
+        if (station->thread.joinable()) {
+            station->thread.join();
+        }
+    }
+}
+
+bool Dispatcher::all_receivers_ended() const noexcept {
+    return std::all_of(receivers_.begin(), receivers_.end(), [](const auto& receiver) {
+        return receiver->progress().ended.load(std::memory_order_acquire);
+    });
+}
+
+// Every receiver's clock has passed this; 0 on captures.
+uint64_t Dispatcher::common_clock() const noexcept {
+    uint64_t clock = ~uint64_t{0};
+    for (const auto& receiver : receivers_) {
+        if (!receiver->progress().ended.load(std::memory_order_relaxed)) {
+            clock = std::min(clock, receiver->progress().clock_ns.load(std::memory_order_acquire));
+        }
+    }
+    return clock == ~uint64_t{0} ? 0 : clock;
+}
+
+void Dispatcher::work(Station& station, size_t index) noexcept {
+    pin(receivers_.size() + index);
+    const auto publish = [&station] {
+        const std::lock_guard lock(station.published_mutex);
+        station.published = station.worker->counters();
+    };
+    IdlePause pause(config_.idle_sleep_us);
+    auto published_at = std::chrono::steady_clock::now();
+    for (uint64_t round = 1;; ++round) {
+        // Asked before looking: what was handed over before the end is then seen.
+        const bool ended = all_receivers_ended();
+        const PacketMerger::Burst burst = station.merger.gather();
+        if (!burst.packets.empty()) {
+            station.worker->process(burst.packets, burst.hashes);
+            pause.found();
+        }
+        station.merger.release();
+        if (burst.packets.empty() && ended) {
             break;
         }
-        meter_burst({burst.data(), count});
-        port.release();
-        if (tick && ++bursts % kTickBursts == 0) {
-            tick(port.progress());
+        if (is_live_) {
+            station.worker->tick(common_clock());
+        }
+        if (round % kPublishRounds == 0 &&
+            std::chrono::steady_clock::now() - published_at >= kPublishInterval) {
+            published_at = std::chrono::steady_clock::now();
+            publish();
+        }
+        if (burst.packets.empty()) {
+            pause.wait();
         }
     }
-    if (lanes_.empty()) {
-        workers_.front()->finish(packets_.last_packet_ns);
-        return;
-    }
-    for (const auto& lane : lanes_) {
-        flush(*lane);
-        lane->end_ns = packets_.last_packet_ns;
-        lane->finished.store(true, std::memory_order_release);
-    }
-    for (const auto& lane : lanes_) {
-        lane->thread.join();
-    }
+    station.worker->finish(end_of_input());
+    publish();
 }
 
-void Dispatcher::meter_burst(std::span<const PacketView> burst) noexcept {
-    std::array<ParsedPacket, kMaximumBurst> parsed;
-    std::array<uint64_t, kMaximumBurst> hashes;
-    size_t count = 0;
-    for (const PacketView& view : burst) {
-        ParsedPacket& packet = parsed[count];
-        const ParseResult result = parse_packet(view, config_.parser, packet);
-        ++packets_.by_result[static_cast<size_t>(result)];
-        packets_.first_packet_ns = std::min(packets_.first_packet_ns, view.time_ns);
-        packets_.last_packet_ns = std::max(packets_.last_packet_ns, view.time_ns);
-        if (result != ParseResult::metered) {
-            continue;
-        }
-        packets_.octets_metered += packet.octets;
-        if (packet.notes != 0) {
-            for (int bit = 0; bit < kPacketNoteCount; ++bit) {
-                packets_.by_note[static_cast<size_t>(bit)] += (packet.notes >> bit) & 1u;
-            }
-            if ((packet.notes & kNoteFragment) != 0) {
-                fragments_.resolve(packet);
-            }
-        }
-        hashes[count] = hash_(packet.key);
-        ++count;
+uint64_t Dispatcher::end_of_input() const {
+    uint64_t end_ns = 0;
+    for (const auto& receiver : receivers_) {
+        end_ns = std::max({end_ns,
+                           receiver->counters().packets.last_packet_ns,
+                           receiver->progress().clock_ns.load(std::memory_order_acquire)});
     }
-    if (lanes_.empty()) {
-        workers_.front()->process({parsed.data(), count}, {hashes.data(), count});
-        return;
-    }
-    for (size_t i = 0; i < count; ++i) {
-        hand_over(partition_of(hashes[i]) % lanes_.size(), parsed[i], hashes[i]);
-    }
+    return end_ns;
 }
 
-void Dispatcher::hand_over(size_t index, const ParsedPacket& packet, uint64_t hash) noexcept {
-    Lane& lane = *lanes_[index];
-    const size_t captured = captured_from_frame(packet);
-    const size_t need = (sizeof(HandedPacket) + captured + 15) & ~size_t{15};
-    if (lane.batch != nullptr &&
-        (lane.batch_octets + need > lane.batch_room || lane.batch_packets == kMaximumBurst)) {
-        flush(lane);
+MeterLedger Dispatcher::ledger() const {
+    MeterLedger ledger;
+    uint64_t clock_ns = ~uint64_t{0};
+    // Workers first: what they count as a record has then been counted as packets.
+    for (const auto& station : stations_) {
+        const std::lock_guard lock(station->published_mutex);
+        ledger.flows.add(station->published);
     }
-    if (lane.batch == nullptr) {
-        lane.batch_room = std::max(need, kBatchOctets);
-        while ((lane.batch = lane.ring.reserve(lane.batch_room)) == nullptr) {
-            std::this_thread::sleep_for(kPause);
+    for (const auto& receiver : receivers_) {
+        const ReceiverCounters part = receiver->counters();
+        add(part.port, ledger.port);
+        add(part.packets, ledger.packets);
+        add(part.fragments, ledger.fragments);
+        ledger.flows.add(part.flows);
+        if (part.state == PortState::broken) {
+            ledger.capture_warning += (ledger.capture_warning.empty() ? "" : "; ");
+            ledger.capture_warning += receiver->port().fault();
+        }
+        if (!receiver->progress().ended.load(std::memory_order_acquire)) {
+            clock_ns =
+                std::min(clock_ns, receiver->progress().clock_ns.load(std::memory_order_acquire));
         }
     }
-    HandedPacket handed{packet, hash, static_cast<uint32_t>(captured), static_cast<uint32_t>(need)};
-    uint8_t* at = lane.batch + lane.batch_octets;
-    std::memcpy(at, &handed, sizeof(handed));
-    std::memcpy(at + sizeof(handed), packet.frame, captured);
-    lane.batch_octets += need;
-    ++lane.batch_packets;
+    if (is_live_ && clock_ns != ~uint64_t{0}) {
+        ledger.clock_ns = clock_ns;
+        ledger.complete_until_ns = complete_until(clock_ns, config_.worker.meter.timeouts);
+    } else {
+        ledger.clock_ns = ledger.packets.last_packet_ns;
+    }
+    return ledger;
 }
 
-void Dispatcher::flush(Lane& lane) noexcept {
-    if (lane.batch == nullptr) {
-        return;
+uint64_t Dispatcher::packets_received() const noexcept {
+    uint64_t packets = 0;
+    for (const auto& receiver : receivers_) {
+        packets += receiver->packets_received();
     }
-    lane.ring.commit(lane.batch_octets);
-    lane.batch = nullptr;
-    lane.batch_octets = 0;
-    lane.batch_packets = 0;
+    return packets;
 }
 
-void Dispatcher::work(Lane& lane, Worker& worker) noexcept {
-    std::array<ParsedPacket, kMaximumBurst> packets;
-    std::array<uint64_t, kMaximumBurst> hashes;
-    while (true) {
-        // Asked before looking: what was handed over before the end is then seen.
-        const bool finished = lane.finished.load(std::memory_order_acquire);
-        std::span<const uint8_t> batch = lane.ring.front();
-        if (batch.empty()) {
-            if (finished) {
-                break;
-            }
-            std::this_thread::sleep_for(kPause);
-            continue;
+uint64_t Dispatcher::polls() const noexcept {
+    uint64_t polls = ~uint64_t{0};
+    for (const auto& receiver : receivers_) {
+        if (!receiver->progress().ended.load(std::memory_order_relaxed)) {
+            polls = std::min(polls, receiver->polls());
         }
-        size_t count = 0;
-        while (!batch.empty()) {
-            HandedPacket handed;
-            std::memcpy(&handed, batch.data(), sizeof(handed));
-            packets[count] = handed.parsed;
-            hashes[count] = handed.hash;
-            rebase(packets[count], batch.data() + sizeof(handed));
-            ++count;
-            batch = batch.subspan(handed.message_octets);
-        }
-        worker.process({packets.data(), count}, {hashes.data(), count});
-        lane.ring.pop();
     }
-    worker.finish(lane.end_ns);
+    return polls;
+}
+
+PortState Dispatcher::port_state(size_t port) const noexcept {
+    return receivers_[port]->counters().state;
 }
 
 }  // namespace curlew::probe

@@ -4,82 +4,116 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <mutex>
 #include <thread>
 #include <vector>
 
 #include "probe/byte_ring.h"
-#include "probe/counters.h"
-#include "probe/fragment_table.h"
 #include "probe/keyed_hash.h"
+#include "probe/meter_ledger.h"
+#include "probe/packet_lane.h"
 #include "probe/packet_parser.h"
 #include "probe/port.h"
+#include "probe/receiver.h"
 #include "probe/worker.h"
 
-// From one port to the workers: parse, join fragments, hash, hand over. With one worker everything
-// runs in the caller's thread; with more, each worker has a thread and a ring of packets copied
-// for it, because a port's packets die with their burst. Both directions of a flow meet on one
-// worker, since the hash is that of the direction-free key.
+// From ports to workers: parse, join fragments, hash, hand over. Both directions of a flow meet on
+// one worker, in one of three ways:
+//
+//   inline    one port, one worker: all in one thread
+//   apart     `ports_keep_flows`: each port's thread has a worker, and a table, of its own
+//   pipeline  else: a thread for each port, a thread for each worker, and between each two a ring
+//             of packets copied for it, for a port's packets die with their burst. A worker takes
+//             packets in order of time over its rings, so that records do not depend on how the
+//             line was split over ports. The worker is chosen by the hash of the direction-free
+//             key.
+//
+// On a live port nothing waits: what does not fit a ring is lost, and counted. On captures
+// everything waits.
 
 namespace curlew::probe {
 
 struct DispatcherConfig {
     ParserConfig parser;
     WorkerConfig worker;
-    size_t workers = 1;         // 1 to kPartitions
+    size_t workers = 1;  // 1 to kPartitions; not looked at with ports_keep_flows
+    // Each port shows both directions of all its flows, as the queues of a device do that spreads
+    // them by a symmetric hash.
+    bool ports_keep_flows = false;
     KeyedHash::Key hash_key{};  // secret on a live port
-    // Per worker, when there are several. A power of two, at least four times the longest packet.
+    // Of each pair of port and worker. A power of two, at least four times the longest packet.
     size_t packet_ring_octets = size_t{8} << 20;
+    // Cores for the ports' threads, then for the workers'; fewer than threads: the rest is not
+    // pinned.
+    std::vector<int> cores;
+    // How long a thread sleeps that finds nothing many times in a row; 0: it never sleeps.
+    uint32_t idle_sleep_us = 50;
 };
 
 class Dispatcher {
   public:
-    // Starts the workers' threads. Throws std::runtime_error. Requires: inspector outlives this.
-    Dispatcher(const DispatcherConfig& config, const Inspector& inspector);
+    // Starts the workers' threads. Throws std::runtime_error. Requires: at least one port; ports
+    // and inspector outlive this; ports are all live or all captures.
+    Dispatcher(const DispatcherConfig& config,
+               const std::vector<Port*>& ports,
+               const Inspector& inspector);
     ~Dispatcher();
     Dispatcher(const Dispatcher&) = delete;
     Dispatcher& operator=(const Dispatcher&) = delete;
 
-    // Meters the port until it ended or broke, then ends every flow and joins the workers. `tick`
-    // is called now and then with the port's progress. Call once.
-    void run(Port& port, const std::function<void(double)>& tick);
+    // Meters until every port ended or broke, or stop() was called; then ends every flow and joins
+    // the threads. `tick` is called now and then with the first port's progress, from this thread,
+    // which is the first port's. Call once.
+    void run(const std::function<void(double)>& tick);
+
+    // Any thread, also a signal handler: no port is received from any more.
+    void stop() noexcept;
 
     // The workers' rings of RecordImage, to be emptied by one other thread while run() is at work.
     std::vector<ByteRing*> record_rings();
 
-    // After run().
-    const PacketCounters& packet_counters() const noexcept { return packets_; }
-    const FragmentTable& fragments() const noexcept { return fragments_; }
-    FlowCounters flow_counters() const noexcept;
+    // Any thread, any time: as of a fraction of a second ago; exact after run().
+    MeterLedger ledger() const;
+
+    // Any thread: packets handed out by all ports so far. A line is quiet while it stands still.
+    uint64_t packets_received() const noexcept;
+
+    // Any thread: moves on while every port's thread does.
+    uint64_t polls() const noexcept;
+
+    // Any thread: how a port fares. Not `running` any more: its fault says why, if it broke.
+    PortState port_state(size_t port) const noexcept;
 
   private:
-    // A worker's thread and the ring that feeds it.
-    struct Lane {
-        explicit Lane(size_t ring_octets) : ring(ring_octets) {}
-        ~Lane();
-        Lane(const Lane&) = delete;
-        Lane& operator=(const Lane&) = delete;
-
-        ByteRing ring;
-        std::atomic<bool> finished{false};  // written by the dispatcher, read by the lane
-        uint64_t end_ns = 0;                // written before finished
-        uint8_t* batch = nullptr;           // reserved room, the dispatcher's
-        size_t batch_room = 0;
-        size_t batch_octets = 0;
-        size_t batch_packets = 0;
+    // A worker's thread in a pipeline, what it reads and what it tells.
+    struct Station {
+        Worker* worker;
+        PacketMerger merger;
+        mutable std::mutex published_mutex;
+        FlowCounters published;  // under the mutex
         std::thread thread;
     };
 
-    void meter_burst(std::span<const PacketView> burst) noexcept;
-    void hand_over(size_t lane, const ParsedPacket& packet, uint64_t hash) noexcept;
-    void flush(Lane& lane) noexcept;
-    static void work(Lane& lane, Worker& worker) noexcept;
+    void make_workers(const Inspector& inspector);
+    void make_pipeline();
+    void join_threads();
+    void work(Station& station, size_t index) noexcept;
+    void receive(size_t port, const std::function<void(double)>& tick);
+    void pin(size_t thread) const noexcept;
+    bool all_receivers_ended() const noexcept;
+    uint64_t common_clock() const noexcept;
+    uint64_t end_of_input() const;
 
     DispatcherConfig config_;
+    std::vector<Port*> ports_;
     KeyedHash hash_;
-    FragmentTable fragments_;
-    PacketCounters packets_;
+    bool is_live_;
+    std::atomic<bool> stop_{false};  // written by stop(), read by the receivers
     std::vector<std::unique_ptr<Worker>> workers_;
-    std::vector<std::unique_ptr<Lane>> lanes_;  // empty with one worker
+    std::vector<std::unique_ptr<PacketLane>> lanes_;  // of receiver r and worker w: r * W + w
+    std::vector<std::unique_ptr<Receiver>> receivers_;
+    std::vector<std::unique_ptr<Station>> stations_;  // empty but in a pipeline
+    std::vector<std::thread> receiver_threads_;       // of the second port and on
 };
 
 }  // namespace curlew::probe

@@ -3,10 +3,14 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <mutex>
 #include <thread>
 #include <utility>
 
+#include <fmt/core.h>
+
 #include "probe/flow_summary.h"
+#include "probe/outbox.h"
 #include "probe/record_image.h"
 #include "proto/flow.pb.h"
 
@@ -14,12 +18,18 @@ namespace curlew::probe {
 
 namespace {
 
-// A ring takes longer than this to fill, and waking costs as much as some dozen records.
-constexpr std::chrono::microseconds kIdlePause{1000};
-// A collector that acknowledges nothing for this many turns, a minute, is given up. One slow fsync
-// is no reason. Between turns abandon() is looked at.
-constexpr std::chrono::milliseconds kTurn{100};
-constexpr int kPatienceTurns = 600;
+using Clock = std::chrono::steady_clock;
+using std::chrono::milliseconds;
+
+// How long a turn waits when the rings are empty: they take longer than this to fill, and waking
+// costs as much as some dozen records.
+constexpr milliseconds kIdleTurn{1};
+// A collector that acknowledges nothing for a minute is given up, where that is allowed. One slow
+// fsync is no reason.
+constexpr milliseconds kGivenUpAfter{60'000};
+constexpr milliseconds kFullTurn{20};
+// Between two looks at the rings, so that a rush of records does not keep answers waiting.
+constexpr int kRecordsPerTurn = 4096;
 // Field 2 of FlowBatch, length-delimited (protobuf wire format).
 constexpr char kFlowsTag = (2 << 3) | 2;
 
@@ -67,8 +77,16 @@ void fill_packet_ledger(const MeterLedger& ledger, proto::ProbeLedger& message) 
     if (ledger.port.packets_filtered != 0) {
         add_count(*message.add_packets_not_metered(), "filtered", ledger.port.packets_filtered);
     }
-    if (ledger.port.packets_lost != 0) {
-        add_count(*message.add_packets_lost(), "port", ledger.port.packets_lost);
+    const std::pair<const char*, uint64_t> losses[] = {
+        {"port_missed", ledger.port.packets_missed},
+        {"port_in_error", ledger.port.packets_in_error},
+        {"port_without_buffer", ledger.port.packets_without_buffer},
+        {"hand_over", ledger.packets.packets_lost_handing_over},
+    };
+    for (const auto& [reason, packets] : losses) {
+        if (packets != 0) {
+            add_count(*message.add_packets_lost(), reason, packets);
+        }
     }
     for (int bit = 0; bit < kPacketNoteCount; ++bit) {
         const uint64_t packets = ledger.packets.by_note[static_cast<size_t>(bit)];
@@ -108,6 +126,9 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
         }
     }
     message.set_capture_warning(ledger.capture_warning);
+    message.set_clock_ns(ledger.clock_ns);
+    message.set_complete_until_ns(ledger.complete_until_ns);
+    message.set_packets_lost_unknown(ledger.packets_lost_unknown);
     if (ledger.packets.last_packet_ns >= ledger.packets.first_packet_ns) {
         message.set_first_packet_ns(ledger.packets.first_packet_ns);
         message.set_last_packet_ns(ledger.packets.last_packet_ns);
@@ -125,95 +146,221 @@ struct Exporter::Implementation {
     Implementation(const ExporterConfig& exporter_config,
                    const signatures::SignatureSet& signature_set,
                    proto::ChannelSender& channel_sender)
-        : config(exporter_config), set(signature_set), sender(channel_sender) {}
-
-    bool empty_ring(ByteRing& ring) {
-        bool moved = false;
-        for (auto image = ring.front(); !image.empty(); image = ring.front()) {
-            moved = true;
-            summarize(image, set, summary);
-            ring.pop();
-            const size_t octets = summary.ByteSizeLong();
-            if (batch_records != 0 && (batch.size() + octets > config.batch_octets ||
-                                       batch_records == proto::kMaximumFrameRecords)) {
-                send_batch();
-            }
-            batch.push_back(kFlowsTag);
-            append_varint(batch, octets);
-            const size_t before = batch.size();
-            batch.resize(before + octets);
-            // The sizes of its parts are those that ByteSizeLong() has just found.
-            summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
-            ++batch_records;
-        }
-        return moved;
+        : config(exporter_config),
+          set(signature_set),
+          sender(channel_sender),
+          outbox(exporter_config.outbox_octets) {
+        begin_batch();
     }
 
-    void send_batch() {
-        if (batch_records == 0) {
-            return;
+    // Takes at most a bounded number of records out of the ring; false when there was none.
+    bool take_records(ByteRing& ring) {
+        int taken = 0;
+        for (auto image = ring.front(); !image.empty() && taken < kRecordsPerTurn;
+             image = ring.front()) {
+            summarize(image, set, summary);
+            ring.pop();
+            ++taken;
+            ++records_taken;
+            add_to_batch();
         }
-        send(proto::FrameKind::batch, batch, batch_records);
-        records_taken += batch_records;
-        batch_records = 0;
-        begin_batch();
+        return taken != 0;
+    }
+
+    void add_to_batch() {
+        const size_t octets = summary.ByteSizeLong();
+        if (batch_records != 0 && (batch.size() + octets > config.batch_octets ||
+                                   batch_records == proto::kMaximumFrameRecords)) {
+            close_batch();
+        }
+        if (batch_records == 0) {
+            batch_begun = Clock::now();
+        }
+        batch.push_back(kFlowsTag);
+        append_varint(batch, octets);
+        const size_t before = batch.size();
+        batch.resize(before + octets);
+        // The sizes of its parts are those that ByteSizeLong() has just found.
+        summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
+        ++batch_records;
     }
 
     void begin_batch() {
         proto::FlowBatch header;
         header.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
         header.SerializeToString(&batch);
+        batch_records = 0;
     }
 
-    void send(proto::FrameKind kind, const std::string& body, uint32_t records) {
-        if (!fault.empty()) {
+    // A batch gets its numbers only with its place in the outbox: numbers have no gaps.
+    void close_batch() {
+        if (batch_records == 0) {
             return;
         }
+        const size_t frame_octets = proto::kFrameHeaderOctets + batch.size();
+        while (!outbox.has_room(frame_octets) && config.wait_for_collector && fault.empty()) {
+            pump(kFullTurn);
+            give_up_if_silent();
+        }
+        if (fault.empty() && outbox.has_room(frame_octets)) {
+            enqueue(proto::FrameKind::batch, batch, batch_records);
+            records_sent += batch_records;
+        } else {
+            records_lost += batch_records;
+        }
+        begin_batch();
+    }
+
+    void enqueue(proto::FrameKind kind, const std::string& body, uint32_t records) {
         // A ledger holds no record, but takes a number so that its loss would be seen.
         const uint32_t numbers = kind == proto::FrameKind::ledger ? 1 : records;
-        std::string frame;
+        auto frame = std::make_shared<std::string>();
         proto::append_frame(
-            {kind, config.probe_id, config.epoch, next_sequence, records}, octets_of(body), frame);
-        const bool sent = patiently(
-            [&] { return sender.send(std::move(frame), next_sequence + numbers - 1, kTurn); });
-        if (!sent) {
-            fault = "the collector does not acknowledge: records are lost";
-            return;
-        }
+            {kind, config.probe_id, config.epoch, next_sequence, records}, octets_of(body), *frame);
+        outbox.append({std::move(frame), next_sequence, next_sequence + numbers - 1, records});
         next_sequence += numbers;
     }
 
-    // Tries until it worked or the collector is given up. The channel's own failure is one, too:
-    // this thread has nobody to tell an exception to.
-    template <typename Step>
-    bool patiently(Step&& step) {
+    void send_ledger(const MeterLedger& ledger, bool final) {
+        proto::ProbeLedger message = ledger_message(ledger);
+        message.set_final(final);
+        message.set_records_sent(records_sent);
+        if (records_lost != 0) {
+            add_count(*message.add_records_lost(), "outbox", records_lost);
+        }
+        // Records that left the rings since the snapshot are counted there as not yet created.
+        const uint64_t settled = records_sent + records_lost + ledger.flows.records_lost;
+        const uint64_t created = std::max(ledger.flows.records_created, settled);
+        message.set_records_created(created);
+        message.set_records_waiting(created - settled);
+        std::string body;
+        message.SerializeToString(&body);
+        enqueue(proto::FrameKind::ledger, body, 0);
+        ledger_due = Clock::now() + config.ledger_interval;
+    }
+
+    // While the collector is away ledgers would pile up: the next one says all that they would.
+    bool ledger_is_due() const {
+        return config.ledger_interval.count() != 0 && Clock::now() >= ledger_due &&
+               (last_ledger <= sender.last_acknowledged() || outbox.empty());
+    }
+
+    // Moves what can be moved between outbox and channel.
+    void pump(milliseconds timeout) {
+        if (!fault.empty()) {
+            return;
+        }
         try {
-            for (int turn = 0; turn < kPatienceTurns; ++turn) {
-                if (step()) {
-                    return true;
-                }
-                if (abandoned.load(std::memory_order_acquire)) {
-                    return false;
+            const uint64_t before = sender.last_acknowledged();
+            sender.turn(outbox.first_held(), timeout);
+            outbox.acknowledged(sender.last_acknowledged());
+            if (sender.last_acknowledged() != before || outbox.empty()) {
+                last_progress = Clock::now();
+            }
+            while (sender.state() == proto::SenderState::welcomed && sender.has_room()) {
+                // What a collector asks for that is here no more, it cannot get: it starts at what
+                // the hello said is held.
+                const OutboxFrame* frame = outbox.after(sender.last_sent());
+                if (frame == nullptr || !sender.send(frame->octets, frame->last_sequence)) {
+                    break;
                 }
             }
-        } catch (const std::exception&) {
-            return false;
+        } catch (const std::exception& error) {
+            // This thread has nobody to tell an exception to.
+            fault = error.what();
         }
-        return false;
+        publish_state();
+    }
+
+    void give_up_if_silent() {
+        if (!fault.empty() || (!abandoned.load(std::memory_order_acquire) &&
+                               Clock::now() - last_progress < kGivenUpAfter)) {
+            return;
+        }
+        fault = sender.counters().connections == 0
+                    ? "the collector does not answer: records are lost"
+                    : "the collector does not acknowledge: records are lost";
+    }
+
+    void publish_state() {
+        const std::lock_guard lock(state_mutex);
+        published.channel = sender.state();
+        published.refusal = sender.refusal();
+        published.records_sent = records_sent;
+        published.records_waiting = outbox.records();
+        published.records_lost = records_lost;
+    }
+
+    void empty_rings(const std::vector<ByteRing*>& rings,
+                     const std::function<MeterLedger()>& ledger_now) {
+        while (true) {
+            const bool was_finished = finished.load(std::memory_order_acquire);
+            bool moved = false;
+            for (ByteRing* ring : rings) {
+                moved = take_records(*ring) || moved;
+            }
+            if (was_finished && !moved) {
+                return;
+            }
+            if (batch_records != 0 && Clock::now() - batch_begun >= config.batch_age) {
+                close_batch();
+            }
+            if (ledger_now && ledger_is_due()) {
+                last_ledger = next_sequence;
+                send_ledger(ledger_now(), false);
+            }
+            pump(moved ? milliseconds(0) : kIdleTurn);
+            if (config.wait_for_collector) {
+                give_up_if_silent();
+            }
+            if (!fault.empty() && !moved) {
+                std::this_thread::sleep_for(kIdleTurn);
+            }
+        }
+    }
+
+    void drain() {
+        const auto deadline = Clock::now() + config.drain;
+        while (!outbox.empty() && fault.empty()) {
+            pump(kFullTurn);
+            if (abandoned.load(std::memory_order_acquire) || Clock::now() >= deadline) {
+                break;
+            }
+        }
+        if (outbox.empty() && fault.empty()) {
+            return;
+        }
+        records_lost += outbox.records();
+        if (fault.empty()) {
+            fault = outbox.records() == 0
+                        ? "the collector did not acknowledge the end of the input"
+                        : fmt::format("the collector did not acknowledge {} records in time",
+                                      outbox.records());
+        }
+        publish_state();
     }
 
     ExporterConfig config;
     const signatures::SignatureSet& set;
     proto::ChannelSender& sender;
+    Outbox outbox;
     std::atomic<bool> finished{false};   // written by finish(), read by run()
     std::atomic<bool> abandoned{false};  // written by abandon(), read by run()
-    MeterLedger ledger;                  // written before finished
+    MeterLedger final_ledger;            // written before finished
     proto::FlowSummary summary;
     std::string batch;
     uint32_t batch_records = 0;
+    Clock::time_point batch_begun;
     uint64_t next_sequence = 1;
+    uint64_t last_ledger = 0;    // sequence of the newest ledger
     uint64_t records_taken = 0;  // out of the rings
+    uint64_t records_sent = 0;
+    uint64_t records_lost = 0;
+    Clock::time_point ledger_due = Clock::now();
+    Clock::time_point last_progress = Clock::now();
     std::string fault;
+    mutable std::mutex state_mutex;
+    DeliveryState published;  // under the mutex
 };
 
 Exporter::Exporter(const ExporterConfig& config,
@@ -223,37 +370,18 @@ Exporter::Exporter(const ExporterConfig& config,
 
 Exporter::~Exporter() = default;
 
-void Exporter::run(const std::vector<ByteRing*>& rings) {
+void Exporter::run(const std::vector<ByteRing*>& rings,
+                   const std::function<MeterLedger()>& ledger) {
     Implementation& self = *implementation_;
-    self.begin_batch();
-    if (!self.patiently([&] { return self.sender.connect(kTurn); })) {
-        self.fault = "the collector does not answer: records are lost";
-    }
-    while (true) {
-        const bool finished = self.finished.load(std::memory_order_acquire);
-        bool moved = false;
-        for (ByteRing* ring : rings) {
-            moved = self.empty_ring(*ring) || moved;
-        }
-        if (moved) {
-            continue;
-        }
-        if (finished) {
-            break;
-        }
-        std::this_thread::sleep_for(kIdlePause);
-    }
-    self.send_batch();
-    std::string body;
-    ledger_message(self.ledger).SerializeToString(&body);
-    self.send(proto::FrameKind::ledger, body, 0);
-    if (self.fault.empty() && !self.patiently([&] { return self.sender.drain(kTurn); })) {
-        self.fault = "the collector did not acknowledge the end of the input";
-    }
+    self.last_progress = Clock::now();
+    self.empty_rings(rings, ledger);
+    self.close_batch();
+    self.send_ledger(self.final_ledger, true);
+    self.drain();
 }
 
 void Exporter::finish(const MeterLedger& ledger) {
-    implementation_->ledger = ledger;
+    implementation_->final_ledger = ledger;
     implementation_->finished.store(true, std::memory_order_release);
 }
 
@@ -261,16 +389,13 @@ void Exporter::abandon() {
     implementation_->abandoned.store(true, std::memory_order_release);
 }
 
-const std::string& Exporter::fault() const noexcept {
-    return implementation_->fault;
+DeliveryState Exporter::state() const {
+    const std::lock_guard lock(implementation_->state_mutex);
+    return implementation_->published;
 }
 
-uint64_t Exporter::records_lost() const noexcept {
-    const Implementation& self = *implementation_;
-    // Sequence numbers count records from 1, so an acknowledgement is a number of records.
-    return self.fault.empty()
-               ? 0
-               : self.records_taken - std::min(self.records_taken, self.sender.last_acknowledged());
+const std::string& Exporter::fault() const noexcept {
+    return implementation_->fault;
 }
 
 }  // namespace curlew::probe

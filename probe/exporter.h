@@ -1,21 +1,20 @@
 #pragma once
 
-#include <atomic>
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "probe/byte_ring.h"
-#include "probe/counters.h"
-#include "probe/fragment_table.h"
-#include "probe/port.h"
+#include "probe/meter_ledger.h"
 #include "proto/channel.h"
 #include "signatures/signature_set.h"
 
 // From the workers' rings to the collector: each RecordImage becomes a FlowSummary, many become a
-// batch, batches go over the channel. The only place where the probe speaks protobuf. One thread
-// runs it, off the workers' cores.
+// batch, batches wait in an outbox until the collector has them. The only place where the probe
+// speaks protobuf. One thread runs it, off the workers' cores.
 
 namespace curlew::probe {
 
@@ -23,15 +22,25 @@ struct ExporterConfig {
     uint64_t probe_id = 0;
     uint64_t epoch = 0;
     size_t batch_octets = 64 * 1024;  // a batch is sent when it has grown to this
+    // ... or is this old. A run of a capture need not care.
+    std::chrono::milliseconds batch_age{100};
+    size_t outbox_octets = size_t{64} << 20;
+    // True: a full outbox is waited for, and a collector silent for a minute is given up. False:
+    // records that find no room are lost and counted, and the collector is waited for for ever.
+    bool wait_for_collector = true;
+    // How often a live probe tells its ledger; 0: at the end only.
+    std::chrono::milliseconds ledger_interval{0};
+    // After finish(), how long the last acknowledgement is waited for.
+    std::chrono::milliseconds drain{60'000};
 };
 
-// The probe's half of the ledger, told to the collector at the end of an input.
-struct MeterLedger {
-    PortCounters port;
-    PacketCounters packets;
-    FragmentCounters fragments;
-    FlowCounters flows;
-    std::string capture_warning;  // one sentence when the input broke off
+// How delivery fares, for people and for the status.
+struct DeliveryState {
+    proto::SenderState channel = proto::SenderState::connecting;
+    std::string refusal;           // the collector's sentence while refused
+    uint64_t records_sent = 0;     // took a sequence number
+    uint64_t records_waiting = 0;  // in the outbox, not acknowledged
+    uint64_t records_lost = 0;     // found the outbox full, or were never acknowledged
 };
 
 class Exporter {
@@ -42,10 +51,11 @@ class Exporter {
              proto::ChannelSender& sender);
     ~Exporter();
 
-    // Empties the rings until finish() was called and they are empty, then waits for the last
-    // acknowledgement. When the collector is gone, which takes a minute to believe, the rings are
-    // emptied all the same and what was not acknowledged counts as lost.
-    void run(const std::vector<ByteRing*>& rings);
+    // Empties the rings until finish() was called and they are empty, then sends the final ledger
+    // and waits for the last acknowledgement. `ledger` is asked, from this thread, whenever one is
+    // due before the end. When the collector is given up, the rings are emptied all the same and
+    // what was not acknowledged counts as lost.
+    void run(const std::vector<ByteRing*>& rings, const std::function<MeterLedger()>& ledger = {});
 
     // Any thread: no worker writes any more; this is what they counted.
     void finish(const MeterLedger& ledger);
@@ -53,9 +63,11 @@ class Exporter {
     // Any thread: the collector will not answer any more; do not wait for it.
     void abandon();
 
+    // Any thread.
+    DeliveryState state() const;
+
     // After run(): one sentence when records could not be delivered, else empty.
     const std::string& fault() const noexcept;
-    uint64_t records_lost() const noexcept;
 
   private:
     struct Implementation;

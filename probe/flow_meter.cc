@@ -319,6 +319,14 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     }
 }
 
+void FlowMeter::tick(uint64_t now_ns) noexcept {
+    if (now_ns > clock_ns_) {
+        clock_ns_ = now_ns;
+        doubted_ns_ = 0;
+    }
+    sweep(clock_ns_);
+}
+
 void FlowMeter::sweep(uint64_t now_ns) noexcept {
     for (int budget = kSweepBudget; budget > 0; --budget) {
         const FlowIndex flow = wheel_.take_due(&table_.hot(0), now_ns);

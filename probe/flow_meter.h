@@ -69,6 +69,9 @@ class FlowMeter {
     // Meters one packet. `likely` is what prefetch_flow() said in this burst.
     void add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
 
+    // A live port's clock stands at `now_ns`: moves on with it though no packet came, and sweeps.
+    void tick(uint64_t now_ns) noexcept;
+
     // Ends what has been idle at `now_ns`, at most a bounded number of flows.
     void sweep(uint64_t now_ns) noexcept;
 

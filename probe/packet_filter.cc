@@ -56,6 +56,12 @@ std::vector<BpfInstruction> compile(const std::string& expression, pcap_t* handl
     return instructions;
 }
 
+bool run(std::span<const BpfInstruction> instructions, const PacketView& packet) noexcept {
+    // Same layout, asserted above; libpcap only reads.
+    const auto* program = reinterpret_cast<const bpf_insn*>(instructions.data());
+    return bpf_filter(program, packet.data, packet.wire_octets, packet.captured_octets) != 0;
+}
+
 }  // namespace
 
 PacketFilter::PacketFilter(const std::string& expression, LinkType link) {
@@ -71,9 +77,17 @@ PacketFilter::PacketFilter(const std::string& expression, pcap* capture)
     : instructions_(compile(expression, capture)) {}
 
 bool PacketFilter::matches(const PacketView& packet) const noexcept {
-    // Same layout, asserted above; libpcap only reads.
-    const auto* program = reinterpret_cast<const bpf_insn*>(instructions_.data());
-    return bpf_filter(program, packet.data, packet.wire_octets, packet.captured_octets) != 0;
+    return run(instructions_, packet);
+}
+
+PortFilter PacketFilter::for_port() const noexcept {
+    // What an empty expression is compiled to: one instruction that takes every packet.
+    const bool wants_all = instructions_.size() == 1 &&
+                           instructions_[0].code == (BPF_RET | BPF_K) && instructions_[0].k != 0;
+    if (wants_all) {
+        return {};
+    }
+    return {instructions_, run};
 }
 
 }  // namespace curlew::probe

@@ -12,14 +12,6 @@ struct pcap;
 
 namespace curlew::probe {
 
-// One instruction of classic BPF, as kernels and drivers take it.
-struct BpfInstruction {
-    uint16_t code = 0;
-    uint8_t jump_true = 0;
-    uint8_t jump_false = 0;
-    uint32_t k = 0;
-};
-
 // The filter expression is wrong: the operator's mistake, not the input's.
 class FilterError : public std::runtime_error {
   public:
@@ -41,6 +33,9 @@ class PacketFilter {
     // Requires: packet.link is what the filter was made for. Reads no further than
     // packet.captured_octets; a test of octets beyond does not match.
     bool matches(const PacketView& packet) const noexcept;
+
+    // For a port that takes Ethernet; this outlives the port. Empty when every packet is wanted.
+    PortFilter for_port() const noexcept;
 
   private:
     std::vector<BpfInstruction> instructions_;

@@ -39,12 +39,29 @@ enum class PortState : uint8_t {
     broken,   // the input failed in the middle; fault() says how
 };
 
-// Written by the port's receiving thread only.
+// offered = handed out + filtered + missed + in error + without buffer.
 struct PortCounters {
-    uint64_t packets_offered = 0;   // packets the source had for us, lost ones included
-    uint64_t octets_offered = 0;    // their wire octets
-    uint64_t packets_lost = 0;      // offered and never handed out
-    uint64_t packets_filtered = 0;  // offered, not wanted by the filter
+    uint64_t packets_offered = 0;         // packets the source had for us, lost ones included
+    uint64_t octets_offered = 0;          // their wire octets, as far as the source tells
+    uint64_t packets_filtered = 0;        // not wanted by the filter
+    uint64_t packets_missed = 0;          // lost: no room in the receive queue
+    uint64_t packets_in_error = 0;        // lost: damaged as they were received
+    uint64_t packets_without_buffer = 0;  // lost: no memory to receive them into
+};
+
+// One instruction of classic BPF, as kernels and drivers take it.
+struct BpfInstruction {
+    uint16_t code = 0;
+    uint8_t jump_true = 0;
+    uint8_t jump_false = 0;
+    uint32_t k = 0;
+};
+
+// Which packets of Ethernet are wanted. No instructions: all. A port may run them by its own means
+// or by `matches`, which gives the verdict that counts.
+struct PortFilter {
+    std::span<const BpfInstruction> instructions;
+    bool (*matches)(std::span<const BpfInstruction>, const PacketView&) noexcept = nullptr;
 };
 
 // A source of packets. One thread calls everything; constructors throw std::runtime_error with one
@@ -62,9 +79,14 @@ class Port {
 
     virtual PortState state() const noexcept = 0;
 
+    // False for a capture: it keeps what is not fetched, so that waiting loses nothing, and has no
+    // clock but its packets'.
+    virtual bool is_live() const noexcept = 0;
+
     // The port's clock while no packet comes. A capture's clock stands still at its last packet.
     virtual uint64_t now_ns() const noexcept = 0;
 
+    // As of the last receive(). A device may take microseconds to tell: to be asked now and then.
     virtual PortCounters counters() const noexcept = 0;
 
     // One sentence on why the state is broken; empty otherwise.

@@ -43,6 +43,7 @@ class ReplayPort final : public Port {
     void release() noexcept override;
     PortState state() const noexcept override { return state_; }
     // Time of the last packet handed out.
+    bool is_live() const noexcept override { return false; }
     uint64_t now_ns() const noexcept override { return now_ns_; }
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }

@@ -43,7 +43,7 @@ ScriptedPort::~ScriptedPort() {
 
 void ScriptedPort::lose(uint64_t packets, uint64_t octets) noexcept {
     counters_.packets_offered += packets;
-    counters_.packets_lost += packets;
+    counters_.packets_missed += packets;
     counters_.octets_offered += octets;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <string>
@@ -31,8 +32,11 @@ class ScriptedPort final : public Port {
     ScriptedPort(const ScriptedPort&) = delete;
     ScriptedPort& operator=(const ScriptedPort&) = delete;
 
-    // The clock stands at the last packet handed out, or where it was set since.
-    void set_clock(uint64_t now_ns) noexcept { now_ns_ = now_ns; }
+    // From now on a live port. Requires: nothing was received yet.
+    void make_live() noexcept { is_live_ = true; }
+
+    // The clock stands at the last packet handed out, or where it was set since. Any thread.
+    void set_clock(uint64_t now_ns) noexcept { now_ns_.store(now_ns, std::memory_order_relaxed); }
 
     // Packets that the source had and lost, as a device would count them.
     void lose(uint64_t packets, uint64_t octets) noexcept;
@@ -40,7 +44,8 @@ class ScriptedPort final : public Port {
     size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept override;
     void release() noexcept override;
     PortState state() const noexcept override;
-    uint64_t now_ns() const noexcept override { return now_ns_; }
+    bool is_live() const noexcept override { return is_live_; }
+    uint64_t now_ns() const noexcept override { return now_ns_.load(std::memory_order_relaxed); }
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override;
     double progress() const noexcept override;
@@ -52,7 +57,8 @@ class ScriptedPort final : public Port {
     std::string fault_;
     size_t released_ = 0;  // packets_ before this were given back
     size_t handed_out_ = 0;
-    uint64_t now_ns_ = 0;
+    std::atomic<uint64_t> now_ns_{0};
+    bool is_live_ = false;
     PortCounters counters_;
 };
 

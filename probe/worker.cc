@@ -104,6 +104,11 @@ void Worker::process(std::span<const ParsedPacket> packets,
     }
 }
 
+void Worker::tick(uint64_t now_ns) noexcept {
+    meters_[next_tick_].tick(now_ns);
+    next_tick_ = next_tick_ + 1 == meters_.size() ? 0 : next_tick_ + 1;
+}
+
 void Worker::finish(uint64_t end_ns) noexcept {
     for (FlowMeter& meter : meters_) {
         meter.finish(end_ns);

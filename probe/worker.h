@@ -42,6 +42,10 @@ class Worker {
     // Requires: packets.size() == hashes.size() <= kMaximumBurst.
     void process(std::span<const ParsedPacket> packets, std::span<const uint64_t> hashes) noexcept;
 
+    // On a live line: the port's clock stands at `now_ns`. Looks after one partition, the next one
+    // each time, so that flows of a quiet line end.
+    void tick(uint64_t now_ns) noexcept;
+
     // End of input at `end_ns`, its last packet's time: every flow ends.
     void finish(uint64_t end_ns) noexcept;
 
@@ -56,6 +60,7 @@ class Worker {
     ByteRing ring_;
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
+    size_t next_tick_ = 0;                     // index in meters_
 };
 
 }  // namespace curlew::probe

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 
+#include "proto/flow.pb.h"
 #include "proto/frame.h"
 
 // The channel between probe and collector: ZeroMQ DEALER and ROUTER, frames as messages,
@@ -33,40 +34,55 @@ class ChannelContext {
 };
 
 struct SenderConfig {
-    std::string endpoint;  // "inproc://..." here; tcp and ipc come with the services
+    std::string endpoint;  // "inproc://...", "ipc://PATH", "tcp://ADDRESS:PORT"
     uint64_t probe_id = 0;
     uint64_t epoch = 0;
+    std::string hello;            // body of every hello: a serialized Hello, or empty
     uint32_t window_frames = 64;  // sent and not yet acknowledged: 1 .. kMaximumWindowFrames
+    // With frames in flight and no acknowledgement for this long, the connection is made anew.
+    std::chrono::milliseconds patience{2000};
 };
 
 // Written by the sending thread only.
 struct SenderCounters {
-    uint64_t frames_sent = 0;
+    uint64_t frames_sent = 0;      // those sent again included
+    uint64_t connections = 0;      // hellos that were welcomed
     uint64_t answers_refused = 0;  // not decodable, for someone else, or of frames never sent
 };
 
-// The probe's end. One thread calls everything. Either end may be made first.
+enum class SenderState : uint8_t {
+    connecting,  // no welcome yet, or again
+    welcomed,    // frames may be sent
+    refused,     // the collector does not want this probe; asked again every few seconds
+};
+
+// The probe's end; never blocks longer than told. One thread calls everything. Either end may be
+// made first, and may go and come back. What is not acknowledged is the caller's to keep: after a
+// new welcome, last_sent() has gone back to where the collector stands.
 class ChannelSender {
   public:
     // Throws std::runtime_error with one sentence.
     ChannelSender(ChannelContext& context, const SenderConfig& config);
     ~ChannelSender();
 
-    // Says hello and waits for the collector's welcome. False when none came in time. After a
-    // connection was lost, connects anew: last_acknowledged() then is where the collector stands,
-    // and the caller sends again what lies above it.
-    bool connect(std::chrono::milliseconds timeout);
+    // Says hello when one is due, takes answers, connects anew when nothing comes. Returns when
+    // something changed, at the latest after `timeout`. `first_held` is the first sequence that the
+    // caller still holds or will give next: hellos tell it.
+    SenderState turn(uint64_t first_held, std::chrono::milliseconds timeout);
 
-    // Sends one frame made by append_frame, waiting while the window is full. False when the
-    // collector acknowledged nothing for `timeout`: the frame was not sent, and not moved from.
-    // Requires: connect() returned true; last_sequence, the last one that the frame takes, grows
-    // from frame to frame.
-    bool send(std::string&& frame, uint64_t last_sequence, std::chrono::milliseconds timeout);
+    // True when the window has room for a frame.
+    bool has_room() const noexcept;
 
-    // Waits until every frame sent is acknowledged. False when nothing moved for `timeout`.
-    bool drain(std::chrono::milliseconds timeout);
+    // Sends the frame made by append_frame that follows last_sent(). False when it could not go
+    // now. Requires: state welcomed, has_room(); last_sequence, the last one that the frame takes,
+    // is above last_sent().
+    bool send(std::shared_ptr<const std::string> frame, uint64_t last_sequence);
 
+    uint64_t last_sent() const noexcept;
     uint64_t last_acknowledged() const noexcept;
+    SenderState state() const noexcept;
+    // Why the collector refused, in its words, made printable; empty unless refused.
+    const std::string& refusal() const noexcept;
     const SenderCounters& counters() const noexcept;
 
   private:
@@ -91,7 +107,9 @@ struct ReceiverCounters {
 // The collector's end. One thread calls everything.
 class ChannelReceiver {
   public:
-    // Binds. Throws std::runtime_error with one sentence.
+    // Binds: "inproc://...", "ipc://PATH" (whose folder exists; a dead owner's socket is replaced,
+    // a living one's is an error), "tcp://ADDRESS:PORT". Throws std::runtime_error with one
+    // sentence.
     ChannelReceiver(ChannelContext& context, const std::string& endpoint);
     ~ChannelReceiver();
 
@@ -99,8 +117,14 @@ class ChannelReceiver {
     // passed over.
     std::optional<ReceivedFrame> receive(std::chrono::milliseconds timeout);
 
-    void welcome(const ReceivedFrame& hello, uint64_t last_durable_sequence);
-    void acknowledge(const std::string& peer,
+    // Listens at one more endpoint. Throws as the constructor does.
+    void bind(const std::string& endpoint);
+
+    // These three: false when the peer is gone, or does not read.
+    bool welcome(const ReceivedFrame& hello, uint64_t last_durable_sequence);
+    bool refuse(const ReceivedFrame& hello, RefusalReason reason, const std::string& sentence);
+    // Also asks whether a peer is still there: an acknowledgement said twice changes nothing.
+    bool acknowledge(const std::string& peer,
                      uint64_t probe_id,
                      uint64_t epoch,
                      uint64_t last_durable_sequence);

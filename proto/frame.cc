@@ -83,13 +83,17 @@ __attribute__((target("sse4.2"))) uint32_t crc32c_sse42(std::span<const uint8_t>
     return ~short_crc;
 }
 
-bool has_body(FrameKind kind) noexcept {
+bool may_have_body(FrameKind kind) noexcept {
+    return kind != FrameKind::welcome && kind != FrameKind::acknowledge;
+}
+
+bool may_have_records(FrameKind kind) noexcept {
     return kind == FrameKind::batch || kind == FrameKind::ledger;
 }
 
 bool exceeds_bounds(FrameKind kind, uint32_t body_octets, const FrameHeader& header) noexcept {
-    const size_t most_octets = has_body(kind) ? kMaximumFrameBodyOctets : 0;
-    const uint32_t most_records = has_body(kind) ? kMaximumFrameRecords : 0;
+    const size_t most_octets = may_have_body(kind) ? kMaximumFrameBodyOctets : 0;
+    const uint32_t most_records = may_have_records(kind) ? kMaximumFrameRecords : 0;
     return body_octets > most_octets || header.record_count > most_records ||
            header.first_sequence >
                std::numeric_limits<uint64_t>::max() - uint64_t{header.record_count};
@@ -179,7 +183,7 @@ FrameError decode_frame(std::span<const uint8_t> octets, FrameView& view) noexce
     }
     const uint8_t kind = fixed[kKindOffset];
     if (kind < static_cast<uint8_t>(FrameKind::hello) ||
-        kind > static_cast<uint8_t>(FrameKind::acknowledge)) {
+        kind > static_cast<uint8_t>(FrameKind::refuse)) {
         return FrameError::bad_kind;
     }
 

@@ -12,11 +12,13 @@
 namespace curlew::proto {
 
 enum class FrameKind : uint8_t {
-    hello = 1,       // probe to collector: identity; body empty
-    welcome = 2,     // collector to probe: first_sequence is the last durable one; body empty
-    batch = 3,       // probe to collector: a FlowBatch
-    ledger = 4,      // probe to collector: the ProbeLedger that ends an input
-    acknowledge = 5  // collector to probe: all up to first_sequence is durable; body empty
+    hello = 1,        // probe to collector: identity; first_sequence is the first one that the
+                      // probe still holds or will give; body empty or a Hello
+    welcome = 2,      // collector to probe: first_sequence is the last durable one; body empty
+    batch = 3,        // probe to collector: a FlowBatch
+    ledger = 4,       // probe to collector: the ProbeLedger that ends an input
+    acknowledge = 5,  // collector to probe: all up to first_sequence is durable; body empty
+    refuse = 6,       // collector to probe: hello refused; body a Refusal
 };
 
 // Fixed part of every frame. A batch holds the records first_sequence ..
@@ -59,7 +61,7 @@ uint32_t crc32c(std::span<const uint8_t> octets, uint32_t seed = 0) noexcept;
 uint32_t crc32c_portable(std::span<const uint8_t> octets, uint32_t seed = 0) noexcept;
 
 // Appends a whole frame to `out`. Requires: body.size() <= kMaximumFrameBodyOctets; record_count <=
-// kMaximumFrameRecords; neither body nor records in hello, welcome and acknowledge.
+// kMaximumFrameRecords; no body in welcome and acknowledge; no records but in batch and ledger.
 void append_frame(const FrameHeader& header, std::span<const uint8_t> body, std::string& out);
 
 // Reads the frame at the front of `octets`. `view` is written only when the result is none.

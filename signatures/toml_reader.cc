@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstring>
 #include <fstream>
 #include <tuple>
@@ -63,6 +64,63 @@ void sort_by_place(std::vector<Problem>& problems) {
         return std::tie(a.line, a.column) < std::tie(b.line, b.column);
     });
 }
+
+namespace {
+
+std::optional<uint64_t> octets_of_text(std::string_view text) {
+    uint64_t number = 0;
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc()) {
+        return std::nullopt;
+    }
+    text.remove_prefix(static_cast<size_t>(end - text.data()));
+    while (!text.empty() && text.front() == ' ') {
+        text.remove_prefix(1);
+    }
+    constexpr std::pair<std::string_view, int> kUnits[] = {
+        {"KiB", 10}, {"MiB", 20}, {"GiB", 30}, {"TiB", 40}};
+    for (const auto& [unit, shift] : kUnits) {
+        if (text == unit && number <= (UINT64_MAX >> shift)) {
+            return number << shift;
+        }
+    }
+    return std::nullopt;
+}
+
+// Edits that make one of the other: insertions, deletions, replacements.
+size_t distance(std::string_view one, std::string_view other) {
+    std::vector<size_t> row(other.size() + 1);
+    for (size_t j = 0; j < row.size(); ++j) {
+        row[j] = j;
+    }
+    for (size_t i = 1; i <= one.size(); ++i) {
+        size_t diagonal = row[0];
+        row[0] = i;
+        for (size_t j = 1; j < row.size(); ++j) {
+            const size_t replaced = diagonal + (one[i - 1] == other[j - 1] ? 0 : 1);
+            diagonal = row[j];
+            row[j] = std::min({row[j] + 1, row[j - 1] + 1, replaced});
+        }
+    }
+    return row.back();
+}
+
+std::string suggestion(std::string_view key, const std::set<std::string, std::less<>>& known) {
+    constexpr size_t kFarthest = 2;
+    constexpr size_t kLongestKey = 64;
+    size_t nearest = kFarthest + 1;
+    std::string_view found;
+    for (const std::string& name : known) {
+        const size_t edits = key.size() > kLongestKey ? nearest : distance(key, name);
+        if (edits < nearest && edits < name.size()) {
+            nearest = edits;
+            found = name;
+        }
+    }
+    return found.empty() ? "" : "; did you mean '" + std::string(found) + "'?";
+}
+
+}  // namespace
 
 TableReader::TableReader(const toml::table& table,
                          const std::string& file_name,
@@ -149,6 +207,68 @@ std::optional<int32_t> TableReader::optional_number(std::string_view key,
     return static_cast<int32_t>(number->get());
 }
 
+std::optional<int64_t> TableReader::optional_integer(std::string_view key,
+                                                     int64_t low,
+                                                     int64_t high) {
+    const toml::node* node = ask(key);
+    if (node == nullptr) {
+        return std::nullopt;
+    }
+    const auto* number = node->as_integer();
+    if (number == nullptr || number->get() < low || number->get() > high) {
+        problem(place_of(node->source()),
+                "'" + std::string(key) + "' is no number from " + std::to_string(low) + " to " +
+                    std::to_string(high));
+        return std::nullopt;
+    }
+    return number->get();
+}
+
+std::vector<int64_t> TableReader::optional_integers(std::string_view key,
+                                                    int64_t low,
+                                                    int64_t high) {
+    const toml::node* node = ask(key);
+    if (node == nullptr) {
+        return {};
+    }
+    const auto* array = node->as_array();
+    std::vector<int64_t> numbers;
+    bool good = array != nullptr;
+    for (size_t i = 0; good && i < array->size(); ++i) {
+        const auto* number = array->get(i)->as_integer();
+        good = number != nullptr && number->get() >= low && number->get() <= high;
+        if (good) {
+            numbers.push_back(number->get());
+        }
+    }
+    if (!good) {
+        problem(place_of(node->source()),
+                "'" + std::string(key) + "' is no array of numbers from " + std::to_string(low) +
+                    " to " + std::to_string(high));
+        return {};
+    }
+    return numbers;
+}
+
+std::optional<uint64_t> TableReader::optional_octets(std::string_view key) {
+    const toml::node* node = ask(key);
+    if (node == nullptr) {
+        return std::nullopt;
+    }
+    std::optional<uint64_t> octets;
+    if (const auto* number = node->as_integer(); number != nullptr && number->get() >= 0) {
+        octets = static_cast<uint64_t>(number->get());
+    } else if (const auto* text = node->as_string()) {
+        octets = octets_of_text(text->get());
+    }
+    if (!octets) {
+        problem(place_of(node->source()),
+                "'" + std::string(key) + "' is neither a number of octets nor a text such as " +
+                    "\"64 MiB\"");
+    }
+    return octets;
+}
+
 std::vector<PlacedText> TableReader::texts_of(const toml::array& array, std::string_view key) {
     std::vector<PlacedText> texts;
     for (const toml::node& member : array) {
@@ -230,9 +350,9 @@ std::vector<TableReader> TableReader::optional_tables(std::string_view key) {
 void TableReader::finish(std::string_view what_it_is) {
     for (const auto& [key, value] : *table_) {
         if (!asked_.contains(key.str())) {
-            problem(
-                place_of(key.source()),
-                "a " + std::string(what_it_is) + " has no key '" + std::string(key.str()) + "'");
+            problem(place_of(key.source()),
+                    "a " + std::string(what_it_is) + " has no key '" + std::string(key.str()) +
+                        "'" + suggestion(key.str(), asked_));
         }
     }
 }

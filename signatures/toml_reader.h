@@ -62,6 +62,15 @@ class TableReader {
     // A number from `low` to `high`.
     std::optional<int32_t> optional_number(std::string_view key, int32_t low, int32_t high);
 
+    // The same for numbers that need 64 bits.
+    std::optional<int64_t> optional_integer(std::string_view key, int64_t low, int64_t high);
+
+    // A number of octets, or a text such as "64 MiB" (KiB, MiB, GiB, TiB).
+    std::optional<uint64_t> optional_octets(std::string_view key);
+
+    // An array, possibly empty, of numbers from `low` to `high`; empty when the key is missing.
+    std::vector<int64_t> optional_integers(std::string_view key, int64_t low, int64_t high);
+
     // A text or an array of at least one text; empty when the key is missing.
     std::vector<PlacedText> optional_texts(std::string_view key);
 
@@ -83,7 +92,8 @@ class TableReader {
 
     void problem(Place place, std::string what);
 
-    // Every key not asked for so far is a problem. `what_it_is` names the table, as in "rule".
+    // Every key not asked for so far is a problem, told with the one that was probably meant.
+    // `what_it_is` names the table, as in "rule".
     void finish(std::string_view what_it_is);
 
   private:

@@ -24,7 +24,9 @@ INCLUDE_LAW = {
     "signatures": (),
     "probe": ("signatures/*", "proto/*"),
     "dpdk_port": ("probe/port.h",),
-    "collector": ("proto/*", "signatures/group_rules.h", "signatures/problem.h"),
+    "collector": ("proto/*", "signatures/group_rules.h", "signatures/problem.h",
+                  # Configuration is TOML as group files are.
+                  "signatures/signature_folder.h", "signatures/toml_reader.h"),
     "cli": ("proto/*", "signatures/*", "probe/*", "collector/*"),
 }
 # A process is put together in its main file, over the law of its folder.
@@ -37,8 +39,12 @@ WITHOUT_HYPERSCAN = ("signatures/group_rules.h", "signatures/group_rules.cc",
 
 # Foreign header -> files that may include it. What is in no list is no business of ours.
 FOREIGN = (
-    ("pcap.h pcap/*", "probe/replay_port.cc probe/packet_filter.cc tests/*"),
+    # DPDK converts filters from libpcap's struct; net_pcap's arguments are held against libpcap.
+    ("pcap.h pcap/*",
+     "probe/replay_port.cc probe/packet_filter.cc dpdk_port/mbuf_filter.cc "
+     "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
+    ("bpf_def.h", "dpdk_port/*"),
     ("zmq.h zmq.hpp zmq_addon.hpp", "proto/channel.cc tests/proto/*"),
     # flow_summary is the exporter's encoder.
     ("*.pb.h google/protobuf/*",
@@ -52,8 +58,9 @@ FOREIGN = (
     ("spdlog/*", "probe/main.cc collector/main.cc collector/status.cc"),
     ("httplib.h prometheus/*", "collector/*"),
     ("simdjson.h", "cli/* tests/*"),
-    ("systemd/* cap-ng.h seccomp.h", "probe/privileges.cc"),
-    ("CppUTest/* CppUTestExt/*", "tests/support/*"),
+    ("systemd/*", "proto/service_manager.cc"),
+    ("cap-ng.h seccomp.h", "probe/privileges.cc"),
+    ("CppUTest/* CppUTestExt/*", "tests/support/* tests/dpdk_port/main.cc"),
     ("benchmark/*", "tests/bench/*"),
     ("fmt/*", "*"),
     # The system's own.
@@ -84,7 +91,10 @@ CONDITIONALS = {
 }
 
 # Header with a .cc and without a test of its own, and why.
-WITHOUT_OWN_TEST = {}
+WITHOUT_OWN_TEST = {
+    "probe/probe_service.h": "put together of tested parts; tests/e2e runs it as a process",
+    "probe/receiver.h": "a port's thread: tests/probe/dispatcher_test.cc runs it",
+}
 
 RULES = {}
 

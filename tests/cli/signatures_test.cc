@@ -57,7 +57,7 @@ TEST(SignaturesCommand, a_check_prints_every_problem_of_files_examples_and_group
     LONGS_EQUAL(1, run_signatures_check(folder, out, err));
     const std::string at = folder.string();
     STRCMP_EQUAL((at + "/a.toml:8:23: the example does not match 'ssh-banner'\n" + at +
-                  "/a.toml:9:1: a signature has no key 'lable'\n" + at +
+                  "/a.toml:9:1: a signature has no key 'lable'; did you mean 'label'?\n" + at +
                   "/groups/any.toml:1:1: 'title' is missing\n" + "2 signatures, 3 problems\n")
                      .c_str(),
                  out.str().c_str());
@@ -78,8 +78,10 @@ TEST(SignaturesCommand, a_list_tells_problems_apart_and_ends_with_1) {
     write("a.toml", std::string(kSsh) + "lable = 1\n");
     LONGS_EQUAL(1, run_signatures_list(folder, out, err));
     STRCMP_CONTAINS("SSH line\n", out.str().c_str());
-    STRCMP_EQUAL((folder.string() + "/a.toml:9:1: a signature has no key 'lable'\n").c_str(),
-                 err.str().c_str());
+    STRCMP_EQUAL(
+        (folder.string() + "/a.toml:9:1: a signature has no key 'lable'; did you mean 'label'?\n")
+            .c_str(),
+        err.str().c_str());
 }
 
 TEST(SignaturesCommand, a_folder_that_is_none_ends_with_1) {

@@ -50,13 +50,17 @@ const std::string kBehindFile = R"(  },
       "arp": 3
     },
     "packets_lost": {},
+    "packets_lost_unknown": false,
     "first_packet_ns": 0,
     "last_packet_ns": 0,
     "flows_created": 0,
     "records_created": 1,
+    "records_sent": 0,
+    "records_waiting": 0,
     "records_lost": {},
     "flow_ends": {},
-    "notes": {}
+    "notes": {},
+    "final": false
   },
   "collector": {
     "records_received": 1,

@@ -92,10 +92,11 @@ TEST(Dispatcher, a_packet_longer_than_a_batch_reaches_its_worker) {
 
 TEST(Dispatcher, packets_seen_before_the_input_broke_are_metered) {
     const Inspector inspector(test_signatures());
-    Dispatcher dispatcher({}, inspector);
     ScriptedPort port({{1, datagram(7, 1).octets}}, 1, PortState::broken, "torn");
-    dispatcher.run(port, {});
-    CHECK_EQUAL(1u, dispatcher.flow_counters().records_created);
+    Dispatcher dispatcher({}, {&port}, inspector);
+    dispatcher.run({});
+    CHECK_EQUAL(1u, dispatcher.ledger().flows.records_created);
+    CHECK_EQUAL(std::string("torn"), dispatcher.ledger().capture_warning);
     CHECK_FALSE(dispatcher.record_rings()[0]->front().empty());
 }
 
@@ -109,11 +110,12 @@ TEST(Dispatcher, an_input_without_packets_gives_no_record) {
     }
 }
 
-TEST(Dispatcher, one_that_never_ran_ends_its_threads) {
+TEST(Dispatcher, one_that_never_ran_can_go) {
     const Inspector inspector(test_signatures());
     DispatcherConfig config;
     config.workers = 3;
-    Dispatcher dispatcher(config, inspector);
+    ScriptedPort port({});
+    Dispatcher dispatcher(config, {&port}, inspector);
     CHECK_EQUAL(3u, dispatcher.record_rings().size());
 }
 

@@ -67,32 +67,27 @@ std::vector<ScriptedPacket> datagrams(uint16_t count) {
     return packets;
 }
 
-MeterLedger ledger_of(const Port& port, const Dispatcher& dispatcher) {
-    return {port.counters(),
-            dispatcher.packet_counters(),
-            dispatcher.fragments().counters(),
-            dispatcher.flow_counters(),
-            "torn"};
-}
-
 }  // namespace
 
 TEST_GROUP(Exporter) {
     proto::ChannelContext context;
-    proto::ChannelSender sender{context, {kEndpoint, 7, 99}};
+    proto::ChannelSender sender{context, {.endpoint = kEndpoint, .probe_id = 7, .epoch = 99}};
 };
 
 TEST(Exporter, records_arrive_in_sequence_and_the_ledger_ends_them) {
     constexpr uint16_t kFlows = 3000;
     proto::ChannelReceiver receiver(context, kEndpoint);
     const Inspector inspector(test_signatures());
-    Dispatcher dispatcher({}, inspector);
-    Exporter exporter({7, 99, 8 * 1024}, test_signatures(), sender);
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    Exporter exporter(
+        {.probe_id = 7, .epoch = 99, .batch_octets = 8 * 1024}, test_signatures(), sender);
     std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
     std::thread metering([&] {
-        ScriptedPort port(datagrams(kFlows));
-        dispatcher.run(port, {});
-        exporter.finish(ledger_of(port, dispatcher));
+        dispatcher.run({});
+        MeterLedger ledger = dispatcher.ledger();
+        ledger.capture_warning = "torn";
+        exporter.finish(ledger);
     });
     const std::vector<std::string> frames = receive_all(receiver);
     metering.join();
@@ -120,21 +115,81 @@ TEST(Exporter, records_arrive_in_sequence_and_the_ledger_ends_them) {
     CHECK_EQUAL(kFlows, ledger.packets_offered());
     CHECK_EQUAL(kFlows, ledger.packets_metered());
     CHECK_EQUAL(kFlows, ledger.records_created());
+    CHECK_EQUAL(kFlows, ledger.records_sent());
+    CHECK_EQUAL(0u, ledger.records_waiting());
+    CHECK_TRUE(ledger.final());
     CHECK_EQUAL(0, ledger.records_lost_size());
     STRCMP_EQUAL("torn", ledger.capture_warning().c_str());
 }
 
 TEST(Exporter, without_a_collector_the_rings_are_emptied_and_the_records_counted_as_lost) {
     const Inspector inspector(test_signatures());
-    Dispatcher dispatcher({}, inspector);
-    Exporter exporter({7, 99}, test_signatures(), sender);
+    ScriptedPort port(datagrams(500));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    Exporter exporter({.probe_id = 7, .epoch = 99}, test_signatures(), sender);
     exporter.abandon();
     std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
-    ScriptedPort port(datagrams(500));
-    dispatcher.run(port, {});
-    exporter.finish(ledger_of(port, dispatcher));
+    dispatcher.run({});
+    exporter.finish(dispatcher.ledger());
     exporting.join();
     STRCMP_EQUAL("the collector does not answer: records are lost", exporter.fault().c_str());
-    CHECK_EQUAL(500u, exporter.records_lost());
+    CHECK_EQUAL(500u, exporter.state().records_lost);
     CHECK_TRUE(dispatcher.record_rings()[0]->front().empty());
+}
+
+TEST(Exporter, what_a_full_outbox_refuses_is_in_the_ledger_to_the_record) {
+    constexpr uint16_t kFlows = 2000;
+    const Inspector inspector(test_signatures());
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    // Metered and lost before anybody listens.
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 4 * 1024,
+                       .outbox_octets = 40 * 1024,
+                       .wait_for_collector = false,
+                       .ledger_interval = std::chrono::milliseconds(1)},
+                      test_signatures(),
+                      sender);
+    dispatcher.run({});
+    exporter.finish(dispatcher.ledger());
+    std::thread exporting(
+        [&] { exporter.run(dispatcher.record_rings(), [&] { return dispatcher.ledger(); }); });
+    // A collector that comes when everything has found its place or none.
+    while (exporter.state().records_sent + exporter.state().records_lost != kFlows) {
+        std::this_thread::yield();
+    }
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    uint64_t next = 1;
+    uint64_t records = 0;
+    proto::ProbeLedger ledger;
+    while (!ledger.final()) {
+        const auto frame = receiver.receive(std::chrono::seconds(20));
+        CHECK_TRUE(frame.has_value());
+        const proto::FrameView view = view_of(frame->octets);
+        if (view.header.kind == proto::FrameKind::hello) {
+            receiver.welcome(*frame, 0);
+            continue;
+        }
+        CHECK_EQUAL(next, view.header.first_sequence);
+        next += std::max<uint32_t>(view.header.record_count, 1);
+        records += view.header.record_count;
+        receiver.acknowledge(frame->peer, 7, 99, next - 1);
+        if (view.header.kind == proto::FrameKind::ledger) {
+            CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+            uint64_t lost = 0;
+            for (const proto::Count& count : ledger.records_lost()) {
+                lost += count.packets();
+            }
+            CHECK_EQUAL(ledger.records_created(),
+                        ledger.records_sent() + ledger.records_waiting() + lost);
+        }
+    }
+    exporting.join();
+    STRCMP_EQUAL("", exporter.fault().c_str());
+    CHECK_EQUAL(records, ledger.records_sent());
+    CHECK_TRUE(records < kFlows);
+    CHECK_EQUAL(1, ledger.records_lost_size());
+    STRCMP_EQUAL("outbox", ledger.records_lost(0).reason().c_str());
+    CHECK_EQUAL(kFlows - records, ledger.records_lost(0).packets());
 }

@@ -112,6 +112,7 @@ TEST(NoAllocation, a_worker_allocates_nothing_once_it_exists) {
             const uint64_t value = hash(parsed.key);
             worker.process({&parsed, 1}, {&value, 1});
         }
+        worker.tick(packet.time_ns);
         while (!worker.records().front().empty()) {
             worker.records().pop();
             ++records;

@@ -109,6 +109,18 @@ TEST(PacketFilter, instructions_are_classic_bpf) {
     CHECK_EQUAL(0, filter.instructions()[3].k);
 }
 
+TEST(PacketFilter, a_port_is_given_the_instructions_and_their_meaning) {
+    const PacketFilter filter("udp port 53", LinkType::ethernet);
+    const curlew::probe::PortFilter wanted = filter.for_port();
+    CHECK(wanted.instructions.data() == filter.instructions().data());
+    CHECK(wanted.matches(wanted.instructions, view(on_ethernet(udp_over_ipv4(53)))));
+    CHECK(!wanted.matches(wanted.instructions, view(on_ethernet(udp_over_ipv4(54)))));
+}
+
+TEST(PacketFilter, a_port_is_told_of_no_filter_when_all_is_wanted) {
+    CHECK(PacketFilter("", LinkType::ethernet).for_port().instructions.empty());
+}
+
 TEST(PacketFilter, wrong_expression_is_named_with_its_cause) {
     CHECK_EQUAL(std::string("filter \"udp prot 53\": can't parse filter expression: syntax error"),
                 refusal("udp prot 53"));

@@ -347,7 +347,7 @@ TEST(ReplayPort, filter_chooses_packets_and_counts_the_others) {
     CHECK_EQUAL(2, all_of(port).size());
     CHECK_EQUAL(4, port.counters().packets_offered);
     CHECK_EQUAL(2, port.counters().packets_filtered);
-    CHECK_EQUAL(0, port.counters().packets_lost);
+    CHECK_EQUAL(0, port.counters().packets_missed);
     CHECK_EQUAL(168, port.counters().octets_offered);
     CHECK_EQUAL(53'000'000'000, port.now_ns());
 }

@@ -99,6 +99,6 @@ TEST(ScriptedPort, counts_what_it_handed_out_and_lost) {
     port.lose(2, 120);
     CHECK_EQUAL(5, port.counters().packets_offered);
     CHECK_EQUAL(132, port.counters().octets_offered);
-    CHECK_EQUAL(2, port.counters().packets_lost);
+    CHECK_EQUAL(2, port.counters().packets_missed);
     CHECK_EQUAL(0, port.counters().packets_filtered);
 }

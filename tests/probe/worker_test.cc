@@ -59,3 +59,25 @@ TEST(Worker, every_partition_belongs_to_one_of_several_workers) {
         CHECK_EQUAL(1u, worker.counters().packets);
     }
 }
+
+TEST(Worker, ticks_end_idle_flows_of_every_partition) {
+    for (uint16_t port = 1; port <= 400; ++port) {
+        add_datagram(port);
+    }
+    parse();
+    Worker worker({}, 0, 1, inspector, hash);
+    for (size_t i = 0; i < parsed.size(); ++i) {
+        parsed[i].time_ns = 1'000'000'000;
+        worker.process({&parsed[i], 1}, {&hashes[i], 1});
+    }
+    // The timeout is 60 s, the sweep's margin 5 s.
+    for (size_t i = 0; i < 10 * kPartitions; ++i) {
+        worker.tick(66'000'000'000);
+    }
+    CHECK_EQUAL(0u, worker.counters().records_created);
+    for (size_t i = 0; i < 10 * kPartitions; ++i) {
+        worker.tick(68'000'000'000);
+    }
+    CHECK_EQUAL(400u, worker.counters().records_created);
+    CHECK_EQUAL(400u, worker.counters().records_by_reason[1]);
+}

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +15,8 @@
 #include <vector>
 #include <zmq.hpp>
 
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 namespace {
@@ -25,6 +29,7 @@ using curlew::proto::ChannelSender;
 using curlew::proto::FrameKind;
 using curlew::proto::ReceivedFrame;
 using curlew::proto::SenderConfig;
+using curlew::proto::SenderState;
 
 constexpr auto kLong = 10s;    // reached only by a test that fails
 constexpr auto kShort = 20ms;  // for what must not happen
@@ -54,18 +59,47 @@ std::string without_body(FrameKind kind, uint64_t sequence, uint64_t epoch = 8) 
     return frame;
 }
 
-// Both ends in one thread: the hello is queued by a connect that is not welcomed yet.
-void greet(ChannelSender& sender, ChannelReceiver& receiver, uint64_t last_durable_sequence = 0) {
+// The sender with waits, as tests want them: each turn is short, and only a test that fails waits
+// for long.
+struct Sender {
+    Sender(ChannelContext& context, const SenderConfig& config) : channel(context, config) {}
+
+    template <typename Condition>
+    bool turn_until(Condition&& holds, std::chrono::milliseconds timeout) {
+        const auto deadline = std::chrono::steady_clock::now() + timeout;
+        channel.turn(1, 0ms);
+        while (!holds() && std::chrono::steady_clock::now() < deadline) {
+            channel.turn(1, 5ms);
+        }
+        return holds();
+    }
+    bool connect(std::chrono::milliseconds timeout) {
+        return turn_until([this] { return channel.state() == SenderState::welcomed; }, timeout);
+    }
+    bool send(const std::string& frame, uint64_t last_sequence, std::chrono::milliseconds timeout) {
+        const auto ready = [this] {
+            return channel.state() == SenderState::welcomed && channel.has_room();
+        };
+        return turn_until(ready, timeout) &&
+               channel.send(std::make_shared<const std::string>(frame), last_sequence);
+    }
+    bool drain(std::chrono::milliseconds timeout) {
+        return turn_until([this] { return last_acknowledged() == channel.last_sent(); }, timeout);
+    }
+    uint64_t last_acknowledged() const { return channel.last_acknowledged(); }
+    const curlew::proto::SenderCounters& counters() const { return channel.counters(); }
+
+    ChannelSender channel;
+};
+
+// Both ends in one thread.
+void greet(Sender& sender, ChannelReceiver& receiver, uint64_t last_durable_sequence = 0) {
     CHECK_FALSE(sender.connect(0ms));
     const auto hello = receiver.receive(kLong);
     CHECK(hello.has_value());
     CHECK(FrameKind::hello == hello->header.kind);
-    receiver.welcome(*hello, last_durable_sequence);
+    CHECK(receiver.welcome(*hello, last_durable_sequence));
     CHECK(sender.connect(kLong));
-    // The second hello, said by the connect that was welcomed.
-    const auto again = receiver.receive(kLong);
-    CHECK(again.has_value());
-    CHECK(FrameKind::hello == again->header.kind);
 }
 
 ReceivedFrame take(ChannelReceiver& receiver) {
@@ -97,20 +131,20 @@ TEST_GROUP(Channel) {
 
 TEST(Channel, carries_a_frame_unchanged) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     greet(sender, receiver);
     CHECK(sender.send(batch(1, "some records"), 1, kLong));
     const ReceivedFrame received = take(receiver);
     CHECK(batch(1, "some records") == received.octets);
     CHECK(FrameKind::batch == received.header.kind);
     CHECK_EQUAL(1u, received.header.first_sequence);
-    CHECK_EQUAL(3u, receiver.counters().frames_received);
+    CHECK_EQUAL(2u, receiver.counters().frames_received);
     CHECK_EQUAL(0u, receiver.counters().frames_refused);
     CHECK_EQUAL(1u, sender.counters().frames_sent);
 }
 
 TEST(Channel, does_not_mind_a_sender_made_before_the_receiver) {
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     CHECK_FALSE(sender.connect(kShort));
     ChannelReceiver receiver(context, kEndpoint);
     greet(sender, receiver);
@@ -122,7 +156,7 @@ TEST(Channel, does_not_mind_a_sender_made_before_the_receiver) {
 
 TEST(Channel, welcome_says_where_the_collector_stands) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     greet(sender, receiver, 41);
     CHECK_EQUAL(41u, sender.last_acknowledged());
     CHECK(sender.send(batch(42), 42, kLong));
@@ -130,24 +164,22 @@ TEST(Channel, welcome_says_where_the_collector_stands) {
 
 TEST(Channel, full_window_holds_a_frame_back_until_one_is_acknowledged) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(2));
+    Sender sender(context, config_with_window(2));
     greet(sender, receiver);
     CHECK(sender.send(batch(1), 1, 0ms));
     CHECK(sender.send(batch(2), 2, 0ms));
-    std::string third = batch(3);
-    CHECK_FALSE(sender.send(std::move(third), 3, kShort));
-    CHECK(batch(3) == third);
+    CHECK_FALSE(sender.send(batch(3), 3, kShort));
 
     const ReceivedFrame first = take(receiver);
     receiver.acknowledge(first.peer, 7, 8, 1);
-    CHECK(sender.send(std::move(third), 3, kLong));
+    CHECK(sender.send(batch(3), 3, kLong));
     CHECK_EQUAL(1u, sender.last_acknowledged());
     CHECK_FALSE(sender.send(batch(4), 4, kShort));
 }
 
 TEST(Channel, one_acknowledgement_frees_all_frames_up_to_it) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(3));
+    Sender sender(context, config_with_window(3));
     greet(sender, receiver);
     CHECK(sender.send(batch(1), 10, 0ms));
     CHECK(sender.send(batch(11), 20, 0ms));
@@ -162,7 +194,7 @@ TEST(Channel, one_acknowledgement_frees_all_frames_up_to_it) {
 
 TEST(Channel, part_of_a_frame_acknowledged_keeps_it_in_the_window) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(1));
+    Sender sender(context, config_with_window(1));
     greet(sender, receiver);
     CHECK(sender.send(batch(1), 10, 0ms));
     receiver.acknowledge(take(receiver).peer, 7, 8, 9);
@@ -172,7 +204,7 @@ TEST(Channel, part_of_a_frame_acknowledged_keeps_it_in_the_window) {
 
 TEST(Channel, drains_when_all_is_acknowledged) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     greet(sender, receiver);
     CHECK(sender.drain(0ms));
     CHECK(sender.send(batch(1), 1, kLong));
@@ -212,7 +244,7 @@ TEST(Channel, carries_ten_thousand_frames_between_two_threads_in_order) {
             }
         }
     });
-    ChannelSender sender(context, config_with_window(8));
+    Sender sender(context, config_with_window(8));
     bool all_sent = sender.connect(kLong);
     for (uint64_t sequence = 1; all_sent && sequence <= kFrames; ++sequence) {
         all_sent = sender.send(batch(sequence), sequence, kLong);
@@ -228,7 +260,7 @@ TEST(Channel, carries_ten_thousand_frames_between_two_threads_in_order) {
 
 TEST(Channel, window_of_any_size_never_blocks_in_the_queue) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(1024));
+    Sender sender(context, config_with_window(1024));
     greet(sender, receiver);
     for (uint64_t sequence = 1; sequence <= 1024; ++sequence) {
         CHECK(sender.send(batch(sequence), sequence, 0ms));
@@ -239,16 +271,74 @@ TEST(Channel, window_of_any_size_never_blocks_in_the_queue) {
     }
 }
 
-TEST(Channel, connecting_again_forgets_what_was_in_flight) {
+TEST(Channel, a_silent_collector_is_asked_anew_and_says_where_it_stands) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(1));
-    greet(sender, receiver);
-    CHECK(sender.send(batch(1), 1, kLong));
-    CHECK_FALSE(sender.send(batch(2), 2, kShort));
+    SenderConfig config = config_with_window(2);
+    config.patience = 20ms;
+    Sender sender(context, config);
+    greet(sender, receiver, 5);
+    CHECK(sender.send(batch(6), 6, kLong));
+    CHECK(sender.send(batch(7), 7, kLong));
     take(receiver);
-    greet(sender, receiver, 0);
-    CHECK(sender.send(batch(1), 1, kLong));
-    CHECK_EQUAL(1u, take(receiver).header.first_sequence);
+    take(receiver);
+    const auto asks_again = [&] { return sender.channel.state() != SenderState::welcomed; };
+    CHECK(sender.turn_until(asks_again, kLong));
+    const ReceivedFrame hello = take(receiver);
+    CHECK(FrameKind::hello == hello.header.kind);
+    CHECK(receiver.welcome(hello, 6));
+    CHECK(sender.connect(kLong));
+    CHECK_EQUAL(6u, sender.channel.last_sent());
+    CHECK_EQUAL(6u, sender.last_acknowledged());
+    CHECK_EQUAL(2u, sender.counters().connections);
+    CHECK(sender.send(batch(7), 7, kLong));
+    CHECK_EQUAL(7u, take(receiver).header.first_sequence);
+}
+
+TEST(Channel, hello_tells_what_is_held_and_who_speaks) {
+    ChannelReceiver receiver(context, kEndpoint);
+    SenderConfig config = config_with_window(2);
+    config.hello = "who I am";
+    ChannelSender sender(context, config);
+    sender.turn(41, 0ms);
+    const ReceivedFrame hello = take(receiver);
+    CHECK_EQUAL(41u, hello.header.first_sequence);
+    CHECK(hello.octets.ends_with("who I am"));
+}
+
+TEST(Channel, refusal_is_told_in_printable_words) {
+    ChannelReceiver receiver(context, kEndpoint);
+    Sender sender(context, config_with_window(2));
+    CHECK_FALSE(sender.connect(0ms));
+    const ReceivedFrame hello = take(receiver);
+    CHECK(receiver.refuse(hello, curlew::proto::REFUSAL_REASON_PROBE_ID, "two of\nyou"));
+    const auto is_refused = [&] { return sender.channel.state() == SenderState::refused; };
+    CHECK(sender.turn_until(is_refused, kLong));
+    STRCMP_EQUAL("two of?you", sender.channel.refusal().c_str());
+    // A welcome that comes late all the same ends it.
+    CHECK(receiver.welcome(hello, 0));
+    CHECK(sender.connect(kLong));
+    STRCMP_EQUAL("", sender.channel.refusal().c_str());
+}
+
+TEST(Channel, nobody_takes_over_the_socket_of_a_living_collector) {
+    curlew::tests::TemporaryFolder folder;
+    const std::string endpoint = "ipc://" + (folder.path() / "socket").string();
+    ChannelReceiver receiver(context, endpoint);
+    receiver.bind("inproc://another");
+    CHECK_THROWS(std::runtime_error, ChannelReceiver(context, endpoint));
+}
+
+TEST(Channel, the_socket_that_a_dead_collector_left_is_taken) {
+    curlew::tests::TemporaryFolder folder;
+    const std::string path = (folder.path() / "socket").string();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
+    CHECK_EQUAL(0, bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+    CHECK_EQUAL(0, listen(dead, 1));
+    close(dead);
+    ChannelReceiver receiver(context, "ipc://" + path);
 }
 
 TEST(Channel, refuses_and_counts_what_is_no_frame_of_a_probe) {
@@ -295,7 +385,7 @@ TEST(Channel, sender_counts_answers_that_are_not_for_it) {
     collector.socket.bind(endpoint);
     SenderConfig config = config_with_window(1);
     config.endpoint = endpoint;
-    ChannelSender sender(context, config);
+    Sender sender(context, config);
     CHECK_FALSE(sender.connect(kShort));
     zmq::message_t peer;
     collector.socket.set(zmq::sockopt::rcvtimeo, 10000);
@@ -327,14 +417,14 @@ TEST(Channel, receiver_counts_answers_to_a_peer_that_is_gone) {
 }
 
 TEST(Channel, sender_without_a_collector_gives_up_in_time_and_closes) {
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     CHECK_FALSE(sender.connect(kShort));
     CHECK_FALSE(sender.connect(kShort));
 }
 
 TEST(Channel, ends_with_frames_unread_close_at_once) {
     ChannelReceiver receiver(context, kEndpoint);
-    ChannelSender sender(context, config_with_window(4));
+    Sender sender(context, config_with_window(4));
     greet(sender, receiver);
     CHECK(sender.send(batch(1), 1, kLong));
 }
@@ -342,13 +432,12 @@ TEST(Channel, ends_with_frames_unread_close_at_once) {
 TEST(Channel, ends_outlive_their_context) {
     auto short_lived = std::make_unique<ChannelContext>();
     ChannelReceiver receiver(*short_lived, kEndpoint);
-    ChannelSender sender(*short_lived, config_with_window(4));
+    Sender sender(*short_lived, config_with_window(4));
     greet(sender, receiver);
     CHECK(sender.send(batch(1), 1, kLong));
     take(receiver);
     short_lived.reset();
-    CHECK_FALSE(sender.send(batch(2), 2, kLong));
-    CHECK_FALSE(sender.drain(kLong));
+    CHECK_FALSE(sender.drain(kShort));
     CHECK_FALSE(receiver.receive(kLong).has_value());
 }
 

@@ -66,7 +66,7 @@ TEST(GroupLoader, missing_and_unknown_keys_are_told_at_their_place) {
     expect_problem("title",
                    "titel",
                    "lab.toml:1:1: 'title' is missing\n"
-                   "lab.toml:2:1: a group file has no key 'titel'\n");
+                   "lab.toml:2:1: a group file has no key 'titel'; did you mean 'title'?\n");
     expect_problem("label = 'To it'\n", "", "lab.toml:7:1: 'label' is missing\n");
     expect_problem("dp =", "dport =", "lab.toml:10:1: a rule has no key 'dport'\n");
 }

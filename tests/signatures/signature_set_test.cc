@@ -113,11 +113,14 @@ TEST(SignatureSet, a_missing_key_is_told_at_the_table) {
 }
 
 TEST(SignatureSet, an_unknown_key_is_told_at_the_key) {
-    expect_problem("label =", "lable =", "t.toml:9:1: a signature has no key 'lable'\n");
-    expect_problem("no_match",
-                   "nomatch",
-                   "t.toml:10:12: there is no example in 'no_match'\n"
-                   "t.toml:10:41: a table of examples has no key 'nomatch'\n");
+    expect_problem("label =",
+                   "lable =",
+                   "t.toml:9:1: a signature has no key 'lable'; did you mean 'label'?\n");
+    expect_problem(
+        "no_match",
+        "nomatch",
+        "t.toml:10:12: there is no example in 'no_match'\n"
+        "t.toml:10:41: a table of examples has no key 'nomatch'; did you mean 'no_match'?\n");
     STRCMP_EQUAL("t.toml:1:1: a signature file has no key 'version'\n",
                  problems_of(std::string("version = 1\n") + kGood).c_str());
 }
@@ -217,7 +220,7 @@ TEST(SignatureSet, all_problems_are_told_together_and_the_rest_is_loaded) {
     const auto set = SignatureSet::parse(text, "t.toml");
     STRCMP_EQUAL(
         "t.toml:1:1: 'title' is missing\n"
-        "t.toml:3:1: a signature has no key 'titel'\n"
+        "t.toml:3:1: a signature has no key 'titel'; did you mean 'title'?\n"
         "t.toml:7:13: the transport 'sctp' is none of 'any', 'tcp', 'udp'\n"
         "t.toml:16:11: '-' is no host name in lower case\n",
         problems_of(text).c_str());

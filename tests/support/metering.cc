@@ -1,11 +1,12 @@
 #include "tests/support/metering.h"
 
 #include <algorithm>
+#include <atomic>
 #include <thread>
 #include <tuple>
+#include <utility>
 
 #include "probe/flow_summary.h"
-#include "probe/scripted_port.h"
 
 namespace curlew::tests {
 
@@ -62,24 +63,27 @@ examples.no_match = ["unknown.example"]
     return set;
 }
 
-namespace {
-
-probe::ScriptedPort port_of(const std::vector<Packet>& packets, size_t burst) {
+std::unique_ptr<probe::ScriptedPort> port_of(const std::vector<Packet>& packets,
+                                             size_t burst,
+                                             probe::PortState at_end,
+                                             const std::string& fault) {
     std::vector<probe::ScriptedPacket> scripted;
     for (const Packet& packet : packets) {
         scripted.push_back({packet.time_ns, packet.octets, packet.wire_octets, packet.link});
     }
-    return probe::ScriptedPort(std::move(scripted), burst);
+    return std::make_unique<probe::ScriptedPort>(std::move(scripted), burst, at_end, fault);
 }
-
-}  // namespace
 
 Metered meter(const std::vector<Packet>& packets,
               const probe::DispatcherConfig& config,
               size_t burst) {
+    const std::unique_ptr<probe::ScriptedPort> port = port_of(packets, burst);
+    return meter_ports({port.get()}, config);
+}
+
+Metered meter_ports(const std::vector<probe::Port*>& ports, const probe::DispatcherConfig& config) {
     const probe::Inspector inspector(test_signatures());
-    probe::Dispatcher dispatcher(config, inspector);
-    probe::ScriptedPort port = port_of(packets, burst);
+    probe::Dispatcher dispatcher(config, ports, inspector);
     Metered result;
     std::atomic<bool> finished{false};
     std::thread reader([&] {
@@ -98,7 +102,7 @@ Metered meter(const std::vector<Packet>& packets,
             std::this_thread::yield();
         }
     });
-    dispatcher.run(port, {});
+    dispatcher.run({});
     finished.store(true, std::memory_order_release);
     reader.join();
     std::sort(result.records.begin(), result.records.end(), [](const auto& a, const auto& b) {
@@ -110,8 +114,9 @@ Metered meter(const std::vector<Packet>& packets,
         };
         return order(a) < order(b);
     });
-    result.packets = dispatcher.packet_counters();
-    result.flows = dispatcher.flow_counters();
+    result.ledger = dispatcher.ledger();
+    result.packets = result.ledger.packets;
+    result.flows = result.ledger.flows;
     return result;
 }
 

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <memory>
+#include <string>
 #include <vector>
 
 #include "probe/dispatcher.h"
+#include "probe/scripted_port.h"
 #include "proto/flow.pb.h"
 #include "signatures/signature_set.h"
 #include "tests/support/packet_builder.h"
@@ -13,6 +16,7 @@ struct Metered {
     std::vector<proto::FlowSummary> records;  // by flow start, then initiator port
     probe::PacketCounters packets;
     probe::FlowCounters flows;
+    probe::MeterLedger ledger;
 };
 
 // A small set of signatures for tests: "dns-query", "tls-client-hello", "http-request" and the name
@@ -23,5 +27,15 @@ const signatures::SignatureSet& test_signatures();
 Metered meter(const std::vector<Packet>& packets,
               const probe::DispatcherConfig& config = {},
               size_t burst = probe::kMaximumBurst);
+
+// The same from any ports.
+Metered meter_ports(const std::vector<probe::Port*>& ports,
+                    const probe::DispatcherConfig& config = {});
+
+// A port that hands the packets out.
+std::unique_ptr<probe::ScriptedPort> port_of(const std::vector<Packet>& packets,
+                                             size_t burst = probe::kMaximumBurst,
+                                             probe::PortState at_end = probe::PortState::ended,
+                                             const std::string& fault = "");
 
 }  // namespace curlew::tests

@@ -1,0 +1,195 @@
+#include "collector/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include "signatures/toml_reader.h"
+
+namespace curlew::collector {
+
+namespace {
+
+using signatures::Problem;
+using signatures::TableReader;
+
+constexpr int64_t kMostMinutes = 24 * 60;
+constexpr int64_t kMostDays = 36'500;
+
+void read_text(TableReader& table, std::string_view key, std::string& value) {
+    if (auto text = table.optional_text(key)) {
+        value = text->text;
+    }
+}
+
+void read_octets(TableReader& table, std::string_view key, uint64_t& value) {
+    if (const auto octets = table.optional_octets(key)) {
+        value = *octets;
+    }
+}
+
+class Reader {
+  public:
+    Reader(const toml::table& document, const std::string& file, std::vector<Problem>& problems)
+        : root_(document, file, problems) {}
+
+    CollectorConfig read() {
+        for (const auto& endpoint : root_.optional_texts("listen")) {
+            if (!endpoint.text.starts_with("tcp://") && !endpoint.text.starts_with("ipc://")) {
+                root_.problem(endpoint.place, "'listen' wants tcp://ADDRESS:PORT or ipc://PATH");
+            }
+            config_.listen.push_back(endpoint.text);
+        }
+        if (!root_.has("listen")) {
+            root_.problem(root_.place(), "'listen' is missing");
+        }
+        std::string signatures;
+        read_text(root_, "signatures", signatures);
+        config_.signatures = signatures;
+        read_archive();
+        for (TableReader& table : root_.optional_tables("group")) {
+            read_group(table);
+        }
+        root_.finish("collector's configuration");
+        return config_;
+    }
+
+  private:
+    void read_archive() {
+        auto table = root_.optional_table("archive");
+        if (!table) {
+            root_.problem(root_.place(), "a table [archive] with a folder is wanted");
+            return;
+        }
+        if (const auto folder = table->required_text("folder")) {
+            config_.archive = folder->text;
+        }
+        read_text(*table, "scenario", config_.scenario);
+        read_text(*table, "default_group", config_.default_group);
+        if (const auto fields = table->optional_text("fields")) {
+            if (const auto set = field_set_named(fields->text)) {
+                config_.fields = *set;
+            } else {
+                table->problem(fields->place, "'fields' is none of slim, standard and full");
+            }
+        }
+        config_.compress = table->optional_flag("compress").value_or(config_.compress);
+        if (auto rotate = table->optional_table("rotate")) {
+            config_.rotate.minutes =
+                static_cast<uint32_t>(rotate->optional_integer("minutes", 0, kMostMinutes)
+                                          .value_or(config_.rotate.minutes));
+            read_octets(*rotate, "octets", config_.rotate.octets);
+            rotate->finish("table rotate");
+        }
+        if (auto keep = table->optional_table("keep")) {
+            config_.keep.days = static_cast<uint32_t>(
+                keep->optional_integer("days", 0, kMostDays).value_or(config_.keep.days));
+            read_octets(*keep, "octets", config_.keep.octets);
+            read_octets(*keep, "min_free", config_.keep.min_free);
+            keep->finish("table keep");
+        }
+        table->finish("table [archive]");
+    }
+
+    void read_group(TableReader& table) {
+        GroupConfig group;
+        if (const auto name = table.required_text("name")) {
+            group.name = name->text;
+        }
+        for (const auto& device : table.optional_texts("devices")) {
+            group.devices.push_back(device.text);
+        }
+        if (auto roles = table.optional_table("roles")) {
+            for (const std::string& role : roles->keys()) {
+                if (const auto address = roles->required_text(role)) {
+                    group.roles.emplace_back(role, address->text);
+                }
+            }
+        }
+        table.finish("table [[group]]");
+        config_.groups.push_back(std::move(group));
+    }
+
+    TableReader root_;
+    CollectorConfig config_;
+};
+
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (const char one : text) {
+        const auto octet = static_cast<unsigned char>(one);
+        if (one == '"' || one == '\\') {
+            out += '\\';
+            out += one;
+        } else if (octet < 0x20 || octet == 0x7f) {
+            out += fmt::format("\\u{:04x}", octet);
+        } else {
+            out += one;
+        }
+    }
+    return out + '"';
+}
+
+std::string list_of(const std::vector<std::string>& texts) {
+    std::vector<std::string> parts;
+    for (const std::string& text : texts) {
+        parts.push_back(quoted(text));
+    }
+    return fmt::format("[{}]", fmt::join(parts, ", "));
+}
+
+}  // namespace
+
+CollectorConfig load_config(const std::filesystem::path& file) {
+    std::vector<Problem> problems;
+    CollectorConfig config;
+    const std::string name = file.string();
+    if (const auto text = signatures::read_file(file, problems)) {
+        if (const auto document = signatures::parse_toml(*text, name, problems)) {
+            config = Reader(*document, name, problems).read();
+        }
+    }
+    if (problems.empty()) {
+        return config;
+    }
+    signatures::sort_by_place(problems);
+    std::string told;
+    for (const Problem& problem : problems) {
+        told += (told.empty() ? "" : "\n") + to_string(problem);
+    }
+    throw ConfigError(told);
+}
+
+std::string print_config(const CollectorConfig& config) {
+    std::string out = fmt::format("listen = {}\nsignatures = {}\n",
+                                  list_of(config.listen),
+                                  quoted(config.signatures.string()));
+    out += fmt::format(
+        "\n[archive]\nfolder = {}\nscenario = {}\ndefault_group = {}\nfields = {}\n"
+        "compress = {}\nrotate = {{ minutes = {}, octets = {} }}\n"
+        "keep = {{ days = {}, octets = {}, min_free = {} }}\n",
+        quoted(config.archive.string()),
+        quoted(config.scenario),
+        quoted(config.default_group),
+        quoted(name_of(config.fields)),
+        config.compress,
+        config.rotate.minutes,
+        config.rotate.octets,
+        config.keep.days,
+        config.keep.octets,
+        config.keep.min_free);
+    for (const GroupConfig& group : config.groups) {
+        out += fmt::format("\n[[group]]\nname = {}\n", quoted(group.name));
+        if (!group.devices.empty()) {
+            out += fmt::format("devices = {}\n", list_of(group.devices));
+        }
+        if (!group.roles.empty()) {
+            out += "[group.roles]\n";
+            for (const auto& [role, address] : group.roles) {
+                out += fmt::format("{} = {}\n", quoted(role), quoted(address));
+            }
+        }
+    }
+    return out;
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,46 @@
+#include "collector/dataset_builder.h"
+
+#include <unistd.h>
+
+#include <cassert>
+#include <utility>
+
+namespace curlew::collector {
+
+PartFile::~PartFile() {
+    if (!path_.empty()) {
+        ::unlink(path_.c_str());
+    }
+}
+
+PartFile::PartFile(PartFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+
+DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
+                               const signatures::GroupRules& rules,
+                               const std::filesystem::path& part)
+    : annotator_(rules),
+      file_(part, encoding_of(config)),
+      writer_(config.fields, annotator_.ruleset()) {}
+
+void DatasetBuilder::write(std::string_view record) {
+    [[maybe_unused]] const bool parsed =
+        flow_.ParseFromArray(record.data(), static_cast<int>(record.size()));
+    assert(parsed);
+    const Annotation annotation = annotator_.annotate(flow_);
+    file_.write(writer_.write(flow_, annotation));
+    ++written_;
+    ++flow_types_[annotation.flow_type];
+    ++labels_[annotation.label.type];
+    ++evidence_[strongest_evidence(annotation.label)];
+}
+
+void DatasetBuilder::finish(SealResult& result) {
+    result.sums = file_.finish();
+    result.records.written = written_;
+    result.records_written = written_;
+    result.flow_types = std::move(flow_types_);
+    result.labels = std::move(labels_);
+    result.evidence = std::move(evidence_);
+}
+
+}  // namespace curlew::collector

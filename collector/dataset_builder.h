@@ -1,0 +1,62 @@
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+
+#include "collector/annotator.h"
+#include "collector/dataset_config.h"
+#include "collector/dataset_file.h"
+#include "collector/record_writer.h"
+#include "collector/seal.h"
+#include "signatures/group_rules.h"
+
+// From sorted records to the finished, synced file of one dataset, under a temporary name.
+
+namespace curlew::collector {
+
+// A temporary file: gone in the end, unless it has got its final name or is kept.
+class PartFile {
+  public:
+    explicit PartFile(std::filesystem::path path) : path_(std::move(path)) {}
+    ~PartFile();
+    PartFile(PartFile&& other) noexcept;
+    PartFile& operator=(PartFile&&) = delete;
+
+    const std::filesystem::path& path() const noexcept { return path_; }
+    // Somebody else's from now on.
+    void keep() noexcept { path_.clear(); }
+
+  private:
+    std::filesystem::path path_;
+};
+
+class DatasetBuilder {
+  public:
+    // Throws std::runtime_error on an I/O failure, as the other two do. Requires: the rules have no
+    // problems and outlive this.
+    DatasetBuilder(const DatasetConfig& config,
+                   const signatures::GroupRules& rules,
+                   const std::filesystem::path& part);
+
+    // `record` is a serialized FlowSummary that passed the batch decoder.
+    void write(std::string_view record);
+
+    // Fills in what was written: sums and tallies, records.written and records_written.
+    void finish(SealResult& result);
+
+    static Encoding encoding_of(const DatasetConfig& config) noexcept {
+        return config.compress ? Encoding::json_zstd : Encoding::json;
+    }
+
+  private:
+    Annotator annotator_;
+    DatasetWriter file_;
+    RecordWriter writer_;
+    proto::FlowSummary flow_;
+    uint64_t written_ = 0;
+    Tally flow_types_;
+    Tally labels_;
+    Tally evidence_;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,380 @@
+#include "collector/intake.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <stdexcept>
+#include <utility>
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kLockName = ".lock";
+// Beyond that, hellos are no probes'.
+constexpr size_t kMaximumStreams = 1024;
+// A probe that did not get its last acknowledgement asks again within this.
+constexpr std::chrono::minutes kSilence{10};
+
+proto::FrameView view_of(const proto::ReceivedFrame& frame) {
+    const std::span<const uint8_t> octets(reinterpret_cast<const uint8_t*>(frame.octets.data()),
+                                          frame.octets.size());
+    return {.header = frame.header,
+            .body = octets.subspan(proto::kFrameHeaderOctets),
+            .frame_octets = octets.size()};
+}
+
+}  // namespace
+
+Intake::Intake(const fs::path& archive,
+               const Rotation& rotation,
+               std::vector<std::string>& problems,
+               Moment now,
+               uint64_t journal_file_octets)
+    : folder_(open_folder(archive)),
+      rotation_(rotation),
+      journal_file_octets_(journal_file_octets) {
+    std::vector<fs::path> ignored;
+    try {
+        make_folders_durably(folder_, ignored);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(
+            fmt::format("cannot write the archive {}: {}", archive.string(), error.what()));
+    }
+    lock();
+    complete_publications(archive);
+    recover(problems, now);
+}
+
+void Intake::lock() {
+    const fs::path path = folder_ / kLockName;
+    lock_ = open_file(path, O_RDWR | O_CREAT);
+    if (::flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+        if (errno == EWOULDBLOCK) {
+            throw std::runtime_error(fmt::format("another collector serves the archive {}",
+                                                 folder_.parent_path().string()));
+        }
+        throw_file_error("lock", path);
+    }
+}
+
+void Intake::recover(std::vector<std::string>& problems, Moment now) {
+    // Names sort by sequence within an epoch.
+    std::map<std::pair<std::string, uint64_t>, std::vector<fs::path>> epochs;
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+        files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& file : files) {
+        if (const auto name = parse_journal_name(file.filename().string())) {
+            epochs[{name->probe, name->epoch}].push_back(file);
+        }
+    }
+    for (const auto& [name, journals] : epochs) {
+        try {
+            Stream& stream = streams_.emplace_back(Stream{ProbeStream(
+                Journal(folder_, journals, rotation_.minutes, problems, journal_file_octets_))});
+            stream.stream.recovered(now);
+        } catch (const JournalFrontError& error) {
+            problems.emplace_back(error.what());
+        }
+    }
+    // Of several epochs of one probe, the youngest goes on.
+    for (Stream& one : streams_) {
+        const bool is_older =
+            std::any_of(streams_.begin(), streams_.end(), [&](const Stream& other) {
+                return &other != &one &&
+                       other.stream.facts().probe_id == one.stream.facts().probe_id &&
+                       !other.stream.superseded() &&
+                       other.stream.facts().hello.started_ns() >=
+                           one.stream.facts().hello.started_ns();
+            });
+        if (is_older) {
+            one.stream.supersede();
+        }
+    }
+}
+
+Intake::Stream* Intake::find(uint64_t probe_id, uint64_t epoch) {
+    const auto found = std::find_if(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+        return stream.stream.facts().probe_id == probe_id && stream.stream.facts().epoch == epoch;
+    });
+    return found == streams_.end() ? nullptr : &*found;
+}
+
+Intake::Stream* Intake::current(uint64_t probe_id) {
+    const auto found = std::find_if(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+        return stream.stream.facts().probe_id == probe_id && !stream.stream.superseded();
+    });
+    return found == streams_.end() ? nullptr : &*found;
+}
+
+void Intake::take(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now) {
+    if (frame.header.kind == proto::FrameKind::hello) {
+        take_hello(frame, is_reachable, now);
+    } else {
+        take_records(frame, now);
+    }
+}
+
+void Intake::refuse(const proto::ReceivedFrame& frame,
+                    proto::RefusalReason reason,
+                    std::string sentence) {
+    ++counters_.hellos_refused;
+    answers_.push_back({.kind = Answer::Kind::refuse,
+                        .hello = {.peer = frame.peer, .octets = {}, .header = frame.header},
+                        .reason = reason,
+                        .sentence = std::move(sentence),
+                        .peer = frame.peer,
+                        .probe_id = frame.header.probe_id,
+                        .epoch = frame.header.epoch});
+}
+
+bool Intake::is_welcome(const proto::ReceivedFrame& frame,
+                        const Reachable& is_reachable,
+                        proto::Hello& hello) {
+    const BatchError error = decoder_.decode(view_of(frame), hello);
+    if (error == BatchError::unknown_schema) {
+        const auto theirs = static_cast<int>(hello.schema_version());
+        const int ours = proto::SCHEMA_VERSION_CURRENT;
+        refuse(frame,
+               proto::REFUSAL_REASON_SCHEMA,
+               fmt::format("the probe speaks schema {} and the collector schema {}: upgrade the {}",
+                           theirs,
+                           ours,
+                           theirs < ours ? "probe" : "collector"));
+        return false;
+    }
+    if (error != BatchError::none) {
+        refuse(frame,
+               proto::REFUSAL_REASON_HELLO,
+               fmt::format("the hello cannot be read: {}", name_of(error)));
+        return false;
+    }
+    if (!is_probe_name(hello.probe_name())) {
+        refuse(frame,
+               proto::REFUSAL_REASON_HELLO,
+               "the probe's name is to be 1 to 32 of the characters a-z, 0-9 and \"-\"");
+        return false;
+    }
+    const Stream* other = current(frame.header.probe_id);
+    if (other != nullptr && other->stream.facts().epoch != frame.header.epoch &&
+        !other->stream.ended() && !other->stream.peer().empty() && is_reachable(other->stream)) {
+        refuse(frame,
+               proto::REFUSAL_REASON_PROBE_ID,
+               fmt::format("another probe named {} is connected: each needs a name of its own",
+                           other->stream.facts().probe));
+        return false;
+    }
+    if (find(frame.header.probe_id, frame.header.epoch) == nullptr &&
+        streams_.size() >= kMaximumStreams) {
+        refuse(frame,
+               proto::REFUSAL_REASON_HELLO,
+               fmt::format("the collector has {} probes already", kMaximumStreams));
+        return false;
+    }
+    return true;
+}
+
+void Intake::take_hello(const proto::ReceivedFrame& frame,
+                        const Reachable& is_reachable,
+                        Moment now) {
+    proto::Hello hello;
+    if (!is_welcome(frame, is_reachable, hello)) {
+        return;
+    }
+    Stream* known = find(frame.header.probe_id, frame.header.epoch);
+    if (known != nullptr && known->stream.is_paused(now)) {
+        return;  // it comes again
+    }
+    const bool is_new = known == nullptr;
+    if (is_new) {
+        EpochFacts facts;
+        facts.probe = hello.probe_name();
+        facts.probe_id = frame.header.probe_id;
+        facts.epoch = frame.header.epoch;
+        facts.hello_frame = frame.octets;
+        facts.hello = std::move(hello);
+        known = &streams_.emplace_back(Stream{ProbeStream(
+            Journal(folder_, std::move(facts), rotation_.minutes, journal_file_octets_))});
+    }
+    ProbeStream& stream = known->stream;
+    const uint64_t gaps = stream.facts().gaps.size();
+    try {
+        stream.hello(frame.peer, frame.header.first_sequence, now);
+    } catch (const std::runtime_error& error) {
+        // It comes again.
+        disk_failed(error);
+        if (is_new) {
+            streams_.pop_back();
+        }
+        return;
+    }
+    counters_.gaps += stream.facts().gaps.size() - gaps;
+    for (Stream& other : streams_) {
+        if (&other != known && other.stream.facts().probe_id == frame.header.probe_id) {
+            other.stream.supersede();
+        }
+    }
+    known->to_answer = false;
+    answers_.push_back({.kind = Answer::Kind::welcome,
+                        .hello = {.peer = frame.peer, .octets = {}, .header = frame.header},
+                        .peer = frame.peer,
+                        .probe_id = frame.header.probe_id,
+                        .epoch = frame.header.epoch,
+                        .last_durable = stream.last_durable()});
+}
+
+void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {
+    Stream* known = find(frame.header.probe_id, frame.header.epoch);
+    if (known == nullptr || known->stream.peer() != frame.peer || known->stream.superseded()) {
+        ++counters_.frames_foreign;
+        return;
+    }
+    if (known->stream.is_paused(now)) {
+        ++counters_.frames_unstored;
+        return;
+    }
+    FrameVerdict verdict = FrameVerdict::unexpected;
+    try {
+        verdict = known->stream.take(frame, now);
+    } catch (const std::runtime_error& error) {
+        ++counters_.frames_unstored;
+        disk_failed(error);
+        return;
+    }
+    switch (verdict) {
+        case FrameVerdict::next:
+            ++counters_.frames_stored;
+            counters_.records_stored +=
+                frame.header.kind == proto::FrameKind::batch ? frame.header.record_count : 0;
+            known->to_answer = true;
+            break;
+        case FrameVerdict::duplicate:
+            // An acknowledgement may have been lost.
+            ++counters_.frames_duplicate;
+            known->to_answer = true;
+            break;
+        case FrameVerdict::out_of_sequence:
+            ++counters_.frames_out_of_sequence;
+            break;
+        case FrameVerdict::foreign:
+            ++counters_.frames_foreign;
+            break;
+        case FrameVerdict::unexpected:
+            ++counters_.frames_unexpected;
+            break;
+    }
+}
+
+void Intake::disk_failed(const std::exception& error) {
+    trouble_ = fmt::format("records are not taken: {}", error.what());
+}
+
+bool Intake::commit(Stream& stream, Moment now) {
+    if (!stream.stream.is_dirty()) {
+        return true;
+    }
+    try {
+        stream.stream.commit(now);
+    } catch (const std::runtime_error& error) {
+        disk_failed(error);
+        return false;
+    }
+    ++counters_.commits;
+    trouble_.clear();
+    return true;
+}
+
+void Intake::commit(Moment now) {
+    for (Stream& stream : streams_) {
+        const bool is_durable = commit(stream, now);
+        if (std::exchange(stream.to_answer, false) && is_durable) {
+            answers_.push_back({.kind = Answer::Kind::acknowledge,
+                                .peer = stream.stream.peer(),
+                                .probe_id = stream.stream.facts().probe_id,
+                                .epoch = stream.stream.facts().epoch,
+                                .last_durable = stream.stream.last_durable()});
+        }
+    }
+}
+
+std::vector<Answer> Intake::answers() {
+    return std::exchange(answers_, {});
+}
+
+std::optional<SealJob> Intake::next_job(Moment now) {
+    commit(now);
+    for (Stream& stream : streams_) {
+        try {
+            // A full disk is made room on by sealing, for a dataset is smaller than its journal.
+            if (auto job = stream.stream.next_job(rotation_, !trouble_.empty(), now)) {
+                return job;
+            }
+        } catch (const std::runtime_error& error) {
+            trouble_ = error.what();
+        }
+    }
+    return std::nullopt;
+}
+
+void Intake::sealed(const SealJob& job, const SealedWindows& result) {
+    Stream* stream = find(job.facts.probe_id, job.facts.epoch);
+    try {
+        stream->stream.sealed(result);
+    } catch (const std::runtime_error& error) {
+        disk_failed(error);
+    }
+}
+
+void Intake::seal_failed(const SealJob& job, Moment now) {
+    find(job.facts.probe_id, job.facts.epoch)->stream.seal_failed(now);
+}
+
+void Intake::forget_if(const std::function<bool(const ProbeStream&)>& is_over) {
+    for (auto stream = streams_.begin(); stream != streams_.end();) {
+        const auto at = stream++;
+        if (!at->stream.is_done() || !is_over(at->stream)) {
+            continue;
+        }
+        try {
+            at->stream.remove();
+            streams_.erase(at);
+        } catch (const std::runtime_error& error) {
+            trouble_ = error.what();
+        }
+    }
+}
+
+void Intake::tidy_up(Moment now) {
+    forget_if([&](const ProbeStream& stream) { return now - stream.last_heard() >= kSilence; });
+}
+
+void Intake::finish(const Reachable& is_reachable) {
+    forget_if(
+        [&](const ProbeStream& stream) { return !stream.peer().empty() && !is_reachable(stream); });
+}
+
+size_t Intake::probes() const noexcept {
+    return static_cast<size_t>(
+        std::count_if(streams_.begin(), streams_.end(), [](const Stream& stream) {
+            return !stream.stream.superseded() && !stream.stream.ended() &&
+                   !stream.stream.peer().empty();
+        }));
+}
+
+uint64_t Intake::waiting_octets() const noexcept {
+    uint64_t octets = 0;
+    for (const Stream& stream : streams_) {
+        octets += stream.stream.journal().waiting_octets();
+    }
+    return octets;
+}
+
+}  // namespace curlew::collector

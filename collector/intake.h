@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <list>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "collector/durable_file.h"
+#include "collector/probe_stream.h"
+#include "proto/channel.h"
+
+// Takes what the probes send, and says what they are to be answered. Knows no channel and no
+// thread: one thread gives it frames and time, and sends its answers.
+//
+// A probe is its id; each of its starts is an epoch with a journal of its own. Nothing that was
+// acknowledged is lost, and nothing counts twice.
+
+namespace curlew::collector {
+
+struct Answer {
+    enum class Kind : uint8_t { welcome, refuse, acknowledge };
+
+    Kind kind = Kind::acknowledge;
+    proto::ReceivedFrame hello;  // of welcome and refuse, without its octets
+    proto::RefusalReason reason = proto::REFUSAL_REASON_UNSPECIFIED;
+    std::string sentence;
+    std::string peer;  // of acknowledge, as the others
+    uint64_t probe_id = 0;
+    uint64_t epoch = 0;
+    uint64_t last_durable = 0;
+};
+
+struct IntakeCounters {
+    uint64_t records_stored = 0;
+    uint64_t frames_stored = 0;
+    uint64_t frames_duplicate = 0;
+    uint64_t frames_out_of_sequence = 0;
+    uint64_t frames_foreign = 0;     // of a peer that said no hello
+    uint64_t frames_unexpected = 0;  // empty batches, and kinds that no probe sends
+    uint64_t frames_unstored = 0;    // the disk failed: they come again
+    uint64_t hellos_refused = 0;
+    uint64_t commits = 0;
+    uint64_t gaps = 0;  // times that something is lost for good
+};
+
+class Intake {
+  public:
+    // Whether a stream's probe is still there; asks the channel.
+    using Reachable = std::function<bool(const ProbeStream&)>;
+
+    // Makes ARCHIVE/open, locks it until destruction, publishes and takes up what an earlier run
+    // left; sentences about that go to `problems`. Throws std::runtime_error with one sentence,
+    // also when another collector serves the archive.
+    Intake(const std::filesystem::path& archive,
+           const Rotation& rotation,
+           std::vector<std::string>& problems,
+           Moment now,
+           uint64_t journal_file_octets = kJournalFileOctets);
+
+    void take(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
+
+    // Makes durable what was taken, with one sync for each journal, and answers it.
+    void commit(Moment now);
+
+    // What is to be sent; each is given once.
+    std::vector<Answer> answers();
+
+    // The next job that is due; each has to be reported back. Commits before. Calls set_rotation's
+    // wishes into force on the way.
+    std::optional<SealJob> next_job(Moment now);
+    void sealed(const SealJob& job, const SealedWindows& result);
+    void seal_failed(const SealJob& job, Moment now);
+
+    // In force for each probe when nothing of it is being sealed.
+    void set_rotation(const Rotation& rotation) { rotation_ = rotation; }
+
+    // Forgets epochs that are sealed to their end and silent for a while.
+    void tidy_up(Moment now);
+    // At the end: those, too, whose probe has gone since it was acknowledged.
+    void finish(const Reachable& is_reachable);
+
+    // Of probes that have an epoch which has not ended.
+    size_t probes() const noexcept;
+    uint64_t waiting_octets() const noexcept;
+    // One sentence while the disk does not take what comes; else empty.
+    const std::string& trouble() const noexcept { return trouble_; }
+    const IntakeCounters& counters() const noexcept { return counters_; }
+
+  private:
+    struct Stream {
+        ProbeStream stream;
+        bool to_answer = false;
+    };
+
+    void lock();
+    void recover(std::vector<std::string>& problems, Moment now);
+    Stream* find(uint64_t probe_id, uint64_t epoch);
+    // The epoch of the probe that is not superseded.
+    Stream* current(uint64_t probe_id);
+    void take_hello(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
+    bool is_welcome(const proto::ReceivedFrame& frame,
+                    const Reachable& is_reachable,
+                    proto::Hello& hello);
+    void refuse(const proto::ReceivedFrame& frame,
+                proto::RefusalReason reason,
+                std::string sentence);
+    void take_records(const proto::ReceivedFrame& frame, Moment now);
+    bool commit(Stream& stream, Moment now);
+    void forget_if(const std::function<bool(const ProbeStream&)>& is_over);
+    void disk_failed(const std::exception& error);
+
+    std::filesystem::path folder_;
+    Rotation rotation_;
+    uint64_t journal_file_octets_;
+    FileDescriptor lock_;
+    BatchDecoder decoder_;
+    std::list<Stream> streams_;
+    std::vector<Answer> answers_;
+    std::string trouble_;
+    IntakeCounters counters_;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,228 @@
+#include "collector/live_collector.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <mutex>
+#include <stdexcept>
+#include <utility>
+
+#include "collector/sealing_thread.h"
+
+namespace curlew::collector {
+namespace {
+
+using std::chrono::milliseconds;
+using Clock = std::chrono::steady_clock;
+
+// How long a wait for a frame lasts before everything else is looked at again.
+constexpr uint64_t kRotationsToWait = 2;
+constexpr milliseconds kPoll{50};
+// Frames of one commit, so that fast probes still get their acknowledgements.
+constexpr int kFramesPerCommit = 256;
+// After a stop request, at most this is taken of what has arrived: twice what one probe may have on
+// its way.
+constexpr int kFramesToDrain = 2 * static_cast<int>(proto::kMaximumWindowFrames);
+constexpr std::chrono::seconds kTurn{1};
+constexpr std::chrono::minutes kTidyUp{1};
+
+}  // namespace
+
+std::string LiveStatus::sentence() const {
+    std::string text = fmt::format("{} {}, {} records received, {} sealed in {} datasets",
+                                   probes,
+                                   probes == 1 ? "probe" : "probes",
+                                   records_stored,
+                                   records_sealed,
+                                   datasets_sealed);
+    for (const std::string* trouble : {&intake_trouble, &seal_trouble, &retention_trouble}) {
+        if (!trouble->empty()) {
+            text += "; " + *trouble;
+        }
+    }
+    return text;
+}
+
+struct LiveCollector::Implementation {
+    Implementation(CollectorConfig config,
+                   const std::filesystem::path& signatures,
+                   std::string version)
+        : archive(config.archive),
+          program_version(std::move(version)),
+          setup(std::make_shared<const LiveSetup>(config, signatures, program_version)),
+          intake(archive, config.rotate, problems, Clock::now()) {}
+
+    void send_answers(proto::ChannelReceiver& receiver) {
+        for (const Answer& answer : intake.answers()) {
+            // A peer that is gone says hello again when it comes back.
+            switch (answer.kind) {
+                case Answer::Kind::welcome:
+                    static_cast<void>(receiver.welcome(answer.hello, answer.last_durable));
+                    break;
+                case Answer::Kind::refuse:
+                    static_cast<void>(
+                        receiver.refuse(answer.hello, answer.reason, answer.sentence));
+                    break;
+                case Answer::Kind::acknowledge:
+                    static_cast<void>(receiver.acknowledge(
+                        answer.peer, answer.probe_id, answer.epoch, answer.last_durable));
+                    break;
+            }
+        }
+    }
+
+    static Intake::Reachable reachable_by(proto::ChannelReceiver& receiver) {
+        return [&receiver](const ProbeStream& stream) {
+            return receiver.acknowledge(stream.peer(),
+                                        stream.facts().probe_id,
+                                        stream.facts().epoch,
+                                        stream.last_durable());
+        };
+    }
+
+    // Takes what is there, at most `limit` frames, and answers it. False when nothing was.
+    bool take_some(proto::ChannelReceiver& receiver, milliseconds patience, int limit) {
+        std::optional<proto::ReceivedFrame> frame = receiver.receive(patience);
+        const bool took = frame.has_value();
+        for (int taken = 0; frame; ++taken) {
+            intake.take(*frame, reachable_by(receiver), Clock::now());
+            frame = taken + 1 < limit ? receiver.receive(milliseconds(0)) : std::nullopt;
+        }
+        intake.commit(Clock::now());
+        send_answers(receiver);
+        return took;
+    }
+
+    bool has_enough_to_seal() const {
+        const uint64_t bound = kRotationsToWait * setup->seal.config.rotate.octets *
+                               std::max<uint64_t>(1, intake.probes());
+        return intake.waiting_octets() >= bound;
+    }
+
+    void take_setup(SealingThread& sealing) {
+        const std::lock_guard lock(mutex);
+        if (next_setup != nullptr) {
+            setup = std::exchange(next_setup, nullptr);
+            intake.set_rotation(setup->seal.config.rotate);
+            sealing.set_setup(setup);
+        }
+    }
+
+    void take_reports(SealingThread& sealing) {
+        for (SealReport& report : sealing.reports()) {
+            if (report.failure.empty()) {
+                intake.sealed(report.job, report.sealed);
+            } else {
+                intake.seal_failed(report.job, Clock::now());
+            }
+        }
+    }
+
+    void submit_jobs(SealingThread& sealing, proto::ChannelReceiver& receiver) {
+        while (auto job = intake.next_job(Clock::now())) {
+            sealing.submit(std::move(*job));
+        }
+        // A job begins with a commit.
+        send_answers(receiver);
+    }
+
+    // What has arrived is stored and acknowledged, what is complete is sealed.
+    void drain(proto::ChannelReceiver& receiver,
+               SealingThread& sealing,
+               const std::function<void()>& turn) {
+        for (int taken = 0; taken < kFramesToDrain; taken += kFramesPerCommit) {
+            if (!take_some(receiver, milliseconds(0), kFramesPerCommit)) {
+                break;
+            }
+        }
+        take_reports(sealing);
+        submit_jobs(sealing, receiver);
+        while (!sealing.wait_until_idle(kTurn)) {
+            turn();
+        }
+        take_reports(sealing);
+        intake.finish(reachable_by(receiver));
+    }
+
+    LiveStatus status(const SealingThread& sealing) const {
+        const SealingState state = sealing.state();
+        return {.probes = intake.probes(),
+                .records_stored = intake.counters().records_stored,
+                .octets_waiting = intake.waiting_octets(),
+                .datasets_sealed = state.datasets_sealed,
+                .records_sealed = state.records_sealed,
+                .datasets_removed = state.datasets_removed,
+                .intake_trouble = intake.trouble(),
+                .seal_trouble = state.seal_trouble,
+                .retention_trouble = state.retention_trouble};
+    }
+
+    const std::filesystem::path archive;
+    const std::string program_version;
+    std::vector<std::string> problems;
+    std::mutex mutex;  // guards next_setup
+    std::shared_ptr<const LiveSetup> next_setup;
+    std::shared_ptr<const LiveSetup> setup;  // of the thread in run(), as the intake is
+    Intake intake;
+};
+
+LiveCollector::LiveCollector(CollectorConfig config,
+                             const std::filesystem::path& signatures,
+                             std::string program_version)
+    : implementation_(std::make_unique<Implementation>(
+          std::move(config), signatures, std::move(program_version))) {}
+
+LiveCollector::~LiveCollector() = default;
+
+const std::vector<std::string>& LiveCollector::problems() const noexcept {
+    return implementation_->problems;
+}
+
+void LiveCollector::run(proto::ChannelReceiver& receiver,
+                        std::stop_token stop,
+                        const std::function<void(const LiveStatus&)>& on_turn) {
+    Implementation& self = *implementation_;
+    SealingThread sealing(self.setup);
+    const auto turn = [&] {
+        if (on_turn) {
+            on_turn(self.status(sealing));
+        }
+    };
+    Clock::time_point next_turn = Clock::now();
+    Clock::time_point next_tidy_up = Clock::now() + kTidyUp;
+    while (!stop.stop_requested()) {
+        self.take_setup(sealing);
+        // Probes may send faster than datasets are sealed; what waits here is bounded all the same,
+        // and what waits there is the probes' to keep or to count.
+        if (!self.has_enough_to_seal() || sealing.wait_until_idle(kPoll)) {
+            self.take_some(receiver, kPoll, kFramesPerCommit);
+        }
+        self.take_reports(sealing);
+        self.submit_jobs(sealing, receiver);
+        const Clock::time_point now = Clock::now();
+        if (now >= next_tidy_up) {
+            self.intake.tidy_up(now);
+            next_tidy_up = now + kTidyUp;
+        }
+        if (now >= next_turn) {
+            turn();
+            next_turn = now + kTurn;
+        }
+    }
+    self.drain(receiver, sealing, turn);
+    turn();
+}
+
+void LiveCollector::reconfigure(CollectorConfig config, const std::filesystem::path& signatures) {
+    Implementation& self = *implementation_;
+    if (config.archive != self.archive) {
+        throw ConfigError(
+            fmt::format("the archive cannot become {} without a restart", config.archive.string()));
+    }
+    auto setup =
+        std::make_shared<const LiveSetup>(std::move(config), signatures, self.program_version);
+    const std::lock_guard lock(self.mutex);
+    self.next_setup = std::move(setup);
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,120 @@
+#include "collector/probe_stream.h"
+
+#include <cassert>
+#include <stdexcept>
+#include <utility>
+
+namespace curlew::collector {
+namespace {
+
+using std::chrono::seconds;
+
+// After a disk failed: the probe comes again about as soon.
+constexpr seconds kPauseAfterFailure{2};
+constexpr seconds kPauseAfterFailedSeal{10};
+
+constexpr const char* kUncleanEnd = "the probe began anew without a last ledger";
+
+proto::FrameView view_of(const proto::ReceivedFrame& frame) {
+    const std::span<const uint8_t> octets(reinterpret_cast<const uint8_t*>(frame.octets.data()),
+                                          frame.octets.size());
+    return {.header = frame.header,
+            .body = octets.subspan(proto::kFrameHeaderOctets),
+            .frame_octets = octets.size()};
+}
+
+}  // namespace
+
+ProbeStream::ProbeStream(Journal journal)
+    : journal_(std::move(journal)), final_ledger_sealed_(journal_.final_ledger_sealed()) {}
+
+void ProbeStream::hello(const std::string& peer, uint64_t first_held, Moment now) {
+    commit(now);
+    if (!ended() && first_held > last_durable() + 1) {
+        journal_.skip_to(first_held);
+    }
+    peer_ = peer;
+    last_heard_ = now;
+    superseded_ = false;
+}
+
+FrameVerdict ProbeStream::take(const proto::ReceivedFrame& frame, Moment now) {
+    last_heard_ = now;
+    const FrameVerdict verdict = journal_.judge(frame.header);
+    if (verdict != FrameVerdict::next) {
+        return verdict;
+    }
+    try {
+        journal_.append(view_of(frame), frame.octets);
+    } catch (const std::runtime_error&) {
+        journal_.fall_back();
+        paused_until_ = now + kPauseAfterFailure;
+        throw;
+    }
+    return verdict;
+}
+
+void ProbeStream::commit(Moment now) {
+    try {
+        journal_.sync();
+    } catch (const std::runtime_error&) {
+        journal_.fall_back();
+        paused_until_ = now + kPauseAfterFailure;
+        throw;
+    }
+}
+
+std::optional<SealJob> ProbeStream::next_job(const Rotation& rotation,
+                                             bool everything,
+                                             Moment now) {
+    assert(!is_dirty());
+    if (is_sealing() || now < seal_again_) {
+        return std::nullopt;
+    }
+    journal_.set_minutes(rotation.minutes);
+    const bool needs_end = ended() && !final_ledger_sealed_;
+    if (!needs_end && !is_bound_ && !journal_.has_waiting()) {
+        return std::nullopt;
+    }
+    std::vector<uint64_t> windows = journal_.waiting_windows();
+    const bool all = needs_end || ended() || superseded_ || everything ||
+                     journal_.waiting_octets() >= rotation.octets ||
+                     windows.size() > kMaximumWaitingWindows;
+    if (!all) {
+        windows = journal_.complete_windows();
+        if (windows.empty() && !is_bound_) {
+            return std::nullopt;
+        }
+    }
+    job_ = {windows, last_durable()};
+    return SealJob{.facts = facts(),
+                   .files = journal_.close(),
+                   .first_sequence = journal_.first_sequence(),
+                   .minutes = journal_.minutes(),
+                   .windows = std::move(windows),
+                   .all_windows = all,
+                   .through = last_durable(),
+                   .unclean_end = superseded_ && !ended() ? kUncleanEnd : ""};
+}
+
+void ProbeStream::sealed(const SealedWindows& result) {
+    assert(is_sealing());
+    const Running done = *std::exchange(job_, std::nullopt);
+    is_bound_ = false;
+    final_ledger_sealed_ = final_ledger_sealed_ || result.final_ledger;
+    journal_.forget(done.windows, done.through);
+}
+
+void ProbeStream::seal_failed(Moment now) {
+    assert(is_sealing());
+    job_.reset();
+    is_bound_ = true;
+    seal_again_ = now + kPauseAfterFailedSeal;
+}
+
+bool ProbeStream::is_done() const noexcept {
+    return !is_sealing() && !is_bound_ && !is_dirty() && !journal_.has_waiting() &&
+           (superseded_ || (ended() && final_ledger_sealed_));
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,168 @@
+#include "collector/retention.h"
+
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <string>
+#include <string_view>
+
+#include "collector/durable_file.h"
+#include "collector/index.h"
+#include "collector/manifest.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kDay = 86'400 * kSecond;
+
+// The three files that a dataset may have: two encodings, one manifest.
+struct Files {
+    fs::path plain;
+    fs::path compressed;
+    fs::path manifest;
+};
+
+Files files_of(const fs::path& archive, const std::string& manifest) {
+    const std::string base =
+        manifest.substr(0, manifest.size() - std::string_view(kManifestSuffix).size());
+    return {archive / (base + suffix_of(Encoding::json)),
+            archive / (base + suffix_of(Encoding::json_zstd)),
+            archive / manifest};
+}
+
+uint64_t octets_of(const fs::path& file) {
+    struct stat facts {};
+    return ::lstat(file.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)
+               ? static_cast<uint64_t>(facts.st_size)
+               : 0;
+}
+
+uint64_t octets_of(const Files& files) {
+    return octets_of(files.plain) + octets_of(files.compressed) + octets_of(files.manifest);
+}
+
+// When the manifest was written; a clock that jumps may be wrong by as much. 0: it is not there.
+uint64_t sealed_ns(const Files& files) {
+    struct stat facts {};
+    if (::lstat(files.manifest.c_str(), &facts) != 0) {
+        return 0;
+    }
+    return static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond +
+           static_cast<uint64_t>(facts.st_mtim.tv_nsec);
+}
+
+uint64_t free_octets(const fs::path& archive) {
+    struct statvfs facts {};
+    if (::statvfs(archive.c_str(), &facts) != 0) {
+        throw_file_error("ask for the room at", archive);
+    }
+    return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+}
+
+Tombstone tombstone_of(const Files& files) {
+    Tombstone tombstone;
+    tombstone.octets = octets_of(files.plain) + octets_of(files.compressed);
+    if (octets_of(files.manifest) == 0) {
+        return tombstone;
+    }
+    const auto facts = parse_manifest(read_file(files.manifest, kLongestManifest));
+    if (!facts) {
+        return tombstone;
+    }
+    tombstone.records = facts->records;
+    tombstone.received = facts->records;
+    if (facts->live) {
+        tombstone.received = facts->live->records_received;
+        tombstone.probe = fmt::format("{:016x}", facts->live->probe_id);
+        tombstone.epoch = fmt::format("{:016x}", facts->live->epoch);
+    }
+    return tombstone;
+}
+
+void unlink_files(const Files& files) {
+    bool any = false;
+    for (const fs::path* file : {&files.plain, &files.compressed, &files.manifest}) {
+        if (::unlink(file->c_str()) == 0) {
+            any = true;
+        } else if (errno != ENOENT) {
+            throw_file_error("remove", *file);
+        }
+    }
+    if (any) {
+        sync_folder(files.manifest.parent_path());
+    }
+}
+
+class Keeper {
+  public:
+    Keeper(const Retention& keep, const fs::path& archive, uint64_t now_ns)
+        : keep_(keep), archive_(archive), now_ns_(now_ns), index_(archive) {}
+
+    Removed run() {
+        // What a crash interrupted: the tombstone is there, so the files have to go.
+        for (const IndexEntry& entry : index_.removed()) {
+            unlink_files(files_of(archive_, entry.manifest));
+        }
+        const std::vector<IndexEntry> present = index_.present();
+        if (keep_.octets != 0) {
+            for (const IndexEntry& entry : present) {
+                octets_ += octets_of(files_of(archive_, entry.manifest));
+            }
+        }
+        for (const IndexEntry& entry : present) {
+            const Files files = files_of(archive_, entry.manifest);
+            if (!is_beyond_bounds() && !is_too_old(files)) {
+                break;
+            }
+            remove(entry, files);
+        }
+        removed_.within_bounds = !is_beyond_bounds();
+        return removed_;
+    }
+
+  private:
+    bool is_beyond_bounds() const {
+        return (keep_.octets != 0 && octets_ > keep_.octets) ||
+               (keep_.min_free != 0 && free_octets(archive_) < keep_.min_free);
+    }
+
+    bool is_too_old(const Files& files) const {
+        const uint64_t sealed = sealed_ns(files);
+        return keep_.days != 0 && sealed != 0 && now_ns_ > sealed &&
+               now_ns_ - sealed > keep_.days * kDay;
+    }
+
+    void remove(const IndexEntry& entry, const Files& files) {
+        const uint64_t octets = octets_of(files);
+        index_.append_tombstone(entry.manifest, tombstone_of(files));
+        unlink_files(files);
+        octets_ -= std::min(octets_, octets);
+        ++removed_.datasets;
+        removed_.octets += octets;
+    }
+
+    const Retention& keep_;
+    const fs::path& archive_;
+    uint64_t now_ns_;
+    ArchiveIndex index_;
+    uint64_t octets_ = 0;  // of what is present; counted only where it is bounded
+    Removed removed_;
+};
+
+}  // namespace
+
+Removed enforce(const Retention& keep, const fs::path& archive, uint64_t now_ns) {
+    if (keep.days == 0 && keep.octets == 0 && keep.min_free == 0) {
+        return {};
+    }
+    return Keeper(keep, archive, now_ns).run();
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+#include "collector/config.h"
+
+// Keeps an archive within its bounds: the oldest sealed datasets go first, each with a tombstone in
+// the index before its files go, so that an archive with holes says that it has them.
+
+namespace curlew::collector {
+
+struct Removed {
+    uint64_t datasets = 0;
+    uint64_t octets = 0;
+    bool within_bounds = true;  // false: nothing is left to remove and a bound is still passed
+};
+
+// Throws std::runtime_error on an I/O failure. `now_ns` is wall time. Safe against a crash at any
+// point: a tombstone whose files are still there is completed the next time.
+Removed enforce(const Retention& keep, const std::filesystem::path& archive, uint64_t now_ns);
+
+}  // namespace curlew::collector

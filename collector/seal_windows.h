@@ -1,0 +1,59 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "collector/config.h"
+#include "collector/device_groups.h"
+#include "collector/journal.h"
+#include "collector/record_sorter.h"
+
+// Sealing of a live line: from closed files of a journal to one dataset for each window and group.
+//
+// A job happens once or not at all (seal_state.h): its datasets are written as temporary files,
+// then the state that names them replaces the one before, then they are published. What a crash or
+// a full disk left between the two is published by the next job of the epoch, or at the next start.
+
+namespace curlew::collector {
+
+struct SealJob {
+    EpochFacts facts;               // newest ledger and gaps as they are now
+    std::vector<ClosedFile> files;  // those with records to seal
+    uint64_t first_sequence = 1;    // the first that may still be in a file
+    uint32_t minutes = 0;
+    // Starts of windows, in order. Every record in the files with one of them is sealed.
+    std::vector<uint64_t> windows;
+    bool all_windows = false;  // there are no others in the files
+    uint64_t through = 0;      // the last sequence that is durable
+    std::string unclean_end;   // one sentence, for the manifests; empty: none
+};
+
+// What the sealing side holds between two configurations.
+struct SealSetup {
+    CollectorConfig config;
+    const DeviceGroups& groups;
+    std::string program_version;
+};
+
+struct SealedWindows {
+    uint64_t datasets = 0;
+    uint64_t records = 0;
+    bool final_ledger = false;  // it is in a manifest now
+};
+
+// Where journals, states and temporary files are: ARCHIVE/open.
+std::filesystem::path open_folder(const std::filesystem::path& archive);
+
+// Throws std::runtime_error with one sentence; what was sealed is then sealed, what was not is
+// where it was, and the job can be tried again, also as part of a larger one. Deletes no journal.
+SealedWindows seal_windows(const SealJob& job,
+                           const SealSetup& setup,
+                           size_t sort_memory_octets = RecordSorter::kDefaultMemoryOctets);
+
+// For a start, before any journal is taken up: publishes what earlier runs were bound to publish,
+// and removes temporary files. Throws as seal_windows().
+void complete_publications(const std::filesystem::path& archive);
+
+}  // namespace curlew::collector

@@ -1,0 +1,111 @@
+#include "collector/sealing_thread.h"
+
+#include <exception>
+#include <utility>
+
+#include "collector/retention.h"
+
+namespace curlew::collector {
+namespace {
+
+constexpr std::chrono::minutes kRetentionInterval{1};
+
+uint64_t wall_time_ns() {
+    return static_cast<uint64_t>(std::chrono::duration_cast<std::chrono::nanoseconds>(
+                                     std::chrono::system_clock::now().time_since_epoch())
+                                     .count());
+}
+
+}  // namespace
+
+SealingThread::SealingThread(std::shared_ptr<const LiveSetup> setup)
+    : setup_(std::move(setup)), thread_([this](std::stop_token stop) { run(std::move(stop)); }) {}
+
+SealingThread::~SealingThread() {
+    thread_.request_stop();
+    thread_.join();
+}
+
+void SealingThread::submit(SealJob job) {
+    {
+        const std::lock_guard lock(mutex_);
+        jobs_.push_back(std::move(job));
+        works_ = true;
+    }
+    changed_.notify_all();
+}
+
+std::vector<SealReport> SealingThread::reports() {
+    const std::lock_guard lock(mutex_);
+    return std::exchange(reports_, {});
+}
+
+void SealingThread::set_setup(std::shared_ptr<const LiveSetup> setup) {
+    const std::lock_guard lock(mutex_);
+    setup_ = std::move(setup);
+}
+
+SealingState SealingThread::state() const {
+    const std::lock_guard lock(mutex_);
+    return state_;
+}
+
+bool SealingThread::wait_until_idle(std::chrono::milliseconds timeout) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, timeout, [this] { return !works_; });
+}
+
+void SealingThread::run(std::stop_token stop) {
+    std::unique_lock lock(mutex_);
+    while (!stop.stop_requested()) {
+        if (!jobs_.empty()) {
+            SealJob job = std::move(jobs_.front());
+            jobs_.pop_front();
+            const std::shared_ptr<const LiveSetup> setup = setup_;
+            lock.unlock();
+            SealReport report = seal(std::move(job), *setup);
+            lock.lock();
+            state_.datasets_sealed += report.sealed.datasets;
+            state_.records_sealed += report.sealed.records;
+            state_.seal_trouble = report.failure;
+            reports_.push_back(std::move(report));
+        }
+        const std::shared_ptr<const LiveSetup> setup = setup_;
+        lock.unlock();
+        keep_bounds(*setup);
+        lock.lock();
+        works_ = !jobs_.empty();
+        changed_.notify_all();
+        changed_.wait_for(lock, stop, kRetentionInterval, [this] { return !jobs_.empty(); });
+    }
+}
+
+SealReport SealingThread::seal(SealJob job, const LiveSetup& setup) {
+    SealReport report{.job = std::move(job)};
+    try {
+        report.sealed = seal_windows(report.job, setup.seal);
+    } catch (const std::exception& error) {
+        report.failure = error.what();
+    }
+    return report;
+}
+
+void SealingThread::keep_bounds(const LiveSetup& setup) {
+    uint64_t removed = 0;
+    std::string trouble;
+    try {
+        const Removed result =
+            enforce(setup.seal.config.keep, setup.seal.config.archive, wall_time_ns());
+        removed = result.datasets;
+        if (!result.within_bounds) {
+            trouble = "the archive is beyond its bounds and no dataset is left to remove";
+        }
+    } catch (const std::exception& error) {
+        trouble = error.what();
+    }
+    const std::lock_guard lock(mutex_);
+    state_.datasets_removed += removed;
+    state_.retention_trouble = std::move(trouble);
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "dpdk_port/device_arguments.h"
+
+// Whether this machine has a device and lets us at it: DPDK only says that it failed.
+
+namespace curlew::dpdk_port {
+
+struct Interface {
+    uint32_t index = 0;  // 0: there is none of this name
+    bool is_up = false;
+    bool is_promiscuous = false;
+    bool is_ethernet = true;
+    uint32_t queues = 1;  // that packets come in by
+};
+
+Interface find_interface(const std::string& name) noexcept;
+
+// What can be told before DPDK tries. Throws std::runtime_error with one sentence that says what
+// to do.
+void check_access(const DeviceArguments& device);
+
+// Why DPDK did not find a driver or the driver not its device, as one sentence.
+std::string explain_failed_probe(const DeviceArguments& device, int error);
+
+// Why a device that was found does not start, as one sentence.
+std::string explain_failed_start(const DeviceArguments& device, int error);
+
+}  // namespace curlew::dpdk_port

@@ -1,0 +1,247 @@
+#include "probe/config.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+
+#include "probe/packet_filter.h"
+#include "signatures/toml_reader.h"
+
+namespace curlew::probe {
+
+namespace {
+
+using signatures::Place;
+using signatures::Problem;
+using signatures::TableReader;
+
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr int64_t kLongestTimeout = 86'400;
+constexpr size_t kLongestName = 32;
+constexpr size_t kMostPorts = 16;
+
+bool is_name(const std::string& text) {
+    return !text.empty() && text.size() <= kLongestName &&
+           std::all_of(text.begin(), text.end(), [](char one) {
+               return (one >= 'a' && one <= 'z') || (one >= '0' && one <= '9') || one == '-';
+           });
+}
+
+void read_text(TableReader& table, std::string_view key, std::string& value) {
+    if (auto text = table.optional_text(key)) {
+        value = text->text;
+    }
+}
+
+template <typename Number>
+void read_number(
+    TableReader& table, std::string_view key, int64_t low, int64_t high, Number& value) {
+    if (const auto number = table.optional_integer(key, low, high)) {
+        value = static_cast<Number>(*number);
+    }
+}
+
+void read_seconds(TableReader& table, std::string_view key, uint64_t& value_ns) {
+    if (const auto seconds = table.optional_integer(key, 0, kLongestTimeout)) {
+        value_ns = static_cast<uint64_t>(*seconds) * kSecond;
+    }
+}
+
+class Reader {
+  public:
+    Reader(const toml::table& document, const std::string& file, std::vector<Problem>& problems)
+        : root_(document, file, problems) {}
+
+    ProbeConfig read() {
+        if (const auto name = root_.required_text("name")) {
+            config_.name = name->text;
+            if (!is_name(name->text)) {
+                root_.problem(name->place,
+                              "'name' wants 1 to 32 lower-case letters, digits and hyphens");
+            }
+        }
+        std::string signatures;
+        read_text(root_, "signatures", signatures);
+        config_.signatures = signatures;
+        read_ports();
+        read_capture();
+        read_meter();
+        read_collector();
+        if (auto eal = root_.optional_table("eal")) {
+            for (const auto& option : eal->optional_text_list("options").value_or(
+                     std::vector<signatures::PlacedText>{})) {
+                config_.eal_options.push_back(option.text);
+            }
+            eal->finish("table [eal]");
+        }
+        root_.finish("probe's configuration");
+        return config_;
+    }
+
+  private:
+    void read_ports() {
+        for (TableReader& table : root_.optional_tables("port")) {
+            PortConfig port;
+            if (const auto device = table.required_text("device")) {
+                port.device = device->text;
+            }
+            read_number(table, "queues", 1, kMostPorts, port.queues);
+            table.finish("table [[port]]");
+            config_.ports.push_back(port);
+        }
+        if (config_.ports.empty() || config_.ports.size() > kMostPorts) {
+            root_.problem(
+                root_.place(),
+                fmt::format("1 to {} tables [[port]] with a device are wanted", kMostPorts));
+        }
+    }
+
+    void read_capture() {
+        auto table = root_.optional_table("capture");
+        if (!table) {
+            return;
+        }
+        read_text(*table, "filter", config_.filter);
+        try {
+            if (!config_.filter.empty()) {
+                PacketFilter(config_.filter, LinkType::ethernet);
+            }
+        } catch (const FilterError& error) {
+            table->problem(table->place_of_value("filter"), error.what());
+        }
+        config_.allow_uncounted_loss =
+            table->optional_flag("allow_uncounted_loss").value_or(config_.allow_uncounted_loss);
+        table->finish("table [capture]");
+    }
+
+    void read_meter() {
+        auto table = root_.optional_table("meter");
+        if (!table) {
+            return;
+        }
+        read_text(*table, "profile", config_.profile);
+        if (config_.profile != "dataset" && config_.profile != "line-rate") {
+            table->problem(table->place_of_value("profile"),
+                           "'profile' is neither \"dataset\" nor \"line-rate\"");
+        }
+        read_number(*table, "workers", 0, kPartitionsAtMost, config_.workers);
+        read_number(*table, "flow_capacity", 4096, int64_t{1} << 28, config_.flow_capacity);
+        read_number(*table, "idle_sleep_us", 0, 1'000'000, config_.idle_sleep_us);
+        for (const int64_t core : table->optional_integers("cores", 0, 1023)) {
+            config_.cores.push_back(static_cast<int>(core));
+        }
+        if (auto timeouts = table->optional_table("timeouts")) {
+            read_seconds(*timeouts, "idle_tcp", config_.timeouts.idle_tcp_ns);
+            read_seconds(*timeouts, "idle_other", config_.timeouts.idle_other_ns);
+            read_seconds(*timeouts, "active", config_.timeouts.active_ns);
+            read_seconds(*timeouts, "closed", config_.timeouts.closed_ns);
+            timeouts->finish("table [meter.timeouts]");
+        }
+        table->finish("table [meter]");
+    }
+
+    void read_collector() {
+        auto table = root_.optional_table("collector");
+        if (!table) {
+            root_.problem(root_.place(), "a table [collector] with an endpoint is wanted");
+            return;
+        }
+        if (const auto endpoint = table->required_text("endpoint")) {
+            config_.collector = endpoint->text;
+            if (!endpoint->text.starts_with("tcp://") && !endpoint->text.starts_with("ipc://")) {
+                table->problem(endpoint->place,
+                               "'endpoint' wants tcp://ADDRESS:PORT or ipc://PATH");
+            }
+        }
+        if (const auto queue = table->optional_octets("queue")) {
+            config_.queue_octets = *queue;
+        }
+        read_number(*table, "ledger_seconds", 1, 3600, config_.ledger_seconds);
+        read_number(*table, "drain_seconds", 0, 3600, config_.drain_seconds);
+        table->finish("table [collector]");
+    }
+
+    static constexpr int64_t kPartitionsAtMost = 64;
+
+    TableReader root_;
+    ProbeConfig config_;
+};
+
+std::string quoted(const std::string& text) {
+    std::string out = "\"";
+    for (const char one : text) {
+        const auto octet = static_cast<unsigned char>(one);
+        if (one == '"' || one == '\\') {
+            out += '\\';
+            out += one;
+        } else if (octet < 0x20 || octet == 0x7f) {
+            out += fmt::format("\\u{:04x}", octet);
+        } else {
+            out += one;
+        }
+    }
+    return out + '"';
+}
+
+}  // namespace
+
+ProbeConfig load_config(const std::filesystem::path& file) {
+    std::vector<Problem> problems;
+    ProbeConfig config;
+    const std::string name = file.string();
+    if (const auto text = signatures::read_file(file, problems)) {
+        if (const auto document = signatures::parse_toml(*text, name, problems)) {
+            config = Reader(*document, name, problems).read();
+        }
+    }
+    if (problems.empty()) {
+        return config;
+    }
+    signatures::sort_by_place(problems);
+    std::string told;
+    for (const Problem& problem : problems) {
+        told += (told.empty() ? "" : "\n") + to_string(problem);
+    }
+    throw ConfigError(told);
+}
+
+std::string print_config(const ProbeConfig& config) {
+    std::string out = fmt::format(
+        "name = {}\nsignatures = {}\n", quoted(config.name), quoted(config.signatures.string()));
+    for (const PortConfig& port : config.ports) {
+        out +=
+            fmt::format("\n[[port]]\ndevice = {}\nqueues = {}\n", quoted(port.device), port.queues);
+    }
+    out += fmt::format("\n[capture]\nfilter = {}\nallow_uncounted_loss = {}\n",
+                       quoted(config.filter),
+                       config.allow_uncounted_loss);
+    out += fmt::format(
+        "\n[meter]\nprofile = {}\nworkers = {}\ncores = [{}]\nflow_capacity = {}\n"
+        "idle_sleep_us = {}\n",
+        quoted(config.profile),
+        config.workers,
+        fmt::join(config.cores, ", "),
+        config.flow_capacity,
+        config.idle_sleep_us);
+    out += fmt::format(
+        "\n[meter.timeouts]\nidle_tcp = {}\nidle_other = {}\nactive = {}\nclosed = {}\n",
+        config.timeouts.idle_tcp_ns / kSecond,
+        config.timeouts.idle_other_ns / kSecond,
+        config.timeouts.active_ns / kSecond,
+        config.timeouts.closed_ns / kSecond);
+    out += fmt::format(
+        "\n[collector]\nendpoint = {}\nqueue = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
+        quoted(config.collector),
+        config.queue_octets,
+        config.ledger_seconds,
+        config.drain_seconds);
+    std::vector<std::string> options;
+    for (const std::string& option : config.eal_options) {
+        options.push_back(quoted(option));
+    }
+    out += fmt::format("\n[eal]\noptions = [{}]\n", fmt::join(options, ", "));
+    return out;
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "probe/flow_meter.h"
+
+// The probe's configuration file: TOML, read whole, every problem told at its line and column.
+// deploy/probe.toml is its manual.
+
+namespace curlew::probe {
+
+struct PortConfig {
+    std::string device;   // as DPDK names it: "0000:03:00.0", "net_af_xdp0,iface=eth1", ...
+    uint16_t queues = 1;  // receive queues asked for; virtual devices bring their own number
+};
+
+struct ProbeConfig {
+    std::string name;  // [a-z0-9-], 1 to 32: unique among the probes of a collector
+    std::vector<PortConfig> ports;
+    std::string filter;                 // pcap-filter(7); empty: all
+    bool allow_uncounted_loss = false;  // open devices that cannot count what they lose
+    size_t workers = 0;                 // 0: as many as there are queues
+    std::vector<int> cores;             // empty: not pinned
+    uint32_t idle_sleep_us = 50;
+    std::string profile = "dataset";  // or "line-rate"
+    uint64_t flow_capacity = 1'048'576;
+    Timeouts timeouts;
+    std::filesystem::path signatures;             // empty: the installation's
+    std::string collector;                        // endpoint: "tcp://ADDRESS:PORT" or "ipc://PATH"
+    uint64_t queue_octets = uint64_t{256} << 20;  // unacknowledged frames in memory
+    uint32_t ledger_seconds = 5;
+    uint32_t drain_seconds = 10;  // at the end, for the last acknowledgement
+    std::vector<std::string> eal_options;
+};
+
+// Every problem, one a line: "file:line:column: what".
+class ConfigError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
+// Throws ConfigError.
+ProbeConfig load_config(const std::filesystem::path& file);
+
+// The whole configuration in force, defaults included, as TOML that load_config() takes.
+std::string print_config(const ProbeConfig& config);
+
+}  // namespace curlew::probe

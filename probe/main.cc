@@ -1,0 +1,276 @@
+// curlew-probe: from a mirror port to a collector. The one place that knows of DPDK and the meter.
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <CLI/CLI.hpp>
+
+#include <algorithm>
+#include <atomic>
+#include <cstdio>
+#include <exception>
+#include <mutex>
+#include <thread>
+
+#include "probe/config.h"
+#include "probe/packet_filter.h"
+#include "probe/probe_service.h"
+#include "probe/replay_port.h"
+#include "signatures/signature_folder.h"
+
+namespace {
+
+using namespace curlew;
+
+constexpr int kDone = 0;
+constexpr int kFailed = 1;
+constexpr int kWrongUsage = 2;
+
+struct Arguments {
+    std::filesystem::path config;
+    bool check = false;
+    bool print = false;
+    double stop_when_idle = 0;
+    std::vector<std::string> eal_options;
+};
+
+void say(const std::string& sentence) {
+    static std::mutex mutex;
+    const std::lock_guard lock(mutex);
+    fmt::print(stderr, "curlew-probe: {}\n", sentence);
+}
+
+std::filesystem::path signatures_folder(const probe::ProbeConfig& config) {
+    return config.signatures.empty() ? signatures::default_signature_folder() : config.signatures;
+}
+
+// SIGTERM and SIGINT end the service; SIGHUP has nothing to do here. A thread of its own waits for
+// them, so that nothing runs in a handler.
+class SignalThread {
+  public:
+    SignalThread() {
+        sigemptyset(&signals_);
+        for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) {
+            sigaddset(&signals_, one);
+        }
+        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+        signal(SIGPIPE, SIG_IGN);
+    }
+    ~SignalThread() {
+        if (thread_.joinable()) {
+            over_.store(true);
+            pthread_kill(thread_.native_handle(), SIGUSR2);
+            thread_.join();
+        }
+    }
+    SignalThread(const SignalThread&) = delete;
+    SignalThread& operator=(const SignalThread&) = delete;
+
+    void watch(probe::ProbeService& service) {
+        thread_ = std::thread([this, &service] {
+            while (true) {
+                int which = 0;
+                sigwait(&signals_, &which);
+                if (over_.load()) {
+                    return;
+                }
+                if (which == SIGHUP) {
+                    say("SIGHUP: the configuration is read at the start only; restart the service");
+                } else if (which != SIGUSR2) {
+                    say("ending: flows are finished and delivered");
+                    service.stop();
+                }
+            }
+        });
+    }
+
+  private:
+    sigset_t signals_;
+    std::atomic<bool> over_{false};
+    std::thread thread_;
+};
+
+}  // namespace
+
+#ifdef CURLEW_WITH_DPDK
+#include "dpdk_port/dpdk_device.h"
+#include "dpdk_port/eal.h"
+
+namespace {
+
+// net_pcap takes every file for Ethernet and ends without a word where it cannot read on.
+void check_capture(const std::string& device) {
+    constexpr std::string_view kKey = "rx_pcap=";
+    for (size_t at = device.find(kKey); at != std::string::npos; at = device.find(kKey, at)) {
+        at += kKey.size();
+        const std::string file = device.substr(at, device.find(',', at) - at);
+        const probe::ReplayPort port(file, "");
+        if (port.link_name() != "EN10MB" || file.ends_with(".gz") || file.ends_with(".zst")) {
+            throw std::runtime_error(fmt::format(
+                "{}: a probe reads plain captures of Ethernet only; `curlew run` takes this one",
+                file));
+        }
+    }
+}
+
+struct Devices {
+    std::vector<std::unique_ptr<dpdk_port::Device>> devices;
+    std::vector<probe::OpenPort> ports;
+    bool keep_flows = false;
+};
+
+Devices open_devices(dpdk_port::Eal& eal,
+                     const probe::ProbeConfig& config,
+                     const probe::PortFilter& filter) {
+    Devices open;
+    for (const probe::PortConfig& port : config.ports) {
+        check_capture(port.device);
+        open.devices.push_back(std::make_unique<dpdk_port::Device>(
+            eal,
+            dpdk_port::DeviceConfig{.device = port.device,
+                                    .queues = port.queues,
+                                    .filter = filter,
+                                    .allow_uncounted_loss = config.allow_uncounted_loss}));
+        const dpdk_port::DeviceFacts& facts = open.devices.back()->facts();
+        for (probe::Port* queue : open.devices.back()->ports()) {
+            open.ports.push_back({queue,
+                                  port.device,
+                                  facts.driver,
+                                  facts.clock,
+                                  facts.filter,
+                                  facts.losses_counted});
+        }
+        say(fmt::format("{}: driver {}, {} queue(s), clock: {}{}{}",
+                        port.device,
+                        facts.driver,
+                        open.devices.back()->ports().size(),
+                        facts.clock,
+                        facts.filter.empty() ? "" : ", filter run by ",
+                        facts.filter));
+        for (const std::string& warning : facts.warnings) {
+            say(fmt::format("{}: {}", port.device, warning));
+        }
+    }
+    open.keep_flows = open.devices.size() == 1 && open.devices.front()->facts().keeps_flows;
+    const bool is_live = open.ports.front().port->is_live();
+    for (const probe::OpenPort& port : open.ports) {
+        if (port.port->is_live() != is_live) {
+            throw std::runtime_error("captures and live ports cannot be metered together");
+        }
+    }
+    return open;
+}
+
+int meter(const Arguments& arguments, const probe::ProbeConfig& config) {
+    SignalThread signals;
+    dpdk_port::EalConfig eal_config;
+    eal_config.file_prefix = "curlew-" + config.name;
+    for (const probe::PortConfig& port : config.ports) {
+        eal_config.devices.push_back(port.device);
+    }
+    eal_config.options = config.eal_options;
+    eal_config.options.insert(
+        eal_config.options.end(), arguments.eal_options.begin(), arguments.eal_options.end());
+    dpdk_port::Eal eal(eal_config);
+    if (!eal.notice().empty()) {
+        say(eal.notice());
+    }
+    probe::PortFilter port_filter;
+    std::unique_ptr<probe::PacketFilter> filter;
+    if (!config.filter.empty()) {
+        filter = std::make_unique<probe::PacketFilter>(config.filter, probe::LinkType::ethernet);
+        port_filter = filter->for_port();
+    }
+    const Devices open = open_devices(eal, config, port_filter);
+    probe::ServiceConfig service_config;
+    service_config.probe = config;
+    service_config.signatures = signatures_folder(config);
+    service_config.program_version = CURLEW_VERSION;
+    service_config.ports_keep_flows = open.keep_flows;
+    service_config.stop_when_idle =
+        std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
+    probe::ProbeService service(service_config, open.ports, say);
+    signals.watch(service);
+    say("ready");
+    const probe::ServiceOutcome outcome = service.run();
+    if (!outcome.done) {
+        say(outcome.sentence);
+        return kFailed;
+    }
+    return kDone;
+}
+
+}  // namespace
+
+#else
+
+namespace {
+
+int meter(const Arguments&, const probe::ProbeConfig&) {
+    say("this build has no DPDK: install libdpdk-dev and build again");
+    return kFailed;
+}
+
+}  // namespace
+
+#endif
+
+namespace {
+
+// What stands behind "--" is EAL's; CLI11 would take it for its own.
+std::vector<std::string> cut_eal_options(std::vector<std::string>& words) {
+    const auto dashes = std::find(words.begin(), words.end(), "--");
+    if (dashes == words.end()) {
+        return {};
+    }
+    std::vector<std::string> options(dashes + 1, words.end());
+    words.erase(dashes, words.end());
+    return options;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    std::vector<std::string> words(argv + 1, argv + argc);
+    Arguments arguments;
+    arguments.eal_options = cut_eal_options(words);
+    CLI::App app{
+        "Meters a mirror port and delivers flow records to a collector.\n"
+        "What follows -- goes to DPDK's environment as it stands."};
+    app.set_version_flag("--version", CURLEW_VERSION);
+    app.add_option(
+           "--config", arguments.config, "configuration file; deploy/probe.toml explains it")
+        ->required();
+    auto* check = app.add_flag("--check", arguments.check, "check the configuration and end");
+    app.add_flag("--print-config", arguments.print, "print the configuration in force and end")
+        ->excludes(check);
+    app.add_option("--stop-when-idle",
+                   arguments.stop_when_idle,
+                   "end when no packet came for so many seconds")
+        ->check(CLI::NonNegativeNumber);
+    try {
+        std::reverse(words.begin(), words.end());
+        app.parse(words);
+    } catch (const CLI::Success& success) {
+        return app.exit(success);
+    } catch (const CLI::ParseError& error) {
+        say(error.what());
+        return kWrongUsage;
+    }
+    try {
+        const probe::ProbeConfig config = probe::load_config(arguments.config);
+        if (arguments.check) {
+            return kDone;
+        }
+        if (arguments.print) {
+            fmt::print("{}", probe::print_config(config));
+            return std::fflush(stdout) == 0 ? kDone : kFailed;
+        }
+        return meter(arguments, config);
+    } catch (const probe::ConfigError& error) {
+        fmt::print(stderr, "{}\n", error.what());
+        return kWrongUsage;
+    } catch (const std::exception& error) {
+        say(error.what());
+        return kFailed;
+    }
+}

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "probe/counters.h"
+#include "probe/fragment_table.h"
+#include "probe/port.h"
+
+namespace curlew::probe {
+
+// The meter's half of the ledger, cumulative. Taken while threads run, each thread's part is
+// consistent in itself, so both identities of counters.h hold for packets at any time, and for
+// records up to those on their way through the rings.
+struct MeterLedger {
+    PortCounters port;  // sum over all ports
+    PacketCounters packets;
+    FragmentCounters fragments;
+    FlowCounters flows;
+    std::string capture_warning;  // one sentence when an input broke off
+    uint64_t clock_ns = 0;        // of live ports their clocks, else the last packet's time
+    // No record that is exported later has a last packet before this; 0: not known.
+    uint64_t complete_until_ns = 0;
+    bool packets_lost_unknown = false;  // set by who opened the ports
+};
+
+}  // namespace curlew::probe

@@ -1,0 +1,58 @@
+#include "probe/outbox.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+namespace curlew::probe {
+
+Outbox::Outbox(size_t maximum_octets) : maximum_octets_(maximum_octets) {}
+
+bool Outbox::has_room(size_t frame_octets) const noexcept {
+    // An empty outbox takes any frame: a bound below one frame would otherwise stop everything.
+    return frames_.empty() || octets_ + frame_octets <= maximum_octets_;
+}
+
+void Outbox::append(OutboxFrame frame) {
+    assert(frame.first_sequence == next_sequence_);
+    assert(frame.last_sequence >= frame.first_sequence);
+    assert(frame.records == 0 || has_room(frame.octets->size()));
+    next_sequence_ = frame.last_sequence + 1;
+    octets_ += frame.octets->size();
+    records_ += frame.records;
+    frames_.push_back(std::move(frame));
+}
+
+void Outbox::acknowledged(uint64_t last_sequence) {
+    while (!frames_.empty() && frames_.front().last_sequence <= last_sequence) {
+        octets_ -= frames_.front().octets->size();
+        records_ -= frames_.front().records;
+        frames_.pop_front();
+    }
+}
+
+const OutboxFrame* Outbox::after(uint64_t sequence) const noexcept {
+    const auto found =
+        std::partition_point(frames_.begin(), frames_.end(), [sequence](const OutboxFrame& frame) {
+            return frame.last_sequence <= sequence;
+        });
+    return found == frames_.end() ? nullptr : &*found;
+}
+
+uint64_t Outbox::first_held() const noexcept {
+    return frames_.empty() ? next_sequence_ : frames_.front().first_sequence;
+}
+
+size_t Outbox::octets() const noexcept {
+    return octets_;
+}
+
+uint64_t Outbox::records() const noexcept {
+    return records_;
+}
+
+bool Outbox::empty() const noexcept {
+    return frames_.empty();
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+
+// Frames that wait for their acknowledgement: in memory, bounded. What does not fit is refused, so
+// nothing that has a sequence number is ever lost here. One thread calls everything.
+
+namespace curlew::probe {
+
+struct OutboxFrame {
+    std::shared_ptr<const std::string> octets;
+    uint64_t first_sequence = 0;
+    uint64_t last_sequence = 0;
+    uint32_t records = 0;  // 0: a ledger
+};
+
+class Outbox {
+  public:
+    explicit Outbox(size_t maximum_octets);
+
+    // Whether a frame of this length fits now.
+    bool has_room(size_t frame_octets) const noexcept;
+
+    // Requires: first_sequence follows the last frame's; a batch fits. A ledger is taken in any
+    // case: who sends them keeps them few while the outbox is full.
+    void append(OutboxFrame frame);
+
+    // Forgets all up to `last_sequence`.
+    void acknowledged(uint64_t last_sequence);
+
+    // The first frame above `sequence`; null when there is none.
+    const OutboxFrame* after(uint64_t sequence) const noexcept;
+
+    // The first sequence that is here, or the next that will be.
+    uint64_t first_held() const noexcept;
+    size_t octets() const noexcept;
+    uint64_t records() const noexcept;  // that wait here
+    bool empty() const noexcept;
+
+  private:
+    std::deque<OutboxFrame> frames_;
+    size_t maximum_octets_;
+    size_t octets_ = 0;
+    uint64_t records_ = 0;
+    uint64_t next_sequence_ = 1;
+};
+
+}  // namespace curlew::probe

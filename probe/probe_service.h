@@ -1,0 +1,63 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "probe/config.h"
+#include "probe/port.h"
+
+// The probe put together: ports, dispatcher, exporter and channel, and who watches over them.
+
+namespace curlew::probe {
+
+// A port and what the collector shall know of it.
+struct OpenPort {
+    Port* port = nullptr;
+    std::string device;
+    std::string driver;
+    std::string clock;
+    std::string filter;
+    bool losses_counted = true;
+};
+
+struct ServiceConfig {
+    ProbeConfig probe;
+    std::filesystem::path signatures;  // folder
+    std::string program_version;
+    bool ports_keep_flows = false;
+    std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
+};
+
+struct ServiceOutcome {
+    bool done = true;
+    std::string sentence;  // why not
+};
+
+class ProbeService {
+  public:
+    // Throws std::runtime_error with one sentence. Requires: the ports outlive this, are all live
+    // or all captures; `say` takes one sentence for people and is called from run()'s thread and
+    // from one other.
+    ProbeService(const ServiceConfig& config,
+                 const std::vector<OpenPort>& ports,
+                 std::function<void(const std::string&)> say);
+    ~ProbeService();
+
+    // Until stop(), the ports' end, or a line that was quiet for too long; then ends every flow and
+    // delivers what is left.
+    ServiceOutcome run();
+
+    // Any thread, also a signal handler.
+    void stop() noexcept;
+
+  private:
+    struct Implementation;
+    std::unique_ptr<Implementation> implementation_;
+};
+
+}  // namespace curlew::probe

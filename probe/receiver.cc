@@ -1,0 +1,186 @@
+#include "probe/receiver.h"
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace curlew::probe {
+
+namespace {
+
+// Polls between two calls of tick.
+constexpr uint64_t kTickPolls = 1024;
+// Polls between two looks at the clock that says when counters are told.
+constexpr uint64_t kPublishPolls = 32;
+constexpr uint64_t kPublishInterval = 50'000'000;
+constexpr std::chrono::microseconds kFullRingPause{50};
+
+uint64_t steady_ns() noexcept {
+    return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
+}
+
+}  // namespace
+
+Receiver::Receiver(const ReceiverConfig& config, Port& port, const KeyedHash& hash, Worker& worker)
+    : config_(config),
+      port_(port),
+      hash_(hash),
+      worker_(&worker),
+      is_live_(port.is_live()),
+      fragments_(FragmentTableConfig{}, config.hash_key) {}
+
+Receiver::Receiver(const ReceiverConfig& config,
+                   Port& port,
+                   const KeyedHash& hash,
+                   std::vector<PacketLane*> lanes)
+    : config_(config),
+      port_(port),
+      hash_(hash),
+      lanes_(std::move(lanes)),
+      is_live_(port.is_live()),
+      fragments_(FragmentTableConfig{}, config.hash_key) {}
+
+void Receiver::run(const std::atomic<bool>& stop, const std::function<void(double)>& tick) {
+    std::array<PacketView, kMaximumBurst> burst;
+    IdlePause pause(config_.idle_sleep_us);
+    while (!stop.load(std::memory_order_relaxed)) {
+        const size_t count = port_.receive(burst);
+        if (count == 0 && port_.state() != PortState::running) {
+            break;
+        }
+        if (count != 0) {
+            receive_burst({burst.data(), count});
+            port_.release();
+            pause.found();
+        }
+        pass_on_progress(count);
+        const uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
+        polls_.store(polls, std::memory_order_relaxed);
+        publish_if_due();
+        if (count == 0) {
+            pause.wait();
+        }
+        if (tick && polls % kTickPolls == 0) {
+            tick(port_.progress());
+        }
+    }
+    if (worker_ != nullptr) {
+        const uint64_t now_ns = is_live_ ? port_.now_ns() : 0;
+        worker_->finish(std::max(packets_.last_packet_ns, now_ns));
+    }
+    publish();
+    progress_.ended.store(true, std::memory_order_release);
+}
+
+void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
+    std::array<ParsedPacket, kMaximumBurst> parsed;
+    std::array<uint64_t, kMaximumBurst> hashes;
+    size_t count = 0;
+    for (const PacketView& view : burst) {
+        ParsedPacket& packet = parsed[count];
+        const ParseResult result = parse_packet(view, config_.parser, packet);
+        packets_.first_packet_ns = std::min(packets_.first_packet_ns, view.time_ns);
+        packets_.last_packet_ns = std::max(packets_.last_packet_ns, view.time_ns);
+        if (result != ParseResult::metered) {
+            ++packets_.by_result[static_cast<size_t>(result)];
+            continue;
+        }
+        if ((packet.notes & kNoteFragment) != 0) {
+            fragments_.resolve(packet);
+        }
+        hashes[count] = hash_(packet.key);
+        ++count;
+    }
+    received_.store(received_.load(std::memory_order_relaxed) + burst.size(),
+                    std::memory_order_relaxed);
+    meter({parsed.data(), count}, {hashes.data(), count});
+}
+
+void Receiver::meter(std::span<const ParsedPacket> packets,
+                     std::span<const uint64_t> hashes) noexcept {
+    if (worker_ != nullptr) {
+        for (const ParsedPacket& packet : packets) {
+            count(packet);
+        }
+        worker_->process(packets, hashes);
+        return;
+    }
+    for (size_t i = 0; i < packets.size(); ++i) {
+        hand_over(packets[i], hashes[i]);
+    }
+    for (PacketLane* lane : lanes_) {
+        lane->flush();
+    }
+}
+
+void Receiver::hand_over(const ParsedPacket& packet, uint64_t hash) noexcept {
+    PacketLane& lane = *lanes_[partition_of(hash) % lanes_.size()];
+    while (!lane.add(packet, hash)) {
+        if (is_live_) {
+            ++packets_.packets_lost_handing_over;
+            return;
+        }
+        std::this_thread::sleep_for(kFullRingPause);
+    }
+    count(packet);
+}
+
+void Receiver::count(const ParsedPacket& packet) noexcept {
+    ++packets_.by_result[static_cast<size_t>(ParseResult::metered)];
+    packets_.octets_metered += packet.octets;
+    if (packet.notes != 0) {
+        for (int bit = 0; bit < kPacketNoteCount; ++bit) {
+            packets_.by_note[static_cast<size_t>(bit)] += (packet.notes >> bit) & 1u;
+        }
+    }
+}
+
+void Receiver::pass_on_progress(size_t burst_packets) noexcept {
+    if (is_live_) {
+        const uint64_t now_ns = port_.now_ns();
+        progress_.clock_ns.store(now_ns, std::memory_order_release);
+        if (worker_ != nullptr) {
+            worker_->tick(now_ns);
+        }
+    }
+    if (lanes_.empty()) {
+        return;
+    }
+    progress_.handed_over_ns.store(packets_.last_packet_ns, std::memory_order_release);
+    if (burst_packets == 0) {
+        progress_.empty_polls.store(progress_.empty_polls.load(std::memory_order_relaxed) + 1,
+                                    std::memory_order_release);
+    }
+}
+
+void Receiver::publish_if_due() noexcept {
+    if (polls_.load(std::memory_order_relaxed) % kPublishPolls != 0) {
+        return;
+    }
+    const uint64_t now = steady_ns();
+    if (now - published_at_ >= kPublishInterval) {
+        published_at_ = now;
+        publish();
+    }
+}
+
+void Receiver::publish() noexcept {
+    const PortCounters port = port_.counters();
+    const std::lock_guard lock(published_mutex_);
+    published_.port = port;
+    published_.packets = packets_;
+    published_.fragments = fragments_.counters();
+    if (worker_ != nullptr) {
+        published_.flows = worker_->counters();
+    }
+    published_.state = port_.state();
+}
+
+ReceiverCounters Receiver::counters() const {
+    const std::lock_guard lock(published_mutex_);
+    return published_;
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,67 @@
+#include "collector/dataset_builder.h"
+
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+namespace fs = std::filesystem;
+
+TEST_GROUP(DatasetBuilder) {
+    TemporaryFolder folder;
+    DatasetConfig config = dataset_config(folder.path(), "walk");
+    signatures::GroupRules rules = any_group();
+    fs::path part = folder.path() / "walk.part";
+};
+
+TEST(DatasetBuilder, writes_what_it_is_given_and_counts_it) {
+    DatasetBuilder builder(config, rules, part);
+    builder.write(numbered_flow(1).SerializeAsString());
+    builder.write(numbered_flow(2).SerializeAsString());
+    SealResult result;
+    builder.finish(result);
+    CHECK_EQUAL(2, result.records.written);
+    CHECK_EQUAL(2, result.records_written);
+    CHECK_EQUAL(2, result.flow_types.at("unknown"));
+    CHECK_EQUAL(2, result.labels.at("unknown"));
+    CHECK_EQUAL(2, result.evidence.at("none"));
+    CHECK_EQUAL(fs::file_size(part), result.sums.octets);
+}
+
+TEST(DatasetBuilder, encodes_as_configured) {
+    CHECK(DatasetBuilder::encoding_of(config) == Encoding::json);
+    config.compress = true;
+    CHECK(DatasetBuilder::encoding_of(config) == Encoding::json_zstd);
+}
+
+TEST_GROUP(PartFile) {
+    TemporaryFolder folder;
+    fs::path path = folder.path() / "walk.part";
+
+    void setup() override {
+        put_content(path, "half");
+    }
+};
+
+TEST(PartFile, is_gone_in_the_end) {
+    { const PartFile part(path); }
+    CHECK_FALSE(fs::exists(path));
+}
+
+TEST(PartFile, stays_when_it_is_kept_and_has_one_owner) {
+    {
+        PartFile part(path);
+        const PartFile other(std::move(part));
+        CHECK(fs::exists(path));
+        CHECK(other.path() == path);
+    }
+    CHECK_FALSE(fs::exists(path));
+    put_content(path, "half");
+    {
+        PartFile part(path);
+        part.keep();
+    }
+    CHECK(fs::exists(path));
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,326 @@
+#include "collector/intake.h"
+
+#include <stdexcept>
+
+#include "collector/index.h"
+#include "tests/collector/live_fixture.h"
+#include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+const Moment kNow = Moment() + std::chrono::hours(1);
+
+}  // namespace
+
+TEST_GROUP(Intake) {
+    tests::TemporaryFolder folder;
+    fs::path archive = folder.path() / "archive";
+    CollectorConfig config = live_config(archive);
+    std::vector<std::string> problems;
+    std::unique_ptr<DeviceGroups> groups;
+    std::unique_ptr<Intake> intake;
+    bool reachable = true;
+
+    void setup() override {
+        put_groups(folder.path());
+        groups = std::make_unique<DeviceGroups>(config, folder.path());
+        restart();
+    }
+
+    void restart() {
+        intake.reset();
+        intake = std::make_unique<Intake>(archive, config.rotate, problems, kNow);
+    }
+
+    std::vector<Answer> say(const proto::ReceivedFrame& frame, Moment now = kNow) {
+        intake->take(
+            frame, [this](const ProbeStream&) { return reachable; }, now);
+        intake->commit(now);
+        return intake->answers();
+    }
+
+    void welcome(const TestProbe& probe, uint64_t last_durable, uint64_t first_held) {
+        const auto answers = say(probe.hello(first_held));
+        CHECK_EQUAL(1, answers.size());
+        CHECK(answers[0].kind == Answer::Kind::welcome);
+        CHECK_EQUAL(last_durable, answers[0].last_durable);
+        CHECK(answers[0].hello.peer == probe.peer);
+        CHECK_EQUAL(probe.epoch, answers[0].hello.header.epoch);
+    }
+
+    void acknowledged(const proto::ReceivedFrame& frame, uint64_t last_durable) {
+        const auto answers = say(frame);
+        CHECK_EQUAL(1, answers.size());
+        CHECK(answers[0].kind == Answer::Kind::acknowledge);
+        CHECK_EQUAL(last_durable, answers[0].last_durable);
+        CHECK(answers[0].peer == frame.peer);
+        CHECK_EQUAL(frame.header.epoch, answers[0].epoch);
+    }
+
+    void refused(const proto::ReceivedFrame& hello,
+                 proto::RefusalReason reason,
+                 const std::string& sentence) {
+        const auto answers = say(hello);
+        CHECK_EQUAL(1, answers.size());
+        CHECK(answers[0].kind == Answer::Kind::refuse);
+        CHECK(answers[0].reason == reason);
+        STRCMP_CONTAINS(sentence.c_str(), answers[0].sentence.c_str());
+    }
+
+    // Seals all that is due.
+    uint64_t seal() {
+        uint64_t jobs = 0;
+        while (const auto job = intake->next_job(kNow)) {
+            intake->sealed(*job, seal_windows(*job, {config, *groups, "0.1.0"}));
+            ++jobs;
+        }
+        return jobs;
+    }
+};
+
+TEST(Intake, welcomes_stores_and_acknowledges) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow)}), 2);
+    acknowledged(probe.ledger(kWindow), 3);
+    CHECK_EQUAL(2, intake->counters().records_stored);
+    CHECK_EQUAL(2, intake->counters().frames_stored);
+    CHECK_EQUAL(1, intake->probes());
+}
+
+TEST(Intake, one_sync_covers_all_that_waits) {
+    TestProbe attic("attic", 1, "a");
+    TestProbe cellar("cellar", 2, "b");
+    welcome(attic, 0, 1);
+    welcome(cellar, 0, 1);
+    const auto yes = [](const ProbeStream&) { return true; };
+    for (uint32_t i = 0; i < 10; ++i) {
+        intake->take(attic.batch({live_flow(i, kWindow)}), yes, kNow);
+    }
+    intake->take(cellar.batch({live_flow(99, kWindow)}), yes, kNow);
+    CHECK(intake->answers().empty());
+    intake->commit(kNow);
+    const auto answers = intake->answers();
+    CHECK_EQUAL(2, answers.size());
+    CHECK_EQUAL(10, answers[0].last_durable);
+    CHECK_EQUAL(1, answers[1].last_durable);
+    CHECK_EQUAL(2, intake->counters().commits);
+}
+
+TEST(Intake, what_comes_twice_is_acknowledged_and_stored_once) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    const proto::ReceivedFrame frame = probe.batch({live_flow(1, kWindow)});
+    acknowledged(frame, 1);
+    acknowledged(frame, 1);
+    CHECK_EQUAL(1, intake->counters().frames_duplicate);
+    CHECK_EQUAL(1, intake->counters().records_stored);
+}
+
+TEST(Intake, what_is_behind_something_missing_is_dropped) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    probe.skip(1);
+    CHECK(say(probe.batch({live_flow(2, kWindow)})).empty());
+    CHECK_EQUAL(1, intake->counters().frames_out_of_sequence);
+}
+
+TEST(Intake, who_said_no_hello_is_not_heard) {
+    TestProbe probe;
+    CHECK(say(probe.batch({live_flow(1, kWindow)})).empty());
+    CHECK_EQUAL(1, intake->counters().frames_foreign);
+    welcome(probe, 0, 1);
+    probe.peer = "someone else";
+    CHECK(say(probe.batch({live_flow(1, kWindow)})).empty());
+    CHECK_EQUAL(2, intake->counters().frames_foreign);
+}
+
+TEST(Intake, a_restart_goes_on_where_it_was) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow)}), 2);
+    restart();
+    CHECK(problems.empty());
+    CHECK_EQUAL(0, intake->probes());
+    probe.peer = "new";
+    welcome(probe, 2, 1);
+    acknowledged(probe.ledger(kWindow, true), 3);
+    CHECK_EQUAL(1, seal());
+    CHECK_EQUAL(2, sealed_numbers(archive).size());
+}
+
+TEST(Intake, a_lost_journal_is_a_gap) {
+    TestProbe probe;
+    probe.skip(41);
+    welcome(probe, 41, 42);
+    CHECK_EQUAL(1, intake->counters().gaps);
+    acknowledged(probe.ledger(kWindow, true), 42);
+    seal();
+    CHECK(sealed_datasets(archive).front().facts.live->gaps == (std::vector<Gap>{{1, 41}}));
+}
+
+TEST(Intake, other_schemas_are_refused_and_told_what_to_upgrade) {
+    TestProbe probe;
+    probe.schema = proto::SCHEMA_VERSION_CURRENT - 1;
+    refused(probe.hello(), proto::REFUSAL_REASON_SCHEMA, "upgrade the probe");
+    probe.schema = proto::SCHEMA_VERSION_CURRENT + 1;
+    refused(probe.hello(), proto::REFUSAL_REASON_SCHEMA, "upgrade the collector");
+    CHECK_EQUAL(2, intake->counters().hellos_refused);
+    CHECK_EQUAL(0, intake->probes());
+}
+
+TEST(Intake, a_name_that_is_none_is_refused) {
+    for (const std::string& name : {std::string(), std::string("../x"), std::string(33, 'a')}) {
+        const TestProbe probe(name);
+        refused(probe.hello(), proto::REFUSAL_REASON_HELLO, "1 to 32");
+    }
+    proto::ReceivedFrame hello = TestProbe().hello();
+    hello.octets.pop_back();
+    refused(hello, proto::REFUSAL_REASON_HELLO, "cannot be read");
+}
+
+TEST(Intake, two_probes_of_one_name_are_told_apart) {
+    TestProbe first("attic", 1, "a");
+    const TestProbe second("attic", 2, "b");
+    welcome(first, 0, 1);
+    refused(second.hello(), proto::REFUSAL_REASON_PROBE_ID, "another probe named attic");
+    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
+    CHECK_EQUAL(1, intake->probes());
+}
+
+TEST(Intake, a_probe_that_is_gone_makes_room_for_its_next_start) {
+    TestProbe first("attic", 1, "a");
+    TestProbe second("attic", 2, "b");
+    welcome(first, 0, 1);
+    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
+    reachable = false;
+    welcome(second, 0, 1);
+    CHECK(say(first.batch({live_flow(2, kWindow)})).empty());
+    CHECK_EQUAL(1, intake->probes());
+    CHECK_EQUAL(1, seal());
+    STRCMP_CONTAINS("\"unclean_end\": \"the probe began anew without a last ledger\"",
+                    sealed_datasets(archive).front().text.c_str());
+}
+
+TEST(Intake, an_ended_epoch_is_in_nobodys_way) {
+    TestProbe first("attic", 1, "a");
+    welcome(first, 0, 1);
+    acknowledged(first.ledger(kWindow, true), 1);
+    welcome(TestProbe("attic", 2, "b"), 0, 1);
+}
+
+TEST(Intake, an_epoch_that_comes_back_goes_on) {
+    TestProbe first("attic", 1, "a");
+    TestProbe second("attic", 2, "b");
+    welcome(first, 0, 1);
+    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
+    reachable = false;
+    welcome(second, 0, 1);
+    seal();
+    welcome(first, 1, 2);
+    acknowledged(first.batch({live_flow(2, kWindow)}), 2);
+    acknowledged(first.ledger(kWindow, true), 3);
+    seal();
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}, {2, 1}}));
+}
+
+TEST(Intake, after_a_restart_the_youngest_epoch_goes_on) {
+    TestProbe first("attic", 1, "a");
+    TestProbe second("attic", 2, "b");
+    second.started_ns = first.started_ns + 1;
+    welcome(first, 0, 1);
+    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
+    reachable = false;
+    welcome(second, 0, 1);
+    acknowledged(second.batch({live_flow(2, kWindow)}), 1);
+    restart();
+    CHECK_EQUAL(1, seal());
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
+}
+
+TEST(Intake, a_sealed_epoch_is_forgotten_after_a_while) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.ledger(kWindow, true), 1);
+    seal();
+    intake->tidy_up(kNow + minutes(9));
+    CHECK_EQUAL(3, files_in(archive / "open").size());
+    // Its last acknowledgement may have been lost.
+    acknowledged(TestProbe().ledger(kWindow, true), 1);
+    intake->tidy_up(kNow + minutes(10));
+    CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
+}
+
+TEST(Intake, at_the_end_forgets_what_is_sealed_and_whose_probe_is_gone) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.ledger(kWindow, true), 1);
+    intake->finish([](const ProbeStream&) { return false; });
+    CHECK_EQUAL(2, files_in(archive / "open").size());
+    seal();
+    intake->finish([](const ProbeStream&) { return true; });
+    CHECK_EQUAL(3, files_in(archive / "open").size());
+    intake->finish([](const ProbeStream&) { return false; });
+    CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
+}
+
+TEST(Intake, what_cannot_be_stored_is_not_acknowledged_and_comes_again) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    restart();
+    welcome(probe, 1, 2);
+    fs::rename(archive / "open", archive / "away");
+    const proto::ReceivedFrame second = probe.batch({live_flow(2, kWindow)});
+    CHECK(say(second).empty());
+    STRCMP_CONTAINS("records are not taken: cannot write", intake->trouble().c_str());
+    CHECK(say(second).empty());
+    CHECK(say(probe.hello(2)).empty());
+    CHECK_EQUAL(2, intake->counters().frames_unstored);
+    fs::rename(archive / "away", archive / "open");
+    const Moment later = kNow + seconds(2);
+    CHECK_EQUAL(1, say(probe.hello(2), later).front().last_durable);
+    CHECK_EQUAL(2, say(second, later).front().last_durable);
+    CHECK(intake->trouble().empty());
+}
+
+TEST(Intake, makes_room_while_the_disk_takes_nothing) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    CHECK_FALSE(intake->next_job(kNow).has_value());
+    restart();
+    welcome(probe, 1, 2);
+    fs::rename(archive / "open", archive / "away");
+    CHECK(say(probe.batch({live_flow(2, kWindow)})).empty());
+    fs::rename(archive / "away", archive / "open");
+    CHECK(intake->next_job(kNow)->all_windows);
+}
+
+TEST(Intake, one_archive_has_one_collector) {
+    try {
+        const Intake other(archive, config.rotate, problems, kNow);
+        FAIL("two serve it");
+    } catch (const std::runtime_error& error) {
+        STRCMP_EQUAL(("another collector serves the archive " + archive.string()).c_str(),
+                     error.what());
+    }
+}
+
+TEST(Intake, an_archive_that_cannot_be_written_is_one_sentence) {
+    tests::put_content(folder.path() / "file", "");
+    try {
+        const Intake other(folder.path() / "file", config.rotate, problems, kNow);
+        FAIL("wrote into a file");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("cannot write the archive", error.what());
+    }
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,250 @@
+#include "collector/seal_windows.h"
+
+#include <stdexcept>
+
+#include "collector/index.h"
+#include "collector/seal_state.h"
+#include "tests/collector/live_fixture.h"
+#include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+using Numbers = std::vector<uint32_t>;
+
+constexpr uint64_t kNextWindow = kWindow + 10 * kMinute;
+
+}  // namespace
+
+TEST_GROUP(SealWindows) {
+    tests::TemporaryFolder folder;
+    fs::path archive = folder.path() / "archive";
+    fs::path open = archive / "open";
+    CollectorConfig config = live_config(archive);
+    std::unique_ptr<DeviceGroups> groups;
+    TestProbe probe;
+    std::unique_ptr<Journal> journal;
+
+    void setup() override {
+        fs::create_directories(open);
+        put_groups(folder.path());
+        groups = std::make_unique<DeviceGroups>(config, folder.path());
+        journal = std::make_unique<Journal>(open, probe.facts(), config.rotate.minutes);
+    }
+
+    void store(const proto::ReceivedFrame& frame) {
+        CHECK(journal->judge(frame.header) == FrameVerdict::next);
+        journal->append(view_of(frame), frame.octets);
+        journal->sync();
+    }
+
+    SealJob job_of(std::vector<uint64_t> windows, bool all = false) {
+        return {.facts = journal->facts(),
+                .files = journal->close(),
+                .first_sequence = journal->first_sequence(),
+                .minutes = journal->minutes(),
+                .windows = std::move(windows),
+                .all_windows = all,
+                .through = journal->last_durable(),
+                .unclean_end = ""};
+    }
+
+    SealedWindows seal(const SealJob& job) const {
+        return seal_windows(job, {config, *groups, "0.1.0"});
+    }
+
+    SealState state() const {
+        return load_seal_state(seal_state_path(open, probe.name, probe.epoch));
+    }
+};
+
+TEST(SealWindows, each_window_and_group_is_a_dataset) {
+    store(probe.batch(
+        {live_flow(4, kNextWindow), live_flow(1, kWindow), live_flow(2, kWindow, true)}));
+    store(probe.batch({live_flow(3, kWindow + 1)}));
+    const SealedWindows sealed = seal(job_of({kWindow, kNextWindow}, true));
+    CHECK_EQUAL(3, sealed.datasets);
+    CHECK_EQUAL(4, sealed.records);
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(3, datasets.size());
+    STRCMP_EQUAL("house/live/attic-20181224T143000Z-1.manifest.json", datasets[0].manifest.c_str());
+    CHECK(datasets[0].numbers == Numbers{2});
+    STRCMP_EQUAL("any/live/attic-20181224T143000Z-1.manifest.json", datasets[1].manifest.c_str());
+    CHECK(datasets[1].numbers == (Numbers{1, 3}));
+    STRCMP_EQUAL("any/live/attic-20181224T144000Z-1.manifest.json", datasets[2].manifest.c_str());
+    CHECK(datasets[2].numbers == Numbers{4});
+    for (const SealedDataset& dataset : datasets) {
+        CHECK_EQUAL(probe.id, dataset.facts.live->probe_id);
+        CHECK_EQUAL(probe.epoch, dataset.facts.live->epoch);
+        CHECK_EQUAL(1, dataset.facts.live->first_sequence);
+        CHECK_EQUAL(4, dataset.facts.live->last_sequence);
+        CHECK_FALSE(dataset.facts.live->final_ledger);
+    }
+}
+
+TEST(SealWindows, only_what_is_asked_for_is_sealed_and_only_once) {
+    store(probe.batch({live_flow(1, kWindow), live_flow(2, kNextWindow)}));
+    seal(job_of({kWindow}));
+    store(probe.batch({live_flow(3, kWindow)}));
+    seal(job_of({kWindow}));
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}, {3, 1}}));
+    const auto datasets = sealed_datasets(archive);
+    STRCMP_EQUAL("any/live/attic-20181224T143000Z-2.manifest.json", datasets[1].manifest.c_str());
+    CHECK_EQUAL(3, datasets[1].facts.live->first_sequence);
+    seal(job_of({kWindow, kNextWindow}, true));
+    CHECK_EQUAL(3, sealed_numbers(archive).size());
+    CHECK_EQUAL(3, state().all_through);
+    CHECK_EQUAL(0, state().publications.size());
+}
+
+TEST(SealWindows, a_refused_batch_is_counted_where_it_ended) {
+    store(probe.refused_batch(1, kNextWindow));
+    store(probe.batch({live_flow(2, kWindow)}));
+    seal(job_of({kWindow, kNextWindow}, true));
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(2, datasets.size());
+    CHECK_EQUAL(0, datasets[1].facts.records);
+    CHECK_EQUAL(1, datasets[1].facts.live->records_received);
+    STRCMP_CONTAINS("\"out_of_range\": 1", datasets[1].text.c_str());
+}
+
+TEST(SealWindows, the_last_ledger_gets_into_a_manifest_once) {
+    store(probe.ledger(kWindow, true));
+    CHECK(seal(job_of({}, true)).final_ledger);
+    CHECK_EQUAL(0, seal(job_of({}, true)).datasets);
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(1, datasets.size());
+    CHECK(datasets[0].facts.live->final_ledger);
+    CHECK_EQUAL(0, datasets[0].facts.records);
+    STRCMP_EQUAL("any/live/attic-20181224T143000Z-1.manifest.json", datasets[0].manifest.c_str());
+}
+
+TEST(SealWindows, a_manifest_says_whose_records_these_are) {
+    store(probe.batch({live_flow(1, kWindow)}));
+    store(probe.ledger(kWindow + 5));
+    SealJob job = job_of({kWindow}, true);
+    job.facts.gaps = {{5, 9}};
+    job.unclean_end = "it broke";
+    seal(job);
+    const SealedDataset dataset = sealed_datasets(archive).front();
+    for (const char* text : {R"(  "window": {
+    "from": "2018-12-24T14:30:00Z",
+    "from_ns": 1545661800000000000,
+    "to": "2018-12-24T14:40:00Z",
+    "to_ns": 1545662400000000000
+  },
+  "capture": null,
+  "configuration": {
+    "active_timeout_s": "300"
+  },
+)",
+                             R"(  "source": {
+    "probe": "attic",
+    "program_version": "0.1.0",
+    "started": "2018-12-24T14:30:00Z",
+    "started_ns": 1545661800000000000,
+    "ports": [
+      {
+        "device": "0000:01:00.0",
+        "driver": "net_ixgbe",
+        "clock": "probe ns",
+        "filter": "jit",
+        "losses_counted": true
+      }
+    ]
+  },
+)",
+                             "\"records_sent\": 1,",
+                             R"(  "gaps": [
+    {
+      "first": 5,
+      "last": 9
+    }
+  ],
+)",
+                             "\"name\": \"attic-20181224T143000Z\"",
+                             "\"signatures_hash\": \"2222222222222222\"",
+                             "\"unclean_end\": \"it broke\""}) {
+        STRCMP_CONTAINS(text, dataset.text.c_str());
+    }
+    CHECK(dataset.facts.live->gaps == (std::vector<Gap>{{5, 9}}));
+}
+
+TEST(SealWindows, one_window_for_everything_is_named_after_the_first_packet) {
+    config.rotate.minutes = 0;
+    journal->set_minutes(0);
+    store(probe.batch({live_flow(1, kWindow + 3 * kMinute), live_flow(2, kNextWindow)}));
+    seal(job_of({0}, true));
+    store(probe.batch({live_flow(3, kNextWindow)}));
+    store(probe.ledger(kNextWindow, true));
+    seal(job_of({0}, true));
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(2, datasets.size());
+    // Without a ledger the first record's start has to do.
+    STRCMP_EQUAL("any/live/attic-20181224T143259Z-1.manifest.json", datasets[0].manifest.c_str());
+    STRCMP_EQUAL("any/live/attic-20181224T143001Z-1.manifest.json", datasets[1].manifest.c_str());
+    STRCMP_CONTAINS("\"window\": null", datasets[0].text.c_str());
+}
+
+TEST(SealWindows, a_failed_job_leaves_nothing_and_can_be_done_again) {
+    store(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow, true)}));
+    // The state cannot be replaced.
+    const fs::path in_the_way = seal_state_path(open, probe.name, probe.epoch).native() + ".part";
+    fs::create_directories(in_the_way);
+    CHECK_THROWS(std::runtime_error, seal(job_of({kWindow}, true)));
+    CHECK_FALSE(fs::exists(archive / kIndexName));
+    CHECK_EQUAL(2, files_in(open).size());
+    fs::remove(in_the_way);
+    CHECK_EQUAL(2, seal(job_of({kWindow}, true)).datasets);
+    CHECK_EQUAL(2, sealed_numbers(archive).size());
+}
+
+TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) {
+    for (const bool at_start : {false, true}) {
+        const auto first = static_cast<uint32_t>(journal->last_durable()) + 1;
+        store(probe.batch({live_flow(first, kWindow), live_flow(first + 1, kWindow, true)}));
+        // The second dataset cannot be published.
+        fs::create_directories(archive / "any");
+        fs::remove_all(archive / "any/live");
+        tests::put_content(archive / "any/live", "");
+        CHECK_THROWS(std::runtime_error, seal(job_of({kWindow})));
+        CHECK_EQUAL(2, state().publications.size());
+        fs::remove(archive / "any/live");
+        if (at_start) {
+            complete_publications(archive);
+        }
+        CHECK_EQUAL(0, seal(job_of({kWindow})).datasets);
+        CHECK_EQUAL(0, state().publications.size());
+        const auto numbers = sealed_numbers(archive);
+        CHECK_EQUAL(1, numbers.at(first));
+        CHECK_EQUAL(1, numbers.at(first + 1));
+        CHECK_EQUAL(2, numbers.size());
+        // The journal's file and the state.
+        CHECK_EQUAL(2, files_in(open).size());
+        fs::remove_all(archive / "any");
+        fs::remove_all(archive / "house");
+        fs::remove(archive / kIndexName);
+        journal->forget({kWindow}, journal->last_durable());
+    }
+}
+
+TEST(SealWindows, a_start_removes_what_no_job_is_bound_to) {
+    tests::put_content(open / "attic-0000000000000001-0.part", "half");
+    complete_publications(archive);
+    CHECK(files_in(open).empty());
+}
+
+TEST(SealWindows, a_damaged_journal_seals_nothing) {
+    store(probe.batch({live_flow(1, kWindow)}));
+    store(probe.batch({live_flow(2, kWindow)}));
+    const SealJob job = job_of({kWindow}, true);
+    std::string octets = tests::content_of(job.files.front().path);
+    octets[octets.size() - 1] ^= 1;
+    tests::put_content(job.files.front().path, octets);
+    CHECK_THROWS(std::runtime_error, seal(job));
+    CHECK_FALSE(fs::exists(archive / kIndexName));
+}
+
+}  // namespace curlew::collector

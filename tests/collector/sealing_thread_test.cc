@@ -1,0 +1,81 @@
+#include "collector/sealing_thread.h"
+
+#include "tests/collector/live_fixture.h"
+#include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::chrono::seconds kLong{10};  // reached only by a test that fails
+
+}  // namespace
+
+TEST_GROUP(SealingThread) {
+    tests::TemporaryFolder folder;
+    fs::path archive = folder.path() / "archive";
+    TestProbe probe;
+    std::shared_ptr<const LiveSetup> live;
+    std::unique_ptr<Journal> journal;
+
+    void setup() override {
+        fs::create_directories(archive / "open");
+        put_groups(folder.path());
+        live = std::make_shared<const LiveSetup>(live_config(archive), folder.path(), "0.1.0");
+        journal = std::make_unique<Journal>(archive / "open", probe.facts(), 10);
+        const proto::ReceivedFrame frame = probe.batch({live_flow(1, kWindow)});
+        journal->append(view_of(frame), frame.octets);
+        journal->sync();
+    }
+
+    SealJob job() {
+        return {.facts = journal->facts(),
+                .files = journal->close(),
+                .minutes = 10,
+                .windows = {kWindow},
+                .all_windows = true,
+                .through = journal->last_durable()};
+    }
+};
+
+TEST(SealingThread, seals_what_it_is_given_and_reports_it_once) {
+    SealingThread sealing(live);
+    sealing.submit(job());
+    CHECK(sealing.wait_until_idle(kLong));
+    const auto reports = sealing.reports();
+    CHECK_EQUAL(1, reports.size());
+    CHECK(reports[0].failure.empty());
+    CHECK_EQUAL(1, reports[0].sealed.records);
+    CHECK(reports[0].job.facts.probe == "attic");
+    CHECK(sealing.reports().empty());
+    CHECK_EQUAL(1, sealing.state().datasets_sealed);
+    CHECK_EQUAL(1, sealing.state().records_sealed);
+    CHECK_EQUAL(1, sealed_numbers(archive).size());
+}
+
+TEST(SealingThread, a_failure_is_reported_in_one_sentence) {
+    SealingThread sealing(live);
+    SealJob damaged = job();
+    damaged.files.front().last_sequence = 9;
+    sealing.submit(damaged);
+    CHECK(sealing.wait_until_idle(kLong));
+    STRCMP_CONTAINS("cannot seal", sealing.reports().front().failure.c_str());
+    STRCMP_CONTAINS("cannot seal", sealing.state().seal_trouble.c_str());
+    sealing.submit(job());
+    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.state().seal_trouble.empty());
+}
+
+TEST(SealingThread, works_with_the_newest_configuration) {
+    SealingThread sealing(live);
+    CollectorConfig config = live_config(archive);
+    config.scenario = "garden";
+    sealing.set_setup(std::make_shared<const LiveSetup>(config, folder.path(), "0.1.0"));
+    sealing.submit(job());
+    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(fs::exists(archive / "any/garden"));
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""What the two services make of a capture is what `curlew run` makes of it.
+
+usage: records_equal_run.py CURLEW PROBE COLLECTOR [CAPTURE ...]
+
+The probe reads the capture through DPDK's net_pcap, which has microseconds: times are compared
+without what lies below. With one queue, and with the two directions of the same flows on two.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import services  # noqa: E402
+from capture_maker import split_by_direction  # noqa: E402
+from results import SHARED, Results  # noqa: E402
+
+# Real ones, with stamps in microseconds and all frames whole.
+CAPTURES = (
+    "datasets/captures/ikea-app/gw-init/wireshark-capture-init-ikea.pcapng",
+)
+TIMES = ("time_start", "time_end", "time_start_ns", "time_end_ns")
+
+
+def in_microseconds(record):
+    """The record with its times cut to microseconds; gaps may differ by one for that."""
+    record = dict(record)
+    for field in ("time_start_ns", "time_end_ns"):
+        if field in record:
+            record[field] //= 1000
+    for field in ("time_start", "time_end"):
+        record[field] = int(record[field] * 1_000_000 + 0.5)
+    return record
+
+
+def key(record):
+    return (record["time_start_ns"], record["flow_id"], record["record"])
+
+
+def by_services(programs, capture_devices, folder, **more):
+    """Records and the final ledger of a run of both services over files."""
+    _, probe_program, collector_program = programs
+    folder.mkdir()
+    endpoint = f"ipc://{folder}/channel"
+    archive = folder / "archive"
+    collector = services.Service(
+        "collector",
+        [collector_program, "--config",
+         services.collector_config(folder, endpoint, archive, **more)],
+        folder,
+    ).start()
+    probe = services.Service(
+        "probe",
+        [probe_program, "--config",
+         services.probe_config(folder, endpoint, capture_devices, workers=more.get("workers", 0)),
+         "--stop-when-idle", "1"],
+        folder,
+    ).start()
+    try:
+        code = probe.wait(300)
+        services.wait_until("the dataset", lambda: services.final_ledgers(archive))
+        collector_code = collector.end()
+    finally:
+        probe.kill()
+        collector.kill()
+    if code != 0 or collector_code != 0:
+        raise RuntimeError(f"exit codes {code}, {collector_code}: {probe.text()}{collector.text()}")
+    found = sorted((in_microseconds(record) for record in services.records(archive)), key=key)
+    return found, next(iter(services.final_ledgers(archive).values())), archive
+
+
+def by_run(curlew, capture, folder, group):
+    done = subprocess.run(
+        [curlew, "run", capture, "--group", group, "--archive", folder],
+        capture_output=True, text=True, check=False)
+    if done.returncode != 0:
+        raise RuntimeError(done.stderr)
+    return sorted((in_microseconds(record) for record in services.records(folder)), key=key)
+
+
+def first_difference(left, right):
+    for index, (one, other) in enumerate(zip(left, right)):
+        for field in sorted(one.keys() | other.keys()):
+            if one.get(field) != other.get(field):
+                return f"record {index}: {field}: {one.get(field)} and {other.get(field)}"
+    return f"{len(left)} and {len(right)} records"
+
+
+def compare(results, programs, capture, folder, group):
+    expected = by_run(programs[0], capture, folder / "run", group)
+    results.check(f"{capture.name}: has records", len(expected) > 0)
+    for claim, devices, more in (
+        ("two processes", [f"net_pcap0,rx_pcap={capture}"], {}),
+        ("four workers", [f"net_pcap0,rx_pcap={capture}"], {"workers": 4}),
+    ):
+        found, ledger, archive = by_services(
+            programs, devices, folder / claim.replace(" ", "-"), group=group, **more)
+        results.check(f"{capture.name}: {claim}: equal records", found == expected,
+                      first_difference(found, expected))
+        results.check(f"{capture.name}: {claim}: nothing lost", not ledger["packets_lost"],
+                      ledger["packets_lost"])
+        verified = subprocess.run([programs[0], "verify", archive],
+                                  capture_output=True, text=True, check=False)
+        results.check(f"{capture.name}: {claim}: verify", verified.returncode == 0,
+                      verified.stderr)
+    halves = split_by_direction(capture, folder)
+    queues = ",".join(f"rx_pcap={half}" for half in halves)
+    for claim, devices in (
+        ("two queues", [f"net_pcap0,{queues}"]),
+        ("two ports", [f"net_pcap{i},rx_pcap={half}" for i, half in enumerate(halves)]),
+    ):
+        found, _, _ = by_services(programs, devices, folder / claim.replace(" ", "-"), group=group,
+                                  workers=2)
+        results.check(f"{capture.name}: {claim}: equal records", found == expected,
+                      first_difference(found, expected))
+
+
+def main():
+    programs = sys.argv[1:4]
+    results = Results()
+    with tempfile.TemporaryDirectory() as name:
+        folder = pathlib.Path(name)
+        captures = [pathlib.Path(capture) for capture in sys.argv[4:]]
+        if not captures:
+            for scenario in ("gateway-boot", "camera-minutes"):
+                captures.append(folder / f"{scenario}.pcap")
+                subprocess.run([programs[0], "traffic", scenario, "-o", captures[-1]],
+                               check=True, capture_output=True)
+            for path in CAPTURES:
+                if (SHARED / path).exists():
+                    captures.append(SHARED / path)
+                else:
+                    results.skip(path, "it is not there")
+        for index, capture in enumerate(captures):
+            part = folder / str(index)
+            part.mkdir()
+            compare(results, programs, capture, part, "any")
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,80 @@
+#include "probe/config.h"
+
+#include <fstream>
+
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+
+TEST_GROUP(ProbeConfig) {
+    curlew::tests::TemporaryFolder folder;
+
+    ProbeConfig load(const std::string& text) {
+        const auto file = folder.path() / "probe.toml";
+        std::ofstream(file) << text;
+        return load_config(file);
+    }
+    std::string refusal(const std::string& text) {
+        try {
+            load(text);
+        } catch (const ConfigError& error) {
+            return error.what();
+        }
+        return "";
+    }
+};
+
+TEST(ProbeConfig, reads_every_key) {
+    const ProbeConfig config = load(
+        "name = \"hall-2\"\nsignatures = \"/s\"\n"
+        "[[port]]\ndevice = \"0000:03:00.0\"\nqueues = 2\n"
+        "[capture]\nfilter = \"ip\"\nallow_uncounted_loss = true\n"
+        "[meter]\nprofile = \"line-rate\"\nworkers = 2\ncores = [1, 2]\nflow_capacity = 65536\n"
+        "idle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
+        "[collector]\nendpoint = \"tcp://10.0.0.1:5700\"\nqueue = \"1 GiB\"\nledger_seconds = 7\n"
+        "drain_seconds = 8\n[eal]\noptions = [\"--no-huge\"]\n");
+    STRCMP_EQUAL("hall-2", config.name.c_str());
+    CHECK_EQUAL(2u, config.ports.front().queues);
+    STRCMP_EQUAL("ip", config.filter.c_str());
+    CHECK_TRUE(config.allow_uncounted_loss);
+    STRCMP_EQUAL("line-rate", config.profile.c_str());
+    CHECK_EQUAL(2u, config.workers);
+    CHECK_EQUAL(2, config.cores.back());
+    CHECK_EQUAL(65536u, config.flow_capacity);
+    CHECK_EQUAL(0u, config.idle_sleep_us);
+    CHECK_EQUAL(10'000'000'000u, config.timeouts.idle_tcp_ns);
+    CHECK_EQUAL(0u, config.timeouts.idle_other_ns);
+    CHECK_EQUAL(300'000'000'000u, config.timeouts.active_ns);
+    CHECK_EQUAL(1'073'741'824u, config.queue_octets);
+    CHECK_EQUAL(7u, config.ledger_seconds);
+    CHECK_EQUAL(8u, config.drain_seconds);
+    STRCMP_EQUAL("--no-huge", config.eal_options.front().c_str());
+}
+
+TEST(ProbeConfig, what_is_printed_reads_as_the_same) {
+    const ProbeConfig config = load(
+        "name = \"a\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=/tmp/\\\"x\\\"\"\n"
+        "[meter]\ncores = [3]\n[collector]\nendpoint = \"ipc:///run/c\"\n");
+    const std::string printed = print_config(config);
+    STRCMP_EQUAL(printed.c_str(), print_config(load(printed)).c_str());
+    CHECK(printed.find("cores = [3]") != std::string::npos);
+}
+
+TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
+    const std::string told = refusal(
+        "name = \"Hall 2\"\n[[port]]\ndevise = \"x\"\n[capture]\nfilter = \"ip proto\"\n"
+        "[collector]\nendpoint = \"10.0.0.1\"\n");
+    CHECK(told.find(":1:8: 'name' wants 1 to 32 lower-case letters") != std::string::npos);
+    CHECK(told.find("'device' is missing") != std::string::npos);
+    CHECK(told.find("has no key 'devise'; did you mean 'device'?") != std::string::npos);
+    CHECK(told.find(":5:10: filter \"ip proto\"") != std::string::npos);
+    CHECK(told.find("'endpoint' wants tcp://") != std::string::npos);
+    CHECK(refusal("name = \"a\"\n").find("[[port]]") != std::string::npos);
+}
+
+TEST(ProbeConfig, the_shipped_example_loads) {
+    const ProbeConfig config = load_config(CURLEW_SOURCE_ROOT "/deploy/probe.toml");
+    CHECK_EQUAL(1u, config.ports.size());
+}

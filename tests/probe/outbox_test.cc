@@ -1,0 +1,61 @@
+#include "probe/outbox.h"
+
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+
+namespace {
+
+OutboxFrame frame(uint64_t first, uint64_t last, size_t octets = 100) {
+    return {std::make_shared<const std::string>(octets, 'x'),
+            first,
+            last,
+            static_cast<uint32_t>(last - first + 1)};
+}
+
+}  // namespace
+
+TEST_GROUP(Outbox) {
+    Outbox outbox{250};
+};
+
+TEST(Outbox, takes_frames_up_to_its_bound_and_one_in_any_case) {
+    CHECK_TRUE(outbox.has_room(1000));
+    outbox.append(frame(1, 10));
+    CHECK_TRUE(outbox.has_room(150));
+    CHECK_FALSE(outbox.has_room(151));
+    CHECK_EQUAL(100u, outbox.octets());
+    CHECK_EQUAL(10u, outbox.records());
+}
+
+TEST(Outbox, keeps_a_frame_until_all_of_it_is_acknowledged) {
+    outbox.append(frame(1, 10));
+    outbox.append(frame(11, 20));
+    outbox.acknowledged(9);
+    CHECK_EQUAL(1u, outbox.first_held());
+    outbox.acknowledged(10);
+    CHECK_EQUAL(11u, outbox.first_held());
+    CHECK_EQUAL(100u, outbox.octets());
+    outbox.acknowledged(20);
+    CHECK_TRUE(outbox.empty());
+    CHECK_EQUAL(21u, outbox.first_held());
+    CHECK_EQUAL(0u, outbox.records());
+}
+
+TEST(Outbox, finds_the_frame_that_follows_a_sequence) {
+    CHECK_TRUE(outbox.after(0) == nullptr);
+    outbox.append(frame(1, 10));
+    outbox.append(frame(11, 20));
+    CHECK_EQUAL(1u, outbox.after(0)->first_sequence);
+    CHECK_EQUAL(11u, outbox.after(10)->first_sequence);
+    CHECK_TRUE(outbox.after(20) == nullptr);
+}
+
+TEST(Outbox, a_ledger_is_taken_when_it_is_full_and_holds_no_record) {
+    outbox.append(frame(1, 10, 250));
+    OutboxFrame ledger = frame(11, 11);
+    ledger.records = 0;
+    outbox.append(ledger);
+    CHECK_EQUAL(10u, outbox.records());
+    CHECK_EQUAL(350u, outbox.octets());
+}
