@@ -19,7 +19,6 @@
 #include "dpdk_port/device_clock.h"
 #include "dpdk_port/dpdk_port.h"
 #include "dpdk_port/driver_table.h"
-#include "dpdk_port/mbuf_filter.h"
 #include "dpdk_port/symmetric_hash.h"
 #include "dpdk_port/xdp_use.h"
 
@@ -49,7 +48,9 @@ int on_removal(uint16_t, rte_eth_event_type, void* is_removed, void*) {
 
 struct Device::Implementation {
     explicit Implementation(const DeviceConfig& wanted)
-        : config(wanted), arguments(wanted.device), filter(wanted.filter) {}
+        : config(wanted),
+          arguments(wanted.device),
+          instructions(wanted.filter.instructions.begin(), wanted.filter.instructions.end()) {}
     ~Implementation();
     Implementation(const Implementation&) = delete;
     Implementation& operator=(const Implementation&) = delete;
@@ -70,7 +71,7 @@ struct Device::Implementation {
 
     const DeviceConfig config;
     const DeviceArguments arguments;
-    const MbufFilter filter;
+    const std::vector<probe::BpfInstruction> instructions;  // of the filter
     std::vector<Interface> interfaces;
     std::unique_ptr<InterfaceClaim> claim;  // where the driver is net_af_xdp
     Driver driver;
@@ -391,7 +392,7 @@ void Device::Implementation::make_ports() {
             .is_live = facts.is_live,
             .errors_are_packets = driver.errors_are_packets,
             .tells_device_losses = queue == 0,
-            .filter = &filter,
+            .filter = {instructions, config.filter.matches},
             .is_removed = &is_removed,
         };
         if (!names.empty()) {
@@ -417,7 +418,7 @@ Device::Device(Eal&, const DeviceConfig& config)
     implementation_->see_everything();
     implementation_->judge_spread();
     implementation_->find_clock();
-    implementation_->facts.filter = implementation_->filter.engine();
+    implementation_->facts.filter = config.filter.instructions.empty() ? "" : "libpcap";
     implementation_->make_ports();
 }
 

@@ -24,7 +24,7 @@ struct DeviceConfig {
 struct DeviceFacts {
     std::string driver;
     std::string clock;            // "kernel us", "capture us", "device ns", "probe ns"
-    std::string filter;           // "": none; "jit" or "libpcap": what runs it
+    std::string filter;           // "": none; "libpcap": what runs it
     bool losses_counted = false;  // all that is lost is told
     bool keeps_flows = false;  // one queue, or a symmetric hash over the queues that was read back
     bool is_live = true;

@@ -66,7 +66,7 @@ DpdkPort::DpdkPort(DpdkPortConfig config)
     : config_(std::move(config)),
       clock_(config_.clock),
       arena_(std::make_unique_for_overwrite<uint8_t[]>(kArenaOctets)) {
-    assert(config_.filter != nullptr);
+    assert(config_.filter.instructions.empty() || config_.filter.matches != nullptr);
     assert(config_.is_removed != nullptr);
     assert(config_.stamp == Stamp::probe || config_.time_offset >= 0);
     assert(config_.stamp != Stamp::device || clock_.has_value());
@@ -98,7 +98,7 @@ size_t DpdkPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
         calibrate();
     }
     const uint64_t burst_ns = burst_time();
-    const bool wants_all = config_.filter->wants_all();
+    const bool wants_all = config_.filter.instructions.empty();
     size_t wanted = 0;
     for (const rte_mbuf* packet : packets) {
         PacketView& view = burst[wanted];
@@ -111,7 +111,7 @@ size_t DpdkPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
         view.time_ns = packet_time(*packet, burst_ns);
         view.link = probe::LinkType::ethernet;
         received_.octets_offered += view.wire_octets;
-        wanted += wants_all || config_.filter->matches(*packet, view) ? 1 : 0;
+        wanted += wants_all || config_.filter.matches(config_.filter.instructions, view) ? 1 : 0;
         last_ns_ = view.time_ns;
     }
     received_.packets_offered += held_;

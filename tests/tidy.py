@@ -39,12 +39,11 @@ WITHOUT_HYPERSCAN = ("signatures/group_rules.h", "signatures/group_rules.cc",
 
 # Foreign header -> files that may include it. What is in no list is no business of ours.
 FOREIGN = (
-    # DPDK converts filters from libpcap's struct; net_pcap's arguments are held against libpcap.
+    # Captures for net_pcap are measured by libpcap, as the driver reads them.
     ("pcap.h pcap/*",
-     "probe/replay_port.cc probe/packet_filter.cc dpdk_port/mbuf_filter.cc "
+     "probe/replay_port.cc probe/packet_filter.cc "
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
-    ("bpf_def.h", "dpdk_port/*"),
     ("zmq.h zmq.hpp zmq_addon.hpp", "proto/channel.cc tests/proto/*"),
     # flow_summary is the exporter's encoder.
     ("*.pb.h google/protobuf/*",

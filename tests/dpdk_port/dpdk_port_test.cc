@@ -57,14 +57,12 @@ bool wants_long(std::span<const probe::BpfInstruction>, const PacketView& packet
     return packet.wire_octets > 100;
 }
 
-// Not convertible, so that `matches` is asked.
-constexpr probe::BpfInstruction kUnknown{.code = 0xffff};
+constexpr probe::BpfInstruction kAny{};
 
 }  // namespace
 
 TEST_GROUP(DpdkPort) {
     std::atomic<bool> is_removed = false;
-    const MbufFilter wants_all{{}};
     std::array<PacketView, kMaximumBurst> burst;
     DpdkPortConfig config;
 
@@ -73,7 +71,6 @@ TEST_GROUP(DpdkPort) {
         config.port_id = device().port_id;
         config.time_offset = device().time_offset;
         config.time_flag = device().time_flag;
-        config.filter = &wants_all;
         config.is_removed = &is_removed;
     }
     void teardown() override {
@@ -132,9 +129,7 @@ TEST(DpdkPort, a_port_that_goes_gives_its_burst_back) {
 }
 
 TEST(DpdkPort, counts_what_the_filter_does_not_want) {
-    const MbufFilter filter({.instructions = {&kUnknown, 1}, .matches = wants_long});
-    CHECK_EQUAL(std::string("libpcap"), std::string(filter.engine()));
-    config.filter = &filter;
+    config.filter = {.instructions = {&kAny, 1}, .matches = wants_long};
     DpdkPort port(config);
     for (const size_t length : {60, 300, 60, 500, 61}) {
         send(buffer_of(test::udp_frame(length)));
