@@ -146,6 +146,23 @@ std::vector<ByteRing*> Dispatcher::record_rings() {
 
 void Dispatcher::run(const std::function<void(double)>& tick) {
     try {
+        start_threads();
+        receive(0, tick);
+    } catch (...) {
+        // Workers wait until every receiver ended, also those that have no thread.
+        stop();
+        for (size_t i = receiver_threads_.size() + 1; i < receivers_.size(); ++i) {
+            receivers_[i]->run(stop_, {});
+        }
+        receivers_[0]->run(stop_, {});
+        join_threads();
+        throw;
+    }
+    join_threads();
+}
+
+void Dispatcher::start_threads() {
+    try {
         for (size_t i = 0; i < stations_.size(); ++i) {
             stations_[i]->thread = std::thread([this, i] { work(*stations_[i], i); });
         }
@@ -153,17 +170,9 @@ void Dispatcher::run(const std::function<void(double)>& tick) {
             receiver_threads_.emplace_back([this, i] { receive(i, {}); });
         }
     } catch (const std::system_error& error) {
-        stop();
-        for (size_t i = receiver_threads_.size() + 1; i < receivers_.size(); ++i) {
-            receive(i, {});
-        }
-        receive(0, {});
-        join_threads();
         throw std::runtime_error(fmt::format(
             "cannot start {} threads: {}", receivers_.size() + stations_.size(), error.what()));
     }
-    receive(0, tick);
-    join_threads();
 }
 
 void Dispatcher::receive(size_t port, const std::function<void(double)>& tick) {
@@ -217,9 +226,12 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
     for (uint64_t round = 1;; ++round) {
         // Asked before looking: what was handed over before the end is then seen.
         const bool ended = all_receivers_ended();
+        uint64_t clock_ns = common_clock();
         const PacketMerger::Burst burst = station.merger.gather();
         if (!burst.packets.empty()) {
             station.worker->process(burst.packets, burst.hashes);
+            // The ports' clocks may be ahead of what still lies in the rings.
+            clock_ns = std::min(clock_ns, burst.packets.back().time_ns);
             pause.found();
         }
         station.merger.release();
@@ -227,7 +239,7 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
             break;
         }
         if (is_live_) {
-            station.worker->tick(common_clock());
+            station.worker->tick(clock_ns);
         }
         if (round % kPublishRounds == 0 &&
             std::chrono::steady_clock::now() - published_at >= kPublishInterval) {

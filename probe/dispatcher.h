@@ -52,8 +52,8 @@ struct DispatcherConfig {
 
 class Dispatcher {
   public:
-    // Starts the workers' threads. Throws std::runtime_error. Requires: at least one port; ports
-    // and inspector outlive this; ports are all live or all captures.
+    // Throws std::runtime_error. Requires: at least one port; ports and inspector outlive this;
+    // ports are all live or all captures.
     Dispatcher(const DispatcherConfig& config,
                const std::vector<Port*>& ports,
                const Inspector& inspector);
@@ -63,7 +63,8 @@ class Dispatcher {
 
     // Meters until every port ended or broke, or stop() was called; then ends every flow and joins
     // the threads. `tick` is called now and then with the first port's progress, from this thread,
-    // which is the first port's. Call once.
+    // which is the first port's. Call once. Throws std::runtime_error when threads cannot be
+    // started, and what `tick` throws; all threads are joined then too.
     void run(const std::function<void(double)>& tick);
 
     // Any thread, also a signal handler: no port is received from any more.
@@ -96,6 +97,7 @@ class Dispatcher {
 
     void make_workers(const Inspector& inspector);
     void make_pipeline();
+    void start_threads();
     void join_threads();
     void work(Station& station, size_t index) noexcept;
     void receive(size_t port, const std::function<void(double)>& tick);
