@@ -19,7 +19,7 @@ namespace curlew::probe {
 struct ReceiverProgress {
     // Every packet up to this time was handed over, as far as the port's stamps ascend.
     std::atomic<uint64_t> handed_over_ns{0};
-    // Polls that found nothing, counted when they end.
+    // Polls of a live port that found nothing, counted when they end.
     std::atomic<uint64_t> empty_polls{0};
     std::atomic<bool> ended{false};  // nothing is handed over any more
     // A live port's clock, and what a worker may count on: it has passed on every receiver.

@@ -109,6 +109,7 @@ void Receiver::meter(std::span<const ParsedPacket> packets,
     }
     for (size_t i = 0; i < packets.size(); ++i) {
         hand_over(packets[i], hashes[i]);
+        burst_passed_ns_ = std::max(burst_passed_ns_, packets[i].time_ns);
     }
     for (PacketLane* lane : lanes_) {
         lane->flush();
@@ -122,6 +123,11 @@ void Receiver::hand_over(const ParsedPacket& packet, uint64_t hash) noexcept {
             ++packets_.packets_lost_handing_over;
             return;
         }
+        // A worker may wait for what this burst has handed over so far.
+        for (PacketLane* other : lanes_) {
+            other->flush();
+        }
+        progress_.handed_over_ns.store(burst_passed_ns_, std::memory_order_release);
         std::this_thread::sleep_for(kFullRingPause);
     }
     count(packet);
@@ -148,8 +154,10 @@ void Receiver::pass_on_progress(size_t burst_packets) noexcept {
     if (lanes_.empty()) {
         return;
     }
-    progress_.handed_over_ns.store(packets_.last_packet_ns, std::memory_order_release);
-    if (burst_packets == 0) {
+    burst_passed_ns_ = packets_.last_packet_ns;
+    progress_.handed_over_ns.store(burst_passed_ns_, std::memory_order_release);
+    // A capture may have more behind packets that its filter left out.
+    if (burst_packets == 0 && is_live_) {
         progress_.empty_polls.store(progress_.empty_polls.load(std::memory_order_relaxed) + 1,
                                     std::memory_order_release);
     }

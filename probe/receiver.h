@@ -75,6 +75,7 @@ class Receiver {
     const bool is_live_;
     FragmentTable fragments_;
     PacketCounters packets_;
+    uint64_t burst_passed_ns_ = 0;    // latest packet handed over, also within a burst
     std::atomic<uint64_t> polls_{0};  // written by run()
     uint64_t published_at_ = 0;       // steady clock, ns
 
