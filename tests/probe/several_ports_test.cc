@@ -150,6 +150,27 @@ class LossyPort final : public Port {
     std::unique_ptr<ScriptedPort> port_;
 };
 
+// A capture whose first calls of receive() find nothing.
+class PausingPort final : public Port {
+  public:
+    explicit PausingPort(std::unique_ptr<ScriptedPort> port) : port_(std::move(port)) {}
+
+    size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept override {
+        return ++calls_ < 2000 ? 0 : port_->receive(burst);
+    }
+    void release() noexcept override { port_->release(); }
+    PortState state() const noexcept override { return port_->state(); }
+    bool is_live() const noexcept override { return false; }
+    uint64_t now_ns() const noexcept override { return port_->now_ns(); }
+    PortCounters counters() const noexcept override { return port_->counters(); }
+    const std::string& fault() const noexcept override { return port_->fault(); }
+    double progress() const noexcept override { return port_->progress(); }
+
+  private:
+    std::unique_ptr<ScriptedPort> port_;
+    size_t calls_ = 0;
+};
+
 // A live port that hangs in its first receive() until it is let go, and ends then.
 class HangingPort final : public Port {
   public:
@@ -263,6 +284,16 @@ TEST(SeveralPorts, bursts_longer_than_a_ring_do_not_stop_each_other) {
     const auto second = port_of(parts[1]);
     const Metered metered = meter_ports({first.get(), second.get()}, config);
     CHECK_EQUAL(128u, metered.flows.packets);
+}
+
+// As a capture whose filter left out more packets than a call may read.
+TEST(SeveralPorts, a_capture_that_pauses_is_waited_for) {
+    PausingPort pausing(port_of({datagram(1, 10), datagram(1, 20)}));
+    const auto other = port_of({datagram(1, 15), datagram(1, 25)});
+    const Metered metered = meter_ports({&pausing, other.get()}, roomy(2));
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(10u, metered.records[0].flow_start_ns());
+    CHECK_EQUAL(0u, metered.records[0].quality() & kQualityTimeReversed);
 }
 
 TEST(SeveralPorts, one_that_breaks_does_not_stop_the_others) {
