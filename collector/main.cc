@@ -49,15 +49,18 @@ class SignalThread {
         pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
         signal(SIGPIPE, SIG_IGN);
     }
-    ~SignalThread() {
+    ~SignalThread() { end(); }
+    SignalThread(const SignalThread&) = delete;
+    SignalThread& operator=(const SignalThread&) = delete;
+
+    // Afterwards no signal reaches what is watched over, which may then go.
+    void end() {
         if (thread_.joinable()) {
             over_.store(true);
             pthread_kill(thread_.native_handle(), SIGUSR2);
             thread_.join();
         }
     }
-    SignalThread(const SignalThread&) = delete;
-    SignalThread& operator=(const SignalThread&) = delete;
 
     void watch(collector::LiveCollector& service,
                const std::filesystem::path& config,
@@ -156,6 +159,7 @@ int collect(const collector::CollectorConfig& config, const std::filesystem::pat
     service.run(
         receiver, stop.get_token(), [&](const collector::LiveStatus& now) { status.turn(now); });
     proto::notify_stopping();
+    signals.end();
     return kDone;
 }
 

@@ -55,15 +55,18 @@ class SignalThread {
         pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
         signal(SIGPIPE, SIG_IGN);
     }
-    ~SignalThread() {
+    ~SignalThread() { end(); }
+    SignalThread(const SignalThread&) = delete;
+    SignalThread& operator=(const SignalThread&) = delete;
+
+    // Afterwards no signal reaches what is watched over, which may then go.
+    void end() {
         if (thread_.joinable()) {
             over_.store(true);
             pthread_kill(thread_.native_handle(), SIGUSR2);
             thread_.join();
         }
     }
-    SignalThread(const SignalThread&) = delete;
-    SignalThread& operator=(const SignalThread&) = delete;
 
     void watch(probe::ProbeService& service) {
         thread_ = std::thread([this, &service] {
@@ -192,6 +195,7 @@ int meter(const Arguments& arguments, const probe::ProbeConfig& config) {
     signals.watch(service);
     say("ready");
     const probe::ServiceOutcome outcome = service.run();
+    signals.end();
     if (!outcome.done) {
         say(outcome.sentence);
         return kFailed;
@@ -215,6 +219,14 @@ int meter(const Arguments&, const probe::ProbeConfig&) {
 #endif
 
 namespace {
+
+std::string check_seconds(const std::string& text) {
+    constexpr double kYear = 31'536'000;
+    double seconds = -1;
+    // The comparisons also refuse what is no number at all.
+    const bool fits = CLI::detail::lexical_cast(text, seconds) && seconds >= 0 && seconds <= kYear;
+    return fits ? "" : text + " is no number of seconds from 0 to a year";
+}
 
 // What stands behind "--" is EAL's; CLI11 would take it for its own.
 std::vector<std::string> cut_eal_options(std::vector<std::string>& words) {
@@ -246,7 +258,7 @@ int main(int argc, char** argv) {
     app.add_option("--stop-when-idle",
                    arguments.stop_when_idle,
                    "end when no packet came for so many seconds")
-        ->check(CLI::NonNegativeNumber);
+        ->check(check_seconds);
     try {
         std::reverse(words.begin(), words.end());
         app.parse(words);

@@ -29,16 +29,33 @@ using std::chrono::milliseconds;
 
 constexpr milliseconds kWatchRound{100};
 constexpr milliseconds kStatusInterval{1000};
-// Of one kind of trouble at most this often a line.
+// Of one kind of news at most this often a line.
 constexpr std::chrono::seconds kSilence{60};
+// Many flows may end at once, and a live worker waits for nobody.
+constexpr size_t kLiveRecordRing = size_t{64} << 20;
+
+// One kind of news for people: told when there is more of it, and not again for a while.
+class Topic {
+  public:
+    bool may_be_told(uint64_t amount) {
+        if (amount <= told_ || (told_ != 0 && Clock::now() - told_at_ < kSilence)) {
+            return false;
+        }
+        told_ = amount;
+        told_at_ = Clock::now();
+        return true;
+    }
+
+  private:
+    uint64_t told_ = 0;
+    Clock::time_point told_at_;
+};
 
 void fill_randomly(void* octets, size_t count) {
     if (getrandom(octets, count, 0) != static_cast<ssize_t>(count)) {
         throw std::runtime_error("the system gives no random numbers");
     }
 }
-
-constexpr size_t kLiveRecordRing = size_t{64} << 20;
 
 uint64_t random_number() {
     uint64_t number = 0;
@@ -52,6 +69,11 @@ uint64_t identity_of(const std::string& name) {
     return std::stoull(hash.text(), nullptr, 16);
 }
 
+uint64_t packets_lost(const MeterLedger& ledger) {
+    return ledger.port.packets_missed + ledger.port.packets_in_error +
+           ledger.port.packets_without_buffer + ledger.packets.packets_lost_handing_over;
+}
+
 signatures::SignatureSet load_signatures(const std::filesystem::path& folder) {
     signatures::SignatureSet set = signatures::SignatureSet::load(folder);
     if (!set.problems().empty()) {
@@ -60,7 +82,7 @@ signatures::SignatureSet load_signatures(const std::filesystem::path& folder) {
     return set;
 }
 
-DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports) {
+DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bool is_live) {
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
     dispatcher.worker.meter.details = probe.profile == "dataset";
@@ -70,8 +92,9 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports) {
     // Who asks for other than one worker a queue wants the pipeline.
     dispatcher.ports_keep_flows =
         config.ports_keep_flows && (probe.workers == 0 || probe.workers == ports) && ports > 1;
-    // Many flows may end at once, and a live worker waits for nobody.
-    dispatcher.worker.record_ring_octets = kLiveRecordRing;
+    if (is_live) {
+        dispatcher.worker.record_ring_octets = kLiveRecordRing;
+    }
     dispatcher.cores = probe.cores;
     dispatcher.idle_sleep_us = probe.idle_sleep_us;
     fill_randomly(dispatcher.hash_key.data(), dispatcher.hash_key.size());
@@ -101,7 +124,8 @@ struct ProbeService::Implementation {
           epoch(random_number()),
           set(load_signatures(service_config.signatures)),
           inspector(set),
-          dispatcher(dispatcher_config(service_config, open_ports.size()),
+          dispatcher(dispatcher_config(
+                         service_config, open_ports.size(), open_ports.front().port->is_live()),
                      ports_of(open_ports),
                      inspector),
           sender(context,
@@ -131,10 +155,13 @@ struct ProbeService::Implementation {
     }
 
     void watch();
+    void end_watch();
     void watch_line();
-    void watch_delivery(const DeliveryState& state);
     void watch_ports();
-    void tell_status(const DeliveryState& state);
+    void watch_channel(const DeliveryState& state);
+    void watch_losses(const DeliveryState& state, const MeterLedger& now);
+    void tell_status(const DeliveryState& state, const MeterLedger& now);
+    void feed_watchdog();
 
     ServiceConfig config;
     std::vector<OpenPort> ports;
@@ -153,14 +180,17 @@ struct ProbeService::Implementation {
 
     // The watching thread's.
     uint64_t packets_seen = 0;
-    Clock::time_point last_packet = Clock::now();
+    uint64_t polls_seen = 0;
+    uint64_t polls_fed = 0;
+    Clock::time_point quiet_since = Clock::now();
     Clock::time_point last_status;
     Clock::time_point last_alive;
-    Clock::time_point last_loss_told;
-    uint64_t losses_told = 0;
-    proto::SenderState channel_told = proto::SenderState::connecting;
-    bool channel_ever_told = false;
     std::vector<bool> broken_told = std::vector<bool>(ports.size());
+    std::string channel_told;
+    uint64_t channel_changes = 1;
+    std::array<Topic, 3> channel_topics;  // by SenderState
+    Topic packets_lost_topic;
+    Topic records_lost_topic;
 };
 
 std::string ProbeService::Implementation::hello() const {
@@ -199,103 +229,128 @@ std::string ProbeService::Implementation::hello() const {
     return message.SerializeAsString();
 }
 
-// A line is quiet when no port hands out anything; so is one whose captures are at their end.
+// A line is quiet when nobody hands out packets although every port is asked for them. A thread
+// that waits for room in a ring asks nobody: a capture is not at its end then.
 void ProbeService::Implementation::watch_line() {
     const uint64_t packets = dispatcher.packets_received();
+    const uint64_t polls = dispatcher.polls();
     const auto now = Clock::now();
-    if (packets != packets_seen) {
-        packets_seen = packets;
-        last_packet = now;
-    } else if (config.stop_when_idle.count() != 0 && now - last_packet >= config.stop_when_idle) {
+    if (packets != packets_seen || polls == polls_seen) {
+        quiet_since = now;
+    } else if (config.stop_when_idle.count() != 0 && now - quiet_since >= config.stop_when_idle) {
         dispatcher.stop();
     }
-}
-
-void ProbeService::Implementation::watch_delivery(const DeliveryState& state) {
-    if (!channel_ever_told || state.channel != channel_told) {
-        channel_ever_told = true;
-        channel_told = state.channel;
-        const std::string& endpoint = config.probe.collector;
-        switch (state.channel) {
-            case proto::SenderState::welcomed:
-                say(fmt::format("the collector at {} takes records", endpoint));
-                break;
-            case proto::SenderState::refused:
-                say(fmt::format("the collector at {} refuses: {}", endpoint, state.refusal));
-                break;
-            case proto::SenderState::connecting:
-                say(fmt::format("waiting for the collector at {}", endpoint));
-                break;
-        }
-    }
-    const MeterLedger now = dispatcher.ledger();
-    const uint64_t losses = state.records_lost + now.flows.records_lost + now.port.packets_missed +
-                            now.port.packets_in_error + now.port.packets_without_buffer +
-                            now.packets.packets_lost_handing_over;
-    if (losses > losses_told && Clock::now() - last_loss_told >= kSilence) {
-        say(
-            fmt::format("lost so far: {} packets missed, {} in error, {} without buffer, {} "
-                        "handing over; {} records in full rings, {} without a collector",
-                        now.port.packets_missed,
-                        now.port.packets_in_error,
-                        now.port.packets_without_buffer,
-                        now.packets.packets_lost_handing_over,
-                        now.flows.records_lost,
-                        state.records_lost));
-        losses_told = losses;
-        last_loss_told = Clock::now();
-    }
+    packets_seen = packets;
+    polls_seen = polls;
 }
 
 void ProbeService::Implementation::watch_ports() {
     for (size_t i = 0; i < ports.size(); ++i) {
         if (!broken_told[i] && dispatcher.port_state(i) == PortState::broken) {
             broken_told[i] = true;
-            say(fmt::format(
-                "{}: {}; the other ports go on", ports[i].device, ports[i].port->fault()));
+            say(fmt::format("{}: {}", ports[i].device, ports[i].port->fault()));
         }
     }
 }
 
-void ProbeService::Implementation::tell_status(const DeliveryState& state) {
-    const auto now = Clock::now();
-    if (now - last_status < kStatusInterval) {
+void ProbeService::Implementation::watch_channel(const DeliveryState& state) {
+    const std::string& endpoint = config.probe.collector;
+    std::string sentence;
+    switch (state.channel) {
+        case proto::SenderState::welcomed:
+            sentence = fmt::format("the collector at {} takes records", endpoint);
+            break;
+        case proto::SenderState::refused:
+            sentence = fmt::format("the collector at {} refuses: {}", endpoint, state.refusal);
+            break;
+        case proto::SenderState::connecting:
+            sentence = fmt::format("waiting for the collector at {}", endpoint);
+            break;
+    }
+    Topic& topic = channel_topics[static_cast<size_t>(state.channel)];
+    if (sentence != channel_told && topic.may_be_told(channel_changes)) {
+        say(sentence);
+        channel_told = sentence;
+        ++channel_changes;
+    }
+}
+
+void ProbeService::Implementation::watch_losses(const DeliveryState& state,
+                                                const MeterLedger& now) {
+    if (packets_lost_topic.may_be_told(packets_lost(now))) {
+        say(
+            fmt::format("{} packets lost so far: {} missed, {} in error, {} without buffer, {} "
+                        "handing over",
+                        packets_lost(now),
+                        now.port.packets_missed,
+                        now.port.packets_in_error,
+                        now.port.packets_without_buffer,
+                        now.packets.packets_lost_handing_over));
+    }
+    if (records_lost_topic.may_be_told(state.records_lost + now.flows.records_lost)) {
+        say(
+            fmt::format("{} records lost so far: {} found no room in a ring, {} none in the queue "
+                        "to the collector",
+                        state.records_lost + now.flows.records_lost,
+                        now.flows.records_lost,
+                        state.records_lost));
+    }
+}
+
+void ProbeService::Implementation::tell_status(const DeliveryState& state, const MeterLedger& now) {
+    if (Clock::now() - last_status < kStatusInterval) {
         return;
     }
-    last_status = now;
-    const char* channel = state.channel == proto::SenderState::welcomed  ? "connected"
-                          : state.channel == proto::SenderState::refused ? "refused"
-                                                                         : "absent";
-    proto::notify_status(fmt::format("{} packets; collector {}; {} records sent, {} wait, {} lost",
-                                     packets_seen,
-                                     channel,
-                                     state.records_sent,
-                                     state.records_waiting,
-                                     state.records_lost));
+    last_status = Clock::now();
+    const char* const channel = state.channel == proto::SenderState::welcomed  ? "connected"
+                                : state.channel == proto::SenderState::refused ? "refuses"
+                                                                               : "absent";
+    const auto broken = std::count(broken_told.begin(), broken_told.end(), true);
+    proto::notify_status(
+        fmt::format("{} packets, {} lost{}; collector {}; {} records sent, {} wait, {} lost",
+                    packets_seen,
+                    packets_lost(now),
+                    broken == 0 ? "" : fmt::format(", {} of {} ports broken", broken, ports.size()),
+                    channel,
+                    state.records_sent,
+                    state.records_waiting,
+                    state.records_lost + now.flows.records_lost));
+}
+
+// Fed only while every port's thread moves: one that hangs shall be seen.
+void ProbeService::Implementation::feed_watchdog() {
+    const auto interval = proto::watchdog_interval();
+    const auto now = Clock::now();
+    if (interval.count() != 0 && polls_seen != polls_fed && now - last_alive >= interval / 2) {
+        polls_fed = polls_seen;
+        last_alive = now;
+        proto::notify_alive();
+    }
 }
 
 void ProbeService::Implementation::watch() {
-    const auto alive_interval = proto::watchdog_interval();
-    uint64_t polls_fed = 0;
     std::unique_lock lock(mutex);
-    while (!over) {
-        changed.wait_for(lock, kWatchRound, [this] { return over; });
+    quiet_since = Clock::now();
+    while (!changed.wait_for(lock, kWatchRound, [this] { return over; })) {
         lock.unlock();
-        const DeliveryState state = exporter.state();
         watch_line();
-        watch_delivery(state);
         watch_ports();
-        tell_status(state);
-        // Fed only while the ports' threads move: a hung one shall be seen.
-        const uint64_t polls = dispatcher.polls();
-        if (alive_interval.count() != 0 && polls != polls_fed &&
-            Clock::now() - last_alive >= alive_interval / 2) {
-            polls_fed = polls;
-            last_alive = Clock::now();
-            proto::notify_alive();
-        }
+        const DeliveryState state = exporter.state();
+        const MeterLedger now = dispatcher.ledger();
+        watch_channel(state);
+        watch_losses(state, now);
+        tell_status(state, now);
+        feed_watchdog();
         lock.lock();
     }
+}
+
+void ProbeService::Implementation::end_watch() {
+    {
+        const std::lock_guard lock(mutex);
+        over = true;
+    }
+    changed.notify_all();
 }
 
 ProbeService::ProbeService(const ServiceConfig& config,
@@ -308,28 +363,33 @@ ProbeService::~ProbeService() = default;
 ServiceOutcome ProbeService::run() {
     Implementation& self = *implementation_;
     std::thread exporting([&self] {
-        self.exporter.run(self.dispatcher.record_rings(), [&] { return self.ledger(); });
+        self.exporter.run(self.dispatcher.record_rings(), [&self] { return self.ledger(); });
     });
     std::thread watching([&self] { self.watch(); });
     proto::notify_ready();
-    self.dispatcher.run({});
-    self.exporter.finish(self.ledger());
+    std::string fault;
+    try {
+        self.dispatcher.run({});
+    } catch (const std::exception& error) {
+        fault = error.what();
+    }
     proto::notify_stopping();
+    self.exporter.finish(self.ledger());
     exporting.join();
-    {
-        const std::lock_guard lock(self.mutex);
-        self.over = true;
-    }
-    self.changed.notify_all();
+    self.end_watch();
     watching.join();
-    if (!self.exporter.fault().empty()) {
-        return {false, self.exporter.fault()};
+    // What the last round did not see any more.
+    self.watch_ports();
+    self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
+    if (fault.empty()) {
+        fault = self.exporter.fault();
     }
-    bool all_broken = true;
-    for (size_t i = 0; i < self.ports.size(); ++i) {
-        all_broken = all_broken && self.dispatcher.port_state(i) == PortState::broken;
+    const bool all_broken =
+        std::count(self.broken_told.begin(), self.broken_told.end(), false) == 0;
+    if (fault.empty() && all_broken) {
+        fault = self.ports.size() == 1 ? "the port broke" : "every port broke";
     }
-    return all_broken ? ServiceOutcome{false, self.ports.front().port->fault()} : ServiceOutcome{};
+    return {fault.empty(), fault};
 }
 
 void ProbeService::stop() noexcept {

@@ -91,7 +91,6 @@ CONDITIONALS = {
 
 # Header with a .cc and without a test of its own, and why.
 WITHOUT_OWN_TEST = {
-    "probe/probe_service.h": "put together of tested parts; tests/e2e runs it as a process",
     "probe/receiver.h": "a port's thread: tests/probe/dispatcher_test.cc runs it",
 }
 
