@@ -168,9 +168,16 @@ void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone
 }
 
 void ArchiveIndex::append_line(const std::string& line) {
-    write_all(file_.get(), line + "\n", path_);
-    sync_data(file_.get(), path_);
-    sync_folder(path_.parent_path());
+    const off_t octets_before = ::lseek(file_.get(), 0, SEEK_END);
+    try {
+        write_all(file_.get(), line + "\n", path_);
+        sync_data(file_.get(), path_);
+        sync_folder(path_.parent_path());
+    } catch (...) {
+        // A line whose sync failed may vanish later: who tries again has to write it again.
+        [[maybe_unused]] const int ignored = ::ftruncate(file_.get(), octets_before);
+        throw;
+    }
     previous_ = sha256_of(line);
 }
 

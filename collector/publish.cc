@@ -1,5 +1,6 @@
 #include "collector/publish.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -141,6 +142,11 @@ Published publish_under(NameOf name_of,
             continue;
         }
         const bool is_listed = index.sha256_of_manifest(place.manifest_in_archive).has_value();
+        if (is_listed) {
+            // Whoever wrote the entry may have died before it was durable.
+            const std::filesystem::path path = config.archive / kIndexName;
+            sync_data(open_file(path, O_RDWR).get(), path);
+        }
         if (is_listed && !std::filesystem::exists(part)) {
             return {place.dataset, place.manifest, true};
         }

@@ -1,1 +1,152 @@
+#include "collector/live_collector.h"
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <thread>
+
+#include "collector/verify.h"
+#include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/temporary_folder.h"
+
+namespace curlew::collector {
+namespace {
+
+namespace fs = std::filesystem;
+using std::chrono::milliseconds;
+
+constexpr std::chrono::seconds kLong{10};  // reached only by a test that fails
+constexpr milliseconds kTurn{20};
+const std::string kEndpoint = "inproc://live-collector-test";
+
+std::string hello_body(const TestProbe& probe) {
+    return probe.hello().octets.substr(proto::kFrameHeaderOctets);
+}
+
+}  // namespace
+
+TEST_GROUP(LiveCollector) {
+    tests::TemporaryFolder folder;
+    fs::path archive = folder.path() / "archive";
+    proto::ChannelContext context;
+
+    void setup() override {
+        put_groups(folder.path());
+    }
+
+    // A collector serves until each probe has all of its frames acknowledged; the last status.
+    LiveStatus serve(LiveCollector & collector,
+                     const TestProbe& probe,
+                     const std::vector<proto::ReceivedFrame>& frames) {
+        proto::ChannelReceiver receiver(context, kEndpoint);
+        uint64_t last = 0;
+        for (const proto::ReceivedFrame& frame : frames) {
+            last = frame.header.first_sequence + sequences_of(frame.header) - 1;
+        }
+        bool done = false;
+        std::stop_source stop;
+        std::thread thread([&] {
+            proto::ChannelSender sender(context,
+                                        {.endpoint = kEndpoint,
+                                         .probe_id = probe.id,
+                                         .epoch = probe.epoch,
+                                         .hello = hello_body(probe)});
+            const auto deadline = std::chrono::steady_clock::now() + kLong;
+            size_t next = 0;
+            while (!done && std::chrono::steady_clock::now() < deadline) {
+                const bool welcomed = sender.turn(frames.front().header.first_sequence, kTurn) ==
+                                      proto::SenderState::welcomed;
+                while (welcomed && next < frames.size() && sender.has_room() &&
+                       sender.send(std::make_shared<const std::string>(frames[next].octets),
+                                   frames[next].header.first_sequence +
+                                       sequences_of(frames[next].header) - 1)) {
+                    ++next;
+                }
+                done = sender.last_acknowledged() == last;
+            }
+            stop.request_stop();
+        });
+        LiveStatus status;
+        collector.run(receiver, stop.get_token(), [&](const LiveStatus& now) { status = now; });
+        thread.join();
+        CHECK_TEXT(done, "not everything was acknowledged");
+        return status;
+    }
+};
+
+TEST(LiveCollector, an_epoch_that_ended_is_sealed_before_it_stops) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    CHECK(collector.problems().empty());
+    TestProbe probe;
+    std::vector<proto::ReceivedFrame> frames{
+        probe.batch({live_flow(1, kWindow), live_flow(2, kWindow, true)}),
+        probe.batch({live_flow(3, kWindow)}),
+        probe.ledger(kWindow + 5, true)};
+    const LiveStatus status = serve(collector, probe, frames);
+    CHECK_EQUAL(3, status.records_stored);
+    CHECK_EQUAL(3, status.records_sealed);
+    CHECK_EQUAL(2, status.datasets_sealed);
+    CHECK_EQUAL(0, status.octets_waiting);
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}, {2, 1}, {3, 1}}));
+    const auto tell = [](const std::string& problem) { UT_PRINT(problem.c_str()); };
+    CHECK(verify_archive(archive, tell).holds());
+}
+
+TEST(LiveCollector, what_is_not_complete_waits_for_the_next_start) {
+    TestProbe probe;
+    const proto::ReceivedFrame first = probe.batch({live_flow(1, kWindow)});
+    const proto::ReceivedFrame last = probe.ledger(kWindow + 5, true);
+    {
+        LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+        const LiveStatus status = serve(collector, probe, {first});
+        CHECK_EQUAL(0, status.datasets_sealed);
+        CHECK(status.octets_waiting > 0);
+    }
+    CHECK(sealed_numbers(archive).empty());
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    CHECK(collector.problems().empty());
+    serve(collector, probe, {last});
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
+}
+
+TEST(LiveCollector, takes_a_new_configuration_into_force) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    CollectorConfig config = live_config(archive);
+    config.scenario = "garden";
+    collector.reconfigure(config, folder.path());
+    TestProbe probe;
+    std::vector<proto::ReceivedFrame> frames{probe.batch({live_flow(1, kWindow)}),
+                                             probe.ledger(kWindow + 5, true)};
+    serve(collector, probe, frames);
+    CHECK(fs::exists(archive / "any/garden"));
+    CHECK_FALSE(fs::exists(archive / "any/live"));
+}
+
+TEST(LiveCollector, another_archive_takes_a_restart) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    const CollectorConfig config = live_config(folder.path() / "other");
+    CHECK_THROWS(ConfigError, collector.reconfigure(config, folder.path()));
+}
+
+TEST(LiveCollector, one_archive_has_one_collector) {
+    const LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    CHECK_THROWS(std::runtime_error, LiveCollector(live_config(archive), folder.path(), "0.1.0"));
+}
+
+TEST(LiveCollector, its_status_is_one_sentence_with_every_trouble) {
+    LiveStatus status;
+    status.probes = 1;
+    status.records_stored = 5;
+    status.records_sealed = 4;
+    status.datasets_sealed = 2;
+    STRCMP_EQUAL("1 probe, 5 records received, 4 sealed in 2 datasets", status.sentence().c_str());
+    status.intake_trouble = "records are not taken: disk full";
+    status.retention_trouble = "nothing is left to remove";
+    STRCMP_EQUAL(
+        "1 probe, 5 records received, 4 sealed in 2 datasets; records are not taken: disk full; "
+        "nothing is left to remove",
+        status.sentence().c_str());
+}
+
+}  // namespace curlew::collector
