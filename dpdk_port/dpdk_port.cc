@@ -86,7 +86,8 @@ size_t DpdkPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
         join_thread();
     }
     held_ = rte_eth_rx_burst(config_.port_id, config_.queue, packets_.data(), kMaximumBurst);
-    if (held_ == 0) {
+    caught_up_ = held_ == 0;
+    if (caught_up_) {
         look_around();
         return 0;
     }

@@ -52,6 +52,7 @@ class DpdkPort final : public probe::Port {
     size_t receive(std::span<probe::PacketView, probe::kMaximumBurst> burst) noexcept override;
     void release() noexcept override;
     probe::PortState state() const noexcept override { return state_; }
+    bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return config_.is_live; }
     uint64_t now_ns() const noexcept override;
     // Losses are those since construction; of a device with several queues the first one tells
@@ -80,6 +81,7 @@ class DpdkPort final : public probe::Port {
     std::optional<DeviceClock> clock_;
     std::array<rte_mbuf*, probe::kMaximumBurst> packets_{};
     size_t held_ = 0;  // of packets_, until release()
+    bool caught_up_ = false;
     // Room for a burst of the longest packets. The system gives memory only for what is used.
     std::unique_ptr<uint8_t[]> arena_;
     size_t arena_used_ = 0;

@@ -128,7 +128,7 @@ void Dispatcher::make_pipeline() {
                 {&lanes_[r * workers_.size() + w]->ring(), &receivers_[r]->progress()});
         }
         stations_.push_back(std::unique_ptr<Station>(
-            new Station{workers_[w].get(), PacketMerger(sources), {}, {}, {}}));
+            new Station{workers_[w].get(), PacketMerger(sources), {}, {}, {}, {}}));
     }
 }
 
@@ -224,6 +224,7 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
     IdlePause pause(config_.idle_sleep_us);
     auto published_at = std::chrono::steady_clock::now();
     for (uint64_t round = 1;; ++round) {
+        station.rounds.store(round, std::memory_order_relaxed);
         // Asked before looking: what was handed over before the end is then seen.
         const bool ended = all_receivers_ended();
         uint64_t clock_ns = common_clock();
@@ -250,6 +251,7 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
             pause.wait();
         }
     }
+    station.rounds.store(kEnded, std::memory_order_relaxed);
     station.worker->finish(end_of_input());
     publish();
 }
@@ -304,12 +306,24 @@ uint64_t Dispatcher::packets_received() const noexcept {
     return packets;
 }
 
-uint64_t Dispatcher::polls() const noexcept {
-    uint64_t polls = ~uint64_t{0};
+std::vector<uint64_t> Dispatcher::rounds() const {
+    std::vector<uint64_t> rounds;
     for (const auto& receiver : receivers_) {
-        if (!receiver->progress().ended.load(std::memory_order_relaxed)) {
-            polls = std::min(polls, receiver->polls());
-        }
+        const bool ended = receiver->progress().ended.load(std::memory_order_relaxed);
+        rounds.push_back(ended ? kEnded : receiver->polls());
+    }
+    for (const auto& station : stations_) {
+        rounds.push_back(station->rounds.load(std::memory_order_relaxed));
+    }
+    return rounds;
+}
+
+std::vector<uint64_t> Dispatcher::empty_polls() const {
+    std::vector<uint64_t> polls;
+    for (const auto& receiver : receivers_) {
+        const ReceiverProgress& progress = receiver->progress();
+        const bool ended = progress.ended.load(std::memory_order_relaxed);
+        polls.push_back(ended ? kEnded : progress.empty_polls.load(std::memory_order_relaxed));
     }
     return polls;
 }

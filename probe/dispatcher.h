@@ -79,8 +79,11 @@ class Dispatcher {
     // Any thread: packets handed out by all ports so far. A line is quiet while it stands still.
     uint64_t packets_received() const noexcept;
 
-    // Any thread: moves on while every port's thread does.
-    uint64_t polls() const noexcept;
+    // Any thread: how often each thread went round, the ports' before the workers', and how often
+    // each port was found empty. kEnded for a thread that is at its end.
+    static constexpr uint64_t kEnded = ~uint64_t{0};
+    std::vector<uint64_t> rounds() const;
+    std::vector<uint64_t> empty_polls() const;
 
     // Any thread: how a port fares. Not `running` any more: its fault says why, if it broke.
     PortState port_state(size_t port) const noexcept;
@@ -92,6 +95,7 @@ class Dispatcher {
         PacketMerger merger;
         mutable std::mutex published_mutex;
         FlowCounters published;  // under the mutex
+        std::atomic<uint64_t> rounds{0};  // written by the thread
         std::thread thread;
     };
 

@@ -354,6 +354,8 @@ void FlowMeter::end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) no
 }
 
 void FlowMeter::finish(uint64_t end_ns) noexcept {
+    // No packet can be late any more, and a table holds more records than a ring.
+    config_.wait_for_ring = true;
     for (FlowIndex flow = 0; flow < table_.fresh(); ++flow) {
         const FlowHot& hot = table_.hot(flow);
         if ((hot.state & kStateInUse) == 0) {

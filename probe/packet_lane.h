@@ -17,9 +17,10 @@ namespace curlew::probe {
 
 // What a receiver tells the workers. Written by its thread, read by theirs.
 struct ReceiverProgress {
-    // Every packet up to this time was handed over, as far as the port's stamps ascend.
+    // Every packet up to this time was handed over, as far as the port's stamps ascend and a live
+    // port's clock is theirs. The largest number: all there are.
     std::atomic<uint64_t> handed_over_ns{0};
-    // Polls of a live port that found nothing, counted when they end.
+    // Polls that found nothing at the port, counted when they end.
     std::atomic<uint64_t> empty_polls{0};
     std::atomic<bool> ended{false};  // nothing is handed over any more
     // A live port's clock, and what a worker may count on: it has passed on every receiver.
@@ -53,9 +54,9 @@ class PacketLane {
 // do not depend on how a line was split over ports. One thread calls everything.
 //
 // The earliest packet at hand, at time t, is taken when each receiver that shows nothing here
-// cannot bring an earlier one: it has ended, has handed over everything up to t, or has polled its
-// port once from beginning to end since then and found nothing. (On a live line a packet stamped
-// before t would have been found; on captures there is none.)
+// cannot bring an earlier one: it has ended; it has handed over everything up to t, or found its
+// port empty when the port's clock had passed t; or it has polled its port once from beginning to
+// end since then and found nothing. (The last is slow, and for stamps that are ahead of the clock.)
 //
 // A receiver that waits for room, as on captures, cannot stop this for ever. Suppose receiver A
 // waits at worker 1 and B at worker 2, worker 1 wants B to pass t1 and worker 2 wants A to pass t2.

@@ -70,14 +70,18 @@ class Port {
   public:
     virtual ~Port() = default;
 
-    // Fills the front of `burst`, returns how many. 0 says nothing about the end: ask state().
-    // Requires: the previous burst was released.
+    // Fills the front of `burst`, returns how many. 0 says nothing about the end: ask state(), nor
+    // that nothing came, for a filter may have left it out: ask caught_up().
+    // Requires: the previous burst was released, also one of 0.
     virtual size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept = 0;
 
     // Gives the last burst back; no pointer into its packets may be used afterwards.
     virtual void release() noexcept = 0;
 
     virtual PortState state() const noexcept = 0;
+
+    // The last receive() found nothing that waited, wanted or not.
+    virtual bool caught_up() const noexcept = 0;
 
     // False for a capture: it keeps what is not fetched, so that waiting loses nothing, and has no
     // clock but its packets'.

@@ -74,6 +74,16 @@ uint64_t packets_lost(const MeterLedger& ledger) {
            ledger.port.packets_without_buffer + ledger.packets.packets_lost_handing_over;
 }
 
+// Each thread's count is another one than before, or the thread is at its end.
+bool all_moved(const std::vector<uint64_t>& before, const std::vector<uint64_t>& now) {
+    for (size_t i = 0; i < std::min(before.size(), now.size()); ++i) {
+        if (now[i] == before[i] && now[i] != Dispatcher::kEnded) {
+            return false;
+        }
+    }
+    return true;
+}
+
 signatures::SignatureSet load_signatures(const std::filesystem::path& folder) {
     signatures::SignatureSet set = signatures::SignatureSet::load(folder);
     if (!set.problems().empty()) {
@@ -180,8 +190,8 @@ struct ProbeService::Implementation {
 
     // The watching thread's.
     uint64_t packets_seen = 0;
-    uint64_t polls_seen = 0;
-    uint64_t polls_fed = 0;
+    std::vector<uint64_t> empty_polls_seen;  // as Dispatcher tells them
+    std::vector<uint64_t> rounds_fed;        // likewise
     Clock::time_point quiet_since = Clock::now();
     Clock::time_point last_status;
     Clock::time_point last_alive;
@@ -229,19 +239,19 @@ std::string ProbeService::Implementation::hello() const {
     return message.SerializeAsString();
 }
 
-// A line is quiet when nobody hands out packets although every port is asked for them. A thread
-// that waits for room in a ring asks nobody: a capture is not at its end then.
+// A line is quiet when every port is asked for packets and has none. A thread that waits for room
+// in a ring asks nobody: a capture is not at its end then.
 void ProbeService::Implementation::watch_line() {
     const uint64_t packets = dispatcher.packets_received();
-    const uint64_t polls = dispatcher.polls();
+    const std::vector<uint64_t> empty_polls = dispatcher.empty_polls();
     const auto now = Clock::now();
-    if (packets != packets_seen || polls == polls_seen) {
+    if (packets != packets_seen || !all_moved(empty_polls_seen, empty_polls)) {
         quiet_since = now;
     } else if (config.stop_when_idle.count() != 0 && now - quiet_since >= config.stop_when_idle) {
         dispatcher.stop();
     }
     packets_seen = packets;
-    polls_seen = polls;
+    empty_polls_seen = empty_polls;
 }
 
 void ProbeService::Implementation::watch_ports() {
@@ -317,12 +327,17 @@ void ProbeService::Implementation::tell_status(const DeliveryState& state, const
                     state.records_lost + now.flows.records_lost));
 }
 
-// Fed only while every port's thread moves: one that hangs shall be seen.
+// Fed only while every thread goes round: one that hangs shall be seen. On captures threads wait
+// for the collector, as long as it takes.
 void ProbeService::Implementation::feed_watchdog() {
     const auto interval = proto::watchdog_interval();
     const auto now = Clock::now();
-    if (interval.count() != 0 && polls_seen != polls_fed && now - last_alive >= interval / 2) {
-        polls_fed = polls_seen;
+    if (interval.count() == 0 || now - last_alive < interval / 2) {
+        return;
+    }
+    const std::vector<uint64_t> rounds = dispatcher.rounds();
+    if (all_moved(rounds_fed, rounds) || !ports.front().port->is_live()) {
+        rounds_fed = rounds;
         last_alive = now;
         proto::notify_alive();
     }
@@ -331,6 +346,7 @@ void ProbeService::Implementation::feed_watchdog() {
 void ProbeService::Implementation::watch() {
     std::unique_lock lock(mutex);
     quiet_since = Clock::now();
+    empty_polls_seen = dispatcher.empty_polls();
     while (!changed.wait_for(lock, kWatchRound, [this] { return over; })) {
         lock.unlock();
         watch_line();

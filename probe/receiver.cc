@@ -50,28 +50,30 @@ void Receiver::run(const std::atomic<bool>& stop, const std::function<void(doubl
         if (count == 0 && port_.state() != PortState::running) {
             break;
         }
-        if (count != 0) {
+        const bool caught_up = port_.caught_up();
+        if (!caught_up) {
             receive_burst({burst.data(), count});
-            port_.release();
             pause.found();
         }
-        pass_on_progress(count);
+        port_.release();
+        pass_on_progress(caught_up);
         const uint64_t polls = polls_.load(std::memory_order_relaxed) + 1;
         polls_.store(polls, std::memory_order_relaxed);
         publish_if_due();
-        if (count == 0) {
+        if (caught_up) {
             pause.wait();
         }
         if (tick && polls % kTickPolls == 0) {
             tick(port_.progress());
         }
     }
+    publish();
+    progress_.ended.store(true, std::memory_order_release);
     if (worker_ != nullptr) {
         const uint64_t now_ns = is_live_ ? port_.now_ns() : 0;
         worker_->finish(std::max(packets_.last_packet_ns, now_ns));
+        publish();
     }
-    publish();
-    progress_.ended.store(true, std::memory_order_release);
 }
 
 void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
@@ -109,7 +111,7 @@ void Receiver::meter(std::span<const ParsedPacket> packets,
     }
     for (size_t i = 0; i < packets.size(); ++i) {
         hand_over(packets[i], hashes[i]);
-        burst_passed_ns_ = std::max(burst_passed_ns_, packets[i].time_ns);
+        passed_ns_ = std::max(passed_ns_, packets[i].time_ns);
     }
     for (PacketLane* lane : lanes_) {
         lane->flush();
@@ -127,7 +129,7 @@ void Receiver::hand_over(const ParsedPacket& packet, uint64_t hash) noexcept {
         for (PacketLane* other : lanes_) {
             other->flush();
         }
-        progress_.handed_over_ns.store(burst_passed_ns_, std::memory_order_release);
+        progress_.handed_over_ns.store(passed_ns_, std::memory_order_release);
         std::this_thread::sleep_for(kFullRingPause);
     }
     count(packet);
@@ -143,21 +145,25 @@ void Receiver::count(const ParsedPacket& packet) noexcept {
     }
 }
 
-void Receiver::pass_on_progress(size_t burst_packets) noexcept {
+void Receiver::pass_on_progress(bool caught_up) noexcept {
     if (is_live_) {
-        const uint64_t now_ns = port_.now_ns();
+        // While more waits at the port, time is where its packets are: they may have waited long.
+        const uint64_t now_ns =
+            caught_up ? port_.now_ns() : std::min(packets_.last_packet_ns, port_.now_ns());
+        // What was stamped before the last round's clock would have been found in this one.
+        const uint64_t before_ns = progress_.clock_ns.load(std::memory_order_relaxed);
+        passed_ns_ = std::max(passed_ns_, caught_up ? before_ns : packets_.last_packet_ns);
+        progress_.handed_over_ns.store(passed_ns_, std::memory_order_release);
         progress_.clock_ns.store(now_ns, std::memory_order_release);
         if (worker_ != nullptr) {
             worker_->tick(now_ns);
         }
+    } else {
+        // A capture that has nothing more now will not have any later.
+        passed_ns_ = caught_up ? ~uint64_t{0} : packets_.last_packet_ns;
+        progress_.handed_over_ns.store(passed_ns_, std::memory_order_release);
     }
-    if (lanes_.empty()) {
-        return;
-    }
-    burst_passed_ns_ = packets_.last_packet_ns;
-    progress_.handed_over_ns.store(burst_passed_ns_, std::memory_order_release);
-    // A capture may have more behind packets that its filter left out.
-    if (burst_packets == 0 && is_live_) {
+    if (caught_up) {
         progress_.empty_polls.store(progress_.empty_polls.load(std::memory_order_relaxed) + 1,
                                     std::memory_order_release);
     }

@@ -63,7 +63,7 @@ class Receiver {
     void meter(std::span<const ParsedPacket> packets, std::span<const uint64_t> hashes) noexcept;
     void hand_over(const ParsedPacket& packet, uint64_t hash) noexcept;
     void count(const ParsedPacket& packet) noexcept;
-    void pass_on_progress(size_t burst_packets) noexcept;
+    void pass_on_progress(bool caught_up) noexcept;
     void publish_if_due() noexcept;
     void publish() noexcept;
 
@@ -75,7 +75,7 @@ class Receiver {
     const bool is_live_;
     FragmentTable fragments_;
     PacketCounters packets_;
-    uint64_t burst_passed_ns_ = 0;    // latest packet handed over, also within a burst
+    uint64_t passed_ns_ = 0;          // as progress_.handed_over_ns, also within a burst
     std::atomic<uint64_t> polls_{0};  // written by run()
     uint64_t published_at_ = 0;       // steady clock, ns
 

@@ -233,6 +233,7 @@ void ReplayPort::find_link(const std::filesystem::path& file) {
 size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
     assert(arena_used_ == 0);
     size_t count = 0;
+    const uint64_t offered = counters_.packets_offered;
     for (size_t reads = 0; reads < kMaximumReads; ++reads) {
         PacketView packet;
         if (count == burst.size() || arena_used_ > kFullBurstOctets || !read_packet(packet)) {
@@ -251,6 +252,7 @@ size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept 
         now_ns_ = packet.time_ns;
         burst[count++] = packet;
     }
+    caught_up_ = counters_.packets_offered == offered;
     return count;
 }
 

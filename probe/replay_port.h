@@ -42,8 +42,9 @@ class ReplayPort final : public Port {
     size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept override;
     void release() noexcept override;
     PortState state() const noexcept override { return state_; }
-    // Time of the last packet handed out.
+    bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return false; }
+    // Time of the last packet handed out.
     uint64_t now_ns() const noexcept override { return now_ns_; }
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }
@@ -87,6 +88,7 @@ class ReplayPort final : public Port {
     bool nanosecond_ = false;
 
     PortState state_ = PortState::running;
+    bool caught_up_ = false;
     std::string fault_;
     uint64_t now_ns_ = 0;
     uint64_t octets_captured_ = 0;

@@ -63,6 +63,7 @@ size_t ScriptedPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcep
         now_ns_ = packet.time_ns;
     }
     handed_out_ += count;
+    caught_up_ = count == 0;
     return count;
 }
 

@@ -44,6 +44,7 @@ class ScriptedPort final : public Port {
     size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept override;
     void release() noexcept override;
     PortState state() const noexcept override;
+    bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return is_live_; }
     uint64_t now_ns() const noexcept override { return now_ns_.load(std::memory_order_relaxed); }
     PortCounters counters() const noexcept override { return counters_; }
@@ -57,6 +58,7 @@ class ScriptedPort final : public Port {
     std::string fault_;
     size_t released_ = 0;  // packets_ before this were given back
     size_t handed_out_ = 0;
+    bool caught_up_ = false;
     std::atomic<uint64_t> now_ns_{0};
     bool is_live_ = false;
     PortCounters counters_;

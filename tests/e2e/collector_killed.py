@@ -37,7 +37,7 @@ def check_archive(results, claim, curlew, archive, queue_is_small):
     lost = sum(ledger["records_lost"].values())
     print(f"{claim}: created {ledger['records_created']}, written {count}, lost {lost} "
           f"{ledger['records_lost']}", flush=True)
-    results.check(f"{claim}: records came", count > FLOWS)
+    results.check(f"{claim}: records came", count > 0)
     results.check(f"{claim}: none doubled", len(identities) == count,
                   f"{count} records, {len(identities)} identities")
     results.check(f"{claim}: created = written + lost", ledger["records_created"] == count + lost,

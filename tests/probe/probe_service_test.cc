@@ -58,6 +58,7 @@ class LosingPort final : public Port {
     size_t receive(std::span<PacketView, kMaximumBurst>) noexcept override { return 0; }
     void release() noexcept override {}
     PortState state() const noexcept override { return PortState::running; }
+    bool caught_up() const noexcept override { return true; }
     bool is_live() const noexcept override { return true; }
     uint64_t now_ns() const noexcept override { return 1; }
     PortCounters counters() const noexcept override {

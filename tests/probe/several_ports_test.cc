@@ -48,7 +48,7 @@ std::vector<Sent> random_traffic(std::mt19937& random) {
     for (size_t i = 0; i < 2000; ++i) {
         const bool pause = random() % 100 == 0;
         time_ns += pause ? (random() % 330) * kSecond + 1 : 1 + random() % (kSecond / 4);
-        const uint32_t flow = random() % 60;
+        const auto flow = static_cast<uint32_t>(random() % 60);
         const bool reply = random() % 2 == 0;
         const auto port = static_cast<uint16_t>(1000 + flow);
         const uint16_t service = flow % 3 == 0 ? 80 : 53;
@@ -132,6 +132,7 @@ class LossyPort final : public Port {
     }
     void release() noexcept override { port_->release(); }
     PortState state() const noexcept override { return port_->state(); }
+    bool caught_up() const noexcept override { return port_->caught_up(); }
     bool is_live() const noexcept override { return true; }
     uint64_t now_ns() const noexcept override { return port_->now_ns(); }
     PortCounters counters() const noexcept override {
@@ -160,6 +161,8 @@ class PausingPort final : public Port {
     }
     void release() noexcept override { port_->release(); }
     PortState state() const noexcept override { return port_->state(); }
+    // As where a filter leaves packets out: more comes.
+    bool caught_up() const noexcept override { return calls_ >= 2000 && port_->caught_up(); }
     bool is_live() const noexcept override { return false; }
     uint64_t now_ns() const noexcept override { return port_->now_ns(); }
     PortCounters counters() const noexcept override { return port_->counters(); }
@@ -180,6 +183,7 @@ class HangingPort final : public Port {
     }
     void release() noexcept override {}
     PortState state() const noexcept override { return PortState::ended; }
+    bool caught_up() const noexcept override { return true; }
     bool is_live() const noexcept override { return true; }
     uint64_t now_ns() const noexcept override { return 0; }
     PortCounters counters() const noexcept override { return {}; }
@@ -228,7 +232,7 @@ TEST(SeveralPorts, records_do_not_depend_on_how_a_line_is_split) {
             Ports directions = split(traffic, 2, 1 + random() % 64, [](const Sent& sent) {
                 return sent.reply ? 1u : 0u;
             });
-            const uint32_t salt = random();
+            const auto salt = static_cast<uint32_t>(random());
             Ports anywhere = split(traffic, 3, 1 + random() % 64, [salt](const Sent& sent) {
                 return ((sent.flow * 2 + (sent.reply ? 1 : 0) + salt) * 2654435761u >> 8) % 3;
             });
@@ -294,6 +298,28 @@ TEST(SeveralPorts, a_capture_that_pauses_is_waited_for) {
     CHECK_EQUAL(1u, metered.records.size());
     CHECK_EQUAL(10u, metered.records[0].flow_start_ns());
     CHECK_EQUAL(0u, metered.records[0].quality() & kQualityTimeReversed);
+}
+
+// As a device on a capture, which never tells its end: a short one must not hold up a long one.
+TEST(SeveralPorts, a_capture_without_an_end_is_not_waited_for) {
+    std::vector<Packet> many;
+    for (uint16_t i = 0; i < 200; ++i) {
+        many.push_back(datagram(i, 20 + i, 60'000));
+    }
+    const auto few = port_of({datagram(1, 10)}, 1, PortState::running);
+    const auto rest = port_of(many, 1, PortState::running);
+    DispatcherConfig config = roomy(2);
+    config.packet_ring_octets = size_t{2} << 20;
+    Dispatcher dispatcher(config, {few.get(), rest.get()}, inspector);
+    bool all_came = false;
+    std::thread helper([&] {
+        all_came = comes_true([&] { return dispatcher.packets_received() == 201; });
+        dispatcher.stop();
+    });
+    dispatcher.run({});
+    helper.join();
+    CHECK(all_came);
+    CHECK_EQUAL(201u, dispatcher.ledger().flows.packets);
 }
 
 TEST(SeveralPorts, one_that_breaks_does_not_stop_the_others) {
@@ -381,20 +407,32 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
         std::vector<Packet> packets;
         for (uint16_t i = 0; i < 2000; ++i) {
-            packets.push_back(datagram(i, i + 1));
+            packets.push_back(datagram(i, i * 10 * kSecond));
         }
-        const auto port = port_of(packets);
+        const auto port = port_of(packets, 1);
         port->make_live();
         DispatcherConfig config = roomy(workers);
+        config.worker.meter.timeouts.idle_other_ns = kSecond;
         config.worker.record_ring_octets = size_t{512} << 10;
         Dispatcher dispatcher(config, {port.get()}, inspector);
-        dispatcher.run({});
+        std::atomic<bool> over{false};
         uint64_t kept = 0;
-        for (ByteRing* ring : dispatcher.record_rings()) {
-            for (; !ring->front().empty(); ring->pop()) {
-                ++kept;
+        std::thread exporter([&] {
+            // Away while packets come. Those at the end of the input wait for it.
+            static_cast<void>(
+                comes_true([&] { return dispatcher.port_state(0) == PortState::ended; }));
+            for (bool last = false; !last;) {
+                last = over.load();
+                for (ByteRing* ring : dispatcher.record_rings()) {
+                    for (; !ring->front().empty(); ring->pop()) {
+                        ++kept;
+                    }
+                }
             }
-        }
+        });
+        dispatcher.run({});
+        over.store(true);
+        exporter.join();
         const FlowCounters flows = dispatcher.ledger().flows;
         CHECK_EQUAL(2000u, flows.records_created);
         CHECK(kept > 0);
