@@ -5,8 +5,10 @@
 #include <chrono>
 #include <mutex>
 #include <stdexcept>
+#include <thread>
 #include <utility>
 
+#include "collector/retention.h"
 #include "collector/sealing_thread.h"
 
 namespace curlew::collector {
@@ -15,8 +17,9 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-// How long a wait for a frame lasts before everything else is looked at again.
+// Of each probe, received and not yet sealed: one rotation is sealed while the next comes.
 constexpr uint64_t kRotationsToWait = 2;
+// How long a wait for a frame lasts before everything else is looked at again.
 constexpr milliseconds kPoll{50};
 // Frames of one commit, so that fast probes still get their acknowledgements.
 constexpr int kFramesPerCommit = 256;
@@ -99,6 +102,26 @@ struct LiveCollector::Implementation {
         return intake.waiting_octets() >= bound;
     }
 
+    bool has_room() const {
+        const Retention& keep = setup->seal.config.keep;
+        try {
+            return keep.min_free == 0 || free_octets(archive) >= octets_for_sealing(keep);
+        } catch (const std::runtime_error&) {
+            return true;  // the next write says what is wrong
+        }
+    }
+
+    // Probes may send faster than datasets are sealed or removed; what waits here is bounded all
+    // the same, and what waits there is the probes' to keep or to count.
+    void take_if_possible(proto::ChannelReceiver& receiver, SealingThread& sealing) {
+        if (!has_room()) {
+            sealing.make_room();
+            std::this_thread::sleep_for(kPoll);
+        } else if (!has_enough_to_seal() || sealing.wait_until_idle(kPoll)) {
+            take_some(receiver, kPoll, kFramesPerCommit);
+        }
+    }
+
     void take_setup(SealingThread& sealing) {
         const std::lock_guard lock(mutex);
         if (next_setup != nullptr) {
@@ -118,12 +141,16 @@ struct LiveCollector::Implementation {
         }
     }
 
-    void submit_jobs(SealingThread& sealing, proto::ChannelReceiver& receiver) {
+    // False when no job is due.
+    bool submit_jobs(SealingThread& sealing, proto::ChannelReceiver& receiver) {
+        bool submitted = false;
         while (auto job = intake.next_job(Clock::now())) {
             sealing.submit(std::move(*job));
+            submitted = true;
         }
         // A job begins with a commit.
         send_answers(receiver);
+        return submitted;
     }
 
     // What has arrived is stored and acknowledged, what is complete is sealed.
@@ -135,12 +162,13 @@ struct LiveCollector::Implementation {
                 break;
             }
         }
-        take_reports(sealing);
-        submit_jobs(sealing, receiver);
-        while (!sealing.wait_until_idle(kTurn)) {
-            turn();
-        }
-        take_reports(sealing);
+        // A stream has one job at a time: the last is due only when the one before is reported.
+        do {
+            while (!sealing.wait_until_idle(kTurn)) {
+                turn();
+            }
+            take_reports(sealing);
+        } while (submit_jobs(sealing, receiver));
         intake.finish(reachable_by(receiver));
     }
 
@@ -192,11 +220,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
     Clock::time_point next_tidy_up = Clock::now() + kTidyUp;
     while (!stop.stop_requested()) {
         self.take_setup(sealing);
-        // Probes may send faster than datasets are sealed; what waits here is bounded all the same,
-        // and what waits there is the probes' to keep or to count.
-        if (!self.has_enough_to_seal() || sealing.wait_until_idle(kPoll)) {
-            self.take_some(receiver, kPoll, kFramesPerCommit);
-        }
+        self.take_if_possible(receiver, sealing);
         self.take_reports(sealing);
         self.submit_jobs(sealing, receiver);
         const Clock::time_point now = Clock::now();

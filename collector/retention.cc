@@ -58,14 +58,6 @@ uint64_t sealed_ns(const Files& files) {
            static_cast<uint64_t>(facts.st_mtim.tv_nsec);
 }
 
-uint64_t free_octets(const fs::path& archive) {
-    struct statvfs facts {};
-    if (::statvfs(archive.c_str(), &facts) != 0) {
-        throw_file_error("ask for the room at", archive);
-    }
-    return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
-}
-
 Tombstone tombstone_of(const Files& files) {
     Tombstone tombstone;
     tombstone.octets = octets_of(files.plain) + octets_of(files.compressed);
@@ -157,6 +149,14 @@ class Keeper {
 };
 
 }  // namespace
+
+uint64_t free_octets(const fs::path& archive) {
+    struct statvfs facts {};
+    if (::statvfs(archive.c_str(), &facts) != 0) {
+        throw_file_error("ask for the room at", archive);
+    }
+    return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+}
 
 Removed enforce(const Retention& keep, const fs::path& archive, uint64_t now_ns) {
     if (keep.days == 0 && keep.octets == 0 && keep.min_free == 0) {

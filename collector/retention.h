@@ -20,4 +20,18 @@ struct Removed {
 // point: a tombstone whose files are still there is completed the next time.
 Removed enforce(const Retention& keep, const std::filesystem::path& archive, uint64_t now_ns);
 
+// What is free for this user at the archive. Throws std::runtime_error.
+uint64_t free_octets(const std::filesystem::path& archive);
+
+// The last part of `min_free`, which no dataset is written into: on a disk that is full to the
+// last octet not even a tombstone could be written, and nothing be removed any more.
+constexpr uint64_t octets_for_tombstones(const Retention& keep) {
+    return keep.min_free / 4;
+}
+
+// As much again is for the datasets that are being sealed: nothing new is received into it.
+constexpr uint64_t octets_for_sealing(const Retention& keep) {
+    return keep.min_free / 2;
+}
+
 }  // namespace curlew::collector

@@ -11,6 +11,7 @@
 #include "collector/dataset_builder.h"
 #include "collector/manifest.h"
 #include "collector/publish.h"
+#include "collector/retention.h"
 #include "collector/seal_state.h"
 #include "collector/wire_walk.h"
 
@@ -21,6 +22,8 @@ namespace fs = std::filesystem;
 
 constexpr std::string_view kStateSuffix = ".sealed";
 constexpr std::string_view kPartSuffix = ".part";
+// Written between two looks at what is free. One has some kilobytes, seldom a megabyte.
+constexpr uint64_t kRecordsPerLook = 64;
 
 void publish_waiting(const fs::path& archive, const fs::path& state_path, SealState& state) {
     if (state.publications.empty()) {
@@ -87,6 +90,7 @@ class WindowSealer {
         proto::FrameView frame;
         while (reader.next(frame)) {
             if (frame.header.kind == proto::FrameKind::batch) {
+                make_room();
                 take_batch(frame, reader.record_times(frame));
             }
         }
@@ -111,6 +115,27 @@ class WindowSealer {
         dataset.window = window;
         dataset.group = group;
         return dataset;
+    }
+
+    // Sealed datasets give way while this one grows, not only afterwards.
+    void make_room() {
+        const Retention& keep = setup_.config.keep;
+        const fs::path& archive = setup_.config.archive;
+        if (keep.min_free == 0 || free_octets(archive) >= keep.min_free) {
+            return;
+        }
+        if (may_remove_more_) {
+            // By room alone: age can wait.
+            const Removed removed = enforce(keep, archive, 0);
+            may_remove_more_ = removed.within_bounds;
+            result_.datasets_removed += removed.datasets;
+        }
+        if (const uint64_t left = free_octets(archive); left < octets_for_tombstones(keep)) {
+            throw std::runtime_error(fmt::format(
+                "cannot seal into {}: {} octets are free there and no dataset is left to remove",
+                archive.string(),
+                left));
+        }
     }
 
     void take_batch(const proto::FrameView& frame, const std::vector<uint64_t>& times) {
@@ -171,6 +196,9 @@ class WindowSealer {
             DatasetBuilder builder(config, setup_.groups.rules(dataset.group), part.path());
             for (; has_record && order.dataset == number;
                  has_record = sorter_.next(order, record)) {
+                if (result_.records++ % kRecordsPerLook == 0) {
+                    make_room();
+                }
                 builder.write(record);
             }
             builder.finish(dataset.result);
@@ -234,7 +262,6 @@ class WindowSealer {
              .manifest = render_manifest(
                  {config, encoding, first_of_job(before), job_.through, sealed, &live})});
         ++result_.datasets;
-        result_.records += sealed.records.written;
     }
 
     // No record of the window before this one is left.
@@ -293,6 +320,7 @@ class WindowSealer {
     std::vector<PartFile> parts_;
     std::vector<Publication> publications_;
     SealedWindows result_;
+    bool may_remove_more_ = true;
 };
 
 }  // namespace

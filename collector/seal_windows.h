@@ -40,6 +40,7 @@ struct SealSetup {
 struct SealedWindows {
     uint64_t datasets = 0;
     uint64_t records = 0;
+    uint64_t datasets_removed = 0;  // to make room
     bool final_ledger = false;  // it is in a manifest now
 };
 

@@ -35,6 +35,14 @@ void SealingThread::submit(SealJob job) {
     changed_.notify_all();
 }
 
+void SealingThread::make_room() {
+    {
+        const std::lock_guard lock(mutex_);
+        wants_room_ = true;
+    }
+    changed_.notify_all();
+}
+
 std::vector<SealReport> SealingThread::reports() {
     const std::lock_guard lock(mutex_);
     return std::exchange(reports_, {});
@@ -67,6 +75,7 @@ void SealingThread::run(std::stop_token stop) {
             lock.lock();
             state_.datasets_sealed += report.sealed.datasets;
             state_.records_sealed += report.sealed.records;
+            state_.datasets_removed += report.sealed.datasets_removed;
             state_.seal_trouble = report.failure;
             reports_.push_back(std::move(report));
         }
@@ -76,7 +85,9 @@ void SealingThread::run(std::stop_token stop) {
         lock.lock();
         works_ = !jobs_.empty();
         changed_.notify_all();
-        changed_.wait_for(lock, stop, kRetentionInterval, [this] { return !jobs_.empty(); });
+        changed_.wait_for(
+            lock, stop, kRetentionInterval, [this] { return !jobs_.empty() || wants_room_; });
+        wants_room_ = false;
     }
 }
 

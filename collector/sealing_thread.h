@@ -52,6 +52,8 @@ class SealingThread {
 
     // These may be called by any thread.
     void submit(SealJob job);
+    // Keeps the bounds now, not only after the next job or minute.
+    void make_room();
     std::vector<SealReport> reports();
     void set_setup(std::shared_ptr<const LiveSetup> setup);
     SealingState state() const;
@@ -70,6 +72,7 @@ class SealingThread {
     std::vector<SealReport> reports_;
     SealingState state_;
     bool works_ = true;
+    bool wants_room_ = false;
     std::jthread thread_;
 };
 

@@ -11,17 +11,19 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import services  # noqa: E402
-from capture_maker import split_by_direction  # noqa: E402
+from capture_maker import one_packet_flows, split_by_direction  # noqa: E402
 from results import SHARED, Results  # noqa: E402
 
 # Real ones, with stamps in microseconds and all frames whole.
 CAPTURES = (
     "datasets/captures/ikea-app/gw-init/wireshark-capture-init-ikea.pcapng",
 )
-TIMES = ("time_start", "time_end", "time_start_ns", "time_end_ns")
+# Leaves whole bursts out.
+FILTER = "udp port 53"
 
 
 def in_microseconds(record):
@@ -54,7 +56,8 @@ def by_services(programs, capture_devices, folder, **more):
     probe = services.Service(
         "probe",
         [probe_program, "--config",
-         services.probe_config(folder, endpoint, capture_devices, workers=more.get("workers", 0)),
+         services.probe_config(folder, endpoint, capture_devices, workers=more.get("workers", 0),
+                               filter=more.get("filter", "")),
          "--stop-when-idle", "1"],
         folder,
     ).start()
@@ -71,9 +74,10 @@ def by_services(programs, capture_devices, folder, **more):
     return found, next(iter(services.final_ledgers(archive).values())), archive
 
 
-def by_run(curlew, capture, folder, group):
+def by_run(curlew, capture, folder, group, capture_filter=""):
     done = subprocess.run(
-        [curlew, "run", capture, "--group", group, "--archive", folder],
+        [curlew, "run", capture, "--group", group, "--archive", folder,
+         "--filter", capture_filter],
         capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise RuntimeError(done.stderr)
@@ -117,6 +121,28 @@ def compare(results, programs, capture, folder, group):
                       first_difference(found, expected))
 
 
+def compare_filtered(results, programs, capture, folder, group):
+    expected = by_run(programs[0], capture, folder / "run-filtered", group, FILTER)
+    results.check(f"{capture.name}: filtered: has records", len(expected) > 0)
+    found, _, _ = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "filtered",
+                              group=group, filter=FILTER)
+    results.check(f"{capture.name}: filtered: equal records", found == expected,
+                  first_difference(found, expected))
+
+
+def check_uneven_queues(results, programs, folder):
+    """A queue that has nothing more neither stops the other one nor slows it down."""
+    few, many = folder / "few.pcap", folder / "many.pcap"
+    one_packet_flows(few, 100)
+    one_packet_flows(many, 400_000)
+    started = time.monotonic()
+    _, ledger, _ = by_services(programs, [f"net_pcap0,rx_pcap={few},rx_pcap={many}"],
+                               folder / "uneven", workers=2, fields="slim")
+    print(f"uneven queues: {time.monotonic() - started:.1f} s", flush=True)
+    results.check("uneven queues: all packets metered", ledger["packets_metered"] == 400_100,
+                  str(ledger))
+
+
 def main():
     programs = sys.argv[1:4]
     results = Results()
@@ -137,6 +163,8 @@ def main():
             part = folder / str(index)
             part.mkdir()
             compare(results, programs, capture, part, "any")
+        compare_filtered(results, programs, captures[0], folder / "0", "any")
+        check_uneven_queues(results, programs, folder)
     results.exit()
 
 
