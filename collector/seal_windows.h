@@ -41,7 +41,7 @@ struct SealedWindows {
     uint64_t datasets = 0;
     uint64_t records = 0;
     uint64_t datasets_removed = 0;  // to make room
-    bool final_ledger = false;  // it is in a manifest now
+    bool final_ledger = false;      // it is in a manifest now
 };
 
 // Where journals, states and temporary files are: ARCHIVE/open.

@@ -1,9 +1,7 @@
-"""Shows where the datasets of a `curlew run --json` lie, and the first record's main fields."""
+"""Shows where a dataset lies, and the main fields of one of its records."""
 
 import json
-import pathlib
 import subprocess
-import sys
 
 FIELDS = (
     "sa", "da", "pr", "sp", "dp", "time_start", "time_end",
@@ -37,24 +35,14 @@ def show(value):
     return value
 
 
-def main():
-    result = json.loads(pathlib.Path(sys.argv[1]).read_text(encoding="utf-8"))
-    if isinstance(result, list):
-        result = result[0]
-    files = [pathlib.Path(name) for name in result["files"]]
-    datasets = [path for path in files if not path.name.endswith(".manifest.json")]
-    for path in datasets:
-        print(f"\ndataset: {path}")
-        record = shown_record(path)
-        if record is None:
-            print("  it holds no record")
-            continue
-        print("  one of its records:")
-        for field in FIELDS:
-            if record.get(field) is not None:
-                print(f"  {field:>14}  {show(record[field])}")
-    return 0 if datasets else 1
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def show_dataset(path):
+    """Where it lies, and what one record of it says."""
+    print(f"\ndataset: {path}")
+    record = shown_record(path)
+    if record is None:
+        print("  it holds no record")
+        return
+    print("  one of its records:")
+    for field in FIELDS:
+        if record.get(field) is not None:
+            print(f"  {field:>14}  {show(record[field])}")

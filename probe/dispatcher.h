@@ -94,7 +94,7 @@ class Dispatcher {
         Worker* worker;
         PacketMerger merger;
         mutable std::mutex published_mutex;
-        FlowCounters published;  // under the mutex
+        FlowCounters published;           // under the mutex
         std::atomic<uint64_t> rounds{0};  // written by the thread
         std::thread thread;
     };

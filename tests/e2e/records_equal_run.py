@@ -16,6 +16,7 @@ import time
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import services  # noqa: E402
 from capture_maker import one_packet_flows, split_by_direction  # noqa: E402
+from records import by_run, first_difference, in_order  # noqa: E402
 from results import SHARED, Results  # noqa: E402
 
 # Real ones, with stamps in microseconds and all frames whole.
@@ -24,21 +25,6 @@ CAPTURES = (
 )
 # Leaves whole bursts out.
 FILTER = "udp port 53"
-
-
-def in_microseconds(record):
-    """The record with its times cut to microseconds; gaps may differ by one for that."""
-    record = dict(record)
-    for field in ("time_start_ns", "time_end_ns"):
-        if field in record:
-            record[field] //= 1000
-    for field in ("time_start", "time_end"):
-        record[field] = int(record[field] * 1_000_000 + 0.5)
-    return record
-
-
-def key(record):
-    return (record["time_start_ns"], record["flow_id"], record["record"])
 
 
 def by_services(programs, capture_devices, folder, **more):
@@ -70,26 +56,8 @@ def by_services(programs, capture_devices, folder, **more):
         collector.kill()
     if code != 0 or collector_code != 0:
         raise RuntimeError(f"exit codes {code}, {collector_code}: {probe.text()}{collector.text()}")
-    found = sorted((in_microseconds(record) for record in services.records(archive)), key=key)
-    return found, next(iter(services.final_ledgers(archive).values())), archive
-
-
-def by_run(curlew, capture, folder, group, capture_filter=""):
-    done = subprocess.run(
-        [curlew, "run", capture, "--group", group, "--archive", folder,
-         "--filter", capture_filter],
-        capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        raise RuntimeError(done.stderr)
-    return sorted((in_microseconds(record) for record in services.records(folder)), key=key)
-
-
-def first_difference(left, right):
-    for index, (one, other) in enumerate(zip(left, right)):
-        for field in sorted(one.keys() | other.keys()):
-            if one.get(field) != other.get(field):
-                return f"record {index}: {field}: {one.get(field)} and {other.get(field)}"
-    return f"{len(left)} and {len(right)} records"
+    ledger = next(iter(services.final_ledgers(archive).values()))
+    return in_order(services.records(archive)), ledger, archive
 
 
 def compare(results, programs, capture, folder, group):

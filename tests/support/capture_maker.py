@@ -46,3 +46,16 @@ def split_by_direction(capture, folder):
         paths.append(folder / f"{name}.pcap")
         paths[-1].write_bytes(part)
     return paths
+
+
+def without_ethernet(capture, path):
+    """The capture, a plain one of IPv4 over Ethernet, as one of IP alone (LINKTYPE_RAW)."""
+    octets = capture.read_bytes()
+    at = 24
+    with open(path, "wb") as file:
+        file.write(octets[:20] + struct.pack("<I", 101))
+        while at < len(octets):
+            seconds, micros, length, wire = struct.unpack_from("<IIII", octets, at)
+            file.write(struct.pack("<IIII", seconds, micros, length - 14, wire - 14))
+            file.write(octets[at + 30:at + 16 + length])
+            at += 16 + length
