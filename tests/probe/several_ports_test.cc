@@ -409,7 +409,7 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
         for (uint16_t i = 0; i < 2000; ++i) {
             packets.push_back(datagram(i, i * 10 * kSecond));
         }
-        const auto port = port_of(packets, 1);
+        const auto port = port_of(packets, 1, PortState::running);
         port->make_live();
         DispatcherConfig config = roomy(workers);
         config.worker.meter.timeouts.idle_other_ns = kSecond;
@@ -418,9 +418,12 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
         std::atomic<bool> over{false};
         uint64_t kept = 0;
         std::thread exporter([&] {
-            // Away while packets come. Those at the end of the input wait for it.
-            static_cast<void>(
-                comes_true([&] { return dispatcher.port_state(0) == PortState::ended; }));
+            // Away while packets come. Records of the input's end wait for it.
+            static_cast<void>(comes_true([&] {
+                return dispatcher.packets_received() == 2000 &&
+                       dispatcher.ledger().flows.records_lost != 0;
+            }));
+            dispatcher.stop();
             for (bool last = false; !last;) {
                 last = over.load();
                 for (ByteRing* ring : dispatcher.record_rings()) {
