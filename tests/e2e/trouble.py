@@ -1,0 +1,243 @@
+#!/usr/bin/env python3
+"""What goes wrong around the two services: each time one sentence that names it, capture goes on
+where it can, and the ledger closes.
+
+usage: trouble.py CURLEW PROBE COLLECTOR
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import services  # noqa: E402
+from capture_maker import one_packet_flows  # noqa: E402
+from results import Results  # noqa: E402
+
+FLOWS = 200
+# DPDK's environment has words of its own beside ours.
+PREFIXES = ("curlew-probe: ", "curlew-collector: ", "EAL: ")
+
+
+def words_of(text):
+    """Lines that are neither a program's own sentence nor a place in a configuration."""
+    return [line for line in text.splitlines()
+            if line and not line.startswith(PREFIXES) and ".toml:" not in line]
+
+
+class Trouble:
+    def __init__(self, results, programs, folder):
+        self.results = results
+        self.curlew, self.probe_program, self.collector_program = programs
+        self.folder = folder
+        self.capture = folder / "flows.pcap"
+        one_packet_flows(self.capture, FLOWS)
+        self.count = 0
+
+    def place(self):
+        self.count += 1
+        place = self.folder / str(self.count)
+        place.mkdir()
+        return place
+
+    def probe(self, place, devices, inside=(), **more):
+        name = more.get("name", "test-probe")
+        config = services.probe_config(place, f"ipc://{place}/channel", devices, **more)
+        return services.Service(f"{name}-{self.count}", [self.probe_program, "--config", config],
+                                place, inside).start()
+
+    def collector(self, place, inside=()):
+        config = services.collector_config(place, f"ipc://{place}/channel", place / "archive")
+        return services.Service("collector", [self.collector_program, "--config", config],
+                                place, inside).start()
+
+    def play(self, namespace, interface):
+        services.inside(namespace, "tcpreplay", f"--intf1={interface}", "-q", "--pps=2000",
+                        str(self.capture))
+
+    def refused(self, claim, service, code, *words):
+        """The service ends with the code, and says all the words in sentences of its own."""
+        found = service.wait()
+        text = service.text()
+        self.results.check(f"{claim}: exit code {code}", found == code, f"{found}: {text}")
+        for word in words:
+            self.results.check(f"{claim}: says {word!r}", word in text, text)
+        self.results.check(f"{claim}: no other words", not words_of(text), text)
+
+    def ledger(self, place):
+        services.wait_until("the final ledger",
+                            lambda: services.final_ledgers(place / "archive"))
+        return list(services.final_ledgers(place / "archive").values())
+
+    def ends_with_all(self, claim, place, flows, collector, probes=1):
+        ledgers = self.ledger(place)
+        self.results.check(f"{claim}: the collector ends well", collector.end() == 0,
+                           collector.text())
+        count = sum(1 for _ in services.records(place / "archive"))
+        created = sum(ledger["records_created"] for ledger in ledgers)
+        lost = sum(sum(ledger["records_lost"].values()) for ledger in ledgers)
+        self.results.check(f"{claim}: {flows} records, none lost",
+                           (count, created, lost, len(ledgers)) == (flows, flows, 0, probes),
+                           f"{count} written, {created} created, {lost} lost, {len(ledgers)}")
+        verified = subprocess.run([self.curlew, "verify", place / "archive"],
+                                  capture_output=True, text=True, check=False)
+        self.results.check(f"{claim}: verify", verified.returncode == 0, verified.stderr)
+
+
+def wrong_start(trouble):
+    """Nothing of this needs an interface."""
+    for device, *words in (
+        ("net_af_xdp0,iface=nosuch", "nosuch"),
+        ("net_pcap0,iface=nosuch", "nosuch"),
+        ("net_pcap0,rx_pcap=/nosuch.pcap", "/nosuch.pcap"),
+        ("0000:ff:1f.0", "0000:ff:1f.0"),
+        ("net_nosuch0", "net_nosuch0"),
+    ):
+        place = trouble.place()
+        trouble.refused(device, trouble.probe(place, [device]), 1, *words)
+    place = trouble.place()
+    config = services.probe_config(place, f"ipc://{place}/c", ["net_pcap0,iface=lo"])
+    config.write_text(config.read_text().replace("workers =", "worker ="))
+    service = services.Service("probe", [trouble.probe_program, "--config", config], place).start()
+    trouble.refused("unknown key", service, 2, f"{config}:", "worker", "workers")
+    place = trouble.place()
+    config = services.collector_config(place, f"ipc://{place}/c", place / "archive")
+    config.write_text(config.read_text().replace("scenario =", "scenari ="))
+    service = services.Service("collector", [trouble.collector_program, "--config", config],
+                               place).start()
+    trouble.refused("unknown key of the collector", service, 2, f"{config}:", "scenario")
+
+
+def two_collectors(trouble):
+    place = trouble.place()
+    first = trouble.collector(place)
+    try:
+        first.wait_for_text("ready")
+        config = services.collector_config(place, f"ipc://{place}/other", place / "archive")
+        second = services.Service("second", [trouble.collector_program, "--config", config],
+                                  place).start()
+        trouble.refused("one archive, two collectors", second, 1, "another collector serves")
+        config = services.collector_config(place, f"ipc://{place}/channel", place / "other")
+        third = services.Service("third", [trouble.collector_program, "--config", config],
+                                 place).start()
+        trouble.refused("one endpoint, two collectors", third, 1, f"{place}/channel")
+    finally:
+        first.kill()
+
+
+def collector_comes_late(trouble, namespaces):
+    switch, tap = namespaces
+    place = trouble.place()
+    probe = trouble.probe(place, ["net_pcap0,iface=tap"], ("ip", "netns", "exec", tap))
+    collector = None
+    try:
+        probe.wait_for_text("ready")
+        trouble.play(switch, "mirror")
+        probe.wait_for_text("waiting for the collector")
+        collector = trouble.collector(place)
+        probe.wait_for_text("takes records")
+        trouble.results.check("late collector: the probe ends well", probe.end() == 0,
+                              probe.text())
+        trouble.ends_with_all("late collector", place, FLOWS, collector)
+    finally:
+        probe.kill()
+        if collector is not None:
+            collector.kill()
+
+
+def two_probes_of_one_name(trouble, namespaces):
+    switch, tap = namespaces
+    place = trouble.place()
+    collector = trouble.collector(place)
+    inside = ("ip", "netns", "exec", tap)
+    first = trouble.probe(place, ["net_pcap0,iface=tap"], inside)
+    second = None
+    try:
+        first.wait_for_text("takes records")
+        trouble.count += 1  # another log
+        second = trouble.probe(place, ["net_pcap0,iface=tap2"], inside)
+        second.wait_for_text("another probe named test-probe is connected")
+        trouble.play(switch, "mirror")
+        trouble.play(switch, "mirror2")
+        trouble.results.check("two of one name: the first ends well", first.end() == 0,
+                              first.text())
+        second.wait_for_text("takes records")
+        trouble.results.check("two of one name: the second ends well", second.end() == 0,
+                              second.text())
+        services.wait_until("two epochs",
+                            lambda: len(services.final_ledgers(place / "archive")) == 2)
+        trouble.ends_with_all("two of one name", place, 2 * FLOWS, collector, probes=2)
+    finally:
+        for probe in (first, second, collector):
+            if probe is not None:
+                probe.kill()
+
+
+def interface_vanishes(trouble, driver):
+    """One of two: the other goes on."""
+    place = trouble.place()
+    with services.Network("gone") as network:
+        switch, tap = network.namespace("switch"), network.namespace("probe")
+        network.pair(switch, "mirror", tap, "tap")
+        network.pair(switch, "mirror2", tap, "tap2")
+        collector = trouble.collector(place)
+        probe = trouble.probe(place, [f"{driver}0,iface=tap", f"{driver}1,iface=tap2"],
+                              ("ip", "netns", "exec", tap))
+        try:
+            probe.wait_for_text("takes records")
+            trouble.play(switch, "mirror")
+            services.ip("-n", switch, "link", "del", "mirror")
+            probe.wait_for_text("the interface tap is gone")
+            trouble.play(switch, "mirror2")
+            services.ip("-n", switch, "link", "del", "mirror2")
+            found = probe.wait()
+            trouble.results.check(f"{driver} vanishes: the probe fails when nothing is left",
+                                  found == 1 and "every port broke" in probe.text(),
+                                  f"{found}: {probe.text()}")
+            ledger = trouble.ledger(place)[0]
+            trouble.results.check(f"{driver} vanishes: packets of both are metered",
+                                  ledger["packets_metered"] == 2 * FLOWS, str(ledger))
+        finally:
+            probe.kill()
+            collector.kill()
+
+
+def device_is_busy(trouble, namespaces):
+    _, tap = namespaces
+    place = trouble.place()
+    inside = ("ip", "netns", "exec", tap)
+    first = trouble.probe(place, ["net_af_xdp0,iface=tap"], inside)
+    try:
+        first.wait_for_text("ready")
+        trouble.count += 1
+        second = trouble.probe(place, ["net_af_xdp0,iface=tap"], inside, name="other")
+        trouble.refused("busy interface", second, 1, "tap")
+    finally:
+        first.kill()
+
+
+def main():
+    results = Results()
+    with tempfile.TemporaryDirectory() as name:
+        trouble = Trouble(results, sys.argv[1:4], pathlib.Path(name))
+        wrong_start(trouble)
+        two_collectors(trouble)
+        reason = services.may_make_namespaces()
+        if reason:
+            results.skip("trouble with interfaces", reason)
+            results.exit()
+        with services.Network("trouble") as network:
+            switch, tap = network.namespace("switch"), network.namespace("probe")
+            network.pair(switch, "mirror", tap, "tap")
+            network.pair(switch, "mirror2", tap, "tap2")
+            collector_comes_late(trouble, (switch, tap))
+            two_probes_of_one_name(trouble, (switch, tap))
+            device_is_busy(trouble, (switch, tap))
+        for driver in ("net_pcap", "net_af_xdp"):
+            interface_vanishes(trouble, driver)
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()
