@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
-#include "signatures/toml_reader.h"
+#include "signatures/config_file.h"
 
 namespace curlew::collector {
 
@@ -11,6 +11,7 @@ namespace {
 
 using signatures::Problem;
 using signatures::TableReader;
+using signatures::toml_string;
 
 constexpr int64_t kMostMinutes = 24 * 60;
 constexpr int64_t kMostDays = 36'500;
@@ -113,26 +114,10 @@ class Reader {
     CollectorConfig config_;
 };
 
-std::string quoted(const std::string& text) {
-    std::string out = "\"";
-    for (const char one : text) {
-        const auto octet = static_cast<unsigned char>(one);
-        if (one == '"' || one == '\\') {
-            out += '\\';
-            out += one;
-        } else if (octet < 0x20 || octet == 0x7f) {
-            out += fmt::format("\\u{:04x}", octet);
-        } else {
-            out += one;
-        }
-    }
-    return out + '"';
-}
-
 std::string list_of(const std::vector<std::string>& texts) {
     std::vector<std::string> parts;
     for (const std::string& text : texts) {
-        parts.push_back(quoted(text));
+        parts.push_back(toml_string(text));
     }
     return fmt::format("[{}]", fmt::join(parts, ", "));
 }
@@ -140,37 +125,28 @@ std::string list_of(const std::vector<std::string>& texts) {
 }  // namespace
 
 CollectorConfig load_config(const std::filesystem::path& file) {
-    std::vector<Problem> problems;
     CollectorConfig config;
-    const std::string name = file.string();
-    if (const auto text = signatures::read_file(file, problems)) {
-        if (const auto document = signatures::parse_toml(*text, name, problems)) {
-            config = Reader(*document, name, problems).read();
-        }
-    }
-    if (problems.empty()) {
-        return config;
-    }
-    signatures::sort_by_place(problems);
-    std::string told;
-    for (const Problem& problem : problems) {
-        told += (told.empty() ? "" : "\n") + to_string(problem);
-    }
-    throw ConfigError(told);
+    signatures::read_config_file(
+        file,
+        [&config](
+            const toml::table& document, const std::string& name, std::vector<Problem>& problems) {
+            config = Reader(document, name, problems).read();
+        });
+    return config;
 }
 
 std::string print_config(const CollectorConfig& config) {
     std::string out = fmt::format("listen = {}\nsignatures = {}\n",
                                   list_of(config.listen),
-                                  quoted(config.signatures.string()));
+                                  toml_string(config.signatures.string()));
     out += fmt::format(
         "\n[archive]\nfolder = {}\nscenario = {}\ndefault_group = {}\nfields = {}\n"
         "compress = {}\nrotate = {{ minutes = {}, octets = {} }}\n"
         "keep = {{ days = {}, octets = {}, min_free = {} }}\n",
-        quoted(config.archive.string()),
-        quoted(config.scenario),
-        quoted(config.default_group),
-        quoted(name_of(config.fields)),
+        toml_string(config.archive.string()),
+        toml_string(config.scenario),
+        toml_string(config.default_group),
+        toml_string(name_of(config.fields)),
         config.compress,
         config.rotate.minutes,
         config.rotate.octets,
@@ -178,14 +154,14 @@ std::string print_config(const CollectorConfig& config) {
         config.keep.octets,
         config.keep.min_free);
     for (const GroupConfig& group : config.groups) {
-        out += fmt::format("\n[[group]]\nname = {}\n", quoted(group.name));
+        out += fmt::format("\n[[group]]\nname = {}\n", toml_string(group.name));
         if (!group.devices.empty()) {
             out += fmt::format("devices = {}\n", list_of(group.devices));
         }
         if (!group.roles.empty()) {
             out += "[group.roles]\n";
             for (const auto& [role, address] : group.roles) {
-                out += fmt::format("{} = {}\n", quoted(role), quoted(address));
+                out += fmt::format("{} = {}\n", toml_string(role), toml_string(address));
             }
         }
     }

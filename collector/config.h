@@ -46,13 +46,7 @@ struct CollectorConfig {
     std::filesystem::path signatures;  // folder with groups/; empty: the installation's
 };
 
-// Every problem, one a line: "file:line:column: what".
-class ConfigError : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
-
-// Throws ConfigError. Group files are not read here.
+// Throws signatures::ConfigError. Group files are not read here.
 CollectorConfig load_config(const std::filesystem::path& file);
 
 // The whole configuration in force, defaults included, as TOML that load_config() takes.

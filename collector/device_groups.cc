@@ -1,4 +1,5 @@
 #include "collector/device_groups.h"
+#include "signatures/config_file.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -90,12 +91,12 @@ std::optional<Prefix> prefix_of(const std::string& text) {
 signatures::GroupRules load_rules(const std::string& name, const std::filesystem::path& folder) {
     const auto file = folder / "groups" / (name + ".toml");
     if (name.find('/') != std::string::npos || !std::filesystem::is_regular_file(file)) {
-        throw ConfigError(fmt::format(
+        throw signatures::ConfigError(fmt::format(
             "group {}: there is no such group file in {}", name, file.parent_path().string()));
     }
     signatures::GroupRules rules = signatures::GroupRules::load(file);
     if (!rules.problems().empty()) {
-        throw ConfigError(to_string(rules.problems().front()));
+        throw signatures::ConfigError(to_string(rules.problems().front()));
     }
     return rules;
 }
@@ -110,7 +111,8 @@ struct DeviceGroups::Implementation {
             try {
                 rules.back().set_role(role, address);
             } catch (const std::runtime_error& error) {
-                throw ConfigError(fmt::format("group {}: {}", config.name, error.what()));
+                throw signatures::ConfigError(
+                    fmt::format("group {}: {}", config.name, error.what()));
             }
         }
         for (const std::string& device : config.devices) {
@@ -124,7 +126,7 @@ struct DeviceGroups::Implementation {
                     prefixes.push_back(std::move(*prefix));
                 }
             } else {
-                throw ConfigError(fmt::format(
+                throw signatures::ConfigError(fmt::format(
                     "group {}: device {} is neither an address, a prefix nor a MAC address",
                     config.name,
                     device));

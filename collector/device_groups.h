@@ -17,8 +17,8 @@ namespace curlew::collector {
 
 class DeviceGroups {
   public:
-    // Reads the group files. Throws ConfigError with one sentence: no such group, a bad file, an
-    // address that is none, a role that the group does not have.
+    // Reads the group files. Throws signatures::ConfigError with one sentence: no such group, a bad
+    // file, an address that is none, a role that the group does not have.
     DeviceGroups(const CollectorConfig& config, const std::filesystem::path& signatures_folder);
     ~DeviceGroups();
 

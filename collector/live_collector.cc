@@ -10,6 +10,7 @@
 
 #include "collector/retention.h"
 #include "collector/sealing_thread.h"
+#include "signatures/config_file.h"
 
 namespace curlew::collector {
 namespace {
@@ -240,7 +241,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
 void LiveCollector::reconfigure(CollectorConfig config, const std::filesystem::path& signatures) {
     Implementation& self = *implementation_;
     if (config.archive != self.archive) {
-        throw ConfigError(
+        throw signatures::ConfigError(
             fmt::format("the archive cannot become {} without a restart", config.archive.string()));
     }
     auto setup =

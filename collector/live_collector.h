@@ -36,8 +36,8 @@ struct LiveStatus {
 class LiveCollector {
   public:
     // Makes the archive's folders, publishes and takes up what an earlier run left. Throws
-    // ConfigError, or std::runtime_error with one sentence: an archive that cannot be written, or
-    // that another collector serves. `signatures` is the folder with groups/.
+    // signatures::ConfigError, or std::runtime_error with one sentence: an archive that cannot be
+    // written, or that another collector serves. `signatures` is the folder with groups/.
     LiveCollector(CollectorConfig config,
                   const std::filesystem::path& signatures,
                   std::string program_version);
@@ -54,7 +54,8 @@ class LiveCollector {
              const std::function<void(const LiveStatus&)>& on_turn = {});
 
     // Any thread: groups, fields, rotation and retention as `config` has them, from the next seal
-    // job on. Throws ConfigError, and then nothing has changed; so, too, when `archive` differs.
+    // job on. Throws signatures::ConfigError, and then nothing has changed; so, too, when `archive`
+    // differs.
     void reconfigure(CollectorConfig config, const std::filesystem::path& signatures);
 
   private:

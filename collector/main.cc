@@ -1,23 +1,21 @@
 // curlew-collector: from many probes to an archive of sealed datasets.
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <sys/stat.h>
 #include <CLI/CLI.hpp>
 
-#include <atomic>
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <exception>
 #include <mutex>
 #include <stop_token>
-#include <thread>
 
 #include "collector/config.h"
 #include "collector/live_collector.h"
 #include "proto/channel.h"
 #include "proto/service_manager.h"
+#include "proto/service_signals.h"
+#include "signatures/config_file.h"
 #include "signatures/signature_folder.h"
 
 namespace {
@@ -38,67 +36,17 @@ std::filesystem::path signatures_folder(const collector::CollectorConfig& config
     return config.signatures.empty() ? signatures::default_signature_folder() : config.signatures;
 }
 
-// Waits for signals in a thread of its own, so that nothing runs in a handler.
-class SignalThread {
-  public:
-    SignalThread() {
-        sigemptyset(&signals_);
-        for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) {
-            sigaddset(&signals_, one);
-        }
-        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-        signal(SIGPIPE, SIG_IGN);
+void reload(collector::LiveCollector& service, const std::filesystem::path& file) {
+    proto::notify_reloading();
+    try {
+        const collector::CollectorConfig config = collector::load_config(file);
+        service.reconfigure(config, signatures_folder(config));
+        say("the configuration was read again; endpoints change at a restart only");
+    } catch (const std::exception& error) {
+        say(fmt::format("the configuration stays as it was: {}", error.what()));
     }
-    ~SignalThread() { end(); }
-    SignalThread(const SignalThread&) = delete;
-    SignalThread& operator=(const SignalThread&) = delete;
-
-    // Afterwards no signal reaches what is watched over, which may then go.
-    void end() {
-        if (thread_.joinable()) {
-            over_.store(true);
-            pthread_kill(thread_.native_handle(), SIGUSR2);
-            thread_.join();
-        }
-    }
-
-    void watch(collector::LiveCollector& service,
-               const std::filesystem::path& config,
-               std::stop_source& stop) {
-        thread_ = std::thread([this, &service, config, &stop] {
-            while (true) {
-                int which = 0;
-                sigwait(&signals_, &which);
-                if (over_.load()) {
-                    return;
-                }
-                if (which == SIGHUP) {
-                    reload(service, config);
-                } else if (which != SIGUSR2) {
-                    say("ending: what has arrived is stored and acknowledged");
-                    stop.request_stop();
-                }
-            }
-        });
-    }
-
-  private:
-    static void reload(collector::LiveCollector& service, const std::filesystem::path& file) {
-        proto::notify_reloading();
-        try {
-            const collector::CollectorConfig config = collector::load_config(file);
-            service.reconfigure(config, signatures_folder(config));
-            say("the configuration was read again; endpoints change at a restart only");
-        } catch (const std::exception& error) {
-            say(fmt::format("the configuration stays as it was: {}", error.what()));
-        }
-        proto::notify_ready();
-    }
-
-    sigset_t signals_;
-    std::atomic<bool> over_{false};
-    std::thread thread_;
-};
+    proto::notify_ready();
+}
 
 // Tells what is wrong once, when it begins, and the manager once a second how things are.
 class Status {
@@ -132,7 +80,7 @@ class Status {
 };
 
 int collect(const collector::CollectorConfig& config, const std::filesystem::path& file) {
-    SignalThread signals;
+    proto::ServiceSignals signals;
     collector::LiveCollector service(config, signatures_folder(config), CURLEW_VERSION);
     for (const std::string& problem : service.problems()) {
         say(problem);
@@ -152,7 +100,12 @@ int collect(const collector::CollectorConfig& config, const std::filesystem::pat
                             : ""));
     }
     std::stop_source stop;
-    signals.watch(service, file, stop);
+    signals.watch(
+        [&stop] {
+            say("ending: what has arrived is stored and acknowledged");
+            stop.request_stop();
+        },
+        [&service, &file] { reload(service, file); });
     proto::notify_ready();
     say("ready");
     Status status;
@@ -192,7 +145,7 @@ int main(int argc, char** argv) {
         }
         const collector::DeviceGroups groups(config, signatures_folder(config));
         return check ? kDone : collect(config, file);
-    } catch (const collector::ConfigError& error) {
+    } catch (const signatures::ConfigError& error) {
         fmt::print(stderr, "{}\n", error.what());
         return kWrongUsage;
     } catch (const std::exception& error) {

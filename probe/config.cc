@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "probe/packet_filter.h"
-#include "signatures/toml_reader.h"
+#include "signatures/config_file.h"
 
 namespace curlew::probe {
 
@@ -15,6 +15,7 @@ namespace {
 using signatures::Place;
 using signatures::Problem;
 using signatures::TableReader;
+using signatures::toml_string;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr int64_t kLongestTimeout = 86'400;
@@ -89,6 +90,14 @@ class Reader {
             read_number(table, "queues", 1, kMostPorts, port.queues);
             table.finish("table [[port]]");
             config_.ports.push_back(port);
+        }
+        const auto is_capture = [](const PortConfig& port) {
+            return port.device.find("rx_pcap=") != std::string::npos;
+        };
+        const auto captures = std::count_if(config_.ports.begin(), config_.ports.end(), is_capture);
+        if (captures != 0 && static_cast<size_t>(captures) != config_.ports.size()) {
+            root_.problem(root_.place_of_value("port"),
+                          "captures and live ports cannot be metered together");
         }
         if (config_.ports.empty() || config_.ports.size() > kMostPorts) {
             root_.problem(
@@ -168,58 +177,34 @@ class Reader {
     ProbeConfig config_;
 };
 
-std::string quoted(const std::string& text) {
-    std::string out = "\"";
-    for (const char one : text) {
-        const auto octet = static_cast<unsigned char>(one);
-        if (one == '"' || one == '\\') {
-            out += '\\';
-            out += one;
-        } else if (octet < 0x20 || octet == 0x7f) {
-            out += fmt::format("\\u{:04x}", octet);
-        } else {
-            out += one;
-        }
-    }
-    return out + '"';
-}
-
 }  // namespace
 
 ProbeConfig load_config(const std::filesystem::path& file) {
-    std::vector<Problem> problems;
     ProbeConfig config;
-    const std::string name = file.string();
-    if (const auto text = signatures::read_file(file, problems)) {
-        if (const auto document = signatures::parse_toml(*text, name, problems)) {
-            config = Reader(*document, name, problems).read();
-        }
-    }
-    if (problems.empty()) {
-        return config;
-    }
-    signatures::sort_by_place(problems);
-    std::string told;
-    for (const Problem& problem : problems) {
-        told += (told.empty() ? "" : "\n") + to_string(problem);
-    }
-    throw ConfigError(told);
+    signatures::read_config_file(
+        file,
+        [&config](
+            const toml::table& document, const std::string& name, std::vector<Problem>& problems) {
+            config = Reader(document, name, problems).read();
+        });
+    return config;
 }
 
 std::string print_config(const ProbeConfig& config) {
-    std::string out = fmt::format(
-        "name = {}\nsignatures = {}\n", quoted(config.name), quoted(config.signatures.string()));
+    std::string out = fmt::format("name = {}\nsignatures = {}\n",
+                                  toml_string(config.name),
+                                  toml_string(config.signatures.string()));
     for (const PortConfig& port : config.ports) {
-        out +=
-            fmt::format("\n[[port]]\ndevice = {}\nqueues = {}\n", quoted(port.device), port.queues);
+        out += fmt::format(
+            "\n[[port]]\ndevice = {}\nqueues = {}\n", toml_string(port.device), port.queues);
     }
     out += fmt::format("\n[capture]\nfilter = {}\nallow_uncounted_loss = {}\n",
-                       quoted(config.filter),
+                       toml_string(config.filter),
                        config.allow_uncounted_loss);
     out += fmt::format(
         "\n[meter]\nprofile = {}\nworkers = {}\ncores = [{}]\nflow_capacity = {}\n"
         "idle_sleep_us = {}\n",
-        quoted(config.profile),
+        toml_string(config.profile),
         config.workers,
         fmt::join(config.cores, ", "),
         config.flow_capacity,
@@ -232,13 +217,13 @@ std::string print_config(const ProbeConfig& config) {
         config.timeouts.closed_ns / kSecond);
     out += fmt::format(
         "\n[collector]\nendpoint = {}\nqueue = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
-        quoted(config.collector),
+        toml_string(config.collector),
         config.queue_octets,
         config.ledger_seconds,
         config.drain_seconds);
     std::vector<std::string> options;
     for (const std::string& option : config.eal_options) {
-        options.push_back(quoted(option));
+        options.push_back(toml_string(option));
     }
     out += fmt::format("\n[eal]\noptions = [{}]\n", fmt::join(options, ", "));
     return out;

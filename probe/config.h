@@ -37,13 +37,7 @@ struct ProbeConfig {
     std::vector<std::string> eal_options;
 };
 
-// Every problem, one a line: "file:line:column: what".
-class ConfigError : public std::runtime_error {
-  public:
-    using std::runtime_error::runtime_error;
-};
-
-// Throws ConfigError.
+// Throws signatures::ConfigError.
 ProbeConfig load_config(const std::filesystem::path& file);
 
 // The whole configuration in force, defaults included, as TOML that load_config() takes.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -21,6 +22,19 @@ struct PacketCounters {
     uint64_t octets_metered = 0;              // IP total lengths
     uint64_t first_packet_ns = ~uint64_t{0};  // earliest; as it is here without a packet
     uint64_t last_packet_ns = 0;
+
+    void add(const PacketCounters& other) noexcept {
+        for (size_t i = 0; i < by_result.size(); ++i) {
+            by_result[i] += other.by_result[i];
+        }
+        for (size_t i = 0; i < by_note.size(); ++i) {
+            by_note[i] += other.by_note[i];
+        }
+        packets_lost_handing_over += other.packets_lost_handing_over;
+        octets_metered += other.octets_metered;
+        first_packet_ns = std::min(first_packet_ns, other.first_packet_ns);
+        last_packet_ns = std::max(last_packet_ns, other.last_packet_ns);
+    }
 };
 
 // In the flow table; written by the partition's worker.

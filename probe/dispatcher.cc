@@ -21,37 +21,6 @@ constexpr std::chrono::milliseconds kPublishInterval{50};
 // ticks over all partitions.
 constexpr uint64_t kRecordDelay = 10'000'000'000;
 
-void add(const PortCounters& part, PortCounters& sum) {
-    sum.packets_offered += part.packets_offered;
-    sum.octets_offered += part.octets_offered;
-    sum.packets_filtered += part.packets_filtered;
-    sum.packets_missed += part.packets_missed;
-    sum.packets_in_error += part.packets_in_error;
-    sum.packets_without_buffer += part.packets_without_buffer;
-}
-
-void add(const FragmentCounters& part, FragmentCounters& sum) {
-    sum.remembered += part.remembered;
-    sum.repeated += part.repeated;
-    sum.contradicted += part.contradicted;
-    sum.joined += part.joined;
-    sum.orphaned += part.orphaned;
-    sum.evicted += part.evicted;
-}
-
-void add(const PacketCounters& part, PacketCounters& sum) {
-    for (size_t i = 0; i < sum.by_result.size(); ++i) {
-        sum.by_result[i] += part.by_result[i];
-    }
-    for (size_t i = 0; i < sum.by_note.size(); ++i) {
-        sum.by_note[i] += part.by_note[i];
-    }
-    sum.packets_lost_handing_over += part.packets_lost_handing_over;
-    sum.octets_metered += part.octets_metered;
-    sum.first_packet_ns = std::min(sum.first_packet_ns, part.first_packet_ns);
-    sum.last_packet_ns = std::max(sum.last_packet_ns, part.last_packet_ns);
-}
-
 // Until when records are complete on a line whose clock stands at `clock_ns`; 0: cannot be told.
 uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
     const bool idle_bounds = timeouts.idle_tcp_ns != 0 && timeouts.idle_other_ns != 0;
@@ -276,9 +245,9 @@ MeterLedger Dispatcher::ledger() const {
     }
     for (const auto& receiver : receivers_) {
         const ReceiverCounters part = receiver->counters();
-        add(part.port, ledger.port);
-        add(part.packets, ledger.packets);
-        add(part.fragments, ledger.fragments);
+        ledger.port.add(part.port);
+        ledger.packets.add(part.packets);
+        ledger.fragments.add(part.fragments);
         ledger.flows.add(part.flows);
         if (part.state == PortState::broken) {
             ledger.capture_warning += (ledger.capture_warning.empty() ? "" : "; ");

@@ -35,6 +35,15 @@ struct FragmentCounters {
     uint64_t joined = 0;        // later fragments that got their flow
     uint64_t orphaned = 0;      // later fragments whose first one is not remembered
     uint64_t evicted = 0;       // of the remembered: replaced while still valid
+
+    void add(const FragmentCounters& other) noexcept {
+        remembered += other.remembered;
+        repeated += other.repeated;
+        contradicted += other.contradicted;
+        joined += other.joined;
+        orphaned += other.orphaned;
+        evicted += other.evicted;
+    }
 };
 
 // One thread's. Memory is fixed at construction; time is the packets'.

@@ -1,21 +1,20 @@
 // curlew-probe: from a mirror port to a collector. The one place that knows of DPDK and the meter.
 
 #include <fmt/format.h>
-#include <signal.h>
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
-#include <atomic>
 #include <cstdio>
 #include <exception>
 #include <mutex>
-#include <thread>
 
 #include "probe/config.h"
 #include "probe/packet_filter.h"
 #include "probe/probe_service.h"
-#include "probe/replay_port.h"
+#include "proto/service_signals.h"
+#include "signatures/config_file.h"
 #include "signatures/signature_folder.h"
+#include "signatures/signature_set.h"
 
 namespace {
 
@@ -39,58 +38,19 @@ void say(const std::string& sentence) {
     fmt::print(stderr, "curlew-probe: {}\n", sentence);
 }
 
-std::filesystem::path signatures_folder(const probe::ProbeConfig& config) {
-    return config.signatures.empty() ? signatures::default_signature_folder() : config.signatures;
+// Throws ConfigError with every problem, one a line.
+signatures::SignatureSet load_signatures(const probe::ProbeConfig& config) {
+    signatures::SignatureSet set = signatures::SignatureSet::load(
+        config.signatures.empty() ? signatures::default_signature_folder() : config.signatures);
+    std::string told;
+    for (const signatures::Problem& problem : set.problems()) {
+        told += (told.empty() ? "" : "\n") + to_string(problem);
+    }
+    if (!told.empty()) {
+        throw signatures::ConfigError(told);
+    }
+    return set;
 }
-
-// SIGTERM and SIGINT end the service; SIGHUP has nothing to do here. A thread of its own waits for
-// them, so that nothing runs in a handler.
-class SignalThread {
-  public:
-    SignalThread() {
-        sigemptyset(&signals_);
-        for (const int one : {SIGTERM, SIGINT, SIGHUP, SIGUSR2}) {
-            sigaddset(&signals_, one);
-        }
-        pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
-        signal(SIGPIPE, SIG_IGN);
-    }
-    ~SignalThread() { end(); }
-    SignalThread(const SignalThread&) = delete;
-    SignalThread& operator=(const SignalThread&) = delete;
-
-    // Afterwards no signal reaches what is watched over, which may then go.
-    void end() {
-        if (thread_.joinable()) {
-            over_.store(true);
-            pthread_kill(thread_.native_handle(), SIGUSR2);
-            thread_.join();
-        }
-    }
-
-    void watch(probe::ProbeService& service) {
-        thread_ = std::thread([this, &service] {
-            while (true) {
-                int which = 0;
-                sigwait(&signals_, &which);
-                if (over_.load()) {
-                    return;
-                }
-                if (which == SIGHUP) {
-                    say("SIGHUP: the configuration is read at the start only; restart the service");
-                } else if (which != SIGUSR2) {
-                    say("ending: flows are finished and delivered");
-                    service.stop();
-                }
-            }
-        });
-    }
-
-  private:
-    sigset_t signals_;
-    std::atomic<bool> over_{false};
-    std::thread thread_;
-};
 
 }  // namespace
 
@@ -99,21 +59,6 @@ class SignalThread {
 #include "dpdk_port/eal.h"
 
 namespace {
-
-// net_pcap takes every file for Ethernet and ends without a word where it cannot read on.
-void check_capture(const std::string& device) {
-    constexpr std::string_view kKey = "rx_pcap=";
-    for (size_t at = device.find(kKey); at != std::string::npos; at = device.find(kKey, at)) {
-        at += kKey.size();
-        const std::string file = device.substr(at, device.find(',', at) - at);
-        const probe::ReplayPort port(file, "");
-        if (port.link_name() != "EN10MB" || file.ends_with(".gz") || file.ends_with(".zst")) {
-            throw std::runtime_error(fmt::format(
-                "{}: a probe reads plain captures of Ethernet only; `curlew run` takes this one",
-                file));
-        }
-    }
-}
 
 struct Devices {
     std::vector<std::unique_ptr<dpdk_port::Device>> devices;
@@ -126,7 +71,6 @@ Devices open_devices(dpdk_port::Eal& eal,
                      const probe::PortFilter& filter) {
     Devices open;
     for (const probe::PortConfig& port : config.ports) {
-        check_capture(port.device);
         open.devices.push_back(std::make_unique<dpdk_port::Device>(
             eal,
             dpdk_port::DeviceConfig{.device = port.device,
@@ -163,8 +107,10 @@ Devices open_devices(dpdk_port::Eal& eal,
     return open;
 }
 
-int meter(const Arguments& arguments, const probe::ProbeConfig& config) {
-    SignalThread signals;
+int meter(const Arguments& arguments,
+          const probe::ProbeConfig& config,
+          const signatures::SignatureSet& set) {
+    proto::ServiceSignals signals;
     dpdk_port::EalConfig eal_config;
     eal_config.file_prefix = "curlew-" + config.name;
     for (const probe::PortConfig& port : config.ports) {
@@ -186,13 +132,17 @@ int meter(const Arguments& arguments, const probe::ProbeConfig& config) {
     const Devices open = open_devices(eal, config, port_filter);
     probe::ServiceConfig service_config;
     service_config.probe = config;
-    service_config.signatures = signatures_folder(config);
     service_config.program_version = CURLEW_VERSION;
     service_config.ports_keep_flows = open.keep_flows;
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
-    probe::ProbeService service(service_config, open.ports, say);
-    signals.watch(service);
+    probe::ProbeService service(service_config, set, open.ports, say);
+    signals.watch(
+        [&service] {
+            say("ending: flows are finished and delivered");
+            service.stop();
+        },
+        [] { say("SIGHUP: the configuration is read at the start only; restart the service"); });
     say("ready");
     const probe::ServiceOutcome outcome = service.run();
     signals.end();
@@ -209,7 +159,7 @@ int meter(const Arguments& arguments, const probe::ProbeConfig& config) {
 
 namespace {
 
-int meter(const Arguments&, const probe::ProbeConfig&) {
+int meter(const Arguments&, const probe::ProbeConfig&, const signatures::SignatureSet&) {
     say("this build has no DPDK: install libdpdk-dev and build again");
     return kFailed;
 }
@@ -270,15 +220,13 @@ int main(int argc, char** argv) {
     }
     try {
         const probe::ProbeConfig config = probe::load_config(arguments.config);
-        if (arguments.check) {
-            return kDone;
-        }
         if (arguments.print) {
             fmt::print("{}", probe::print_config(config));
             return std::fflush(stdout) == 0 ? kDone : kFailed;
         }
-        return meter(arguments, config);
-    } catch (const probe::ConfigError& error) {
+        const signatures::SignatureSet set = load_signatures(config);
+        return arguments.check ? kDone : meter(arguments, config, set);
+    } catch (const signatures::ConfigError& error) {
         fmt::print(stderr, "{}\n", error.what());
         return kWrongUsage;
     } catch (const std::exception& error) {

@@ -47,6 +47,15 @@ struct PortCounters {
     uint64_t packets_missed = 0;          // lost: no room in the receive queue
     uint64_t packets_in_error = 0;        // lost: damaged as they were received
     uint64_t packets_without_buffer = 0;  // lost: no memory to receive them into
+
+    void add(const PortCounters& other) noexcept {
+        packets_offered += other.packets_offered;
+        octets_offered += other.octets_offered;
+        packets_filtered += other.packets_filtered;
+        packets_missed += other.packets_missed;
+        packets_in_error += other.packets_in_error;
+        packets_without_buffer += other.packets_without_buffer;
+    }
 };
 
 // One instruction of classic BPF, as kernels and drivers take it.

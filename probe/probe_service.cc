@@ -18,7 +18,6 @@
 #include "proto/channel.h"
 #include "proto/service_manager.h"
 #include "signatures/content_hash.h"
-#include "signatures/signature_set.h"
 
 namespace curlew::probe {
 
@@ -84,14 +83,6 @@ bool all_moved(const std::vector<uint64_t>& before, const std::vector<uint64_t>&
     return true;
 }
 
-signatures::SignatureSet load_signatures(const std::filesystem::path& folder) {
-    signatures::SignatureSet set = signatures::SignatureSet::load(folder);
-    if (!set.problems().empty()) {
-        throw std::runtime_error(to_string(set.problems().front()));
-    }
-    return set;
-}
-
 DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bool is_live) {
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
@@ -126,13 +117,14 @@ ExporterConfig exporter_config(const ProbeConfig& probe, bool is_live, uint64_t 
 
 struct ProbeService::Implementation {
     Implementation(const ServiceConfig& service_config,
+                   const signatures::SignatureSet& signature_set,
                    const std::vector<OpenPort>& open_ports,
                    std::function<void(const std::string&)> say_to_people)
         : config(service_config),
           ports(open_ports),
           say(std::move(say_to_people)),
           epoch(random_number()),
-          set(load_signatures(service_config.signatures)),
+          set(signature_set),
           inspector(set),
           dispatcher(dispatcher_config(
                          service_config, open_ports.size(), open_ports.front().port->is_live()),
@@ -177,7 +169,7 @@ struct ProbeService::Implementation {
     std::vector<OpenPort> ports;
     std::function<void(const std::string&)> say;
     uint64_t epoch;
-    signatures::SignatureSet set;
+    const signatures::SignatureSet& set;
     Inspector inspector;
     Dispatcher dispatcher;
     proto::ChannelContext context;
@@ -370,9 +362,10 @@ void ProbeService::Implementation::end_watch() {
 }
 
 ProbeService::ProbeService(const ServiceConfig& config,
+                           const signatures::SignatureSet& set,
                            const std::vector<OpenPort>& ports,
                            std::function<void(const std::string&)> say)
-    : implementation_(std::make_unique<Implementation>(config, ports, std::move(say))) {}
+    : implementation_(std::make_unique<Implementation>(config, set, ports, std::move(say))) {}
 
 ProbeService::~ProbeService() = default;
 

@@ -10,6 +10,7 @@
 
 #include "probe/config.h"
 #include "probe/port.h"
+#include "signatures/signature_set.h"
 
 // The probe put together: ports, dispatcher, exporter and channel, and who watches over them.
 
@@ -27,7 +28,6 @@ struct OpenPort {
 
 struct ServiceConfig {
     ProbeConfig probe;
-    std::filesystem::path signatures;  // folder
     std::string program_version;
     bool ports_keep_flows = false;
     std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
@@ -40,10 +40,11 @@ struct ServiceOutcome {
 
 class ProbeService {
   public:
-    // Throws std::runtime_error with one sentence. Requires: the ports outlive this, are all live
-    // or all captures; `say` takes one sentence for people and is called from run()'s thread and
-    // from one other.
+    // Throws std::runtime_error with one sentence. Requires: the set has no problems; it and the
+    // ports outlive this, which are all live or all captures; `say` takes one sentence for people
+    // and is called from run()'s thread and from one other.
     ProbeService(const ServiceConfig& config,
+                 const signatures::SignatureSet& set,
                  const std::vector<OpenPort>& ports,
                  std::function<void(const std::string&)> say);
     ~ProbeService();

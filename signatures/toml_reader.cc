@@ -193,18 +193,8 @@ std::optional<bool> TableReader::optional_flag(std::string_view key) {
 std::optional<int32_t> TableReader::optional_number(std::string_view key,
                                                     int32_t low,
                                                     int32_t high) {
-    const toml::node* node = ask(key);
-    if (node == nullptr) {
-        return std::nullopt;
-    }
-    const auto* number = node->as_integer();
-    if (number == nullptr || number->get() < low || number->get() > high) {
-        problem(place_of(node->source()),
-                "'" + std::string(key) + "' is no number from " + std::to_string(low) + " to " +
-                    std::to_string(high));
-        return std::nullopt;
-    }
-    return static_cast<int32_t>(number->get());
+    const auto number = optional_integer(key, low, high);
+    return number ? std::optional(static_cast<int32_t>(*number)) : std::nullopt;
 }
 
 std::optional<int64_t> TableReader::optional_integer(std::string_view key,

@@ -26,7 +26,7 @@ INCLUDE_LAW = {
     "dpdk_port": ("probe/port.h",),
     "collector": ("proto/*", "signatures/group_rules.h", "signatures/problem.h",
                   # Configuration is TOML as group files are.
-                  "signatures/signature_folder.h", "signatures/toml_reader.h"),
+                  "signatures/config_file.h", "signatures/signature_folder.h"),
     "cli": ("proto/*", "signatures/*", "probe/*", "collector/*"),
 }
 # A process is put together in its main file, over the law of its folder.

@@ -1,30 +1,24 @@
 #include "collector/config.h"
 
-#include <fstream>
-
-#include "tests/support/temporary_folder.h"
+#include "tests/support/config_text.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using namespace curlew::collector;
 
-TEST_GROUP(CollectorConfig) {
-    curlew::tests::TemporaryFolder folder;
+namespace {
 
-    CollectorConfig load(const std::string& text) {
-        const auto file = folder.path() / "collector.toml";
-        std::ofstream(file) << text;
-        return load_config(file);
-    }
-    std::string refusal(const std::string& text) {
-        try {
-            load(text);
-        } catch (const ConfigError& error) {
-            return error.what();
-        }
-        return "";
-    }
-};
+CollectorConfig load(const std::string& text) {
+    return curlew::tests::load_text(text, load_config);
+}
+
+std::string refusal(const std::string& text) {
+    return curlew::tests::refusal_of(text, load_config);
+}
+
+}  // namespace
+
+TEST_GROUP(CollectorConfig){};
 
 TEST(CollectorConfig, reads_every_key) {
     const CollectorConfig config = load(
@@ -66,7 +60,7 @@ TEST(CollectorConfig, every_problem_is_told_at_its_place_with_the_mend) {
           std::string::npos);
     CHECK(told.find("'octets' is neither a number of octets") != std::string::npos);
     CHECK(refusal("listen = \"ipc://x\"\n").find("[archive]") != std::string::npos);
-    CHECK(refusal("listen = ").find("collector.toml:1") != std::string::npos);
+    CHECK(refusal("listen = ").find("config.toml:1") != std::string::npos);
 }
 
 TEST(CollectorConfig, the_shipped_example_loads) {

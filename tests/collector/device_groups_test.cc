@@ -1,5 +1,6 @@
 #include "collector/device_groups.h"
 
+#include "signatures/config_file.h"
 #include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
@@ -70,7 +71,7 @@ TEST(DeviceGroups, prefixes_of_odd_lengths_hold_to_the_bit) {
 TEST(DeviceGroups, what_is_wrong_is_told) {
     const auto refuses = [this](GroupConfig group) {
         config.groups = {std::move(group)};
-        CHECK_THROWS(ConfigError, DeviceGroups(config, kSignatures));
+        CHECK_THROWS(curlew::signatures::ConfigError, DeviceGroups(config, kSignatures));
     };
     refuses({"no-such-group", {}, {}});
     refuses({"../groups/any", {}, {}});

@@ -6,6 +6,7 @@
 #include <thread>
 
 #include "collector/verify.h"
+#include "signatures/config_file.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -126,7 +127,7 @@ TEST(LiveCollector, takes_a_new_configuration_into_force) {
 TEST(LiveCollector, another_archive_takes_a_restart) {
     LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
     const CollectorConfig config = live_config(folder.path() / "other");
-    CHECK_THROWS(ConfigError, collector.reconfigure(config, folder.path()));
+    CHECK_THROWS(curlew::signatures::ConfigError, collector.reconfigure(config, folder.path()));
 }
 
 TEST(LiveCollector, one_archive_has_one_collector) {

@@ -109,6 +109,20 @@ def wrong_start(trouble):
     trouble.refused("unknown key of the collector", service, 2, f"{config}:", "scenario")
 
 
+def wrong_signature(trouble):
+    place = trouble.place()
+    config = services.probe_config(place, f"ipc://{place}/c", ["net_pcap0,iface=lo"])
+    folder = place / "signatures"
+    folder.mkdir()
+    (folder / "bad.toml").write_text("[[signature]]\nid = 'x'\npattern = '('\n")
+    config.write_text(f"signatures = {services.toml_text(folder)}\n" + config.read_text())
+    for options in ((), ("--check",)):
+        service = services.Service(f"probe{len(options)}",
+                                   [trouble.probe_program, "--config", config, *options],
+                                   place).start()
+        trouble.refused(f"bad signature {options}", service, 2, "bad.toml:")
+
+
 def two_collectors(trouble):
     place = trouble.place()
     first = trouble.collector(place)
@@ -222,6 +236,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         trouble = Trouble(results, sys.argv[1:4], pathlib.Path(name))
         wrong_start(trouble)
+        wrong_signature(trouble)
         two_collectors(trouble)
         reason = services.may_make_namespaces()
         if reason:

@@ -1,30 +1,24 @@
 #include "probe/config.h"
 
-#include <fstream>
-
-#include "tests/support/temporary_folder.h"
+#include "tests/support/config_text.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
 
-TEST_GROUP(ProbeConfig) {
-    curlew::tests::TemporaryFolder folder;
+namespace {
 
-    ProbeConfig load(const std::string& text) {
-        const auto file = folder.path() / "probe.toml";
-        std::ofstream(file) << text;
-        return load_config(file);
-    }
-    std::string refusal(const std::string& text) {
-        try {
-            load(text);
-        } catch (const ConfigError& error) {
-            return error.what();
-        }
-        return "";
-    }
-};
+ProbeConfig load(const std::string& text) {
+    return curlew::tests::load_text(text, load_config);
+}
+
+std::string refusal(const std::string& text) {
+    return curlew::tests::refusal_of(text, load_config);
+}
+
+}  // namespace
+
+TEST_GROUP(ProbeConfig){};
 
 TEST(ProbeConfig, reads_every_key) {
     const ProbeConfig config = load(
@@ -77,4 +71,11 @@ TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
 TEST(ProbeConfig, the_shipped_example_loads) {
     const ProbeConfig config = load_config(CURLEW_SOURCE_ROOT "/deploy/probe.toml");
     CHECK_EQUAL(1u, config.ports.size());
+}
+
+TEST(ProbeConfig, captures_and_live_ports_do_not_mix) {
+    const std::string told = refusal(
+        "name = \"p\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=a.pcap\"\n"
+        "[[port]]\ndevice = \"net_pcap1,iface=eth1\"\n[collector]\nendpoint = \"ipc:///c\"\n");
+    CHECK(told.find("captures and live ports cannot be metered together") != std::string::npos);
 }

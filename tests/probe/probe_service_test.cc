@@ -20,6 +20,7 @@
 using namespace curlew::probe;
 using namespace curlew::tests;
 namespace proto = curlew::proto;
+using curlew::signatures::SignatureSet;
 
 namespace {
 
@@ -135,6 +136,7 @@ class Receiving {
 TEST_GROUP(ProbeService) {
     TemporaryFolder folder;
     ServiceConfig config;
+    std::unique_ptr<SignatureSet> set;
     std::mutex mutex;
     std::vector<std::string> said;
 
@@ -147,17 +149,18 @@ TEST_GROUP(ProbeService) {
         config.probe.filter = "udp";
         config.probe.flow_capacity = 65'536;
         config.probe.profile = "line-rate";
-        config.signatures = signatures;
+        set = std::make_unique<SignatureSet>(SignatureSet::load(signatures));
         config.program_version = "1.2.3";
     }
     OpenPort open(ScriptedPort & port, bool losses_counted = true) {
         return {&port, "net_x0", "net_x", "probe ns", "jit", losses_counted};
     }
     std::unique_ptr<ProbeService> service(const std::vector<OpenPort>& ports) {
-        return std::make_unique<ProbeService>(config, ports, [this](const std::string& sentence) {
-            const std::lock_guard lock(mutex);
-            said.push_back(sentence);
-        });
+        return std::make_unique<ProbeService>(
+            config, *set, ports, [this](const std::string& sentence) {
+                const std::lock_guard lock(mutex);
+                said.push_back(sentence);
+            });
     }
     // Of the sentences so far, those that hold the words.
     size_t times_said(const std::string& words) {

@@ -1,0 +1,48 @@
+#include "proto/service_signals.h"
+
+#include <utility>
+
+namespace curlew::proto {
+
+namespace {
+
+// Wakes the thread when nothing is left to wait for.
+constexpr int kOver = SIGUSR2;
+
+}  // namespace
+
+ServiceSignals::ServiceSignals() {
+    sigemptyset(&signals_);
+    for (const int one : {SIGTERM, SIGINT, SIGHUP, kOver}) {
+        sigaddset(&signals_, one);
+    }
+    pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+void ServiceSignals::watch(std::function<void()> on_end, std::function<void()> on_reload) {
+    thread_ = std::thread([this, on_end = std::move(on_end), on_reload = std::move(on_reload)] {
+        while (true) {
+            int which = 0;
+            sigwait(&signals_, &which);
+            if (over_.load()) {
+                return;
+            }
+            if (which == SIGHUP) {
+                on_reload();
+            } else if (which != kOver) {
+                on_end();
+            }
+        }
+    });
+}
+
+void ServiceSignals::end() {
+    if (thread_.joinable()) {
+        over_.store(true);
+        pthread_kill(thread_.native_handle(), kOver);
+        thread_.join();
+    }
+}
+
+}  // namespace curlew::proto
