@@ -16,6 +16,9 @@ constexpr uint64_t kTickPolls = 1024;
 constexpr uint64_t kPublishPolls = 32;
 constexpr uint64_t kPublishInterval = 50'000'000;
 constexpr std::chrono::microseconds kFullRingPause{50};
+// A kernel may hand packets over some milliseconds after they came.
+constexpr uint64_t kLastLook = 20'000'000;
+constexpr uint64_t kLongestLastLook = 2'000'000'000;
 
 uint64_t steady_ns() noexcept {
     return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -45,12 +48,13 @@ Receiver::Receiver(const ReceiverConfig& config,
 void Receiver::run(const std::atomic<bool>& stop, const std::function<void(double)>& tick) {
     std::array<PacketView, kMaximumBurst> burst;
     IdlePause pause(config_.idle_sleep_us);
-    while (!stop.load(std::memory_order_relaxed)) {
+    bool caught_up = false;
+    while (!stop.load(std::memory_order_relaxed) || (is_live_ && !is_emptied(caught_up))) {
         const size_t count = port_.receive(burst);
         if (count == 0 && port_.state() != PortState::running) {
             break;
         }
-        const bool caught_up = port_.caught_up();
+        caught_up = port_.caught_up();
         if (!caught_up) {
             receive_burst({burst.data(), count});
             pause.found();
@@ -74,6 +78,20 @@ void Receiver::run(const std::atomic<bool>& stop, const std::function<void(doubl
         worker_->finish(std::max(packets_.last_packet_ns, now_ns));
         publish();
     }
+}
+
+bool Receiver::is_emptied(bool caught_up) noexcept {
+    const uint64_t now = steady_ns();
+    if (stop_seen_at_ == 0) {
+        stop_seen_at_ = now;
+        stop_clock_ns_ = port_.now_ns();
+        busy_at_ = now;
+    }
+    if (!caught_up) {
+        busy_at_ = now;
+    }
+    return packets_.last_packet_ns > stop_clock_ns_ || now - busy_at_ >= kLastLook ||
+           now - stop_seen_at_ >= kLongestLastLook;
 }
 
 void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {

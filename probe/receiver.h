@@ -47,7 +47,8 @@ class Receiver {
              const KeyedHash& hash,
              std::vector<PacketLane*> lanes);
 
-    // Until the port ended or broke, or `stop` holds. Its own worker's flows are ended then.
+    // Until the port ended or broke, or `stop` holds and a live port was emptied of what came before
+    // that. Its own worker's flows are ended then.
     // `tick` is called now and then with the port's progress.
     void run(const std::atomic<bool>& stop, const std::function<void(double)>& tick);
 
@@ -59,6 +60,8 @@ class Receiver {
     const Port& port() const noexcept { return port_; }
 
   private:
+    // Whether a live port that is to stop has given what the line had brought before that.
+    bool is_emptied(bool caught_up) noexcept;
     void receive_burst(std::span<const PacketView> burst) noexcept;
     void meter(std::span<const ParsedPacket> packets, std::span<const uint64_t> hashes) noexcept;
     void hand_over(const ParsedPacket& packet, uint64_t hash) noexcept;
@@ -78,6 +81,9 @@ class Receiver {
     uint64_t passed_ns_ = 0;          // as progress_.handed_over_ns, also within a burst
     std::atomic<uint64_t> polls_{0};  // written by run()
     uint64_t published_at_ = 0;       // steady clock, ns
+    uint64_t stop_seen_at_ = 0;       // likewise; 0: not yet
+    uint64_t busy_at_ = 0;            // likewise: when something came last, since then
+    uint64_t stop_clock_ns_ = 0;      // the port's clock then
 
     ReceiverProgress progress_;
     std::atomic<uint64_t> received_{0};  // written by run()

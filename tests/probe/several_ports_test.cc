@@ -444,6 +444,34 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
     }
 }
 
+TEST(LivePort, what_came_before_the_stop_is_metered) {
+    for (const size_t workers : {size_t{1}, size_t{2}}) {
+        std::vector<Packet> packets;
+        for (uint16_t i = 0; i < 2000; ++i) {
+            packets.push_back(datagram(i, i + 1));
+        }
+        const auto port = port_of(packets, 7, PortState::running);
+        port->make_live();
+        port->set_clock(kSecond);
+        Dispatcher dispatcher(roomy(workers), {port.get()}, inspector);
+        dispatcher.stop();
+        dispatcher.run({});
+        CHECK_EQUAL(2000u, dispatcher.ledger().flows.packets);
+    }
+}
+
+TEST(LivePort, what_comes_after_the_stop_is_not_waited_for) {
+    const auto port = port_of({datagram(1, 1), datagram(2, 2 * kSecond), datagram(3, 3 * kSecond)},
+                              1,
+                              PortState::running);
+    port->make_live();
+    port->set_clock(kSecond);
+    Dispatcher dispatcher(roomy(1), {port.get()}, inspector);
+    dispatcher.stop();
+    dispatcher.run({});
+    CHECK_EQUAL(2u, dispatcher.ledger().flows.packets);
+}
+
 TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
     for (size_t variant = 0; variant < 4; ++variant) {
         const auto first =
