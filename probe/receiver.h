@@ -47,9 +47,9 @@ class Receiver {
              const KeyedHash& hash,
              std::vector<PacketLane*> lanes);
 
-    // Until the port ended or broke, or `stop` holds and a live port was emptied of what came before
-    // that. Its own worker's flows are ended then.
-    // `tick` is called now and then with the port's progress.
+    // Until the port ended or broke, or `stop` holds and a live port was emptied of what came
+    // before that. Its own worker's flows are ended then. `tick` is called now and then with the
+    // port's progress.
     void run(const std::atomic<bool>& stop, const std::function<void(double)>& tick);
 
     // These: any thread.
