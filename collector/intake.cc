@@ -21,14 +21,6 @@ constexpr size_t kMaximumStreams = 1024;
 // A probe that did not get its last acknowledgement asks again within this.
 constexpr std::chrono::minutes kSilence{10};
 
-proto::FrameView view_of(const proto::ReceivedFrame& frame) {
-    const std::span<const uint8_t> octets(reinterpret_cast<const uint8_t*>(frame.octets.data()),
-                                          frame.octets.size());
-    return {.header = frame.header,
-            .body = octets.subspan(proto::kFrameHeaderOctets),
-            .frame_octets = octets.size()};
-}
-
 }  // namespace
 
 Intake::Intake(const fs::path& archive,
@@ -139,7 +131,7 @@ void Intake::refuse(const proto::ReceivedFrame& frame,
 bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                         const Reachable& is_reachable,
                         proto::Hello& hello) {
-    const BatchError error = decoder_.decode(view_of(frame), hello);
+    const BatchError error = decoder_.decode(frame.view(), hello);
     if (error == BatchError::unknown_schema) {
         const auto theirs = static_cast<int>(hello.schema_version());
         const int ours = proto::SCHEMA_VERSION_CURRENT;

@@ -15,14 +15,6 @@ constexpr seconds kPauseAfterFailedSeal{10};
 
 constexpr const char* kUncleanEnd = "the probe began anew without a last ledger";
 
-proto::FrameView view_of(const proto::ReceivedFrame& frame) {
-    const std::span<const uint8_t> octets(reinterpret_cast<const uint8_t*>(frame.octets.data()),
-                                          frame.octets.size());
-    return {.header = frame.header,
-            .body = octets.subspan(proto::kFrameHeaderOctets),
-            .frame_octets = octets.size()};
-}
-
 }  // namespace
 
 ProbeStream::ProbeStream(Journal journal)
@@ -45,7 +37,7 @@ FrameVerdict ProbeStream::take(const proto::ReceivedFrame& frame, Moment now) {
         return verdict;
     }
     try {
-        journal_.append(view_of(frame), frame.octets);
+        journal_.append(frame.view(), frame.octets);
     } catch (const std::runtime_error&) {
         journal_.fall_back();
         paused_until_ = now + kPauseAfterFailure;

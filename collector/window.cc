@@ -1,5 +1,6 @@
 #include "collector/window.h"
 
+#include <fmt/chrono.h>
 #include <fmt/format.h>
 #include <time.h>
 
@@ -28,25 +29,11 @@ Window window_of(uint64_t time_ns, uint32_t minutes) {
 }
 
 std::string window_stamp(uint64_t time_ns) {
-    const tm parts = calendar(time_ns);
-    return fmt::format("{:04}{:02}{:02}T{:02}{:02}{:02}Z",
-                       parts.tm_year + 1900,
-                       parts.tm_mon + 1,
-                       parts.tm_mday,
-                       parts.tm_hour,
-                       parts.tm_min,
-                       parts.tm_sec);
+    return fmt::format("{:%Y%m%dT%H%M%SZ}", calendar(time_ns));
 }
 
 std::string utc_text(uint64_t time_ns) {
-    const tm parts = calendar(time_ns);
-    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}Z",
-                       parts.tm_year + 1900,
-                       parts.tm_mon + 1,
-                       parts.tm_mday,
-                       parts.tm_hour,
-                       parts.tm_min,
-                       parts.tm_sec);
+    return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", calendar(time_ns));
 }
 
 std::string live_dataset_name(std::string_view probe, uint64_t start_ns) {

@@ -172,6 +172,12 @@ void require_free(const std::string& endpoint) {
 
 }  // namespace
 
+FrameView ReceivedFrame::view() const noexcept {
+    const std::span all(reinterpret_cast<const uint8_t*>(octets.data()), octets.size());
+    return {
+        .header = header, .body = all.subspan(kFrameHeaderOctets), .frame_octets = octets.size()};
+}
+
 // Each end holds the ZeroMQ context too, so that it is terminated when the last socket is closed;
 // terminating it earlier would wait for that.
 struct ChannelContext::Implementation {

@@ -95,6 +95,9 @@ struct ReceivedFrame {
     std::string peer;    // opaque: hand it back to acknowledge() or welcome()
     std::string octets;  // the whole frame
     FrameHeader header;
+
+    // Into the octets.
+    FrameView view() const noexcept;
 };
 
 // Written by the receiving thread only.
