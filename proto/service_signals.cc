@@ -42,6 +42,13 @@ void ServiceSignals::end() {
         over_.store(true);
         pthread_kill(thread_.native_handle(), kOver);
         thread_.join();
+        // Another's kOver may wait for the process still: it would end it once it is let through.
+        sigset_t over;
+        sigemptyset(&over);
+        sigaddset(&over, kOver);
+        constexpr timespec kAtOnce{};
+        while (sigtimedwait(&over, nullptr, &kAtOnce) > 0) {
+        }
     }
 }
 

@@ -57,3 +57,16 @@ TEST(ServiceSignals, one_that_came_early_is_not_forgotten) {
     signals.watch([this] { ++ends; }, [this] { ++reloads; });
     CHECK_TRUE(reaches(ends, 1));
 }
+
+TEST(ServiceSignals, a_stranger_who_sends_what_wakes_the_thread_ends_nobody) {
+    // Both may wait when the thread looks; it takes one and is over.
+    for (int round = 0; round < 200; ++round) {
+        ServiceSignals signals;
+        signals.watch([this] { ++ends; }, [this] { ++reloads; });
+        kill(getpid(), SIGUSR2);
+        signals.end();
+        pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    }
+    CHECK_EQUAL(0, ends.load());
+    CHECK_EQUAL(0, reloads.load());
+}
