@@ -45,9 +45,9 @@ FOREIGN = (
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
     ("zmq.h zmq.hpp zmq_addon.hpp", "proto/channel.cc tests/proto/*"),
-    # flow_summary is the exporter's encoder.
+    # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
     ("*.pb.h google/protobuf/*",
-     "probe/exporter.cc probe/flow_summary.* collector/* proto/* tests/*"),
+     "probe/exporter.cc probe/flow_summary.* probe/joy_* collector/* proto/* tests/*"),
     ("rte_*.h", "dpdk_port/* tests/dpdk_port/*"),
     ("rapidjson/*", "collector/* cli/* tests/*"),
     ("CLI/*", "cli/* probe/main.cc collector/main.cc"),

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <vector>
+
+#include "proto/joy_protocols.pb.h"
+
+// What one side of a record of Joy 3.0.3 keeps of DNS, HTTP, DHCP and TLS while its packets pass.
+// Nothing is decoded here but what decides whether Joy kept it.
+
+namespace curlew::probe {
+
+// One packet as Joy hands it to its protocols: not a segment that it took for a retransmission or
+// for malformed. An empty payload counts too, it is how a side comes to have a protocol.
+struct JoySegment {
+    std::span<const uint8_t> payload;
+    uint64_t time_us = 0;
+    uint16_t source_port = 0;
+    uint16_t destination_port = 0;
+    uint8_t protocol = 0;  // of IP
+    // What Joy took the side for from a payload so far, this packet's included: the well-known
+    // port 53, 80 or 443, else 0.
+    uint16_t application = 0;
+};
+
+class JoyProtocols {
+  public:
+    void add(const JoySegment& segment);
+
+    // Each fills its message and returns true, or leaves it alone when the side has no such packet.
+    bool fill(proto::JoyDns& dns) const;
+    bool fill(proto::JoyHttp& http) const;
+    bool fill(proto::JoyDhcp& dhcp) const;
+    bool fill(proto::JoyTls& tls) const;
+};
+
+}  // namespace curlew::probe
