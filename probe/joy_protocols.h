@@ -1,11 +1,10 @@
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <memory>
 #include <span>
-#include <vector>
 
+#include "probe/joy_tls.h"
 #include "proto/joy_protocols.pb.h"
 
 // What one side of a record of Joy 3.0.3 keeps of DNS, HTTP, DHCP and TLS while its packets pass.
@@ -35,6 +34,18 @@ class JoyProtocols {
     bool fill(proto::JoyHttp& http) const;
     bool fill(proto::JoyDhcp& dhcp) const;
     bool fill(proto::JoyTls& tls) const;
+
+  private:
+    void add_dns(std::span<const uint8_t> payload);
+    void add_http(std::span<const uint8_t> payload);
+    void add_dhcp(std::span<const uint8_t> payload);
+
+    // Made when the first packet of the protocol comes.
+    std::unique_ptr<proto::JoyDns> dns_;
+    std::unique_ptr<proto::JoyHttp> http_;
+    std::unique_ptr<proto::JoyDhcp> dhcp_;
+    std::unique_ptr<JoyTlsSide> tls_;
+    size_t dns_octets_ = 0;
 };
 
 }  // namespace curlew::probe
