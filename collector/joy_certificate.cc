@@ -1,0 +1,169 @@
+#include "collector/joy_certificate.h"
+
+#include <openssl/asn1.h>
+#include <openssl/bio.h>
+#include <openssl/evp.h>
+#include <openssl/objects.h>
+#include <openssl/x509.h>
+#include <openssl/x509v3.h>
+
+#include <algorithm>
+#include <array>
+#include <memory>
+#include <string_view>
+
+#include "collector/joy_text.h"
+
+namespace curlew::collector {
+namespace {
+
+constexpr int kMaximumItems = 12;  // names in an issuer or subject, and extensions
+constexpr size_t kObjectNameOctets = 31;
+constexpr size_t kSerialOctets = 24;
+constexpr size_t kSignatureOctets = 512;
+
+template <auto Free>
+struct Freed {
+    template <typename Type>
+    void operator()(Type* pointer) const {
+        Free(pointer);
+    }
+};
+using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
+using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
+
+std::string_view octets_of(const ASN1_STRING* string) {
+    const unsigned char* data = ASN1_STRING_get0_data(string);
+    const int length = ASN1_STRING_length(string);
+    if (data == nullptr || length <= 0) {
+        return {};
+    }
+    return {reinterpret_cast<const char*>(data), static_cast<size_t>(length)};
+}
+
+std::string_view octets_of(BIO* memory) {
+    char* data = nullptr;
+    const long length = BIO_get_mem_data(memory, &data);
+    return {data, length > 0 ? static_cast<size_t>(length) : 0};
+}
+
+// OpenSSL's long name, or the numbers of an object that it does not know.
+std::string object_name(const ASN1_OBJECT* object) {
+    const int nid = OBJ_obj2nid(object);
+    if (nid != NID_undef) {
+        return std::string(std::string_view(OBJ_nid2ln(nid)).substr(0, kObjectNameOctets));
+    }
+    std::array<char, kObjectNameOctets + 1> numbers{};
+    OBJ_obj2txt(numbers.data(), static_cast<int>(numbers.size()), object, 1);
+    return numbers.data();
+}
+
+void write_item(JsonLine& json, const ASN1_OBJECT* object, std::string_view value) {
+    json.start_object();
+    json.text(joy_text(object_name(object)), joy_text(value));
+    json.end_object();
+}
+
+void write_signature(JsonLine& json, const X509* certificate) {
+    const ASN1_BIT_STRING* signature = nullptr;
+    const X509_ALGOR* algorithm = nullptr;
+    X509_get0_signature(&signature, &algorithm, certificate);
+    if (signature == nullptr || algorithm == nullptr) {
+        return;
+    }
+    const std::string_view octets = octets_of(signature);
+    if (octets.size() > kSignatureOctets) {
+        return;
+    }
+    json.hex("signature", octets);
+    const ASN1_OBJECT* object = nullptr;
+    X509_ALGOR_get0(&object, nullptr, nullptr, algorithm);
+    if (object != nullptr) {
+        json.text("signature_algo", object_name(object));
+    }
+    if (!octets.empty()) {
+        json.number("signature_key_size", octets.size() * 8);
+    }
+}
+
+void write_name(JsonLine& json, std::string_view key, const X509_NAME* name) {
+    const int count = std::min(X509_NAME_entry_count(name), kMaximumItems);
+    if (count <= 0) {
+        return;
+    }
+    json.key(key);
+    json.start_array();
+    for (int i = 0; i < count; ++i) {
+        const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
+        write_item(
+            json, X509_NAME_ENTRY_get_object(entry), octets_of(X509_NAME_ENTRY_get_data(entry)));
+    }
+    json.end_array();
+}
+
+void write_extensions(JsonLine& json, const X509* certificate) {
+    const int count = std::min(X509_get_ext_count(certificate), kMaximumItems);
+    if (count <= 0) {
+        return;
+    }
+    json.key("extensions");
+    json.start_array();
+    for (int i = 0; i < count; ++i) {
+        X509_EXTENSION* extension = X509_get_ext(certificate, i);
+        const Memory text(BIO_new(BIO_s_mem()));
+        if (X509V3_EXT_print(text.get(), extension, 0, 0) == 0) {
+            ASN1_STRING_print(text.get(), X509_EXTENSION_get_data(extension));
+        }
+        write_item(json, X509_EXTENSION_get_object(extension), octets_of(text.get()));
+    }
+    json.end_array();
+}
+
+void write_time(JsonLine& json, std::string_view key, const ASN1_TIME* time) {
+    const Memory text(BIO_new(BIO_s_mem()));
+    if (time != nullptr) {
+        ASN1_TIME_print(text.get(), time);
+    }
+    if (!octets_of(text.get()).empty()) {
+        json.text(key, joy_text(octets_of(text.get())));
+    }
+}
+
+void write_public_key(JsonLine& json, X509* certificate) {
+    const Key key(X509_get_pubkey(certificate));
+    if (!key) {
+        return;
+    }
+    const std::string_view algorithm = OBJ_nid2ln(EVP_PKEY_get_base_id(key.get()));
+    json.text("subject_public_key_algo", algorithm.substr(0, kObjectNameOctets));
+    const auto bits = static_cast<uint16_t>(EVP_PKEY_get_bits(key.get()));
+    if (bits != 0) {
+        json.number("subject_public_key_size", bits);
+    }
+}
+
+}  // namespace
+
+void write_joy_certificate(JsonLine& json, const std::string& der) {
+    json.start_object();
+    json.number("length", der.size());
+    const auto* octets = reinterpret_cast<const unsigned char*>(der.data());
+    const Certificate certificate(d2i_X509(nullptr, &octets, static_cast<long>(der.size())));
+    if (certificate) {
+        const std::string_view serial = octets_of(X509_get0_serialNumber(certificate.get()));
+        if (serial.size() <= kSerialOctets) {
+            json.hex("serial_number", serial);
+        }
+        write_signature(json, certificate.get());
+        write_name(json, "issuer", X509_get_issuer_name(certificate.get()));
+        write_name(json, "subject", X509_get_subject_name(certificate.get()));
+        write_extensions(json, certificate.get());
+        write_time(json, "validity_not_before", X509_get0_notBefore(certificate.get()));
+        write_time(json, "validity_not_after", X509_get0_notAfter(certificate.get()));
+        write_public_key(json, certificate.get());
+    }
+    json.end_object();
+}
+
+}  // namespace curlew::collector
