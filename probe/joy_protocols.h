@@ -12,8 +12,9 @@
 
 namespace curlew::probe {
 
-// One packet as Joy hands it to its protocols: not a segment that it took for a retransmission or
-// for malformed. An empty payload counts too, it is how a side comes to have a protocol.
+// One packet as Joy hands it to its protocols. What it took for a retransmission or for malformed
+// comes with its transport header in front, which they read as payload. An empty payload counts
+// too, it is how a side comes to have a protocol.
 struct JoySegment {
     std::span<const uint8_t> payload;
     uint64_t time_us = 0;
