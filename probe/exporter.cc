@@ -74,6 +74,11 @@ void fill_packet_ledger(const MeterLedger& ledger, proto::ProbeLedger& message) 
                       ledger.packets.by_result[i]);
         }
     }
+    for (const auto& [reason, packets] : ledger.not_metered) {
+        if (packets != 0) {
+            add_count(*message.add_packets_not_metered(), reason, packets);
+        }
+    }
     if (ledger.port.packets_filtered != 0) {
         add_count(*message.add_packets_not_metered(), "filtered", ledger.port.packets_filtered);
     }
@@ -158,17 +163,32 @@ struct Exporter::Implementation {
         int taken = 0;
         for (auto image = ring.front(); !image.empty() && taken < kRecordsPerTurn;
              image = ring.front()) {
-            summarize(image, set, summary);
-            ring.pop();
             ++taken;
             ++records_taken;
-            add_to_batch();
+            if (config.serialized_records) {
+                begin_record(image.size());
+                batch.append(reinterpret_cast<const char*>(image.data()), image.size());
+                ring.pop();
+            } else {
+                summarize(image, set, summary);
+                ring.pop();
+                add_to_batch();
+            }
         }
         return taken != 0;
     }
 
     void add_to_batch() {
         const size_t octets = summary.ByteSizeLong();
+        begin_record(octets);
+        const size_t before = batch.size();
+        batch.resize(before + octets);
+        // The sizes of its parts are those that ByteSizeLong() has just found.
+        summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
+    }
+
+    // What follows in the batch is a record of so many octets.
+    void begin_record(size_t octets) {
         if (batch_records != 0 && (batch.size() + octets > config.batch_octets ||
                                    batch_records == proto::kMaximumFrameRecords)) {
             close_batch();
@@ -178,10 +198,6 @@ struct Exporter::Implementation {
         }
         batch.push_back(kFlowsTag);
         append_varint(batch, octets);
-        const size_t before = batch.size();
-        batch.resize(before + octets);
-        // The sizes of its parts are those that ByteSizeLong() has just found.
-        summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
         ++batch_records;
     }
 

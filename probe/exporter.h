@@ -28,6 +28,8 @@ struct ExporterConfig {
     // True: a full outbox is waited for, and a collector silent for a minute is given up. False:
     // records that find no room are lost and counted, and the collector is waited for for ever.
     bool wait_for_collector = true;
+    // The rings hold serialized FlowSummary messages, not RecordImages.
+    bool serialized_records = false;
     // How often a live probe tells its ledger; 0: at the end only.
     std::chrono::milliseconds ledger_interval{0};
     // After finish(), how long the last acknowledgement is waited for.

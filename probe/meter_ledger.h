@@ -2,6 +2,8 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "probe/counters.h"
 #include "probe/fragment_table.h"
@@ -17,6 +19,8 @@ struct MeterLedger {
     PacketCounters packets;
     FragmentCounters fragments;
     FlowCounters flows;
+    // By reasons that the parser does not know: the Joy meter's. Added to the packets'.
+    std::vector<std::pair<const char*, uint64_t>> not_metered;
     std::string capture_warning;  // one sentence when an input broke off
     uint64_t clock_ns = 0;        // of live ports their clocks, else the last packet's time
     // No record that is exported later has a last packet before this; 0: not known.

@@ -1,10 +1,12 @@
 #include "probe/exporter.h"
 
 #include <chrono>
+#include <cstring>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "probe/byte_ring.h"
 #include "probe/dispatcher.h"
 #include "probe/scripted_port.h"
 #include "proto/channel.h"
@@ -192,4 +194,37 @@ TEST(Exporter, what_a_full_outbox_refuses_is_in_the_ledger_to_the_record) {
     CHECK_EQUAL(1, ledger.records_lost_size());
     STRCMP_EQUAL("outbox", ledger.records_lost(0).reason().c_str());
     CHECK_EQUAL(kFlows - records, ledger.records_lost(0).packets());
+}
+
+TEST(Exporter, serialized_records_cross_as_they_are) {
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    ByteRing ring(4096);
+    proto::FlowSummary record;
+    record.set_protocol_identifier(17);
+    record.mutable_joy()->set_output_ordinal(5);
+    const std::string octets = record.SerializeAsString();
+    std::memcpy(ring.reserve(octets.size()), octets.data(), octets.size());
+    ring.commit(octets.size());
+    ExporterConfig config{.probe_id = 7, .epoch = 99};
+    config.serialized_records = true;
+    Exporter exporter(config, test_signatures(), sender);
+    MeterLedger ledger;
+    ledger.flows.records_created = 1;
+    ledger.not_metered = {{"not_ipv4", 3}, {"ip_truncated", 0}};
+    exporter.finish(ledger);
+    std::thread exporting([&] { exporter.run({&ring}); });
+    const std::vector<std::string> frames = receive_all(receiver);
+    exporting.join();
+    CHECK_EQUAL(2u, frames.size());
+    proto::FlowBatch batch;
+    const proto::FrameView first = view_of(frames[0]);
+    CHECK_TRUE(batch.ParseFromArray(first.body.data(), static_cast<int>(first.body.size())));
+    CHECK_EQUAL(1, batch.flows_size());
+    CHECK_EQUAL(5u, batch.flows(0).joy().output_ordinal());
+    proto::ProbeLedger told;
+    const proto::FrameView last = view_of(frames[1]);
+    CHECK_TRUE(told.ParseFromArray(last.body.data(), static_cast<int>(last.body.size())));
+    CHECK_EQUAL(1, told.packets_not_metered_size());
+    STRCMP_EQUAL("not_ipv4", told.packets_not_metered(0).reason().c_str());
+    CHECK_EQUAL(3u, told.packets_not_metered(0).packets());
 }
