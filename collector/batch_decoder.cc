@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "collector/byte_counts.h"
+#include "collector/joy_check.h"
 #include "collector/wire_walk.h"
 
 namespace curlew::collector {
@@ -15,17 +16,24 @@ namespace {
 constexpr uint32_t kBatchFlows = 2;      // FlowBatch.flows
 constexpr uint32_t kFlowMatches = 21;    // FlowSummary.matches
 constexpr uint32_t kFlowIcmpTypes = 22;  // FlowSummary.icmp_types
+constexpr uint32_t kFlowJoy = 27;        // FlowSummary.joy
 
 // An empty message costs two octets on the wire and a hundred in memory, so messages are counted
 // while they are still octets.
 BatchError check_elements(std::span<const uint8_t> flow) {
     int matches = 0;
     int icmp_types = 0;
-    const bool whole = walk_fields(flow, [&](uint32_t field, std::span<const uint8_t>) {
+    BatchError joy = BatchError::none;
+    const bool whole = walk_fields(flow, [&](uint32_t field, std::span<const uint8_t> content) {
         matches += field == kFlowMatches ? 1 : 0;
         icmp_types += field == kFlowIcmpTypes ? 1 : 0;
-        return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes;
+        joy = field == kFlowJoy ? check_joy_elements(content) : joy;
+        return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes &&
+               joy == BatchError::none;
     });
+    if (joy != BatchError::none) {
+        return joy;
+    }
     if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes) {
         return BatchError::too_many_elements;
     }
@@ -169,6 +177,7 @@ BatchError check(const proto::FlowSummary& flow) {
     }
     error = error == BatchError::none ? check(flow.packets(), flow.flow_start_ns()) : error;
     error = error == BatchError::none ? check_payload_counts(flow) : error;
+    error = error == BatchError::none && flow.has_joy() ? check_joy(flow.joy()) : error;
     return error == BatchError::none ? check_lists(flow) : error;
 }
 
