@@ -41,7 +41,7 @@ void require_usable(const DatasetConfig& config) {
         throw std::runtime_error(
             fmt::format("the dataset name \"{}\" would be taken for a manifest's", config.name));
     }
-    if (config.preset != "curlew") {
+    if (config.preset != kCurlewPreset && config.preset != kJoyPreset) {
         throw std::runtime_error(
             fmt::format("the collector writes no preset \"{}\"", config.preset));
     }

@@ -20,14 +20,21 @@ DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
                                const std::filesystem::path& part)
     : annotator_(rules),
       file_(part, encoding_of(config)),
-      writer_(config.fields, annotator_.ruleset()) {}
+      writer_(config.fields, annotator_.ruleset()),
+      is_joy_(config.preset == kJoyPreset),
+      joy_labels_(config.records == RecordChoice::first) {}
 
 void DatasetBuilder::write(std::string_view record) {
     [[maybe_unused]] const bool parsed =
         flow_.ParseFromArray(record.data(), static_cast<int>(record.size()));
     assert(parsed);
     const Annotation annotation = annotator_.annotate(flow_);
-    file_.write(writer_.write(flow_, annotation));
+    if (is_joy_) {
+        // All records are what Joy wrote; the first ones were published, with their labels.
+        file_.write(joy_writer_.write(flow_, joy_labels_ ? &annotation.flow_type : nullptr));
+    } else {
+        file_.write(writer_.write(flow_, annotation));
+    }
     ++written_;
     ++flow_types_[annotation.flow_type];
     ++labels_[annotation.label.type];

@@ -6,6 +6,7 @@
 #include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
+#include "collector/joy_record_writer.h"
 #include "collector/record_writer.h"
 #include "collector/seal.h"
 #include "signatures/group_rules.h"
@@ -52,6 +53,9 @@ class DatasetBuilder {
     Annotator annotator_;
     DatasetWriter file_;
     RecordWriter writer_;
+    JoyRecordWriter joy_writer_;
+    bool is_joy_;      // preset joy-3.0.3
+    bool joy_labels_;  // its records get their flow_type
     proto::FlowSummary flow_;
     uint64_t written_ = 0;
     Tally flow_types_;

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,9 +20,13 @@ struct CaptureFacts {
     bool nanosecond = false;  // its stamps have nanoseconds
 };
 
+// What DatasetConfig::preset may be.
+inline constexpr std::string_view kCurlewPreset = "curlew";
+inline constexpr std::string_view kJoyPreset = "joy-3.0.3";
+
 enum class RecordChoice : uint8_t {
     all,
-    first,  // of each flow its first record alone
+    first,  // of each flow its first record alone; in preset joy-3.0.3 of each 5-tuple
 };
 
 // One dataset: where it goes, what is in it, and what its manifest tells of its making.
@@ -30,10 +35,10 @@ struct DatasetConfig {
     std::string group;  // names of folders and file; see Collector for what a name may be
     std::string scenario;
     std::string name;
-    std::string preset = "curlew";
-    FieldSet fields = FieldSet::full;
-    bool compress = false;  // zstd
-    std::string selection;  // selection.h; empty: everything
+    std::string preset{kCurlewPreset};
+    FieldSet fields = FieldSet::full;  // of preset curlew
+    bool compress = false;             // zstd
+    std::string selection;             // selection.h; empty: everything
     RecordChoice records = RecordChoice::all;
     bool resume = false;  // take up the open segment that a crash left, instead of starting anew
 

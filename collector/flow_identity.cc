@@ -61,6 +61,12 @@ RecordOrder record_order(const proto::FlowSummary& flow) {
             .record_number = flow.record_number()};
 }
 
+RecordOrder joy_record_order(const proto::FlowSummary& flow) {
+    RecordOrder order;
+    order.flow_start_ns = flow.joy().output_ordinal();
+    return order;
+}
+
 std::string FlowIdMaker::make(const proto::FlowSummary& flow) {
     const FlowKeyOctets key = flow_key_octets(flow);
     digest_.update({reinterpret_cast<const char*>(key.data()), key.size()});

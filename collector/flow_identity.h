@@ -46,6 +46,9 @@ struct RecordOrder {
 
 RecordOrder record_order(const proto::FlowSummary& flow);
 
+// In preset joy-3.0.3: as Joy wrote them.
+RecordOrder joy_record_order(const proto::FlowSummary& flow);
+
 // Makes flow ids: "<first record's start in us>-<16 hex digits>", and "+<ordinal>" behind it when
 // the flow is not the first of its key in that microsecond. The digits are the front of the key's
 // SHA-256: not a secret, but nobody makes two flows share them by arithmetic.

@@ -397,14 +397,15 @@ std::optional<ManifestFacts> parse_manifest(std::string_view text) {
         return std::nullopt;
     }
     const rapidjson::Value* file = member(document, "file");
+    const rapidjson::Value* dataset = member(document, "dataset");
     ManifestFacts facts;
     std::string encoding;
-    const bool whole = file != nullptr && read(*file, "encoding", encoding) &&
-                       read(*file, "records", facts.records) &&
-                       read(*file, "octets", facts.sums.octets) &&
-                       read(*file, "sha256", facts.sums.sha256) &&
-                       read(*file, "content_octets", facts.sums.content_octets) &&
-                       read(*file, "content_sha256", facts.sums.content_sha256);
+    const bool whole =
+        dataset != nullptr && read(*dataset, "preset", facts.preset) && file != nullptr &&
+        read(*file, "encoding", encoding) && read(*file, "records", facts.records) &&
+        read(*file, "octets", facts.sums.octets) && read(*file, "sha256", facts.sums.sha256) &&
+        read(*file, "content_octets", facts.sums.content_octets) &&
+        read(*file, "content_sha256", facts.sums.content_sha256);
     if (!whole) {
         return std::nullopt;
     }

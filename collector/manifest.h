@@ -56,6 +56,7 @@ struct EpochManifest {
 
 // What a dataset's file is held against.
 struct ManifestFacts {
+    std::string preset;
     Encoding encoding = Encoding::json;
     uint64_t records = 0;
     DatasetSums sums;

@@ -6,6 +6,7 @@
 #include <charconv>
 #include <optional>
 
+#include "collector/dataset_config.h"
 #include "collector/flow_identity.h"
 #include "collector/wire_text.h"
 
@@ -48,6 +49,16 @@ bool read_ordinal(const std::string& flow_id, uint32_t& ordinal) {
     return result.ec == std::errc{} && result.ptr == end;
 }
 
+bool is_joy_record(const Value& record) {
+    uint64_t number = 0;
+    const Value* start = member(record, "time_start");
+    const Value* packets = member(record, "packets");
+    return address_octets(text_of(record, "sa")).size() == 4 &&
+           address_octets(text_of(record, "da")).size() == 4 && read(record, "pr", 255, number) &&
+           read(record, "sp", 65535, number) && read(record, "dp", 65535, number) &&
+           start != nullptr && start->IsNumber() && packets != nullptr && packets->IsArray();
+}
+
 std::optional<RecordOrder> order_of(const Value& record) {
     const std::string initiator = address_octets(text_of(record, "sa"));
     const std::string responder = address_octets(text_of(record, "da"));
@@ -80,10 +91,14 @@ std::optional<RecordOrder> order_of(const Value& record) {
 }  // namespace
 
 struct RecordCheck::Implementation {
+    bool is_joy = false;
     std::optional<RecordOrder> previous;
 };
 
-RecordCheck::RecordCheck() : implementation_(std::make_unique<Implementation>()) {}
+RecordCheck::RecordCheck(std::string_view preset)
+    : implementation_(std::make_unique<Implementation>()) {
+    implementation_->is_joy = preset == kJoyPreset;
+}
 RecordCheck::~RecordCheck() = default;
 
 std::string RecordCheck::check(std::string_view line) {
@@ -93,6 +108,10 @@ std::string RecordCheck::check(std::string_view line) {
         line.data(), line.size());
     if (record.HasParseError() || !record.IsObject()) {
         return fmt::format("line {} is no JSON object", lines_);
+    }
+    if (implementation_->is_joy) {
+        return is_joy_record(record) ? std::string()
+                                     : fmt::format("line {} is no flow record", lines_);
     }
     const std::optional<RecordOrder> order = order_of(record);
     if (!order) {

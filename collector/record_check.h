@@ -7,11 +7,12 @@
 
 namespace curlew::collector {
 
-// Looks at the lines of one dataset in turn: each has to be a record, and none may come before its
-// predecessor in the order of record_sorter.h.
+// Looks at the lines of one dataset in turn: each has to be a record of its preset, and none may
+// come before its predecessor in the order of record_sorter.h. Joy's order of output, which preset
+// joy-3.0.3 has, cannot be told from the records.
 class RecordCheck {
   public:
-    RecordCheck();
+    explicit RecordCheck(std::string_view preset);
     ~RecordCheck();
 
     // One sentence, or empty when the line is right.

@@ -108,7 +108,8 @@ class Sealer {
         } else if (config_.records == RecordChoice::first && flow.record_number() > 0) {
             ++result_.records.not_first;
         } else {
-            sorter_.add(record_order(flow),
+            const bool is_joy = config_.preset == kJoyPreset;
+            sorter_.add(is_joy ? joy_record_order(flow) : record_order(flow),
                         {reinterpret_cast<const char*>(octets.data()), octets.size()});
         }
     }

@@ -180,7 +180,7 @@ class Verifier {
             tell(fmt::format("{} is missing", dataset));
             return;
         }
-        RecordCheck records;
+        RecordCheck records(facts.preset);
         uint64_t line_problems = 0;
         const DatasetSums sums = read_dataset(path, facts.encoding, [&](std::string_view line) {
             const std::string problem = records.check(line);

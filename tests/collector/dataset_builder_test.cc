@@ -1,6 +1,7 @@
 #include "collector/dataset_builder.h"
 
 #include "tests/collector/dataset_fixture.h"
+#include "tests/collector/joy_records.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -26,6 +27,22 @@ TEST(DatasetBuilder, writes_what_it_is_given_and_counts_it) {
     CHECK_EQUAL(2, result.labels.at("unknown"));
     CHECK_EQUAL(2, result.evidence.at("none"));
     CHECK_EQUAL(fs::file_size(part), result.sums.octets);
+}
+
+TEST(DatasetBuilder, labels_first_records_of_joy_and_leaves_all_as_joy_wrote_them) {
+    config.preset = kJoyPreset;
+    for (const RecordChoice records : {RecordChoice::all, RecordChoice::first}) {
+        config.records = records;
+        DatasetBuilder builder(config, rules, part);
+        builder.write(joy_flow().SerializeAsString());
+        SealResult result;
+        builder.finish(result);
+        CHECK_EQUAL(1, result.flow_types.at("unknown"));
+        const std::string line = tests::content_of(part);
+        CHECK_EQUAL(records == RecordChoice::first,
+                    line.find("\"flow_type\":\"unknown\"}") != std::string::npos);
+        CHECK_EQUAL(records == RecordChoice::first, line.find("flow_type") != std::string::npos);
+    }
 }
 
 TEST(DatasetBuilder, encodes_as_configured) {

@@ -39,4 +39,14 @@ TEST(FlowIdentity, an_id_is_first_start_key_and_ordinal) {
     STRCMP_EQUAL("1545661851869217-f41f224028796e60+12", ids.make(flow).c_str());
 }
 
+TEST(FlowIdentity, records_of_joy_are_ordered_as_joy_wrote_them) {
+    proto::FlowSummary first = flow_between("10.0.0.9", 1, "10.0.0.1", 53, 17);
+    proto::FlowSummary second = flow_between("10.0.0.1", 1, "10.0.0.1", 53, 17);
+    first.set_flow_start_ns(kStart + 1);
+    first.mutable_joy()->set_output_ordinal(3);
+    second.mutable_joy()->set_output_ordinal(4);
+    CHECK(joy_record_order(first) < joy_record_order(second));
+    CHECK(record_order(second) < record_order(first));
+}
+
 }  // namespace curlew::collector

@@ -135,6 +135,7 @@ TEST(Manifest, gives_back_what_a_file_is_held_against) {
     const std::optional<ManifestFacts> facts = parse_manifest(content_of(result.manifest));
     CHECK(facts.has_value());
     CHECK(facts->encoding == Encoding::json_zstd);
+    STRCMP_EQUAL("curlew", facts->preset.c_str());
     CHECK_EQUAL(5, facts->records);
     CHECK_EQUAL(result.sums.octets, facts->sums.octets);
     STRCMP_EQUAL(result.sums.sha256.c_str(), facts->sums.sha256.c_str());

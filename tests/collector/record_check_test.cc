@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "collector/dataset_config.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -16,7 +17,7 @@ std::string line(const std::string& start, const std::string& port, const std::s
 }  // namespace
 
 TEST_GROUP(RecordCheck) {
-    RecordCheck records;
+    RecordCheck records{kCurlewPreset};
 
     void expect(const char* problem, const std::string& text) {
         STRCMP_EQUAL(problem, records.check(text).c_str());
@@ -63,6 +64,17 @@ TEST(RecordCheck, null_ports_are_those_of_a_protocol_without) {
     expect("",
            R"({"sa":"::1","da":"::2","pr":58,"sp":null,"dp":null,"time_start_ns":1,)"
            R"("flow_id":"f"})");
+}
+
+TEST(RecordCheck, records_of_joy_have_no_order_that_could_be_told) {
+    RecordCheck joy{kJoyPreset};
+    const std::string ends = R"({"sa":"10.0.0.1","da":"10.0.0.2",)";
+    const std::string later = ends + R"("pr":1,"sp":null,"dp":null,"time_start":5.1,"packets":[]})";
+    const std::string earlier = ends + R"("pr":6,"sp":1,"dp":2,"time_start":4.1,"packets":[]})";
+    STRCMP_EQUAL("", joy.check(later).c_str());
+    STRCMP_EQUAL("", joy.check(earlier).c_str());
+    STRCMP_EQUAL("line 3 is no flow record", joy.check(R"({"sa":"10.0.0.1"})").c_str());
+    STRCMP_EQUAL("line 4 is no JSON object", joy.check("[]").c_str());
 }
 
 }  // namespace curlew::collector

@@ -9,6 +9,7 @@
 #include "collector/index.h"
 #include "collector/verify.h"
 #include "tests/collector/dataset_fixture.h"
+#include "tests/collector/joy_records.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -83,6 +84,29 @@ TEST(Seal, selection_and_first_records_close_the_ledger) {
     CHECK_EQUAL(1, result.records.not_selected);
     CHECK_EQUAL(1, result.records.not_first);
     CHECK_EQUAL(2, result.records_not_selected);
+}
+
+TEST(Seal, records_of_joy_keep_the_order_of_its_output) {
+    config.preset = kJoyPreset;
+    proto::FlowSummary first = joy_flow();
+    proto::FlowSummary second = joy_flow();
+    first.mutable_joy()->set_output_ordinal(1);
+    second.mutable_joy()->set_output_ordinal(0);
+    first.mutable_joy()->mutable_record()->set_source_port(1);
+    second.mutable_joy()->mutable_record()->set_source_port(2);
+    const SealResult result =
+        seal_octets(config, batch_frame({first, second}, 1) + ledger_frame(3));
+    const std::string lines = content_of(result.path);
+    CHECK(lines.find("\"sp\":2") < lines.find("\"sp\":1"));
+    STRCMP_CONTAINS("\"preset\": \"joy-3.0.3\"", content_of(result.manifest).c_str());
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(Seal, a_joy_record_over_its_bounds_is_refused) {
+    proto::FlowSummary bad = joy_flow();
+    bad.mutable_joy()->mutable_record()->set_byte_squares(-1);
+    const SealResult result = seal_octets(config, batch_frame({bad}, 1) + ledger_frame(2));
+    CHECK_EQUAL(1, result.records.refused.at("out_of_range"));
 }
 
 TEST(Seal, a_refused_batch_is_counted_by_its_reason) {
