@@ -38,7 +38,6 @@ void print_json(const std::string& json) {
 
 struct RunOptions {
     RunConfig config;
-    std::string preset = "curlew";
     bool json = false;
 };
 
@@ -49,7 +48,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
     run->add_option("--archive", config.archive, "folder of the datasets")->required();
     run->add_option("--group", config.group, "device group (any): a file of signatures/groups");
     run->add_option("--scenario", config.scenario, "folder below the group (capture's folder)");
-    run->add_option("--preset", options.preset, "form of the records")
+    run->add_option("--preset", config.preset, "form of the records (curlew)")
         ->check(CLI::IsMember({"curlew", "joy-3.0.3"}));
     run->add_option("--fields", config.fields, "field set (full)")
         ->check(CLI::IsMember({"slim", "standard", "full"}));
@@ -70,9 +69,6 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
 }
 
 int do_run(RunOptions& options, const std::filesystem::path& signatures_folder) {
-    if (options.preset != "curlew") {
-        throw UsageError("preset joy-3.0.3: this version writes preset curlew only");
-    }
     options.config.signatures_folder = signatures_folder;
     options.config.progress = isatty(STDERR_FILENO) == 1;
     const RunSummary summary = run_captures(options.config);

@@ -7,18 +7,16 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
-#include <stop_token>
+#include <optional>
 #include <string_view>
-#include <thread>
 
+#include "cli/run_delivery.h"
 #include "cli/usage_error.h"
-#include "collector/collector.h"
 #include "collector/digest.h"
 #include "collector/selection.h"
 #include "probe/dispatcher.h"
-#include "probe/exporter.h"
+#include "probe/joy_replay.h"
 #include "probe/replay_port.h"
-#include "proto/channel.h"
 #include "signatures/group_rules.h"
 #include "signatures/signature_set.h"
 
@@ -27,9 +25,17 @@ namespace curlew::cli {
 namespace {
 
 constexpr uint64_t kRunProbeId = 1;
-constexpr const char* kEndpoint = "inproc://curlew-run";
-// The collector is a thread of this process: only a slow disk makes it silent.
-constexpr std::chrono::minutes kChannelPatience{10};
+
+bool is_joy(const RunConfig& config) {
+    return config.preset == collector::kJoyPreset;
+}
+
+// Records to write. What was published of a group were first records: the whole of Joy's output is
+// not cut down unless asked for.
+std::string selection_of(const RunConfig& config, const signatures::GroupRules& rules) {
+    const bool published = is_joy(config) && config.records == "first";
+    return config.select.empty() && published ? rules.publish() : config.select;
+}
 
 // What all captures of a run share.
 struct Equipment {
@@ -73,26 +79,36 @@ signatures::GroupRules load_group(const RunConfig& config) {
     return rules;
 }
 
+using Configuration = std::vector<std::pair<std::string, std::string>>;
+
+void add_roles(const signatures::GroupRules& rules, Configuration& configuration) {
+    for (const auto& [role, addresses] : rules.roles()) {
+        configuration.emplace_back("role_" + role, fmt::format("{}", fmt::join(addresses, ",")));
+    }
+}
+
 // Everything that shapes the records. The number of workers does not.
-std::vector<std::pair<std::string, std::string>> configuration_of(
-    const RunConfig& config,
-    const signatures::GroupRules& rules,
-    const probe::WorkerConfig& worker) {
+Configuration configuration_of(const RunConfig& config,
+                               const signatures::GroupRules& rules,
+                               const probe::WorkerConfig& worker) {
     const auto seconds = [](uint64_t ns) {
         return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
     };
     const probe::Timeouts& timeouts = worker.meter.timeouts;
-    std::vector<std::pair<std::string, std::string>> configuration{
-        {"profile", config.profile},
-        {"filter", config.filter},
-        {"flow_capacity", std::to_string(worker.flow_capacity)},
-        {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
-        {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
-        {"active_timeout_s", seconds(timeouts.active_ns)},
-        {"closed_timeout_s", seconds(timeouts.closed_ns)}};
-    for (const auto& [role, addresses] : rules.roles()) {
-        configuration.emplace_back("role_" + role, fmt::format("{}", fmt::join(addresses, ",")));
+    if (is_joy(config)) {
+        Configuration joy{{"filter", config.filter.empty() ? "ip or vlan" : config.filter},
+                          {"memory_octets", std::to_string(probe::JoyMeterConfig{}.memory_octets)}};
+        add_roles(rules, joy);
+        return joy;
     }
+    Configuration configuration{{"profile", config.profile},
+                                {"filter", config.filter},
+                                {"flow_capacity", std::to_string(worker.flow_capacity)},
+                                {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
+                                {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
+                                {"active_timeout_s", seconds(timeouts.active_ns)},
+                                {"closed_timeout_s", seconds(timeouts.closed_ns)}};
+    add_roles(rules, configuration);
     return configuration;
 }
 
@@ -118,9 +134,11 @@ Equipment equip(const RunConfig& config) {
         throw_problems(equipment.signatures.problems());
     }
     try {
-        collector::Selection{config.select};
+        collector::Selection{selection_of(config, equipment.rules)};
     } catch (const collector::SelectionError& error) {
-        throw UsageError(fmt::format("--select: {}", error.what()));
+        const std::string place =
+            config.select.empty() ? "publish rule of group " + config.group : "--select";
+        throw UsageError(fmt::format("{}: {}", place, error.what()));
     }
     equipment.dispatcher.workers = config.workers;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
@@ -189,9 +207,11 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     dataset.group = config.group;
     dataset.scenario = scenario_of(config, capture);
     dataset.name = dataset_name(capture);
-    dataset.fields = collector::field_set_named(config.fields).value();
+    dataset.preset = config.preset;
+    dataset.fields = is_joy(config) ? collector::FieldSet::full
+                                    : collector::field_set_named(config.fields).value();
     dataset.compress = config.compress;
-    dataset.selection = config.select;
+    dataset.selection = selection_of(config, equipment.rules);
     dataset.records =
         config.records == "first" ? collector::RecordChoice::first : collector::RecordChoice::all;
     dataset.capture = {capture.filename().string(),
@@ -207,72 +227,10 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     return dataset;
 }
 
-class ProgressBar {
-  public:
-    ProgressBar(bool shown, std::string name) : shown_(shown), name_(std::move(name)) {}
-    ~ProgressBar() {
-        if (drawn_) {
-            std::fputs("\r\033[K", stderr);
-        }
-    }
-    ProgressBar(const ProgressBar&) = delete;
-    ProgressBar& operator=(const ProgressBar&) = delete;
-
-    void draw(double progress) {
-        constexpr size_t kWidth = 40;
-        if (!shown_ || progress < 0) {
-            return;
-        }
-        const auto filled = static_cast<size_t>(std::min(progress, 1.0) * kWidth);
-        std::fprintf(stderr,
-                     "\r%s%s %3.0f %% %s",
-                     std::string(filled, '#').c_str(),
-                     std::string(kWidth - filled, '.').c_str(),
-                     progress * 100,
-                     name_.c_str());
-        drawn_ = true;
-    }
-
-  private:
-    bool shown_;
-    bool drawn_ = false;
-    std::string name_;
-};
-
-// The collector's thread: stores until the ledger came, and keeps what went wrong.
-class CollectorThread {
-  public:
-    CollectorThread(collector::Collector& collector,
-                    proto::ChannelReceiver& receiver,
-                    probe::Exporter& exporter)
-        : thread_([this, &collector, &receiver, &exporter](std::stop_token stop) {
-              try {
-                  complete_ = collector.collect(receiver, stop);
-              } catch (const std::exception& error) {
-                  fault_ = error.what();
-                  exporter.abandon();
-              }
-          }) {}
-
-    // Asks the thread to stop when nothing waits any more, and joins. True when the ledger came.
-    bool join() {
-        thread_.request_stop();
-        thread_.join();
-        return complete_;
-    }
-    const std::string& fault() const { return fault_; }
-
-  private:
-    bool complete_ = false;
-    std::string fault_;
-    std::jthread thread_;
-};
-
-// One capture through meter, channel and collector. Throws with one sentence; nothing that looks
-// whole is left then.
+// Throws with one sentence; nothing that looks whole is left then.
 collector::SealResult run_capture(const RunConfig& config,
                                   const Equipment& equipment,
-                                  const probe::Inspector& inspector,
+                                  const probe::Inspector* inspector,
                                   const std::filesystem::path& capture) {
     if (std::filesystem::exists(capture) && !std::filesystem::is_regular_file(capture)) {
         throw std::runtime_error(
@@ -281,42 +239,27 @@ collector::SealResult run_capture(const RunConfig& config,
     probe::ReplayPort port(capture, config.filter);
     const std::string sha256 = collector::sha256_of_file(capture);
     const Derived derived = derive(sha256, equipment);
-    collector::DatasetConfig dataset = dataset_config(config, equipment, capture, port, sha256);
-    dataset.epoch = derived.epoch;
+    Delivery delivery{equipment.signatures,
+                      equipment.rules,
+                      dataset_config(config, equipment, capture, port, sha256),
+                      config.progress ? capture.filename().string() : ""};
+    delivery.dataset.epoch = derived.epoch;
+    if (is_joy(config)) {
+        probe::JoyReplay replay({.default_filter = config.filter.empty()}, port);
+        return deliver({{&replay.records()},
+                        true,
+                        [&replay](const Progress& tick) { replay.run(tick); },
+                        [&replay] { return replay.ledger(); }},
+                       delivery);
+    }
     probe::DispatcherConfig dispatcher_config = equipment.dispatcher;
     dispatcher_config.hash_key = derived.hash_key;
-
-    probe::Dispatcher dispatcher(dispatcher_config, {&port}, inspector);
-    proto::ChannelContext context;
-    proto::ChannelReceiver receiver(context, kEndpoint);
-    proto::ChannelSender sender(context,
-                                {.endpoint = kEndpoint,
-                                 .probe_id = kRunProbeId,
-                                 .epoch = derived.epoch,
-                                 .patience = kChannelPatience});
-    probe::Exporter exporter({kRunProbeId, derived.epoch}, equipment.signatures, sender);
-    collector::Collector collector(dataset, equipment.rules);
-    {
-        CollectorThread collecting(collector, receiver, exporter);
-        std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
-        ProgressBar bar(config.progress, capture.filename().string());
-        dispatcher.run([&bar](double progress) { bar.draw(progress); });
-        exporter.finish(dispatcher.ledger());
-        exporting.join();
-        const bool complete = collecting.join();
-        const std::string fault =
-            collecting.fault().empty() ? exporter.fault() : collecting.fault();
-        if (!fault.empty() || !complete) {
-            collector.discard();
-            throw std::runtime_error(fault.empty() ? "the collector stopped early" : fault);
-        }
-    }
-    try {
-        return collector.seal();
-    } catch (...) {
-        collector.discard();
-        throw;
-    }
+    probe::Dispatcher dispatcher(dispatcher_config, {&port}, *inspector);
+    return deliver({dispatcher.record_rings(),
+                    false,
+                    [&dispatcher](const Progress& tick) { dispatcher.run(tick); },
+                    [&dispatcher] { return dispatcher.ledger(); }},
+                   delivery);
 }
 
 void add_counts(const google::protobuf::RepeatedPtrField<proto::Count>& counts,
@@ -374,11 +317,16 @@ RunSummary run_captures(const RunConfig& config) {
     const auto begin = std::chrono::steady_clock::now();
     const double processor_begin = processor_seconds();
     const Equipment equipment = equip(config);
-    const probe::Inspector inspector(equipment.signatures);
+    std::optional<probe::Inspector> inspector;
+    if (!is_joy(config)) {
+        inspector.emplace(equipment.signatures);
+    }
     RunSummary summary;
     for (const std::filesystem::path& capture : config.captures) {
         try {
-            add_result(capture, run_capture(config, equipment, inspector, capture), summary);
+            add_result(capture,
+                       run_capture(config, equipment, inspector ? &*inspector : nullptr, capture),
+                       summary);
         } catch (const probe::FilterError& error) {
             throw UsageError(error.what());
         } catch (const std::exception& error) {

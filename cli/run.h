@@ -17,10 +17,12 @@ struct RunConfig {
     std::filesystem::path signatures_folder;
     std::string group = "any";
     std::string scenario;  // empty: the capture's parent folder
+    // In joy-3.0.3 fields, profile and workers say nothing.
+    std::string preset = "curlew";
     std::string fields = "full";
     std::string profile = "dataset";
     std::string filter;
-    std::string select;
+    std::string select;  // empty in joy-3.0.3 with first records: what the group published
     std::string records = "all";
     std::vector<std::string> roles;  // "role=address"
     size_t workers = 1;

@@ -91,6 +91,7 @@ CONDITIONALS = {
 
 # Header with a .cc and without a test of its own, and why.
 WITHOUT_OWN_TEST = {
+    "cli/run_delivery.h": "from rings to a dataset: tests/cli/run_test.cc runs it",
     "probe/receiver.h": "a port's thread: tests/probe/dispatcher_test.cc runs it",
 }
 

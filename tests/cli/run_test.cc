@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <map>
 #include <string>
 
@@ -22,6 +23,11 @@ uint64_t sum_of(const std::map<std::string, uint64_t>& tally) {
         sum += entry.second;
     }
     return sum;
+}
+
+std::string content_of(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 size_t lines_in(const std::filesystem::path& file) {
@@ -144,4 +150,50 @@ TEST(Run, the_json_summary_has_the_agreed_keys) {
                             "files"}) {
         STRCMP_CONTAINS((std::string("\"") + key + "\":").c_str(), json.c_str());
     }
+}
+
+TEST(Run, preset_joy_gives_the_same_octets_for_any_number_of_workers) {
+    config.preset = "joy-3.0.3";
+    const RunSummary one = run_captures(config);
+    config.workers = 4;
+    config.profile = "line-rate";
+    config.fields = "slim";
+    config.archive = folder.path() / "again";
+    const RunSummary again = run_captures(config);
+    CHECK(content_of(one.files[0]) == content_of(again.files[0]));
+    const auto manifest = [](std::filesystem::path file) {
+        return content_of(file.replace_extension(".manifest.json"));
+    };
+    CHECK(manifest(one.files[0]) == manifest(again.files[0]));
+    STRCMP_CONTAINS("\"preset\": \"joy-3.0.3\"", manifest(one.files[0]).c_str());
+}
+
+TEST(Run, preset_joy_closes_both_ledgers_and_knows_ipv4_alone) {
+    config.preset = "joy-3.0.3";
+    const RunSummary summary = run_captures(config);
+    CHECK(summary.packets_metered > 100);
+    CHECK(summary.packets_not_metered.at("not_ipv4") > 10);
+    CHECK_EQUAL(summary.packets_offered,
+                summary.packets_metered + sum_of(summary.packets_not_metered));
+    CHECK_EQUAL(summary.records_created, summary.records_written);
+    CHECK_EQUAL(summary.records_written, lines_in(summary.files[0]));
+}
+
+TEST(Run, preset_joy_publishes_first_records_as_the_group_did) {
+    config.preset = "joy-3.0.3";
+    const RunSummary all = run_captures(config);
+    config.records = "first";
+    const RunSummary published = run_captures(config);
+    config.select = "net 0.0.0.0/0";
+    const RunSummary first = run_captures(config);
+    CHECK_EQUAL(all.records_created, published.records_created);
+    CHECK(first.records_written < all.records_written);
+    CHECK(published.records_written < first.records_written);
+    CHECK(content_of(all.files[0]).find("flow_type") == std::string::npos);
+    STRCMP_CONTAINS("\"flow_type\":\"Ikea Application Data\"}",
+                    content_of(published.files[0]).c_str());
+    config.select.clear();
+    config.roles = {"gateway=192.168.3.1"};
+    const RunSummary elsewhere = run_captures(config);
+    CHECK(elsewhere.records_written != published.records_written);
 }
