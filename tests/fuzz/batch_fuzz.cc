@@ -3,6 +3,7 @@
 
 #include "collector/annotator.h"
 #include "collector/batch_decoder.h"
+#include "collector/joy_record_writer.h"
 #include "collector/record_writer.h"
 #include "proto/flow.pb.h"
 #include "proto/frame.h"
@@ -18,6 +19,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         signatures::GroupRules::parse("name = \"any\"\ntitle = \"test\"\n", "any.toml");
     static const collector::Annotator annotator(rules);
     static collector::RecordWriter writer(collector::FieldSet::full, "any");
+    static collector::JoyRecordWriter joy_writer;
     static proto::FlowBatch batch;
     if (size < 2) {
         return 0;
@@ -33,6 +35,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     for (const proto::FlowSummary& flow : batch.flows()) {
         writer.write(flow, annotator.annotate(flow));
+        if (flow.has_joy()) {
+            joy_writer.write(flow, nullptr);
+        }
     }
     return 0;
 }

@@ -4,8 +4,9 @@
 usage: own_cases.py CURLEW [--write]
 
 A case is a folder of tests/golden/cases: input.pcap, expected.json, README.md on the capture's
-origin, whose first line names the group as "Group: NAME". With --write the expected datasets are
-made anew; read their difference before you commit it.
+origin, whose first line names the group as "Group: NAME". Where they stand, joy-all.json and
+joy-first.json are what preset joy-3.0.3 gives with those records. With --write the expected
+datasets are made anew; read their difference before you commit it.
 """
 
 import json
@@ -24,8 +25,16 @@ GROUP = re.compile(r"^Group: (\S+)$", re.MULTILINE)
 TRAFFIC = re.compile(r"^Made by: `curlew (traffic \S+ --seed \d+)`$", re.MULTILINE)
 
 
-def dataset_of(results, curlew, capture, group, archive):
-    command = [curlew, "run", capture, "--group", group, "--archive", archive, "--json"]
+# File of a case, and the options that give it. The first one every case has.
+EXPECTED = {
+    "expected.json": [],
+    "joy-all.json": ["--preset", "joy-3.0.3", "--records", "all"],
+    "joy-first.json": ["--preset", "joy-3.0.3", "--records", "first"],
+}
+
+
+def dataset_of(results, curlew, capture, group, archive, options):
+    command = [curlew, "run", capture, "--group", group, "--archive", archive, "--json", *options]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if not results.check(f"{capture.parent.name}: run", done.returncode == 0, done.stderr):
         return None
@@ -44,20 +53,28 @@ def check_capture_is_made(results, curlew, case, readme, folder):
     results.check(f"{case.name}: capture is made anew", same)
 
 
-def check_case(results, curlew, case, folder, write):
-    readme = (case / "README.md").read_text(encoding="utf-8")
-    group = GROUP.search(readme).group(1)
-    dataset = dataset_of(results, curlew, case / "input.pcap", group, folder / "archive")
+def check_dataset(results, curlew, case, group, expected, folder, write):
+    archive = folder / expected.stem
+    options = EXPECTED[expected.name]
+    dataset = dataset_of(results, curlew, case / "input.pcap", group, archive, options)
     if dataset is None:
         return
-    expected = case / "expected.json"
     if write:
         shutil.copyfile(dataset, expected)
     wanted = expected.read_bytes().splitlines()
     ours = dataset.read_bytes().splitlines()
-    results.check(f"{case.name}: records", len(ours) == len(wanted), f"{len(ours)}")
+    claim = f"{case.name}/{expected.stem}"
+    results.check(f"{claim}: records", len(ours) == len(wanted), f"{len(ours)}")
     for number, (want, have) in enumerate(zip(wanted, ours), start=1):
-        results.check(f"{case.name}: record {number}", want == have, have[:300].decode())
+        results.check(f"{claim}: record {number}", want == have, have[:300].decode())
+
+
+def check_case(results, curlew, case, folder, write):
+    readme = (case / "README.md").read_text(encoding="utf-8")
+    group = GROUP.search(readme).group(1)
+    for name in EXPECTED:
+        if (case / name).exists() or name == "expected.json":
+            check_dataset(results, curlew, case, group, case / name, folder, write)
     check_capture_is_made(results, curlew, case, readme, folder)
 
 

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
-"""Every public capture becomes a dataset or is refused in one sentence, and each ledger closes.
+"""Every public capture becomes a dataset or is refused in one sentence, and each ledger closes; in
+both presets.
 
 usage: public_captures.py CURLEW
 
@@ -18,6 +19,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 from results import Results, shared_or_skip  # noqa: E402
 
 CAPTURES_PER_RUN = 24
+PRESETS = ("curlew", "joy-3.0.3")
 
 
 def unclosed(manifest):
@@ -43,11 +45,11 @@ def octets_reported(text):
     return any(word in text for word in ("Sanitizer", "runtime error:", "Assertion"))
 
 
-def run_captures(results, curlew, archive, captures):
+def run_captures(results, curlew, archive, captures, preset):
     """One `curlew run` over several captures; the sentences of those it refused."""
-    command = [curlew, "run", *captures, "--archive", archive, "--json"]
+    command = [curlew, "run", *captures, "--archive", archive, "--preset", preset, "--json"]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
-    name = f"{captures[0].name} and {len(captures) - 1} more"
+    name = f"{preset}: {captures[0].name} and {len(captures) - 1} more"
     results.check(f"{name}: exit code", done.returncode in (0, 1), f"{done.returncode}")
     results.check(f"{name}: sanitizers", not octets_reported(done.stderr), done.stderr[-2000:])
     refusals = [line for line in done.stderr.splitlines() if line.startswith("curlew: ")]
@@ -75,6 +77,21 @@ def check_manifests(results, archive, expected):
     return manifests
 
 
+def check_preset(results, curlew, captures, expected, preset):
+    refusals = []
+    with tempfile.TemporaryDirectory() as archive:
+        for start in range(0, len(captures), CAPTURES_PER_RUN):
+            part = captures[start : start + CAPTURES_PER_RUN]
+            refusals += run_captures(results, curlew, archive, part, preset)
+        manifests = check_manifests(results, archive, expected)
+    results.check(
+        f"{preset}: every capture is sealed or refused",
+        manifests + len(refusals) == len(captures),
+        f"{manifests} sealed, {len(refusals)} refused, {len(captures)} captures",
+    )
+    print(f"{preset}: {len(captures)} captures: {manifests} sealed, {len(refusals)} refused")
+
+
 def main():
     curlew = pathlib.Path(sys.argv[1]).resolve()
     results = Results()
@@ -85,19 +102,8 @@ def main():
         rows = list(csv.DictReader(table, delimiter="\t"))
     expected = {row["sha256"]: row["packets"] for row in rows}
     distinct = {row["sha256"]: folder / row["file"] for row in rows}
-    captures = list(distinct.values())
-    refusals = []
-    with tempfile.TemporaryDirectory() as archive:
-        for start in range(0, len(captures), CAPTURES_PER_RUN):
-            part = captures[start : start + CAPTURES_PER_RUN]
-            refusals += run_captures(results, curlew, archive, part)
-        manifests = check_manifests(results, archive, expected)
-    results.check(
-        "every capture is sealed or refused",
-        manifests + len(refusals) == len(captures),
-        f"{manifests} sealed, {len(refusals)} refused, {len(captures)} captures",
-    )
-    print(f"{len(captures)} captures: {manifests} sealed, {len(refusals)} refused")
+    for preset in PRESETS:
+        check_preset(results, curlew, list(distinct.values()), expected, preset)
     results.exit()
 
 

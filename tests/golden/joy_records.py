@@ -1,0 +1,144 @@
+#!/usr/bin/env python3
+"""Preset joy-3.0.3 gives the records of Cisco Joy 3.0.3 again, and the published ones.
+
+usage: joy_records.py CURLEW
+
+Every recorded capture that Joy's own records are there for: with `--records all` the same records
+in the same order, with `--records first` the published flows with their labels, as parsed JSON. Of
+certificates the text of extensions is left out: it is made by the OpenSSL library that Joy used.
+Prints, per field, in how many records it is equal.
+"""
+
+import collections
+import csv
+import gzip
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from results import Results, shared_or_skip  # noqa: E402
+
+
+def without_extension_text(record):
+    tls = record.get("tls", {})
+    for side in ("s_cert", "c_cert"):
+        for certificate in tls.get(side, []):
+            for extension in certificate.get("extensions", []):
+                for name in extension:
+                    extension[name] = None
+    return record
+
+
+def parsed(lines):
+    return [without_extension_text(json.loads(line)) for line in lines if line.strip()]
+
+
+def joy_records(path):
+    """Without the first line, which tells Joy's settings."""
+    with gzip.open(path, "rt", encoding="utf-8", errors="replace") as lines:
+        return parsed(list(lines)[1:])
+
+
+def records_of(path):
+    return parsed(path.read_text(encoding="utf-8").splitlines())
+
+
+def run(results, curlew, capture, group, records, archive):
+    command = [curlew, "run", capture, "--group", group, "--archive", archive,
+               "--preset", "joy-3.0.3", "--records", records, "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    claim = f"{group}/{capture.name}: run --records {records}"
+    if not results.check(claim, done.returncode == 0, done.stderr):
+        return []
+    return records_of(pathlib.Path(json.loads(done.stdout)["files"][0]))
+
+
+class Fields:
+    """How often each field is equal, over all records."""
+
+    def __init__(self):
+        self.equal = collections.Counter()
+        self.differ = collections.Counter()
+
+    def count(self, wanted, have):
+        """True when all are equal. Absent on both sides is not counted."""
+        whole = True
+        for field in wanted.keys() | have.keys():
+            same = field in wanted and field in have and wanted[field] == have[field]
+            (self.equal if same else self.differ)[field] += 1
+            whole = whole and same
+        return whole
+
+    def print(self, title):
+        print(title)
+        print(f"  {'field':<16}{'equal':>8}{'differ':>8}")
+        for field in sorted(self.equal.keys() | self.differ.keys()):
+            print(f"  {field:<16}{self.equal[field]:>8}{self.differ[field]:>8}")
+
+
+def first_difference(wanted, have):
+    for field in sorted(wanted.keys() | have.keys()):
+        if wanted.get(field) != have.get(field):
+            return (f"{field}: {json.dumps(wanted.get(field))[:300]} and ours "
+                    f"{json.dumps(have.get(field))[:300]}")
+    return "order of fields"
+
+
+def compare(results, claim, wanted, ours, fields, ordered_fields):
+    results.check(f"{claim}: records", len(ours) == len(wanted),
+                  f"{len(ours)}, wanted {len(wanted)}")
+    equal = 0
+    for number, (want, have) in enumerate(zip(wanted, ours), start=1):
+        same = fields.count(want, have) and (not ordered_fields or list(want) == list(have))
+        equal += same
+        results.check(f"{claim}: record {number}", same, first_difference(want, have))
+    return equal
+
+
+def captures_with_records(datasets):
+    with open(datasets / "MANIFEST.tsv", encoding="utf-8") as table:
+        for row in csv.DictReader(table, delimiter="\t"):
+            capture = datasets / row["file"]
+            group, folder = pathlib.Path(row["file"]).parts[1:3]
+            records = datasets / "joy-records" / group / folder / f"{capture.stem}.json.gz"
+            if row["kind"] == "real" and capture.exists() and records.exists():
+                yield capture, group, folder, records
+
+
+def main():
+    curlew = sys.argv[1]
+    results = Results()
+    datasets = shared_or_skip(results, "records of Joy", "datasets")
+    if datasets is None:
+        results.exit()
+    all_fields, first_fields = Fields(), Fields()
+    counts = collections.Counter()
+    with tempfile.TemporaryDirectory() as folder:
+        archive = pathlib.Path(folder)
+        for capture, group, scenario, records in captures_with_records(datasets):
+            wanted = joy_records(records)
+            ours = run(results, curlew, capture, group, "all", archive / "all")
+            counts["all"] += len(wanted)
+            counts["all equal"] += compare(results, f"{group}/{capture.name}", wanted, ours,
+                                           all_fields, True)
+            golden = datasets / "golden" / group / scenario / f"{capture.stem}.json"
+            if not golden.exists():
+                continue
+            wanted = records_of(golden)
+            ours = run(results, curlew, capture, group, "first", archive / "first")
+            counts["first"] += len(wanted)
+            # sleuth has shuffled the published fields.
+            counts["first equal"] += compare(results, f"published {group}/{capture.name}", wanted,
+                                             ours, first_fields, False)
+    all_fields.print("--records all against Joy's records")
+    first_fields.print("--records first against the published flows")
+    print(f"{counts['all equal']} of {counts['all']} records of Joy equal, "
+          f"{counts['first equal']} of {counts['first']} published flows")
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()
