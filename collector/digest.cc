@@ -59,6 +59,15 @@ std::string sha256_of(std::string_view octets) {
     return digest.finish();
 }
 
+std::string md5_of(std::string_view octets) {
+    std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
+    unsigned int length = 0;
+    [[maybe_unused]] const int done =
+        EVP_Digest(octets.data(), octets.size(), sum.data(), &length, EVP_md5(), nullptr);
+    assert(done == 1);
+    return to_hex({reinterpret_cast<const char*>(sum.data()), length});
+}
+
 std::string sha256_of_file(const std::filesystem::path& file) {
     Sha256 digest;
     InputFile input(file);

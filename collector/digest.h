@@ -7,8 +7,8 @@
 #include <string>
 #include <string_view>
 
-// SHA-256 (FIPS 180-4): what manifests and index hold files against. The only place for OpenSSL's
-// digests.
+// SHA-256 (FIPS 180-4): what manifests and index hold files against, and MD5 for what others have
+// defined with it. The only place for OpenSSL's digests.
 
 namespace curlew::collector {
 
@@ -33,6 +33,9 @@ class Sha256 {
 };
 
 std::string sha256_of(std::string_view octets);
+
+// 32 lower case hex digits of MD5 (RFC 1321). For fingerprints that are defined so, nothing else.
+std::string md5_of(std::string_view octets);
 
 // Throws std::runtime_error with one sentence when the file cannot be read.
 std::string sha256_of_file(const std::filesystem::path& file);

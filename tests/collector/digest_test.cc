@@ -21,6 +21,13 @@ TEST(Sha256, gives_the_published_sums) {
                  sha256_of("abc").c_str());
 }
 
+TEST_GROUP(Md5){};
+
+TEST(Md5, gives_the_published_sums) {
+    STRCMP_EQUAL("d41d8cd98f00b204e9800998ecf8427e", md5_of("").c_str());
+    STRCMP_EQUAL("900150983cd24fb0d6963f7d28e17f72", md5_of("abc").c_str());
+}
+
 TEST(Sha256, parts_add_up_and_finish_starts_anew) {
     Sha256 digest;
     for (int round = 0; round < 2; ++round) {
