@@ -29,8 +29,13 @@ struct Handshake {
     std::optional<ServerHello> server;
 };
 
+// Encrypted messages may have any type; hellos have a version of TLS too.
 bool begins_with(const TlsStream& stream, uint8_t type) {
-    return !stream.messages().empty() && stream.messages().front().type == type;
+    if (stream.messages().empty() || stream.messages().front().type != type) {
+        return false;
+    }
+    const uint8_t major = Cursor(stream.messages().front().body).u8();
+    return major == 3 || major == 0x7f;
 }
 
 bool is_client(const TlsStream& stream) {

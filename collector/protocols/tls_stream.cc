@@ -90,11 +90,11 @@ TlsStream::TlsStream(std::string_view stream) {
 void TlsStream::read_records(std::string_view stream) {
     Cursor cursor(stream);
     bool changed = false;
-    bool first = version2_hello_.empty();
+    bool first = true;  // behind an SSLv2 hello anything may come
     Record record;
     while (take_record(cursor, record)) {
         if (!is_record(record)) {
-            malformed_ = !first;
+            malformed_ = malformed_ || (!first && !changed);
             return;
         }
         first = false;

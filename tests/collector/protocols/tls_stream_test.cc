@@ -92,6 +92,12 @@ TEST(TlsStream, records_that_stop_being_records_are_malformed) {
     check("1:5 ", true, handshake_record(message(1, "hello")) + "GET / HTTP/1.1");
 }
 
+TEST(TlsStream, octets_after_the_change_of_cipher_are_not_judged) {
+    check("1:5 ",
+          false,
+          handshake_record(message(1, "hello")) + change_cipher_spec() + "GET / HTTP/1.1");
+}
+
 TEST(TlsStream, an_unfinished_message_before_another_record_is_malformed) {
     const std::string part = message(1, "hello").substr(0, 6);
     check("1:2- ", true, handshake_record(part) + change_cipher_spec());
@@ -124,6 +130,9 @@ TEST(TlsStream, hello_in_the_form_of_sslv2_is_taken_when_its_lengths_agree) {
     const TlsStream stream(octets);
     CHECK(body == stream.version2_hello());
     STRCMP_EQUAL("16:3 ", messages_of(stream).c_str());
+    CHECK_FALSE(stream.malformed());
+    const std::string by_version2 = hello + "\x80\x03\x00\x00\x01\x00";
+    CHECK_FALSE(TlsStream(by_version2).malformed());
     std::string wrong = hello;
     wrong[1] = static_cast<char>(wrong[1] + 1);
     CHECK(TlsStream(wrong).version2_hello().empty());

@@ -79,6 +79,7 @@ TEST(Tls, without_a_hello_nothing_is_written) {
     // Streams that begin in the middle.
     STRCMP_EQUAL("{}", written(record(23, "data"), record(23, "data")).c_str());
     STRCMP_EQUAL("{}", written(handshake_record("\xd1\x17\x99\x42\x00"s), "").c_str());
+    STRCMP_EQUAL("{}", written(handshake_record("\2\x17\x99\x42\xb0\x03"s), "").c_str());
     STRCMP_EQUAL("{}", written(record(21, "\2\50"s), "").c_str());
 }
 
