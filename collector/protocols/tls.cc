@@ -8,6 +8,7 @@
 #include "collector/digest.h"
 #include "collector/protocols/certificate.h"
 #include "collector/protocols/cursor.h"
+#include "collector/protocols/dtls_stream.h"
 #include "collector/protocols/fingerprint.h"
 #include "collector/protocols/tls_alert.h"
 #include "collector/protocols/tls_hello.h"
@@ -23,53 +24,53 @@ constexpr size_t kMaximumProtocolNames = 32;
 
 // Both ends' hellos. The others of their messages are in the streams.
 struct Handshake {
-    const TlsStream* client_stream = nullptr;
-    const TlsStream* server_stream = nullptr;
+    const TlsClear* client_stream = nullptr;
+    const TlsClear* server_stream = nullptr;
     std::optional<ClientHello> client;
     std::optional<ServerHello> server;
 };
 
 // Encrypted messages may have any type; hellos have a version of TLS too.
-bool begins_with(const TlsStream& stream, uint8_t type) {
-    if (stream.messages().empty() || stream.messages().front().type != type) {
+bool begins_with(const TlsClear& stream, uint8_t type) {
+    if (stream.messages.empty() || stream.messages.front().type != type) {
         return false;
     }
-    const uint8_t major = Cursor(stream.messages().front().body).u8();
-    return major == 3 || major == 0x7f;
+    const uint8_t major = Cursor(stream.messages.front().body).u8();
+    return stream.form == TlsForm::dtls ? major == 0xfe : major == 3 || major == 0x7f;
 }
 
-bool is_client(const TlsStream& stream) {
-    return !stream.version2_hello().empty() || begins_with(stream, kTlsClientHello);
+bool is_client(const TlsClear& stream) {
+    return !stream.version2_hello.empty() || begins_with(stream, kTlsClientHello);
 }
 
-bool is_server(const TlsStream& stream) {
+bool is_server(const TlsClear& stream) {
     return begins_with(stream, kTlsServerHello);
 }
 
-std::optional<ClientHello> client_hello_of(const TlsStream& stream) {
-    if (!stream.version2_hello().empty()) {
-        return read_version2_hello(stream.version2_hello());
+std::optional<ClientHello> client_hello_of(const TlsClear& stream) {
+    if (!stream.version2_hello.empty()) {
+        return read_version2_hello(stream.version2_hello);
     }
     if (!is_client(stream)) {
         return std::nullopt;
     }
-    const TlsMessage& message = stream.messages().front();
-    return read_client_hello(message.body, message.whole);
+    const TlsMessage& message = stream.messages.front();
+    return read_client_hello(message.body, message.whole, stream.form);
 }
 
 // The last one: a HelloRetryRequest comes before it, in the same form.
-std::optional<ServerHello> server_hello_of(const TlsStream& stream) {
+std::optional<ServerHello> server_hello_of(const TlsClear& stream) {
     if (!is_server(stream)) {
         return std::nullopt;
     }
-    const TlsMessage& first = stream.messages().front();
+    const TlsMessage& first = stream.messages.front();
     ServerHello hello = read_server_hello(first.body, first.whole);
     if (!hello.is_retry_request()) {
         return hello;
     }
-    TlsMessage next = stream.message_after_change();
-    if (stream.messages().size() > 1) {
-        next = stream.messages()[1];
+    TlsMessage next = stream.after_change;
+    if (stream.messages.size() > 1) {
+        next = stream.messages[1];
     }
     if (next.type == kTlsServerHello) {
         const bool malformed = hello.malformed;
@@ -79,8 +80,8 @@ std::optional<ServerHello> server_hello_of(const TlsStream& stream) {
     return hello;
 }
 
-const TlsMessage* message_of(const TlsStream& stream, uint8_t type) {
-    const auto& messages = stream.messages();
+const TlsMessage* message_of(const TlsClear& stream, uint8_t type) {
+    const auto& messages = stream.messages;
     const auto found = std::find_if(messages.begin(),
                                     messages.end(),
                                     [type](const TlsMessage& one) { return one.type == type; });
@@ -198,10 +199,12 @@ void write_randoms(JsonLine& json, const Handshake& handshake) {
 
 void write_fingerprints(JsonLine& json, const Handshake& handshake) {
     if (handshake.client && handshake.client->complete && !handshake.client->version2) {
+        const bool datagrams = handshake.client_stream->form == TlsForm::dtls;
+        const Transport transport = datagrams ? Transport::dtls : Transport::tls;
         const std::string text = ja3_text(*handshake.client);
         json.text("ja3", md5_of(text));
         json.text("ja3_text", text);
-        json.text("ja4", ja4(*handshake.client, Transport::tls));
+        json.text("ja4", ja4(*handshake.client, transport));
     }
     if (handshake.server && handshake.server->complete) {
         json.text("ja3s", md5_of(ja3s_text(*handshake.server)));
@@ -214,7 +217,7 @@ void write_fingerprints(JsonLine& json, const Handshake& handshake) {
 //
 // Of a message that the stream cuts, the certificates that are there. False when it contradicts
 // itself.
-bool write_certificates(JsonLine& json, std::string_view name, const TlsStream& stream) {
+bool write_certificates(JsonLine& json, std::string_view name, const TlsClear& stream) {
     const TlsMessage* message = message_of(stream, kTlsCertificate);
     if (message == nullptr) {
         return true;
@@ -242,8 +245,8 @@ bool write_certificates(JsonLine& json, std::string_view name, const TlsStream& 
     return right && (list.ok() || !message->whole);
 }
 
-void write_alerts_of(JsonLine& json, const TlsStream& stream, std::string_view direction) {
-    for (const TlsAlert& alert : stream.alerts()) {
+void write_alerts_of(JsonLine& json, const TlsClear& stream, std::string_view direction) {
+    for (const TlsAlert& alert : stream.alerts) {
         json.start_object();
         json.text("dir", direction);
         json.text("level", alert_level_name(alert.level));
@@ -252,8 +255,8 @@ void write_alerts_of(JsonLine& json, const TlsStream& stream, std::string_view d
     }
 }
 
-void write_alerts(JsonLine& json, const TlsStream& forward, const TlsStream& reverse) {
-    if (forward.alerts().empty() && reverse.alerts().empty()) {
+void write_alerts(JsonLine& json, const TlsClear& forward, const TlsClear& reverse) {
+    if (forward.alerts.empty() && reverse.alerts.empty()) {
         return;
     }
     json.key("alerts");
@@ -263,21 +266,18 @@ void write_alerts(JsonLine& json, const TlsStream& forward, const TlsStream& rev
     json.end_array();
 }
 
-// The stream ended within a hello or certificates.
-bool is_cut(const TlsStream& stream) {
-    return !stream.messages().empty() && !stream.messages().back().whole;
+// Not all octets of a message are there.
+bool is_cut(const TlsClear& stream) {
+    return std::any_of(stream.messages.begin(), stream.messages.end(), [](const TlsMessage& one) {
+        return !one.whole;
+    });
 }
 
-}  // namespace
-
-bool write_tls(JsonLine& json, std::string_view forward, std::string_view reverse) {
-    const TlsStream forward_stream(forward);
-    const TlsStream reverse_stream(reverse);
-    const bool turned =
-        is_server(forward_stream) || (is_client(reverse_stream) && !is_client(forward_stream));
+bool write_clear(JsonLine& json, const TlsClear& forward, const TlsClear& reverse) {
+    const bool turned = is_server(forward) || (is_client(reverse) && !is_client(forward));
     Handshake handshake;
-    handshake.client_stream = turned ? &reverse_stream : &forward_stream;
-    handshake.server_stream = turned ? &forward_stream : &reverse_stream;
+    handshake.client_stream = turned ? &reverse : &forward;
+    handshake.server_stream = turned ? &forward : &reverse;
     handshake.client = client_hello_of(*handshake.client_stream);
     handshake.server = server_hello_of(*handshake.server_stream);
     if (!handshake.client && !handshake.server) {
@@ -292,18 +292,34 @@ bool write_tls(JsonLine& json, std::string_view forward, std::string_view revers
     write_fingerprints(json, handshake);
     bool right = write_certificates(json, "s_cert", *handshake.server_stream);
     right = write_certificates(json, "c_cert", *handshake.client_stream) && right;
-    write_alerts(json, forward_stream, reverse_stream);
-    right = right && !forward_stream.malformed() && !reverse_stream.malformed() &&
+    write_alerts(json, forward, reverse);
+    right = right && !forward.malformed && !reverse.malformed &&
             !(handshake.client && handshake.client->malformed) &&
             !(handshake.server && handshake.server->malformed);
     if (!right) {
         write_mark(json, "malformed");
     }
-    if (is_cut(forward_stream) || is_cut(reverse_stream)) {
+    if (is_cut(forward) || is_cut(reverse)) {
         write_mark(json, "cut");
     }
     json.end_object();
     return right;
+}
+
+}  // namespace
+
+bool write_tls(JsonLine& json, std::string_view forward, std::string_view reverse) {
+    const TlsStream forward_stream(forward);
+    const TlsStream reverse_stream(reverse);
+    return write_clear(json, forward_stream.clear(), reverse_stream.clear());
+}
+
+bool write_dtls(JsonLine& json,
+                const std::vector<std::string_view>& forward,
+                const std::vector<std::string_view>& reverse) {
+    const DtlsStream forward_stream(forward);
+    const DtlsStream reverse_stream(reverse);
+    return write_clear(json, forward_stream.clear(), reverse_stream.clear());
 }
 
 }  // namespace curlew::collector

@@ -1,11 +1,12 @@
 #pragma once
 
 #include <string_view>
+#include <vector>
 
 #include "collector/json_line.h"
 
 // The member `tls` of a record, out of what both directions of a connection said in clear:
-// SSLv2-style hellos, SSLv3, TLS 1.0 to 1.3. DATASET.md says what its members mean.
+// SSLv2-style hellos, SSLv3, TLS 1.0 to 1.3, DTLS. DATASET.md says what its members mean.
 
 namespace curlew::collector {
 
@@ -13,5 +14,10 @@ namespace curlew::collector {
 // empty and both may end anywhere. Which is the client's is told by the hellos. Without a hello
 // nothing is written. False when octets contradict themselves: the object then says `malformed`.
 bool write_tls(JsonLine& json, std::string_view forward, std::string_view reverse);
+
+// The same of DTLS, from the first datagrams of each direction.
+bool write_dtls(JsonLine& json,
+                const std::vector<std::string_view>& forward,
+                const std::vector<std::string_view>& reverse);
 
 }  // namespace curlew::collector

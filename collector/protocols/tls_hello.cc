@@ -182,13 +182,13 @@ bool ServerHello::is_retry_request() const noexcept {
 //
 //  version 2 | random 32 | session id 1+n | DTLS: cookie 1+n | cipher suites 2+n
 //  | compression methods 1+n | extensions
-ClientHello read_client_hello(std::string_view body, bool whole, HelloForm form) {
+ClientHello read_client_hello(std::string_view body, bool whole, TlsForm form) {
     ClientHello hello;
     Cursor cursor(body);
     hello.version = cursor.u16();
     hello.random = cursor.take(kRandomOctets);
     hello.session_id = cursor.take_counted(1);
-    if (form == HelloForm::dtls) {
+    if (form == TlsForm::dtls) {
         cursor.take_counted(1);
     }
     const bool suites_right = read_numbers(cursor.take_counted(2), hello.cipher_suites);

@@ -5,6 +5,8 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/protocols/tls_clear.h"
+
 // The two hellos of TLS and DTLS. All pieces are views into the octets they were read from.
 
 namespace curlew::collector {
@@ -64,16 +66,11 @@ struct ServerHello {
     bool is_retry_request() const noexcept;
 };
 
-enum class HelloForm : uint8_t {
-    tls,
-    dtls,  // with a cookie
-};
-
 // `whole` says that the message ends where `body` does; else the stream ended before it.
-ClientHello read_client_hello(std::string_view body, bool whole, HelloForm form = HelloForm::tls);
+ClientHello read_client_hello(std::string_view body, bool whole, TlsForm form = TlsForm::tls);
 ServerHello read_server_hello(std::string_view body, bool whole);
 
-// `body` is TlsStream::version2_hello().
+// `body` is TlsClear::version2_hello.
 ClientHello read_version2_hello(std::string_view body);
 
 // Values that mean nothing and keep servers tolerant (RFC 8701).

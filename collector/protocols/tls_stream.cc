@@ -7,15 +7,9 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint8_t kChangeCipherSpec = 20;  // RFC 8446 section 5.1
-constexpr uint8_t kAlert = 21;
-constexpr uint8_t kHandshake = 22;
-constexpr uint8_t kApplicationData = 23;
 constexpr uint8_t kHeartbeat = 24;           // RFC 6520
 constexpr size_t kMaximumFragment = 18'432;  // 2^14 + 2048, RFC 5246 section 6.2.3
 constexpr size_t kMessageHeaderOctets = 4;
-constexpr size_t kMaximumMessages = 64;
-constexpr size_t kMaximumAlerts = 8;
 
 struct Record {
     uint8_t type = 0;
@@ -25,7 +19,7 @@ struct Record {
 };
 
 bool is_record(const Record& record) {
-    return record.type >= kChangeCipherSpec && record.type <= kHeartbeat &&
+    return record.type >= kTlsChangeCipherSpecRecord && record.type <= kHeartbeat &&
            record.version >> 8 == 3 && record.length <= kMaximumFragment;
 }
 
@@ -79,9 +73,9 @@ TlsMessage take_message(Cursor& cursor) {
 }  // namespace
 
 TlsStream::TlsStream(std::string_view stream) {
-    version2_hello_ = find_version2_hello(stream);
-    if (!version2_hello_.empty()) {
-        stream.remove_prefix(std::min(stream.size(), version2_hello_.size() + 3));
+    clear_.version2_hello = find_version2_hello(stream);
+    if (!clear_.version2_hello.empty()) {
+        stream.remove_prefix(std::min(stream.size(), clear_.version2_hello.size() + 3));
     }
     read_records(stream);
     split_messages();
@@ -94,36 +88,24 @@ void TlsStream::read_records(std::string_view stream) {
     Record record;
     while (take_record(cursor, record)) {
         if (!is_record(record)) {
-            malformed_ = malformed_ || (!first && !changed);
+            clear_.malformed = clear_.malformed || (!first && !changed);
             return;
         }
         first = false;
         const bool whole = record.fragment.size() == record.length;
-        if (record.type == kHandshake) {
-            malformed_ = malformed_ || record.length == 0;
+        if (record.type == kTlsHandshakeRecord) {
+            clear_.malformed = clear_.malformed || record.length == 0;
             (changed ? after_change_ : handshake_).append(record.fragment);
-        } else if (record.type == kAlert && !changed) {
-            read_alert(record.fragment, whole);
-        } else if (record.type == kChangeCipherSpec) {
-            malformed_ = malformed_ || record.length != 1;
+        } else if (record.type == kTlsAlertRecord && !changed && whole) {
+            clear_.add_alert(record.fragment);
+        } else if (record.type == kTlsChangeCipherSpecRecord) {
+            clear_.malformed = clear_.malformed || record.length != 1;
             changed = true;
             went_on_ = true;
-        } else if (record.type == kApplicationData) {
+        } else if (record.type == kTlsApplicationDataRecord) {
             went_on_ = true;
             return;
         }
-    }
-}
-
-// RFC 8446 section 6: two octets. What is longer is encrypted.
-void TlsStream::read_alert(std::string_view fragment, bool whole) {
-    if (fragment.size() == 2 && whole) {
-        if (alerts_.size() < kMaximumAlerts) {
-            alerts_.push_back(
-                {static_cast<uint8_t>(fragment[0]), static_cast<uint8_t>(fragment[1])});
-        }
-    } else if (whole && fragment.size() < 2) {
-        malformed_ = true;
     }
 }
 
@@ -132,20 +114,15 @@ void TlsStream::read_alert(std::string_view fragment, bool whole) {
 //  type 1 | length 3 | body
 void TlsStream::split_messages() {
     Cursor cursor(handshake_);
-    while (cursor.left() >= kMessageHeaderOctets && messages_.size() < kMaximumMessages) {
-        messages_.push_back(take_message(cursor));
+    while (cursor.left() >= kMessageHeaderOctets && clear_.messages.size() < kMaximumTlsMessages) {
+        clear_.messages.push_back(take_message(cursor));
     }
-    const bool rest = cursor.left() > 0 && messages_.size() < kMaximumMessages;
-    const bool cut = !messages_.empty() && !messages_.back().whole;
-    malformed_ = malformed_ || (went_on_ && (rest || cut));
-}
-
-TlsMessage TlsStream::message_after_change() const noexcept {
-    Cursor cursor(after_change_);
-    if (cursor.left() < kMessageHeaderOctets) {
-        return {};
+    if (Cursor behind(after_change_); behind.left() >= kMessageHeaderOctets) {
+        clear_.after_change = take_message(behind);
     }
-    return take_message(cursor);
+    const bool rest = cursor.left() > 0 && clear_.messages.size() < kMaximumTlsMessages;
+    const bool cut = !clear_.messages.empty() && !clear_.messages.back().whole;
+    clear_.malformed = clear_.malformed || (went_on_ && (rest || cut));
 }
 
 }  // namespace curlew::collector

@@ -100,7 +100,7 @@ TEST(ClientHello, extensions_that_contradict_themselves_are_malformed) {
 TEST(ClientHello, of_dtls_has_a_cookie) {
     const std::string tls = client_hello(common_client());
     const std::string body = tls.substr(0, 34 + 8) + counted(1, "cookie") + tls.substr(34 + 8);
-    const ClientHello hello = read_client_hello(body, true, HelloForm::dtls);
+    const ClientHello hello = read_client_hello(body, true, TlsForm::dtls);
     CHECK("example.org" == hello.server_name);
     CHECK(hello.complete);
     CHECK_FALSE(hello.malformed);

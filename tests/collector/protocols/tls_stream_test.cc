@@ -11,7 +11,7 @@ using std::string_literals::operator""s;
 // "type:octets of the body", "-" behind a message that is cut.
 std::string messages_of(const TlsStream& stream) {
     std::string text;
-    for (const TlsMessage& one : stream.messages()) {
+    for (const TlsMessage& one : stream.clear().messages) {
         text += std::to_string(one.type) + ":" + std::to_string(one.body.size()) +
                 (one.whole ? " " : "- ");
     }
@@ -21,7 +21,7 @@ std::string messages_of(const TlsStream& stream) {
 void check(const char* expected, bool malformed, const std::string& octets) {
     const TlsStream stream(octets);
     STRCMP_EQUAL(expected, messages_of(stream).c_str());
-    CHECK_EQUAL(malformed, stream.malformed());
+    CHECK_EQUAL(malformed, stream.clear().malformed);
 }
 
 }  // namespace
@@ -46,7 +46,7 @@ TEST(TlsStream, puts_a_message_together_that_lies_in_several_records) {
 TEST(TlsStream, may_end_anywhere) {
     const std::string whole = handshake_record(message(2, "hello") + message(11, "abc"));
     for (size_t octets = 0; octets < whole.size(); ++octets) {
-        CHECK_FALSE(TlsStream(whole.substr(0, octets)).malformed());
+        CHECK_FALSE(TlsStream(whole.substr(0, octets)).clear().malformed);
     }
     check("2:3- ", false, whole.substr(0, 5 + 4 + 3));
     check("2:5 ", false, whole.substr(0, 5 + 4 + 5 + 3));
@@ -70,22 +70,22 @@ TEST(TlsStream, message_after_the_change_of_cipher_is_kept_apart) {
                                handshake_record(message(2, "hello"));
     const TlsStream stream(octets);
     STRCMP_EQUAL("2:5 ", messages_of(stream).c_str());
-    CHECK_EQUAL(2, stream.message_after_change().type);
-    CHECK("hello" == stream.message_after_change().body);
-    CHECK(stream.message_after_change().whole);
+    CHECK_EQUAL(2, stream.clear().after_change.type);
+    CHECK("hello" == stream.clear().after_change.body);
+    CHECK(stream.clear().after_change.whole);
 }
 
 TEST(TlsStream, alerts_are_two_octets) {
     const std::string octets = handshake_record(message(1, "hello")) + record(21, "\2\50"s);
     const TlsStream stream(octets);
-    CHECK_EQUAL(1u, stream.alerts().size());
-    CHECK_EQUAL(2, stream.alerts()[0].level);
-    CHECK_EQUAL(40, stream.alerts()[0].description);
-    CHECK_FALSE(stream.malformed());
+    CHECK_EQUAL(1u, stream.clear().alerts.size());
+    CHECK_EQUAL(2, stream.clear().alerts[0].level);
+    CHECK_EQUAL(40, stream.clear().alerts[0].description);
+    CHECK_FALSE(stream.clear().malformed);
     // Encrypted ones are longer, and come after the change of cipher.
-    CHECK_EQUAL(0u, TlsStream(record(21, std::string(32, 'x'))).alerts().size());
-    CHECK_EQUAL(0u, TlsStream(change_cipher_spec() + record(21, "\2\50"s)).alerts().size());
-    CHECK(TlsStream(record(21, "\2"s)).malformed());
+    CHECK_EQUAL(0u, TlsStream(record(21, std::string(32, 'x'))).clear().alerts.size());
+    CHECK_EQUAL(0u, TlsStream(change_cipher_spec() + record(21, "\2\50"s)).clear().alerts.size());
+    CHECK(TlsStream(record(21, "\2"s)).clear().malformed);
 }
 
 TEST(TlsStream, records_that_stop_being_records_are_malformed) {
@@ -114,12 +114,12 @@ TEST(TlsStream, number_of_messages_and_alerts_is_bounded) {
         many += message(0, "");
     }
     const std::string octets = handshake_record(many);
-    CHECK_EQUAL(64u, TlsStream(octets).messages().size());
+    CHECK_EQUAL(64u, TlsStream(octets).clear().messages.size());
     std::string alerts;
     for (int i = 0; i < 200; ++i) {
         alerts += record(21, "\1\0"s);
     }
-    CHECK_EQUAL(8u, TlsStream(alerts).alerts().size());
+    CHECK_EQUAL(8u, TlsStream(alerts).clear().alerts.size());
 }
 
 TEST(TlsStream, hello_in_the_form_of_sslv2_is_taken_when_its_lengths_agree) {
@@ -128,14 +128,14 @@ TEST(TlsStream, hello_in_the_form_of_sslv2_is_taken_when_its_lengths_agree) {
     const std::string hello = number(0x8000 | (body.size() + 1), 2) + "\1" + body;
     const std::string octets = hello + handshake_record(message(16, "key"));
     const TlsStream stream(octets);
-    CHECK(body == stream.version2_hello());
+    CHECK(body == stream.clear().version2_hello);
     STRCMP_EQUAL("16:3 ", messages_of(stream).c_str());
-    CHECK_FALSE(stream.malformed());
+    CHECK_FALSE(stream.clear().malformed);
     const std::string by_version2 = hello + "\x80\x03\x00\x00\x01\x00";
-    CHECK_FALSE(TlsStream(by_version2).malformed());
+    CHECK_FALSE(TlsStream(by_version2).clear().malformed);
     std::string wrong = hello;
     wrong[1] = static_cast<char>(wrong[1] + 1);
-    CHECK(TlsStream(wrong).version2_hello().empty());
+    CHECK(TlsStream(wrong).clear().version2_hello.empty());
 }
 
 }  // namespace curlew::collector

@@ -197,6 +197,22 @@ TEST(Tls, hello_in_the_form_of_sslv2_is_written) {
         written(client, "").c_str());
 }
 
+TEST(Tls, of_dtls_is_written_alike) {
+    const std::string client = dtls_record(
+        22, dtls_message(1, 0, dtls_client_hello({.extensions = {server_name("example.org")}})));
+    const std::string server =
+        dtls_record(22, dtls_message(2, 1, server_hello({.version = 0xfefd})));
+    JsonLine json;
+    json.start_object();
+    CHECK(write_dtls(json, {client}, {server}));
+    json.end_object();
+    const std::string line(json.finish());
+    check_holds(line, "\"version\":\"DTLSv1.2\",\"c_version\":\"DTLSv1.2\"");
+    check_holds(line, "\"sni\":\"example.org\"");
+    check_holds(line, "\"scs\":\"c02f\"");
+    check_holds(line, "\"ja4\":\"dd2d010100_");
+}
+
 TEST(Tls, text_is_utf8_whatever_it_was) {
     const std::string line = written(
         hello_record({.extensions = {server_name("\xff\"x"), protocol_names({"\x0a\x0a"})}}), "");

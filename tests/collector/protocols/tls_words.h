@@ -130,4 +130,27 @@ inline std::string change_cipher_spec() {
     return record(20, "\1");
 }
 
+// Octets `from` to `end` of a message of DTLS.
+inline std::string dtls_fragment(
+    uint8_t type, uint16_t sequence, const std::string& body, size_t from, size_t end) {
+    return number(type, 1) + number(body.size(), 3) + number(sequence, 2) + number(from, 3) +
+           counted(3, body.substr(from, end - from));
+}
+
+inline std::string dtls_message(uint8_t type, uint16_t sequence, const std::string& body) {
+    return dtls_fragment(type, sequence, body, 0, body.size());
+}
+
+inline std::string dtls_record(uint8_t type, const std::string& content, uint16_t epoch = 0) {
+    return number(type, 1) + number(0xfefd, 2) + number(epoch, 2) + number(1, 6) +
+           counted(2, content);
+}
+
+// With an empty cookie.
+inline std::string dtls_client_hello(ClientWords words) {
+    words.version = 0xfefd;
+    std::string hello = client_hello(words);
+    return hello.insert(2 + 32 + 1 + words.session_id.size(), 1, '\0');
+}
+
 }  // namespace curlew::collector
