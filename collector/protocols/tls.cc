@@ -54,7 +54,12 @@ std::optional<ClientHello> client_hello_of(const TlsClear& stream) {
     if (!is_client(stream)) {
         return std::nullopt;
     }
-    const TlsMessage& message = stream.messages.front();
+    // Of DTLS the first may lack a fragment, and the second, with the cookie, be whole.
+    const auto whole =
+        std::find_if(stream.messages.begin(), stream.messages.end(), [](const TlsMessage& one) {
+            return one.type == kTlsClientHello && one.whole;
+        });
+    const TlsMessage& message = whole != stream.messages.end() ? *whole : stream.messages.front();
     return read_client_hello(message.body, message.whole, stream.form);
 }
 

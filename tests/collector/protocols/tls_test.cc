@@ -213,6 +213,17 @@ TEST(Tls, of_dtls_is_written_alike) {
     check_holds(line, "\"ja4\":\"dd2d010100_");
 }
 
+TEST(Tls, of_two_hellos_of_dtls_the_one_that_is_whole_counts) {
+    const std::string hello = dtls_client_hello({.extensions = {server_name("example.org")}});
+    const std::string first = dtls_record(22, dtls_fragment(1, 0, hello, 0, 20));
+    const std::string second = dtls_record(22, dtls_message(1, 1, hello));
+    JsonLine json;
+    json.start_object();
+    CHECK(write_dtls(json, {first, second}, {}));
+    json.end_object();
+    check_holds(std::string(json.finish()), "\"sni\":\"example.org\"");
+}
+
 TEST(Tls, text_is_utf8_whatever_it_was) {
     const std::string line = written(
         hello_record({.extensions = {server_name("\xff\"x"), protocol_names({"\x0a\x0a"})}}), "");
