@@ -59,7 +59,8 @@ std::string_view take_banner(std::string_view& stream) {
     std::string_view line;
     for (size_t i = 0; i < kMaximumLinesBefore && take_line(stream, line); ++i) {
         if (line.starts_with("SSH-")) {
-            return line;
+            // Some devices pad it.
+            return line.substr(0, line.find('\0'));
         }
     }
     return {};
@@ -92,8 +93,12 @@ void read_key_exchange(std::string_view payload, bool whole, SshStream& ssh) {
 //
 //  length 4 | octets of padding 1 | payload | padding
 //
-// The length counts what comes after it.
+// The length counts what comes after it. A server that refuses says so in text.
 void read_packets(std::string_view stream, SshStream& ssh) {
+    constexpr char kLowestText = ' ';
+    if (!stream.empty() && stream.front() >= kLowestText) {
+        return;
+    }
     Cursor cursor(stream);
     for (size_t i = 0; i < kMaximumPackets && cursor.left() > 4; ++i) {
         const size_t length = cursor.u32();

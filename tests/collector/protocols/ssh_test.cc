@@ -102,6 +102,16 @@ TEST(Ssh, lists_that_reach_past_their_packet_are_malformed) {
                  written(stream, "", false).c_str());
 }
 
+TEST(Ssh, banner_ends_at_a_zero) {
+    STRCMP_EQUAL("{\"ssh\":{\"client\":\"SSH-2.0-one \"}}",
+                 written("SSH-2.0-one \0\0\0\n"s, "").c_str());
+}
+
+TEST(Ssh, server_may_refuse_in_text) {
+    STRCMP_EQUAL("{\"ssh\":{\"server\":\"SSH-2.0-two\"}}",
+                 written("", "SSH-2.0-two\r\nProtocol mismatch.\n").c_str());
+}
+
 TEST(Ssh, version_1_has_a_banner_only) {
     STRCMP_EQUAL("{\"ssh\":{\"client\":\"SSH-1.5-old\"}}",
                  written("SSH-1.5-old\n" + number(1, 4) + "xxxxxxxx", "").c_str());
