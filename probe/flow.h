@@ -114,6 +114,11 @@ struct alignas(64) FlowWarm {
     uint32_t names = 0;                                  // chain of blocks, index + 1; 0: none
     uint32_t names_tail = 0;
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
+
+    // Messages, see message_store.h.
+    uint32_t messages = 0;     // block of MessageState + 1; 0: none
+    uint8_t message_kind = 0;  // MessageKind that signatures tell; 0: none
+    uint8_t streams_off = 0;   // bit 0 low, bit 1 high: nothing more is kept of this side's stream
 };
 static_assert(sizeof(FlowWarm) <= 192);
 

@@ -100,10 +100,6 @@ void count_interleaved(std::span<const uint8_t> payload, uint64_t* counts) noexc
 FlowFeatures::FlowFeatures(const FeatureMemory& memory) noexcept
     : blocks_(memory.blocks), small_(memory.small_counts), large_(memory.large_counts) {}
 
-ChainBlock& FlowFeatures::chain_block(uint32_t reference) const noexcept {
-    return *reinterpret_cast<ChainBlock*>(blocks_.at(reference - 1));
-}
-
 const FlowDetails* FlowFeatures::details(const FlowHot& hot) const noexcept {
     return hot.details == 0 ? nullptr
                             : reinterpret_cast<const FlowDetails*>(blocks_.at(hot.details - 1));
@@ -143,38 +139,15 @@ const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) con
 bool FlowFeatures::append(uint32_t& head,
                           uint32_t& tail,
                           std::span<const uint8_t> octets) noexcept {
-    constexpr size_t kRoom = sizeof(ChainBlock::octets);
-    const size_t left = tail == 0 ? 0 : kRoom - chain_block(tail).used;
-    // All or nothing: a reader takes what follows a torn entry for the next one.
-    if (octets.size() > left && (octets.size() - left + kRoom - 1) / kRoom > blocks_.left()) {
+    if (!append_to_chain(blocks_, head, tail, octets)) {
         ++shortages_;
         return false;
-    }
-    while (!octets.empty()) {
-        if (tail == 0 || chain_block(tail).used == kRoom) {
-            const uint32_t fresh = blocks_.take();
-            if (tail == 0) {
-                head = fresh + 1;
-            } else {
-                chain_block(tail).next = fresh + 1;
-            }
-            tail = fresh + 1;
-        }
-        ChainBlock& block = chain_block(tail);
-        const size_t part = std::min(kRoom - block.used, octets.size());
-        std::memcpy(block.octets.data() + block.used, octets.data(), part);
-        block.used += static_cast<uint32_t>(part);
-        octets = octets.subspan(part);
     }
     return true;
 }
 
 void FlowFeatures::release_chain(uint32_t& head) noexcept {
-    while (head != 0) {
-        const uint32_t next = chain_block(head).next;
-        blocks_.give(head - 1);
-        head = next;
-    }
+    probe::release_chain(blocks_, head);
 }
 
 void FlowFeatures::release(FlowHot& hot) noexcept {

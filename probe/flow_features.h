@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 
+#include "probe/block_chain.h"
 #include "probe/block_pool.h"
 #include "probe/flow.h"
 #include "probe/packet_parser.h"
@@ -14,7 +15,6 @@
 
 namespace curlew::probe {
 
-inline constexpr size_t kBlockOctets = 128;
 inline constexpr size_t kSmallCountsOctets = 256;
 inline constexpr size_t kLargeCountsOctets = 256 * sizeof(uint64_t);
 // Joy's bounds (joy 3.0.3: NUM_PKT_LEN, idp=1300), so that lists can be compared.
@@ -22,14 +22,6 @@ inline constexpr uint8_t kListedPackets = 50;  // with payload, per direction
 inline constexpr uint8_t kListedIpIds = 50;    // per direction
 inline constexpr uint16_t kFirstPacketOctets = 1300;
 inline constexpr size_t kTcpOptionOctets = 40;
-
-// A block of a chain: text or entries in `octets`, in order.
-struct ChainBlock {
-    uint32_t next;  // block index + 1; 0: the last
-    uint32_t used;  // octets in use
-    std::array<uint8_t, kBlockOctets - 8> octets;
-};
-static_assert(sizeof(ChainBlock) == kBlockOctets);
 
 // One listed packet.
 struct PacketEntry {
@@ -102,11 +94,7 @@ class FlowFeatures {
     // Calls `visit(std::span<const uint8_t>)` for each block of a chain.
     template <typename Visit>
     void visit_chain(uint32_t head, Visit&& visit) const {
-        while (head != 0) {
-            const ChainBlock& block = chain_block(head);
-            visit(std::span<const uint8_t>(block.octets.data(), block.used));
-            head = block.next;
-        }
+        probe::visit_chain(blocks_, head, visit);
     }
 
     const uint8_t* small_counts(const FlowDetails& details) const noexcept {
@@ -119,13 +107,12 @@ class FlowFeatures {
     uint64_t shortages() const noexcept { return shortages_; }
 
   private:
-    ChainBlock& chain_block(uint32_t reference) const noexcept;
     void add_to_lists(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void add_tcp_beginning(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void count_octets(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     bool enlarge_counts(FlowDetails& details) noexcept;
 
-    BlockPool<kBlockOctets> blocks_;
+    ChainPool blocks_;
     BlockPool<kSmallCountsOctets> small_;
     BlockPool<kLargeCountsOctets> large_;
     uint64_t shortages_ = 0;

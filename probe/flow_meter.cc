@@ -22,6 +22,9 @@ constexpr uint64_t kSweepLag = 5'000'000'000;
 // single wrong one shall end nobody's flow.
 constexpr uint64_t kBelievedStep = 60'000'000'000;
 
+// Of a ClientHello that comes in several segments, this much is looked at for its server name.
+constexpr size_t kHelloOctets = 4096;
+
 // How long a full ring is left alone: the exporter empties megabytes in this time.
 constexpr std::chrono::microseconds kRingPause{50};
 
@@ -90,6 +93,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
     : config_(config),
       table_(memory.buckets, memory.hot, memory.warm),
       features_(memory.features),
+      messages_(memory.messages),
       recent_(memory.recent),
       inspector_(&inspector),
       hash_(&hash),
@@ -188,6 +192,7 @@ void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely)
         if (is_cut(table_.hot(flow), packet, reason)) {
             if (reason == FlowEndReason::active_timeout) {
                 export_record(flow, reason);
+                messages_.end_record(table_.warm(flow));
                 begin_record(flow);
             } else {
                 end_flow(flow, hash, reason);
@@ -313,9 +318,14 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     }
     if (packet.payload_captured_octets != 0) {
         inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
-        if (hot.payload_packets != UINT8_MAX) {
-            ++hot.payload_packets;
-        }
+    }
+    if (config_.details && messages_.add(packet, hot, warm)) {
+        std::array<uint8_t, kHelloOctets> hello;
+        const size_t octets = messages_.copy_tls(warm, !packet.from_low, hello);
+        inspector_->inspect_hello(packet, std::span(hello).first(octets), hot, warm, features_);
+    }
+    if (packet.payload_captured_octets != 0 && hot.payload_packets != UINT8_MAX) {
+        ++hot.payload_packets;
     }
 }
 
@@ -337,8 +347,7 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
         const uint64_t due = due_time(hot);
         if (due < now_ns) {
             const uint64_t hash = (*hash_)(hot.key);
-            export_record(flow, natural_end(hot));
-            features_.release_chain(table_.warm(flow).names);
+            export_last(flow, natural_end(hot));
             table_.erase(flow, hash);
         } else {
             wheel_.add(&table_.hot(0), flow, due);
@@ -348,9 +357,16 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
 
 void FlowMeter::end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept {
     wheel_.remove(&table_.hot(0), flow);
-    export_record(flow, reason);
-    features_.release_chain(table_.warm(flow).names);
+    export_last(flow, reason);
     table_.erase(flow, hash);
+}
+
+void FlowMeter::export_last(FlowIndex flow, FlowEndReason reason) noexcept {
+    FlowWarm& warm = table_.warm(flow);
+    messages_.finish(table_.hot(flow), warm);
+    export_record(flow, reason);
+    features_.release_chain(warm.names);
+    messages_.release(warm);
 }
 
 void FlowMeter::finish(uint64_t end_ns) noexcept {
@@ -371,7 +387,7 @@ void FlowMeter::finish(uint64_t end_ns) noexcept {
 
 FlowCounters FlowMeter::counters() const noexcept {
     FlowCounters counters = counters_;
-    counters.list_shortages = features_.shortages();
+    counters.list_shortages = features_.shortages() + messages_.shortages();
     return counters;
 }
 
@@ -392,6 +408,7 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
         return static_cast<uint32_t>(octets);
     };
     image.names_octets = chain_octets(warm.names);
+    image.messages_octets = messages_.octets(warm);
     if (details != nullptr) {
         image.has_details = 1;
         image.details = *details;
@@ -407,7 +424,7 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     }
     const size_t octets = sizeof(image) + image.names_octets + image.packets_octets +
                           image.first_packet_octets[0] + image.first_packet_octets[1] +
-                          image.tcp_octets + image.counts_octets;
+                          image.tcp_octets + image.counts_octets + image.messages_octets;
     uint8_t* out = ring_->reserve(octets);
     while (out == nullptr && config_.wait_for_ring) {
         std::this_thread::sleep_for(kRingPause);
@@ -440,6 +457,8 @@ void FlowMeter::write_image(const RecordImage& image,
     };
     put(&image, sizeof(image));
     put_chain(image.warm.names);
+    messages_.visit(image.warm,
+                    [&](std::span<const uint8_t> part) { put(part.data(), part.size()); });
     if (details == nullptr) {
         return;
     }

@@ -10,6 +10,7 @@
 #include "probe/flow_table.h"
 #include "probe/inspector.h"
 #include "probe/keyed_hash.h"
+#include "probe/message_store.h"
 #include "probe/record_image.h"
 
 // One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
@@ -30,7 +31,7 @@ struct Timeouts {
 
 struct FlowMeterConfig {
     Timeouts timeouts;
-    bool details = true;        // the dataset profile: lists, counts and first packets
+    bool details = true;        // the dataset profile: lists, counts, first packets and messages
     bool wait_for_ring = true;  // false: a full ring loses the record, counted
 };
 
@@ -46,6 +47,7 @@ struct PartitionMemory {
     std::span<FlowHot> hot;
     std::span<FlowWarm> warm;
     FeatureMemory features;
+    std::span<uint8_t> messages;    // blocks of a MessageStore
     std::span<RecentStart> recent;  // not empty
 };
 
@@ -99,11 +101,14 @@ class FlowMeter {
                      const FlowDetails* details,
                      uint8_t* out) const noexcept;
     void end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept;
+    // The flow's last record, and what it holds beside the table.
+    void export_last(FlowIndex flow, FlowEndReason reason) noexcept;
     FlowEndReason natural_end(const FlowHot& hot) const noexcept;
 
     FlowMeterConfig config_;
     FlowTable table_;
     FlowFeatures features_;
+    MessageStore messages_;
     std::span<RecentStart> recent_;
     ExpiryWheel wheel_;
     const Inspector* inspector_;

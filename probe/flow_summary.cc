@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "probe/inspector.h"
+#include "probe/message_pieces.h"
 #include "probe/record_image.h"
 #include "signatures/host_names.h"
 
@@ -28,6 +29,21 @@ static_assert(same(kQualityMalformed, proto::QUALITY_MALFORMED));
 static_assert(same(kQualityTimeReversed, proto::QUALITY_TIME_REVERSED));
 static_assert(same(kQualityClassificationIncomplete, proto::QUALITY_CLASSIFICATION_INCOMPLETE));
 static_assert(same(kQualityListCut, proto::QUALITY_LIST_CUT));
+
+constexpr bool same(MessageKind ours, proto::MessageProtocol theirs) {
+    return static_cast<int>(ours) == static_cast<int>(theirs);
+}
+static_assert(same(MessageKind::dns, proto::MESSAGE_PROTOCOL_DNS));
+static_assert(same(MessageKind::mdns, proto::MESSAGE_PROTOCOL_MDNS));
+static_assert(same(MessageKind::llmnr, proto::MESSAGE_PROTOCOL_LLMNR));
+static_assert(same(MessageKind::ssdp, proto::MESSAGE_PROTOCOL_SSDP));
+static_assert(same(MessageKind::http, proto::MESSAGE_PROTOCOL_HTTP));
+static_assert(same(MessageKind::dhcp, proto::MESSAGE_PROTOCOL_DHCP));
+static_assert(same(MessageKind::ntp, proto::MESSAGE_PROTOCOL_NTP));
+static_assert(same(MessageKind::igmp, proto::MESSAGE_PROTOCOL_IGMP));
+static_assert(same(MessageKind::tls, proto::MESSAGE_PROTOCOL_TLS));
+static_assert(same(MessageKind::ssh, proto::MESSAGE_PROTOCOL_SSH));
+static_assert(same(MessageKind::smb, proto::MESSAGE_PROTOCOL_SMB));
 
 // An image's sections one after the other.
 class Sections {
@@ -157,6 +173,37 @@ void add_names(const RecordImage& image,
     }
 }
 
+// Pieces of one side follow each other; a piece that goes on with nothing is the rest of what the
+// record before had.
+void add_messages(const RecordImage& image,
+                  std::span<const uint8_t> octets,
+                  proto::FlowSummary& summary) {
+    std::array<proto::ProtocolMessage*, 2> open{};
+    while (octets.size() >= sizeof(StoredPiece)) {
+        StoredPiece piece;
+        std::memcpy(&piece, octets.data(), sizeof(piece));
+        octets = octets.subspan(sizeof(piece));
+        assert(piece.octets <= octets.size());
+        const size_t side = (piece.flags & kPieceFromHigh) != 0 ? 1 : 0;
+        if ((piece.flags & kPieceBegins) != 0) {
+            open[side] = summary.add_messages();
+            open[side]->set_protocol(static_cast<proto::MessageProtocol>(piece.kind));
+            open[side]->set_reverse((side != 0) != (image.warm.initiator_is_high != 0));
+            open[side]->set_packet(piece.packet);
+            open[side]->set_cut(true);
+        }
+        if (open[side] != nullptr) {
+            open[side]->mutable_octets()->append(reinterpret_cast<const char*>(octets.data()),
+                                                 piece.octets);
+            if ((piece.flags & kPieceEnds) != 0) {
+                open[side]->set_cut((piece.flags & kPieceCut) != 0);
+                open[side] = nullptr;
+            }
+        }
+        octets = octets.subspan(piece.octets);
+    }
+}
+
 void add_packets(const RecordImage& image,
                  std::vector<PacketEntry> entries,
                  proto::FlowSummary& summary) {
@@ -266,6 +313,7 @@ void summarize(std::span<const uint8_t> octets,
     }
     add_hits(image, set, summary);
     add_names(image, sections.take(image.names_octets), set, summary);
+    add_messages(image, sections.take(image.messages_octets), summary);
     if (image.has_details == 0) {
         return;
     }

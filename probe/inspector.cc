@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "probe/message_fronts.h"
+
 namespace curlew::probe {
 
 const char* name_of(NameField field) noexcept {
@@ -122,6 +124,9 @@ Inspector::Inspector(const signatures::SignatureSet& set) : scanner_(set), host_
         parsers_.push_back(static_cast<uint8_t>(signature.kind == signatures::SignatureKind::payload
                                                     ? parser_for(signature.protocol)
                                                     : NameParser::none));
+        kinds_.push_back(static_cast<uint8_t>(signature.kind == signatures::SignatureKind::payload
+                                                  ? message_kind_of(signature.protocol.c_str())
+                                                  : MessageKind::none));
     }
 }
 
@@ -142,8 +147,20 @@ void Inspector::inspect(const ParsedPacket& packet,
         scan(packet, hot, warm, scratch, counters);
     }
     if (warm.protocol != 0 && hot.payload_packets < kNamedPackets) {
-        read_names(packet, hot, warm, features);
+        FoundNames names;
+        find_names(static_cast<NameParser>(warm.protocol), packet, names);
+        store_names(names, !packet.from_low, hot, warm, features);
     }
+}
+
+void Inspector::inspect_hello(const ParsedPacket& packet,
+                              std::span<const uint8_t> stream,
+                              FlowHot& hot,
+                              FlowWarm& warm,
+                              FlowFeatures& features) const noexcept {
+    FoundNames names;
+    find_tls_server_name(stream, names);
+    store_names(names, !packet.from_low, hot, warm, features);
 }
 
 void Inspector::scan(const ParsedPacket& packet,
@@ -183,19 +200,20 @@ void Inspector::scan(const ParsedPacket& packet,
         if (warm.protocol == 0) {
             warm.protocol = parsers_[hit.signature];
         }
+        if (warm.message_kind == 0) {
+            warm.message_kind = kinds_[hit.signature];
+        }
     }
 }
 
-void Inspector::read_names(const ParsedPacket& packet,
-                           FlowHot& hot,
-                           FlowWarm& warm,
-                           FlowFeatures& features) const noexcept {
-    FoundNames names;
-    find_names(static_cast<NameParser>(warm.protocol), packet, names);
+void Inspector::store_names(const FoundNames& names,
+                            bool from_high,
+                            FlowHot& hot,
+                            FlowWarm& warm,
+                            FlowFeatures& features) const noexcept {
     if (names.cut()) {
         hot.quality |= kQualityListCut;
     }
-    const bool from_high = !packet.from_low;
     for (size_t i = 0; i < names.count(); ++i) {
         const FoundName& name = names[i];
         if (NameChainText(features, warm).has(name, from_high)) {

@@ -52,20 +52,29 @@ class Inspector {
                  signatures::Scanner::Scratch& scratch,
                  FlowCounters& counters) const noexcept;
 
+    // Looks at a ClientHello that came in several segments, of which `packet` is the last.
+    void inspect_hello(const ParsedPacket& packet,
+                       std::span<const uint8_t> stream,
+                       FlowHot& hot,
+                       FlowWarm& warm,
+                       FlowFeatures& features) const noexcept;
+
   private:
     void scan(const ParsedPacket& packet,
               FlowHot& hot,
               FlowWarm& warm,
               signatures::Scanner::Scratch& scratch,
               FlowCounters& counters) const noexcept;
-    void read_names(const ParsedPacket& packet,
-                    FlowHot& hot,
-                    FlowWarm& warm,
-                    FlowFeatures& features) const noexcept;
+    void store_names(const FoundNames& names,
+                     bool from_high,
+                     FlowHot& hot,
+                     FlowWarm& warm,
+                     FlowFeatures& features) const noexcept;
 
     signatures::Scanner scanner_;
     signatures::HostNames host_names_;
     std::vector<uint8_t> parsers_;  // by signature: which parser reads names, see inspector.cc
+    std::vector<uint8_t> kinds_;    // by signature: the MessageKind that it tells
 };
 
 }  // namespace curlew::probe

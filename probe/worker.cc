@@ -13,6 +13,10 @@ namespace {
 
 // Blocks a flow may take on average before lists are cut: packet list, first packets, names.
 constexpr size_t kBlocksPerFlow = 8;
+// Blocks a flow may take on average before its messages are cut: 1 KiB. Few flows at once still
+// have room for a record of the longest.
+constexpr size_t kMessageBlocksPerFlow = 8;
+constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctets;
 // Flows with more than 255 octets of payload, as a part of all.
 constexpr size_t kFlowsPerLargeCounts = 2;
 constexpr size_t kMinimumFlowsPerPartition = 64;
@@ -33,7 +37,9 @@ struct PartitionLayout {
           blocks_at(warm_at + whole_lines(flows * sizeof(FlowWarm))),
           small_at(blocks_at + flows * kBlocksPerFlow * kBlockOctets),
           large_at(small_at + flows * kSmallCountsOctets),
-          recent_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
+          messages_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
+          recent_at(messages_at +
+                    std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
           octets(recent_at + kRecentStarts * sizeof(RecentStart)) {}
 
     PartitionMemory memory(uint8_t* at) const {
@@ -42,7 +48,8 @@ struct PartitionLayout {
                 {reinterpret_cast<FlowWarm*>(at + warm_at), flows},
                 {{at + blocks_at, small_at - blocks_at},
                  {at + small_at, large_at - small_at},
-                 {at + large_at, recent_at - large_at}},
+                 {at + large_at, messages_at - large_at}},
+                {at + messages_at, recent_at - messages_at},
                 {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts}};
     }
 
@@ -53,6 +60,7 @@ struct PartitionLayout {
     size_t blocks_at;
     size_t small_at;
     size_t large_at;
+    size_t messages_at;
     size_t recent_at;
     size_t octets;
 };

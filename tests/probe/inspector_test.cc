@@ -120,6 +120,35 @@ TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
 }
 
+TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {
+    // Extension 21 pads the hello, so that the name stands in the second segment.
+    Octets hello = from_hex("16 0301 00c1 01 0000bd 0303");
+    hello.resize(hello.size() + 32, 0xaa);
+    const Octets padding = from_hex("00 0002 1301 01 00 0092 0015 0078");
+    hello.insert(hello.end(), padding.begin(), padding.end());
+    hello.resize(hello.size() + 0x78, 0);
+    const Octets name = from_hex("0000 0012 0010 00 000d 6b6e6f776e2e6578616d706c65");
+    hello.insert(hello.end(), name.begin(), name.end());
+    std::vector<Packet> packets;
+    for (const size_t begin : {size_t{0}, size_t{100}}) {
+        const auto from = hello.begin() + static_cast<ptrdiff_t>(begin);
+        const auto to = begin == 0 ? from + 100 : hello.end();
+        packets.push_back(PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .tcp(3000, 8443)
+                              .flags("PA")
+                              .sequence(static_cast<uint32_t>(begin))
+                              .payload(Octets(from, to))
+                              .build());
+    }
+    const proto::FlowSummary record = record_of(packets);
+    CHECK_EQUAL(2, record.matches_size());
+    STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
+    STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
+    CHECK_EQUAL(1u, record.matches(1).packet());
+}
+
 TEST(Inspector, a_host_with_a_port_is_looked_up_without_it) {
     const Packet packet = PacketBuilder{}
                               .ethernet()

@@ -1,0 +1,287 @@
+// Hot path.
+#include "probe/message_fronts.h"
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr uint16_t kDnsPort = 53;
+constexpr uint16_t kMulticastDnsPort = 5353;
+constexpr uint16_t kLinkLocalDnsPort = 5355;
+constexpr uint16_t kDhcpServerPort = 67;
+constexpr uint16_t kDhcpClientPort = 68;
+constexpr uint16_t kNtpPort = 123;
+constexpr uint16_t kSsdpPort = 1900;
+
+constexpr size_t kDnsHeaderOctets = 12;
+
+// RFC 9110 section 9, RFC 4918 section 9, RFC 3253, RFC 5323, UPnP Device Architecture 1.1, and
+// what else tools and remote procedures over HTTP use.
+constexpr std::string_view kMethods[] = {
+    "GET",        "POST",        "HEAD",      "PUT",      "DELETE",      "OPTIONS",
+    "CONNECT",    "TRACE",       "PATCH",     "PROPFIND", "PROPPATCH",   "MKCOL",
+    "COPY",       "MOVE",        "LOCK",      "UNLOCK",   "REPORT",      "SEARCH",
+    "SUBSCRIBE",  "UNSUBSCRIBE", "NOTIFY",    "M-SEARCH", "POLL",        "BCOPY",
+    "BMOVE",      "BDELETE",     "BPROPFIND", "CHECKOUT", "CHECKIN",     "MERGE",
+    "MKACTIVITY", "RPC_CONNECT", "BITS_POST", "CCM_POST", "RPC_IN_DATA", "RPC_OUT_DATA",
+};
+constexpr std::string_view kResponse = "HTTP/1.";
+
+std::string_view text_of(std::span<const uint8_t> octets) noexcept {
+    return {reinterpret_cast<const char*>(octets.data()), octets.size()};
+}
+
+// `text` against `token` and what has to stand behind it, as far as there is text.
+FrontMatch match_token(std::string_view text, std::string_view token, char behind) noexcept {
+    const size_t common = std::min(text.size(), token.size());
+    if (text.substr(0, common) != token.substr(0, common)) {
+        return FrontMatch::no;
+    }
+    if (text.size() <= token.size()) {
+        return behind == 0 && text.size() == token.size() ? FrontMatch::yes : FrontMatch::maybe;
+    }
+    return behind == 0 || text[token.size()] == behind ? FrontMatch::yes : FrontMatch::no;
+}
+
+// A request line says its version before the line ends; one that is longer than the segment has a
+// target.
+bool has_request_line(std::string_view text) noexcept {
+    constexpr size_t kLongTarget = 256;
+    const size_t end = text.find('\n');
+    if (end == std::string_view::npos) {
+        return text.size() >= kLongTarget &&
+               text.substr(0, kLongTarget).find_first_of(std::string_view("\0\r", 2)) ==
+                   std::string_view::npos;
+    }
+    return text.substr(0, end).find(" HTTP/1.") != std::string_view::npos;
+}
+
+FrontMatch http_front(std::string_view text, bool expected) noexcept {
+    if (text.empty() || text.front() < 'A' || text.front() > 'Z') {
+        return FrontMatch::no;
+    }
+    const FrontMatch response = match_token(text, kResponse, 0);
+    if (response != FrontMatch::no) {
+        return response;
+    }
+    FrontMatch best = FrontMatch::no;
+    for (const std::string_view method : kMethods) {
+        const FrontMatch match = match_token(text, method, ' ');
+        if (match == FrontMatch::yes) {
+            return expected || has_request_line(text) ? FrontMatch::yes : FrontMatch::no;
+        }
+        best = match == FrontMatch::no ? best : match;
+    }
+    return best;
+}
+
+// Each octet against a lowest and a highest value, as far as there are octets.
+struct Range {
+    uint8_t low;
+    uint8_t high;
+};
+
+template <size_t kCount>
+FrontMatch match_ranges(std::span<const uint8_t> octets, const Range (&ranges)[kCount]) noexcept {
+    static_assert(kCount <= kFrontOctets);
+    for (size_t i = 0; i < kCount; ++i) {
+        if (i == octets.size()) {
+            return FrontMatch::maybe;
+        }
+        if (octets[i] < ranges[i].low || octets[i] > ranges[i].high) {
+            return FrontMatch::no;
+        }
+    }
+    return FrontMatch::yes;
+}
+
+// RFC 8446 section 5.1: type, version 3.x, length. A hello: also its own type, length and version.
+FrontMatch tls_front(std::span<const uint8_t> octets, bool expected) noexcept {
+    constexpr Range kHello[] = {
+        {22, 22}, {3, 3}, {0, 4}, {0, 64}, {0, 255}, {1, 2}, {0, 0}, {0, 255}, {0, 255}, {3, 127}};
+    constexpr Range kRecord[] = {{20, 22}, {3, 3}, {0, 4}, {0, 64}};
+    // RFC 5246 appendix E.2.
+    constexpr Range kOldHello[] = {{0x80, 0x83}, {0, 255}, {1, 1}, {3, 3}, {0, 3}};
+    if (!expected) {
+        return match_ranges(octets, kHello);
+    }
+    const FrontMatch record = match_ranges(octets, kRecord);
+    return record != FrontMatch::no ? record : match_ranges(octets, kOldHello);
+}
+
+// RFC 1002 section 4.3.1 before MS-SMB section 2.2.3.1 or MS-SMB2 section 2.2.1.
+FrontMatch smb_front(std::span<const uint8_t> octets) noexcept {
+    constexpr Range kMessage[] = {
+        {0, 0}, {0, 255}, {0, 255}, {0, 255}, {0xfc, 0xff}, {'S', 'S'}, {'M', 'M'}, {'B', 'B'}};
+    return match_ranges(octets, kMessage);
+}
+
+// A name without pointers (RFC 1035 section 3.1), as far as it was captured.
+bool is_first_name(std::span<const uint8_t> name) noexcept {
+    constexpr size_t kLongestName = 255;
+    size_t at = 0;
+    while (at < name.size() && at < kLongestName) {
+        if (name[at] == 0) {
+            return true;
+        }
+        if (name[at] > 63) {
+            // A pointer cannot stand in the first name of a message; beside a server's own error.
+            return false;
+        }
+        at += name[at] + size_t{1};
+    }
+    return at >= name.size();
+}
+
+bool is_dns(std::span<const uint8_t> payload) noexcept {
+    return payload.size() >= kDnsHeaderOctets && is_dns_header(payload) &&
+           is_first_name(payload.subspan(kDnsHeaderOctets));
+}
+
+// RFC 2131 section 2: operation, and the cookie before the options.
+bool is_dhcp(std::span<const uint8_t> payload) noexcept {
+    constexpr size_t kCookieAt = 236;
+    constexpr std::string_view kCookie = "\x63\x82\x53\x63";
+    return payload.size() >= kCookieAt + kCookie.size() && (payload[0] == 1 || payload[0] == 2) &&
+           text_of(payload).substr(kCookieAt, kCookie.size()) == kCookie;
+}
+
+bool is_ssdp(std::span<const uint8_t> payload) noexcept {
+    const std::string_view text = text_of(payload);
+    return text.starts_with("NOTIFY ") || text.starts_with("M-SEARCH ") ||
+           text.starts_with(kResponse);
+}
+
+// RFC 5905 section 7.3: version, mode and length. Control and private messages (modes 6 and 7, RFC
+// 9327) are shorter.
+bool is_ntp(std::span<const uint8_t> payload) noexcept {
+    constexpr size_t kPacketOctets = 48;
+    constexpr size_t kShortOctets = 8;
+    const uint8_t version = payload.empty() ? 0 : payload[0] >> 3 & 7;
+    const uint8_t mode = payload.empty() ? 0 : payload[0] & 7;
+    return version >= 1 && version <= 4 &&
+           payload.size() >= (mode >= 6 ? kShortOctets : kPacketOctets);
+}
+
+bool has_port(const FlowKey& key, uint16_t port) noexcept {
+    return key.low_port == port || key.high_port == port;
+}
+
+MessageKind dns_by_port(const FlowKey& key) noexcept {
+    if (has_port(key, kDnsPort)) {
+        return MessageKind::dns;
+    }
+    if (has_port(key, kMulticastDnsPort)) {
+        return MessageKind::mdns;
+    }
+    return has_port(key, kLinkLocalDnsPort) ? MessageKind::llmnr : MessageKind::none;
+}
+
+MessageKind kind_by_port(const FlowKey& key) noexcept {
+    const MessageKind dns = dns_by_port(key);
+    if (dns != MessageKind::none) {
+        return dns;
+    }
+    if (has_port(key, kDhcpServerPort) || has_port(key, kDhcpClientPort)) {
+        return MessageKind::dhcp;
+    }
+    if (has_port(key, kNtpPort)) {
+        return MessageKind::ntp;
+    }
+    return has_port(key, kSsdpPort) ? MessageKind::ssdp : MessageKind::none;
+}
+
+}  // namespace
+
+MessageKind message_kind_of(const char* protocol) noexcept {
+    constexpr std::pair<std::string_view, MessageKind> kKinds[] = {
+        {"dns", MessageKind::dns},
+        {"mdns", MessageKind::mdns},
+        {"llmnr", MessageKind::llmnr},
+        {"ssdp", MessageKind::ssdp},
+        {"http", MessageKind::http},
+        {"dhcp", MessageKind::dhcp},
+        {"ntp", MessageKind::ntp},
+        {"tls", MessageKind::tls},
+        {"ssh", MessageKind::ssh},
+        {"smb", MessageKind::smb},
+    };
+    for (const auto& [name, kind] : kKinds) {
+        if (name == protocol) {
+            return kind;
+        }
+    }
+    return MessageKind::none;
+}
+
+bool is_dns_header(std::span<const uint8_t> octets) noexcept {
+    constexpr uint8_t kHighestOpcode = 6;
+    constexpr unsigned kMostQuestions = 64;
+    const auto count = [octets](size_t at) {
+        return static_cast<unsigned>(octets[at] << 8 | octets[at + 1]);
+    };
+    const unsigned questions = count(4);
+    const unsigned records = count(6) + count(8) + count(10);
+    return (octets[2] >> 3 & 15) <= kHighestOpcode && questions <= kMostQuestions &&
+           records < 0x4000 && questions + records > 0;
+}
+
+MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept {
+    const MessageKind by_port = dns_by_port(key);
+    return by_port == MessageKind::none && hint == MessageKind::dns ? hint : by_port;
+}
+
+MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept {
+    const std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);
+    if (packet.key.protocol == kProtocolIgmp) {
+        return payload.size() >= 8 ? MessageKind::igmp : MessageKind::none;
+    }
+    const MessageKind by_port = kind_by_port(packet.key);
+    MessageKind kind = hint == MessageKind::none ? by_port : hint;
+    if (hint == MessageKind::dns) {
+        kind = stream_dns_kind(packet.key, hint);
+    }
+    switch (kind) {
+        case MessageKind::dns:
+        case MessageKind::mdns:
+        case MessageKind::llmnr:
+            return is_dns(payload) ? kind : MessageKind::none;
+        case MessageKind::dhcp:
+            return is_dhcp(payload) ? kind : MessageKind::none;
+        case MessageKind::ssdp:
+            return is_ssdp(payload) ? kind : MessageKind::none;
+        case MessageKind::ntp:
+            return is_ntp(payload) ? kind : MessageKind::none;
+        default:
+            return MessageKind::none;
+    }
+}
+
+StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noexcept {
+    StreamFront maybe;
+    const auto decide = [&](MessageKind kind, FrontMatch match) {
+        if (match == FrontMatch::maybe) {
+            maybe = {match, kind};
+        }
+        return match == FrontMatch::yes;
+    };
+    if (decide(MessageKind::http, http_front(text_of(octets), hint == MessageKind::http))) {
+        return {FrontMatch::yes, MessageKind::http};
+    }
+    if (decide(MessageKind::tls, tls_front(octets, hint == MessageKind::tls))) {
+        return {FrontMatch::yes, MessageKind::tls};
+    }
+    if (decide(MessageKind::ssh, match_token(text_of(octets), "SSH-", 0))) {
+        return {FrontMatch::yes, MessageKind::ssh};
+    }
+    if (decide(MessageKind::smb, smb_front(octets))) {
+        return {FrontMatch::yes, MessageKind::smb};
+    }
+    return maybe;
+}
+
+}  // namespace curlew::probe

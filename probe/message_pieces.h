@@ -1,0 +1,81 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+
+#include "probe/block_chain.h"
+
+// What a record keeps of the messages of recognised protocols, for the collector to decode: pieces
+// in the order they came. A message that comes in several segments has several pieces, and pieces
+// of both directions may alternate; the reader joins them (flow_summary.cc).
+
+namespace curlew::probe {
+
+// Values of proto MessageProtocol.
+enum class MessageKind : uint8_t {
+    none = 0,
+    dns = 1,
+    mdns = 2,
+    llmnr = 3,
+    ssdp = 4,
+    http = 5,
+    dhcp = 6,
+    ntp = 7,
+    igmp = 8,
+    tls = 9,
+    ssh = 10,
+    smb = 11,
+};
+
+// Bounds of one record: octets with the pieces' headers, and messages.
+inline constexpr uint32_t kMaximumMessageOctets = 64 * 1024;
+inline constexpr uint16_t kMaximumMessages = 512;
+
+// Bits of StoredPiece::flags.
+inline constexpr uint8_t kPieceFromHigh = 1;
+inline constexpr uint8_t kPieceBegins = 2;  // without it: goes on with this side's last message
+inline constexpr uint8_t kPieceEnds = 4;    // a message whose end is missing was cut
+inline constexpr uint8_t kPieceCut = 8;     // the message goes on, and is not kept any further
+
+// A piece's header in the chain, followed by its octets.
+struct StoredPiece {
+    MessageKind kind;
+    uint8_t flags;
+    uint8_t packet;  // ordinal among the flow's payload packets
+    uint8_t unused;
+    uint16_t octets;
+};
+static_assert(sizeof(StoredPiece) == 6);
+
+// The chain of one record. Zero: nothing kept.
+struct MessagePieces {
+    uint32_t head;
+    uint32_t tail;
+    uint32_t octets;  // in the chain
+    uint16_t messages;
+    uint8_t full;  // a bound was reached or the pool empty: nothing more in this record
+    uint8_t unused;
+};
+static_assert(sizeof(MessagePieces) == 16);
+
+enum class PutResult : uint8_t { kept, over_bound, no_block };
+
+// Appends one piece. Once something was refused, everything is, until the chain is released: what
+// follows a hole would be taken for its continuation.
+PutResult put_piece(ChainPool& pool,
+                    MessagePieces& pieces,
+                    StoredPiece piece,
+                    std::span<const uint8_t> octets) noexcept;
+
+// Copies the first message of that kind and side, as far as there is room. Returns its octets
+// there.
+size_t copy_message(const ChainPool& pool,
+                    const MessagePieces& pieces,
+                    MessageKind kind,
+                    bool from_high,
+                    std::span<uint8_t> room) noexcept;
+
+// Ready for the next record.
+void release_pieces(ChainPool& pool, MessagePieces& pieces) noexcept;
+
+}  // namespace curlew::probe

@@ -1,0 +1,77 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+
+#include "probe/flow.h"
+#include "probe/message_pieces.h"
+#include "probe/packet_parser.h"
+#include "probe/segment_sorter.h"
+#include "probe/stream_cutter.h"
+
+// Keeps copies of the messages of recognised protocols, for the collector to decode. A flow without
+// any pays a look at the first octets of each payload; one with takes a block for its state, and
+// blocks for what is kept, from a pool of fixed size. One partition's, one worker's.
+
+namespace curlew::probe {
+
+// One block per flow that keeps messages. The pieces are the record's, all else is the flow's.
+struct MessageState {
+    MessagePieces pieces;
+    std::array<StreamSide, 2> sides;
+    uint8_t smb_fronts;  // kept in this record
+};
+static_assert(sizeof(MessageState) <= kBlockOctets);
+
+class MessageStore {
+  public:
+    MessageStore() = default;
+    // Requires: as BlockPool.
+    explicit MessageStore(std::span<uint8_t> blocks) noexcept : pool_(blocks) {}
+
+    // Looks at one packet of a flow after the inspector did. True when it completes a first record
+    // of TLS that began in an earlier segment: no single payload had a whole hello.
+    bool add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+
+    // Copies what is kept of a side's TLS stream, as far as there is room. Returns its octets
+    // there.
+    size_t copy_tls(const FlowWarm& warm, bool from_high, std::span<uint8_t> room) const noexcept;
+
+    // The flow ends: what waits for segments that did not come is let go in order.
+    void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
+
+    // Octets of the record's pieces.
+    uint32_t octets(const FlowWarm& warm) const noexcept;
+    template <typename Visit>
+    void visit(const FlowWarm& warm, Visit&& visit) const {
+        if (warm.messages != 0) {
+            visit_chain(pool_, state(warm).pieces.head, visit);
+        }
+    }
+
+    // A record was written; the flow goes on.
+    void end_record(const FlowWarm& warm) noexcept;
+    // Gives back all that the flow holds.
+    void release(FlowWarm& warm) noexcept;
+
+    // How often something was left out because the pool was empty.
+    uint64_t shortages() const noexcept { return shortages_; }
+    uint32_t blocks_left() const noexcept { return pool_.left(); }
+
+  private:
+    MessageState& state(const FlowWarm& warm) const noexcept {
+        return *reinterpret_cast<MessageState*>(pool_.at(warm.messages - 1));
+    }
+    bool take_state(FlowHot& hot, FlowWarm& warm) noexcept;
+    PieceSink sink(MessageState& state, size_t side, uint8_t packet) noexcept;
+    void note(const PieceSink& sink, FlowHot& hot) noexcept;
+    void add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept;
+
+    ChainPool pool_;
+    uint64_t shortages_ = 0;
+};
+
+}  // namespace curlew::probe

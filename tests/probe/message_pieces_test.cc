@@ -1,0 +1,80 @@
+#include "probe/message_pieces.h"
+
+#include <vector>
+
+#include "tests/support/block_memory.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+
+namespace {
+
+StoredPiece piece_with(uint8_t flags) {
+    return {MessageKind::dns, flags, 3, 0, 0};
+}
+
+}  // namespace
+
+TEST_GROUP(MessagePieces) {
+    BlockMemory memory{600};
+    ChainPool pool{memory.octets()};
+    MessagePieces pieces{};
+};
+
+TEST(MessagePieces, a_piece_is_its_header_and_its_octets) {
+    const std::vector<uint8_t> octets{7, 8, 9};
+    CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), octets));
+    const std::vector<uint8_t> expected{1, kPieceBegins, 3, 0, 3, 0, 7, 8, 9};
+    CHECK(expected == chain_octets(pool, pieces.head));
+    CHECK_EQUAL(9u, pieces.octets);
+    CHECK_EQUAL(1u, pieces.messages);
+}
+
+TEST(MessagePieces, octets_are_bounded_and_nothing_follows_what_was_refused) {
+    const std::vector<uint8_t> most(kMaximumMessageOctets - 16, 1);
+    CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), most));
+    const std::vector<uint8_t> five(5, 2);
+    CHECK(PutResult::over_bound == put_piece(pool, pieces, piece_with(0), five));
+    CHECK(PutResult::over_bound == put_piece(pool, pieces, piece_with(0), {}));
+}
+
+TEST(MessagePieces, messages_are_bounded) {
+    for (int i = 0; i < kMaximumMessages; ++i) {
+        CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), {}));
+    }
+    CHECK(PutResult::over_bound == put_piece(pool, pieces, piece_with(kPieceBegins), {}));
+}
+
+TEST(MessagePieces, an_empty_pool_keeps_neither_header_nor_octets) {
+    BlockMemory little{2};
+    ChainPool small{little.octets()};
+    const std::vector<uint8_t> octets(300, 1);
+    CHECK(PutResult::no_block == put_piece(small, pieces, piece_with(kPieceBegins), octets));
+    CHECK_EQUAL(0u, pieces.head);
+    CHECK_EQUAL(2u, small.left());
+}
+
+TEST(MessagePieces, a_message_is_copied_out_of_its_pieces) {
+    const StoredPiece theirs{MessageKind::dns, kPieceBegins | kPieceFromHigh, 0, 0, 0};
+    put_piece(pool, pieces, piece_with(kPieceBegins), std::vector<uint8_t>(117, 1));
+    put_piece(pool, pieces, theirs, std::vector<uint8_t>(300, 2));
+    put_piece(pool, pieces, piece_with(0), std::vector<uint8_t>(50, 3));
+    std::vector<uint8_t> room(200, 9);
+    CHECK_EQUAL(167u, copy_message(pool, pieces, MessageKind::dns, false, room));
+    std::vector<uint8_t> expected(117, 1);
+    expected.resize(167, 3);
+    expected.resize(200, 9);
+    CHECK(expected == room);
+    CHECK_EQUAL(200u, copy_message(pool, pieces, MessageKind::dns, true, room));
+    CHECK_EQUAL(0u, copy_message(pool, pieces, MessageKind::tls, false, room));
+}
+
+TEST(MessagePieces, a_new_record_begins_with_nothing) {
+    put_piece(pool, pieces, piece_with(kPieceBegins), std::vector<uint8_t>(500, 1));
+    pieces.full = 1;
+    release_pieces(pool, pieces);
+    CHECK_EQUAL(600u, pool.left());
+    CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), {}));
+}

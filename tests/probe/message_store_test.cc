@@ -1,0 +1,202 @@
+#include "probe/message_store.h"
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+constexpr uint64_t kSecond = 1'000'000'000;
+
+struct Says {
+    bool from_client = true;
+    uint32_t sequence = 0;
+    std::string text;
+    uint64_t time_ns = 0;
+    std::string flags = "PA";
+};
+
+Packet segment(const Says& says) {
+    PacketBuilder builder;
+    builder.ethernet().time_ns(says.time_ns);
+    if (says.from_client) {
+        builder.ipv4("10.0.0.1", "10.0.0.2").tcp(3000, 8000);
+    } else {
+        builder.ipv4("10.0.0.2", "10.0.0.1").tcp(8000, 3000);
+    }
+    return builder.flags(says.flags).sequence(says.sequence).payload(says.text).build();
+}
+
+Packet datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 53) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .udp(3000, port)
+        .payload(payload)
+        .time_ns(time_ns)
+        .build();
+}
+
+const Octets kQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
+
+// "> octets", "!" behind what was cut, a line each.
+std::string messages_of(const proto::FlowSummary& record) {
+    std::string all;
+    for (const proto::ProtocolMessage& message : record.messages()) {
+        all += (message.reverse() ? "< " : "> ") + message.octets() + (message.cut() ? "!" : "") +
+               "\n";
+    }
+    return all;
+}
+
+std::string messages_of(const std::vector<Packet>& packets) {
+    const Metered metered = meter(packets);
+    CHECK_EQUAL(1u, metered.records.size());
+    return messages_of(metered.records[0]);
+}
+
+}  // namespace
+
+TEST_GROUP(MessageStore){};
+
+TEST(MessageStore, a_datagram_is_kept_as_it_was) {
+    const Metered metered =
+        meter({datagram(kQuestion, 0), datagram(from_hex("3f3f"), 1), datagram(kQuestion, 2)});
+    const proto::FlowSummary& record = metered.records[0];
+    CHECK_EQUAL(2, record.messages_size());
+    CHECK_EQUAL(proto::MESSAGE_PROTOCOL_DNS, record.messages(0).protocol());
+    CHECK(std::string(kQuestion.begin(), kQuestion.end()) == record.messages(0).octets());
+    CHECK_FALSE(record.messages(0).reverse());
+    CHECK_FALSE(record.messages(0).cut());
+    CHECK_EQUAL(0u, record.messages(0).packet());
+    CHECK_EQUAL(2u, record.messages(1).packet());
+}
+
+TEST(MessageStore, a_datagram_that_was_not_captured_whole_is_cut) {
+    const Packet whole = datagram(kQuestion, 0);
+    const Metered metered = meter({whole.captured(whole.octets.size() - 4)});
+    CHECK_TRUE(metered.records[0].messages(0).cut());
+}
+
+TEST(MessageStore, the_first_fragment_is_a_message_that_was_cut) {
+    PacketBuilder builder;
+    builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").fragment(7, 0, true).udp(3000, 53);
+    const Metered metered = meter({builder.payload(kQuestion).build()});
+    CHECK_EQUAL(1, metered.records[0].messages_size());
+    CHECK_TRUE(metered.records[0].messages(0).cut());
+}
+
+TEST(MessageStore, heads_of_both_sides_stand_in_their_order) {
+    STRCMP_EQUAL(
+        "> GET /1 HTTP/1.1\r\n\r\n\n"
+        "< HTTP/1.1 200 OK\r\nA: b\r\n\r\n\n"
+        "> GET /2 HTTP/1.1\r\n\r\n\n",
+        messages_of({segment({true, 1, "GET /1 HTTP/1.1\r\n\r\n", 0}),
+                     segment({false, 1, "HTTP/1.1 200 OK\r\n", 1}),
+                     segment({true, 20, "GET /2 HTTP/1.1\r\n\r\n", 2}),
+                     segment({false, 18, "A: b\r\n\r\nbody", 3})})
+            .c_str());
+}
+
+TEST(MessageStore, segments_that_come_late_or_twice_make_one_message) {
+    STRCMP_EQUAL("> GET /long HTTP/1.1\r\n\r\n\n",
+                 messages_of({segment({true, 100, "GET /", 0}),
+                              segment({true, 109, " HTTP/1.1\r\n", 1}),
+                              segment({true, 120, "\r\n", 2}),
+                              segment({true, 105, "long", 3}),
+                              segment({true, 100, "GET /XXXX", 4})})
+                     .c_str());
+}
+
+TEST(MessageStore, a_hole_that_stays_cuts_the_message) {
+    STRCMP_EQUAL("> GET /!\n",
+                 messages_of({segment({true, 100, "GET /", 0}),
+                              segment({true, 109, " HTTP/1.1\r\n\r\n", 1})})
+                     .c_str());
+}
+
+TEST(MessageStore, a_message_that_did_not_end_is_cut) {
+    STRCMP_EQUAL("> GET / HTTP/1.1\r\n!\n",
+                 messages_of({segment({true, 100, "GET / HTTP/1.1\r\n", 0})}).c_str());
+}
+
+TEST(MessageStore, a_new_connection_has_numbers_of_its_own) {
+    STRCMP_EQUAL("> GET /1 HTTP/1.1\r\n\r\n\n> GET /2 HTTP/1.1\r\n\r\n\n",
+                 messages_of({segment({true, 100, "GET /1 HTTP/1.1\r\n\r\n", 0}),
+                              segment({true, 4, "", 1, "S"}),
+                              segment({true, 5, "GET /2 HTTP/1.1\r\n\r\n", 2})})
+                     .c_str());
+}
+
+TEST(MessageStore, a_continued_record_has_its_own_messages) {
+    const Metered metered = meter({
+        segment({true, 100, "GET /1 HTTP/1.1\r\n\r\n", 0}),
+        segment({true, 119, "GET /2 HTTP/1.1\r\n", 299 * kSecond}),
+        segment({true, 136, "\r\nGET /3 HTTP/1.1\r\n\r\n", 301 * kSecond}),
+    });
+    CHECK_EQUAL(2u, metered.records.size());
+    STRCMP_EQUAL("> GET /1 HTTP/1.1\r\n\r\n\n> GET /2 HTTP/1.1\r\n!\n",
+                 messages_of(metered.records[0]).c_str());
+    STRCMP_EQUAL("> GET /3 HTTP/1.1\r\n\r\n\n", messages_of(metered.records[1]).c_str());
+}
+
+TEST(MessageStore, a_flow_without_messages_has_none) {
+    STRCMP_EQUAL("", messages_of({segment({true, 1, "hello", 0})}).c_str());
+}
+
+TEST(MessageStore, the_line_rate_profile_keeps_none) {
+    DispatcherConfig config;
+    config.worker.meter.details = false;
+    CHECK_EQUAL(0, meter({datagram(kQuestion, 0)}, config).records[0].messages_size());
+}
+
+TEST(MessageStore, messages_are_bounded_and_the_record_says_so) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < kMaximumMessages + 1; ++i) {
+        packets.push_back(datagram(kQuestion, i));
+    }
+    const Metered metered = meter(packets);
+    CHECK_EQUAL(kMaximumMessages, metered.records[0].messages_size());
+    CHECK((metered.records[0].quality() & proto::QUALITY_LIST_CUT) != 0);
+}
+
+TEST(MessageStore, blocks_come_back_when_flows_end) {
+    // A record may take half of the least pool; without giving back the third one finds none.
+    DispatcherConfig config;
+    config.worker.flow_capacity = 1;
+    std::vector<Packet> packets;
+    for (uint64_t flow = 0; flow < 20; ++flow) {
+        for (uint64_t i = 0; i < 40; ++i) {
+            Octets message = kQuestion;
+            message.resize(1400, 0);
+            packets.push_back(datagram(message, flow * 200 * kSecond + i));
+        }
+        for (uint32_t i = 0; i < 4; ++i) {
+            // A head in pieces, one of which never comes.
+            packets.push_back(segment(
+                {true,
+                 1 + 100 * i + (i > 1 ? 1 : 0),
+                 (i == 0 ? "GET / HTTP/1.1\r\n" : "A: ") + std::string(i == 0 ? 84 : 97, 'x'),
+                 flow * 200 * kSecond + 50 + i}));
+        }
+        packets.push_back(segment({true, 1000, "", flow * 200 * kSecond + 60, "R"}));
+    }
+    std::sort(packets.begin(), packets.end(), [](const Packet& a, const Packet& b) {
+        return a.time_ns < b.time_ns;
+    });
+    const Metered metered = meter(packets, config);
+    CHECK_EQUAL(40u, metered.records.size());
+    CHECK_EQUAL(0u, metered.flows.list_shortages);
+    for (const proto::FlowSummary& record : metered.records) {
+        CHECK_EQUAL(record.protocol_identifier() == 17 ? 40 : 1, record.messages_size());
+    }
+}
