@@ -17,24 +17,28 @@ constexpr uint32_t kBatchFlows = 2;      // FlowBatch.flows
 constexpr uint32_t kFlowMatches = 21;    // FlowSummary.matches
 constexpr uint32_t kFlowIcmpTypes = 22;  // FlowSummary.icmp_types
 constexpr uint32_t kFlowJoy = 27;        // FlowSummary.joy
+constexpr uint32_t kFlowMessages = 32;   // FlowSummary.messages
 
 // An empty message costs two octets on the wire and a hundred in memory, so messages are counted
 // while they are still octets.
 BatchError check_elements(std::span<const uint8_t> flow) {
     int matches = 0;
     int icmp_types = 0;
+    int messages = 0;
     BatchError joy = BatchError::none;
     const bool whole = walk_fields(flow, [&](uint32_t field, std::span<const uint8_t> content) {
         matches += field == kFlowMatches ? 1 : 0;
         icmp_types += field == kFlowIcmpTypes ? 1 : 0;
+        messages += field == kFlowMessages ? 1 : 0;
         joy = field == kFlowJoy ? check_joy_elements(content) : joy;
         return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes &&
-               joy == BatchError::none;
+               messages <= kMaximumMessages && joy == BatchError::none;
     });
     if (joy != BatchError::none) {
         return joy;
     }
-    if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes) {
+    if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes ||
+        messages > kMaximumMessages) {
         return BatchError::too_many_elements;
     }
     return whole ? BatchError::none : BatchError::not_a_batch;
@@ -157,6 +161,17 @@ BatchError check_lists(const proto::FlowSummary& flow) {
     return BatchError::none;
 }
 
+BatchError check_messages(const proto::FlowSummary& flow) {
+    if (flow.messages_size() > kMaximumMessages) {
+        return BatchError::too_many_elements;
+    }
+    size_t octets = 0;
+    for (const proto::ProtocolMessage& message : flow.messages()) {
+        octets += message.octets().size();
+    }
+    return octets > kMaximumMessageOctets ? BatchError::too_long_octets : BatchError::none;
+}
+
 BatchError check_identity(const proto::FlowSummary& flow) {
     const size_t address_octets = flow.initiator_address().size();
     if ((address_octets != 4 && address_octets != 16) ||
@@ -178,7 +193,8 @@ BatchError check(const proto::FlowSummary& flow) {
     error = error == BatchError::none ? check(flow.packets(), flow.flow_start_ns()) : error;
     error = error == BatchError::none ? check_payload_counts(flow) : error;
     error = error == BatchError::none && flow.has_joy() ? check_joy(flow.joy()) : error;
-    return error == BatchError::none ? check_lists(flow) : error;
+    error = error == BatchError::none ? check_lists(flow) : error;
+    return error == BatchError::none ? check_messages(flow) : error;
 }
 
 BatchError check(const google::protobuf::RepeatedPtrField<proto::Count>& counts) {

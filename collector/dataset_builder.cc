@@ -48,6 +48,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.flow_types = std::move(flow_types_);
     result.labels = std::move(labels_);
     result.evidence = std::move(evidence_);
+    result.metadata = writer_.metadata();
 }
 
 }  // namespace curlew::collector

@@ -40,6 +40,7 @@ class ManifestWriter {
         tally("flow_types", input_.sealed.flow_types);
         tally("labels", input_.sealed.labels);
         tally("evidence", input_.sealed.evidence);
+        metadata();
         unclean_end();
         json_.end_object();
         return std::string(json_.finish());
@@ -244,6 +245,14 @@ class ManifestWriter {
             json_.end_object();
         }
         json_.end_array();
+    }
+
+    void metadata() {
+        json_.key("metadata");
+        json_.start_object();
+        json_.number("messages", input_.sealed.metadata.messages);
+        json_.number("malformed", input_.sealed.metadata.malformed);
+        json_.end_object();
     }
 
     void unclean_end() {

@@ -23,6 +23,7 @@ constexpr std::pair<proto::Quality, const char*> kQualityNames[] = {
     {proto::QUALITY_TIME_REVERSED, "time_reversed"},
     {proto::QUALITY_CLASSIFICATION_INCOMPLETE, "classification_incomplete"},
     {proto::QUALITY_LIST_CUT, "list_cut"},
+    {proto::QUALITY_METADATA_MALFORMED, "metadata_malformed"},
 };
 
 const char* name_of(proto::DirectionSource source) {
@@ -161,6 +162,7 @@ struct RecordWriter::Implementation {
     std::string ruleset;
     JsonLine json;
     FlowIdMaker flow_ids;
+    MetadataCounts metadata;
 
     Implementation(FieldSet field_set, std::string ruleset_name)
         : fields(field_set), ruleset(std::move(ruleset_name)) {}
@@ -188,13 +190,23 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
         write_first_packets(json, flow);
     }
     write_link_layer(json, flow);
+    uint32_t quality = flow.quality();
+    if (fields != FieldSet::slim) {
+        const MetadataCounts counts = write_metadata(json, flow);
+        implementation_->metadata.add(counts);
+        quality |= counts.malformed == 0 ? 0u : proto::QUALITY_METADATA_MALFORMED;
+    }
     write_bookkeeping(json, flow, implementation_->flow_ids);
-    write_quality(json, flow.quality());
+    write_quality(json, quality);
     write_matched(json, flow);
     write_label(json, annotation.label, implementation_->ruleset);
     write_wire_text(json, "flow_type", annotation.flow_type);
     json.end_object();
     return json.finish();
+}
+
+MetadataCounts RecordWriter::metadata() const noexcept {
+    return implementation_->metadata;
 }
 
 std::optional<FieldSet> field_set_named(std::string_view name) noexcept {

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "collector/annotator.h"
+#include "collector/metadata_fields.h"
 #include "proto/flow.pb.h"
 
 // Preset `curlew`: one flow record as one JSON line. Joy's names where Joy has the field; text from
@@ -34,6 +35,9 @@ class RecordWriter {
     // The line with its newline, good until the next call. Requires: the flow passed the batch
     // decoder.
     std::string_view write(const proto::FlowSummary& flow, const Annotation& annotation);
+
+    // Of all lines written: the messages in them.
+    MetadataCounts metadata() const noexcept;
 
   private:
     struct Implementation;

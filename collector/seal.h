@@ -8,6 +8,7 @@
 
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
+#include "collector/metadata_fields.h"
 #include "collector/record_sorter.h"
 #include "proto/flow.pb.h"
 #include "signatures/group_rules.h"
@@ -39,6 +40,7 @@ struct SealResult {
     Tally flow_types;  // of the records written
     Tally labels;      // label.type
     Tally evidence;    // kind of the strongest evidence
+    MetadataCounts metadata;
     DatasetSums sums;
     std::optional<proto::ProbeLedger> ledger;  // nothing: the input ended without one
 };

@@ -73,8 +73,10 @@ TEST(BatchDecoder, counts_flows_before_it_builds_them) {
 }
 
 TEST(BatchDecoder, counts_matches_before_it_builds_them) {
-    // 0xaa 0x01 0x00: an empty match; 0xb2 0x01 0x00: an empty ICMP type.
-    for (const std::string& field : {std::string("\xaa\1\0", 3), std::string("\xb2\1\0", 3)}) {
+    // 0xaa 0x01 0x00: an empty match; 0xb2 0x01 0x00: an empty ICMP type; 0x82 0x02 0x00: an empty
+    // message.
+    for (const std::string& field :
+         {std::string("\xaa\1\0", 3), std::string("\xb2\1\0", 3), std::string("\x82\2\0", 3)}) {
         const std::string flow = fields(field, 5000);
         // 15,000 octets: two octets of varint.
         const std::string body = std::string("\x12\x98\x75") + flow;
@@ -131,6 +133,22 @@ TEST(BatchDecoder, lists_keep_their_bounds) {
                      for (int i = 0; i < 65; ++i) {
                          flow.add_matches()->set_packet(1);
                      }
+                 }));
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 513; ++i) {
+                         flow.add_messages()->set_packet(1);
+                     }
+                 }));
+}
+
+TEST(BatchDecoder, messages_of_a_record_are_bounded_together) {
+    STRCMP_EQUAL("none", decode_changed([](auto& flow) {
+                     flow.add_messages()->set_octets(std::string(32768, 'x'));
+                     flow.add_messages()->set_octets(std::string(32768, 'x'));
+                 }));
+    STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
+                     flow.add_messages()->set_octets(std::string(32768, 'x'));
+                     flow.add_messages()->set_octets(std::string(32769, 'x'));
                  }));
 }
 

@@ -86,6 +86,10 @@ const std::string kBehindFile = R"(  },
   "evidence": {
     "none": 1
   },
+  "metadata": {
+    "messages": 0,
+    "malformed": 0
+  },
   "unclean_end": null
 }
 )";

@@ -1,0 +1,119 @@
+#include "collector/metadata_fields.h"
+
+#include <algorithm>
+
+#include "collector/protocols/dhcp.h"
+#include "collector/protocols/dns.h"
+#include "collector/protocols/http.h"
+#include "collector/protocols/igmp.h"
+#include "collector/protocols/ntp.h"
+#include "collector/protocols/ssdp.h"
+
+namespace curlew::collector {
+namespace {
+
+// What is said at a message's end.
+struct Verdict {
+    bool malformed = false;
+    bool cut = false;
+};
+
+Verdict write_dns_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    const DnsMessage decoded = decode_dns(message.octets(), message.cut());
+    write_dns(json, decoded);
+    return {decoded.malformed, decoded.cut};
+}
+
+Verdict write_http_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    const HttpHead head = decode_http(message.octets(), message.cut());
+    write_http(json, head);
+    return {head.malformed};
+}
+
+Verdict write_ssdp_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    // Some devices leave the empty line out; the end of the datagram is as good.
+    const HttpHead head = decode_http(message.octets(), true);
+    write_ssdp(json, head);
+    return {head.malformed};
+}
+
+Verdict write_dhcp_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    const DhcpMessage decoded = decode_dhcp(message.octets(), message.cut());
+    write_dhcp(json, decoded);
+    return {decoded.malformed};
+}
+
+Verdict write_ntp_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    const NtpMessage decoded = decode_ntp(message.octets(), message.cut());
+    write_ntp(json, decoded);
+    return {decoded.malformed};
+}
+
+Verdict write_igmp_message(JsonLine& json, const proto::ProtocolMessage& message) {
+    const IgmpMessage decoded = decode_igmp(message.octets(), message.cut());
+    write_igmp(json, decoded);
+    return {decoded.malformed};
+}
+
+struct Member {
+    proto::MessageProtocol protocol;
+    const char* name;
+    Verdict (*write)(JsonLine& json, const proto::ProtocolMessage& message);
+};
+
+constexpr Member kMembers[] = {
+    {proto::MESSAGE_PROTOCOL_DNS, "dns", write_dns_message},
+    {proto::MESSAGE_PROTOCOL_MDNS, "mdns", write_dns_message},
+    {proto::MESSAGE_PROTOCOL_LLMNR, "llmnr", write_dns_message},
+    {proto::MESSAGE_PROTOCOL_HTTP, "http", write_http_message},
+    {proto::MESSAGE_PROTOCOL_DHCP, "dhcp", write_dhcp_message},
+    {proto::MESSAGE_PROTOCOL_SSDP, "ssdp", write_ssdp_message},
+    {proto::MESSAGE_PROTOCOL_NTP, "ntp", write_ntp_message},
+    {proto::MESSAGE_PROTOCOL_IGMP, "igmp", write_igmp_message},
+};
+
+MetadataCounts write_member(JsonLine& json, const proto::FlowSummary& flow, const Member& member) {
+    MetadataCounts counts;
+    for (const proto::ProtocolMessage& message : flow.messages()) {
+        if (message.protocol() != member.protocol) {
+            continue;
+        }
+        if (counts.messages == 0) {
+            json.key(member.name);
+            json.start_array();
+        }
+        json.start_object();
+        json.text("dir", message.reverse() ? "<" : ">");
+        const Verdict verdict = member.write(json, message);
+        if (verdict.malformed) {
+            json.key("malformed");
+            json.raw("true");
+        }
+        if (verdict.cut || message.cut()) {
+            json.key("cut");
+            json.raw("true");
+        }
+        json.end_object();
+        ++counts.messages;
+        counts.malformed += verdict.malformed ? 1 : 0;
+    }
+    if (counts.messages != 0) {
+        json.end_array();
+    }
+    return counts;
+}
+
+}  // namespace
+
+MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow) {
+    MetadataCounts counts;
+    if (flow.messages_size() == 0) {
+        return counts;
+    }
+    for (const Member& member : kMembers) {
+        counts.add(write_member(json, flow, member));
+    }
+    return counts;
+}
+
+}  // namespace curlew::collector
