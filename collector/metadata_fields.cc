@@ -1,13 +1,19 @@
 #include "collector/metadata_fields.h"
 
 #include <algorithm>
+#include <array>
+#include <string_view>
+#include <vector>
 
 #include "collector/protocols/dhcp.h"
 #include "collector/protocols/dns.h"
 #include "collector/protocols/http.h"
 #include "collector/protocols/igmp.h"
 #include "collector/protocols/ntp.h"
+#include "collector/protocols/smb.h"
 #include "collector/protocols/ssdp.h"
+#include "collector/protocols/ssh.h"
+#include "collector/protocols/tls.h"
 
 namespace curlew::collector {
 namespace {
@@ -103,6 +109,56 @@ MetadataCounts write_member(JsonLine& json, const proto::FlowSummary& flow, cons
     return counts;
 }
 
+// A flow's messages of one protocol, from the initiator and from the responder.
+using BothSides = std::array<std::vector<std::string_view>, 2>;
+
+BothSides messages_of(const proto::FlowSummary& flow, proto::MessageProtocol protocol) {
+    BothSides sides;
+    for (const proto::ProtocolMessage& message : flow.messages()) {
+        if (message.protocol() == protocol) {
+            sides[message.reverse() ? 1 : 0].push_back(message.octets());
+        }
+    }
+    return sides;
+}
+
+MetadataCounts counts_of(size_t messages, bool whole) {
+    return {messages, messages != 0 && !whole ? uint64_t{1} : 0};
+}
+
+// The first connection's, where a record has several.
+std::string_view stream_of(const std::vector<std::string_view>& messages) {
+    return messages.empty() ? std::string_view{} : messages.front();
+}
+
+MetadataCounts write_tls_member(JsonLine& json, const proto::FlowSummary& flow) {
+    const BothSides tls = messages_of(flow, proto::MESSAGE_PROTOCOL_TLS);
+    if (!tls[0].empty() || !tls[1].empty()) {
+        return counts_of(tls[0].size() + tls[1].size(),
+                         write_tls(json, stream_of(tls[0]), stream_of(tls[1])));
+    }
+    const BothSides dtls = messages_of(flow, proto::MESSAGE_PROTOCOL_DTLS);
+    if (dtls[0].empty() && dtls[1].empty()) {
+        return {};
+    }
+    return counts_of(dtls[0].size() + dtls[1].size(), write_dtls(json, dtls[0], dtls[1]));
+}
+
+MetadataCounts write_ssh_member(JsonLine& json, const proto::FlowSummary& flow) {
+    const BothSides ssh = messages_of(flow, proto::MESSAGE_PROTOCOL_SSH);
+    if (ssh[0].empty() && ssh[1].empty()) {
+        return {};
+    }
+    return counts_of(ssh[0].size() + ssh[1].size(),
+                     write_ssh(json, stream_of(ssh[0]), stream_of(ssh[1])));
+}
+
+MetadataCounts write_smb_member(JsonLine& json, const proto::FlowSummary& flow) {
+    const BothSides smb = messages_of(flow, proto::MESSAGE_PROTOCOL_SMB);
+    const size_t messages = smb[0].size() + smb[1].size();
+    return messages == 0 ? MetadataCounts{} : counts_of(messages, write_smb(json, flow.messages()));
+}
+
 }  // namespace
 
 MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow) {
@@ -113,6 +169,9 @@ MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow) {
     for (const Member& member : kMembers) {
         counts.add(write_member(json, flow, member));
     }
+    counts.add(write_tls_member(json, flow));
+    counts.add(write_ssh_member(json, flow));
+    counts.add(write_smb_member(json, flow));
     return counts;
 }
 

@@ -167,6 +167,12 @@ bool is_ntp(std::span<const uint8_t> payload) noexcept {
            payload.size() >= (mode >= 6 ? kShortOctets : kPacketOctets);
 }
 
+// RFC 6347 section 4.1: type, version, epoch. Of the first epoch, before anything is enciphered.
+bool is_dtls(std::span<const uint8_t> payload) noexcept {
+    constexpr Range kRecord[] = {{20, 22}, {1, 254}, {0, 255}, {0, 0}, {0, 0}};
+    return match_ranges(payload, kRecord) == FrontMatch::yes;
+}
+
 bool has_port(const FlowKey& key, uint16_t port) noexcept {
     return key.low_port == port || key.high_port == port;
 }
@@ -209,6 +215,7 @@ MessageKind message_kind_of(const char* protocol) noexcept {
         {"tls", MessageKind::tls},
         {"ssh", MessageKind::ssh},
         {"smb", MessageKind::smb},
+        {"dtls", MessageKind::dtls},
     };
     for (const auto& [name, kind] : kKinds) {
         if (name == protocol) {
@@ -256,6 +263,8 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
             return is_ssdp(payload) ? kind : MessageKind::none;
         case MessageKind::ntp:
             return is_ntp(payload) ? kind : MessageKind::none;
+        case MessageKind::dtls:
+            return is_dtls(payload) ? kind : MessageKind::none;
         default:
             return MessageKind::none;
     }

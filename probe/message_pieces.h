@@ -25,6 +25,7 @@ enum class MessageKind : uint8_t {
     tls = 9,
     ssh = 10,
     smb = 11,
+    dtls = 15,
 };
 
 // Bounds of one record: octets with the pieces' headers, and messages.

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <string>
 
-#include "collector/protocols/octet_reader.h"
+#include "collector/protocols/cursor.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -51,7 +51,7 @@ std::string_view up_to_zero(std::string_view field) {
 
 // False when an option's length reaches past the end.
 bool read_options(std::string_view octets, std::vector<DhcpOption>& options) {
-    OctetReader reader(octets);
+    Cursor reader(octets);
     while (reader.left() != 0) {
         const uint8_t code = reader.u8();
         if (code == kPad) {
@@ -91,7 +91,7 @@ std::string_view DhcpMessage::option(uint8_t code) const {
 //  | giaddr 4 | chaddr 16 | sname 64 | file 128 | cookie 4 | options
 DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
     DhcpMessage message;
-    OctetReader reader(octets);
+    Cursor reader(octets);
     message.operation = reader.u8();
     reader.u8();
     const uint8_t hardware_octets = reader.u8();

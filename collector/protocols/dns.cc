@@ -5,7 +5,7 @@
 #include <span>
 #include <utility>
 
-#include "collector/protocols/octet_reader.h"
+#include "collector/protocols/cursor.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -49,7 +49,7 @@ class DnsDecoder {
         : octets_(octets), cut_(cut), budget_(kDnsUnfolding * octets.size() + kLongestName) {}
 
     DnsMessage decode() {
-        OctetReader header(octets_);
+        Cursor header(octets_);
         message_.id = header.u16();
         const uint16_t flags = header.u16();
         const size_t questions = header.u16();
@@ -136,7 +136,7 @@ class DnsDecoder {
             fail();
             return;
         }
-        question.type = OctetReader(octets_.substr(at_)).u16();
+        question.type = Cursor(octets_.substr(at_)).u16();
         at_ += 4;  // QTYPE, QCLASS
         message_.questions.push_back(std::move(question));
     }
@@ -154,7 +154,7 @@ class DnsDecoder {
             fail();
             return;
         }
-        OctetReader reader(octets_.substr(at_));
+        Cursor reader(octets_.substr(at_));
         record.type = reader.u16();
         reader.u16();
         record.ttl = reader.u32();
@@ -180,7 +180,7 @@ class DnsDecoder {
     }
 
     bool read_numbers(size_t& at, size_t octets_each, size_t count, DnsRecord& record) {
-        OctetReader reader(octets_.substr(at));
+        Cursor reader(octets_.substr(at));
         for (size_t i = 0; i < count; ++i) {
             record.numbers.push_back(octets_each == 2 ? reader.u16() : reader.u32());
         }
@@ -189,7 +189,7 @@ class DnsDecoder {
     }
 
     bool read_texts(DnsRecord& record) const {
-        OctetReader reader(record.data);
+        Cursor reader(record.data);
         while (reader.left() != 0 && reader.ok()) {
             record.texts.push_back(reader.take_counted(1));
         }
@@ -198,7 +198,7 @@ class DnsDecoder {
 
     // RFC 4034 section 4.1.2: blocks of number 1, length 1, bits for 256 types from the highest on.
     bool read_types(size_t at, size_t end, DnsRecord& record) const {
-        OctetReader reader(octets_.substr(at, end - at));
+        Cursor reader(octets_.substr(at, end - at));
         while (reader.left() != 0 && reader.ok()) {
             const size_t block = reader.u8();
             const std::string_view bits = reader.take_counted(1);

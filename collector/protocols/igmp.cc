@@ -1,6 +1,6 @@
 #include "collector/protocols/igmp.h"
 
-#include "collector/protocols/octet_reader.h"
+#include "collector/protocols/cursor.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -9,7 +9,7 @@ namespace {
 constexpr uint8_t kQuery = 0x11;
 constexpr uint8_t kReportVersion3 = 0x22;
 
-void read_sources(OctetReader& reader, size_t count, std::vector<std::string_view>& sources) {
+void read_sources(Cursor& reader, size_t count, std::vector<std::string_view>& sources) {
     for (size_t i = 0; i < count && reader.ok(); ++i) {
         const std::string_view source = reader.take(4);
         if (reader.ok()) {
@@ -20,7 +20,7 @@ void read_sources(OctetReader& reader, size_t count, std::vector<std::string_vie
 
 // RFC 3376 section 4.2: type 1 | reserved 1 | checksum 2 | reserved 2 | number of records 2 |
 // records of type 1, auxiliary words 1, number of sources 2, group 4, sources, auxiliary data.
-void read_report(OctetReader& reader, IgmpMessage& message) {
+void read_report(Cursor& reader, IgmpMessage& message) {
     reader.skip(2);
     const size_t count = reader.u16();
     for (size_t i = 0; i < count && reader.ok(); ++i) {
@@ -55,7 +55,7 @@ void write_addresses(JsonLine& json,
 //  4.1): flags 1 | interval 1 | number of sources 2 | sources
 IgmpMessage decode_igmp(std::string_view octets, bool cut) {
     IgmpMessage message;
-    OctetReader reader(octets);
+    Cursor reader(octets);
     message.type = reader.u8();
     reader.skip(1 + 2);
     if (message.type == kReportVersion3) {

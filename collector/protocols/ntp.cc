@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "collector/protocols/octet_reader.h"
+#include "collector/protocols/cursor.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -29,7 +29,7 @@ std::string reference_text(uint8_t stratum, std::string_view reference) {
 //  | reference id 4 | four time stamps of 8
 NtpMessage decode_ntp(std::string_view octets, bool cut) {
     NtpMessage message;
-    OctetReader reader(octets);
+    Cursor reader(octets);
     const uint8_t first = reader.u8();
     message.leap = first >> 6;
     message.version = first >> 3 & 7;

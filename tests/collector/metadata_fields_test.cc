@@ -71,6 +71,17 @@ TEST(MetadataFields, what_is_malformed_or_cut_says_so_and_is_counted) {
     CHECK_EQUAL(1u, counts.malformed);
 }
 
+TEST(MetadataFields, streams_of_both_sides_make_one_object) {
+    proto::FlowSummary flow;
+    add_message(flow, proto::MESSAGE_PROTOCOL_SSH, "SSH-2.0-s\r\n", true);
+    add_message(flow, proto::MESSAGE_PROTOCOL_SSH, "SSH-2.0-c\r\n");
+    MetadataCounts counts;
+    STRCMP_EQUAL(R"({"ssh":{"client":"SSH-2.0-c","server":"SSH-2.0-s"}})",
+                 json_of(flow, counts).c_str());
+    CHECK_EQUAL(2u, counts.messages);
+    CHECK_EQUAL(0u, counts.malformed);
+}
+
 TEST(MetadataFields, every_decoder_is_reached) {
     proto::FlowSummary flow;
     for (const proto::MessageProtocol protocol : {proto::MESSAGE_PROTOCOL_DNS,

@@ -80,6 +80,14 @@ TEST(MessageFronts, ntp_has_its_length) {
     CHECK(MessageKind::none == datagram(123, Octets(48, 0xff)));
 }
 
+TEST(MessageFronts, dtls_is_kept_before_it_is_enciphered) {
+    const Octets hello = from_hex("16 feff 0000 000000000000 0000");
+    const Octets finished = from_hex("16 fefd 0001 000000000000 0000");
+    CHECK(MessageKind::dtls == datagram(4000, hello, MessageKind::dtls));
+    CHECK(MessageKind::none == datagram(4000, hello));
+    CHECK(MessageKind::none == datagram(4000, finished, MessageKind::dtls));
+}
+
 TEST(MessageFronts, ssdp_has_its_first_word) {
     const std::string search = "M-SEARCH * HTTP/1.1\r\n";
     const Octets octets(search.begin(), search.end());
