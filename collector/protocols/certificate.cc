@@ -13,7 +13,6 @@
 #include <memory>
 #include <string>
 
-#include "collector/digest.h"
 #include "collector/protocols/wire_member.h"
 
 namespace curlew::collector {
@@ -136,9 +135,7 @@ void write_fields(JsonLine& json, const X509* certificate) {
     write_public_key(json, certificate);
 }
 
-}  // namespace
-
-bool write_certificate(JsonLine& json, std::string_view der) {
+bool write_object(JsonLine& json, std::string_view der, std::string_view sum) {
     const auto* at = reinterpret_cast<const unsigned char*>(der.data());
     const unsigned char* const end = at + der.size();
     const X509Pointer certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
@@ -146,7 +143,7 @@ bool write_certificate(JsonLine& json, std::string_view der) {
     if (certificate != nullptr) {
         write_fields(json, certificate.get());
     }
-    json.text("sha256", sha256_of(der));
+    json.text("sha256", sum);
     if (certificate != nullptr) {
         write_alternative_names(json, certificate.get());
     }
@@ -158,6 +155,28 @@ bool write_certificate(JsonLine& json, std::string_view der) {
     // What went wrong inside is no error of this thread's.
     ERR_clear_error();
     return right;
+}
+
+}  // namespace
+
+bool CertificateWriter::write(JsonLine& json, std::string_view der) {
+    digest_.update(der);
+    const std::string sum = digest_.finish();
+    auto found = kept_.find(sum);
+    if (found == kept_.end()) {
+        line_.clear();
+        const bool right = write_object(line_, der, sum);
+        std::string_view object = line_.finish();
+        object.remove_suffix(1);  // the newline
+        if (kept_octets_ + object.size() > kMaximumKeptOctets) {
+            kept_.clear();
+            kept_octets_ = 0;
+        }
+        kept_octets_ += object.size();
+        found = kept_.emplace(sum, Written{std::string(object), right}).first;
+    }
+    json.raw(found->second.object);
+    return found->second.right;
 }
 
 }  // namespace curlew::collector

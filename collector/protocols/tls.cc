@@ -6,7 +6,6 @@
 #include <optional>
 
 #include "collector/digest.h"
-#include "collector/protocols/certificate.h"
 #include "collector/protocols/cursor.h"
 #include "collector/protocols/dtls_stream.h"
 #include "collector/protocols/fingerprint.h"
@@ -222,7 +221,10 @@ void write_fingerprints(JsonLine& json, const Handshake& handshake) {
 //
 // Of a message that the stream cuts, the certificates that are there. False when it contradicts
 // itself.
-bool write_certificates(JsonLine& json, std::string_view name, const TlsClear& stream) {
+bool write_certificates(JsonLine& json,
+                        CertificateWriter& certificates,
+                        std::string_view name,
+                        const TlsClear& stream) {
     const TlsMessage* message = message_of(stream, kTlsCertificate);
     if (message == nullptr) {
         return true;
@@ -242,7 +244,7 @@ bool write_certificates(JsonLine& json, std::string_view name, const TlsClear& s
             json.start_array();
             begun = true;
         }
-        right = write_certificate(json, der) && right;
+        right = certificates.write(json, der) && right;
     }
     if (begun) {
         json.end_array();
@@ -278,7 +280,10 @@ bool is_cut(const TlsClear& stream) {
     });
 }
 
-bool write_clear(JsonLine& json, const TlsClear& forward, const TlsClear& reverse) {
+bool write_clear(JsonLine& json,
+                 CertificateWriter& certificates,
+                 const TlsClear& forward,
+                 const TlsClear& reverse) {
     const bool turned = is_server(forward) || (is_client(reverse) && !is_client(forward));
     Handshake handshake;
     handshake.client_stream = turned ? &reverse : &forward;
@@ -295,8 +300,8 @@ bool write_clear(JsonLine& json, const TlsClear& forward, const TlsClear& revers
     write_offers(json, handshake);
     write_randoms(json, handshake);
     write_fingerprints(json, handshake);
-    bool right = write_certificates(json, "s_cert", *handshake.server_stream);
-    right = write_certificates(json, "c_cert", *handshake.client_stream) && right;
+    bool right = write_certificates(json, certificates, "s_cert", *handshake.server_stream);
+    right = write_certificates(json, certificates, "c_cert", *handshake.client_stream) && right;
     write_alerts(json, forward, reverse);
     right = right && !forward.malformed && !reverse.malformed &&
             !(handshake.client && handshake.client->malformed) &&
@@ -313,18 +318,22 @@ bool write_clear(JsonLine& json, const TlsClear& forward, const TlsClear& revers
 
 }  // namespace
 
-bool write_tls(JsonLine& json, std::string_view forward, std::string_view reverse) {
+bool write_tls(JsonLine& json,
+               CertificateWriter& certificates,
+               std::string_view forward,
+               std::string_view reverse) {
     const TlsStream forward_stream(forward);
     const TlsStream reverse_stream(reverse);
-    return write_clear(json, forward_stream.clear(), reverse_stream.clear());
+    return write_clear(json, certificates, forward_stream.clear(), reverse_stream.clear());
 }
 
 bool write_dtls(JsonLine& json,
+                CertificateWriter& certificates,
                 const std::vector<std::string_view>& forward,
                 const std::vector<std::string_view>& reverse) {
     const DtlsStream forward_stream(forward);
     const DtlsStream reverse_stream(reverse);
-    return write_clear(json, forward_stream.clear(), reverse_stream.clear());
+    return write_clear(json, certificates, forward_stream.clear(), reverse_stream.clear());
 }
 
 }  // namespace curlew::collector

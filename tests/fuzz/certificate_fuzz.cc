@@ -10,9 +10,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace curlew;
     const std::string der(data, data + size);
     collector::JsonLine json;
+    collector::CertificateWriter writer;
     json.start_object();
     json.key("certificate");
-    collector::write_certificate(json, der);
+    writer.write(json, der);
     tests::require_text(json);
     return 0;
 }

@@ -19,8 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         size -= 2 + octets;
     }
     collector::JsonLine json;
+    collector::CertificateWriter certificates;
     json.start_object();
     collector::write_dtls(json,
+                          certificates,
                           {datagrams[0].begin(), datagrams[0].end()},
                           {datagrams[1].begin(), datagrams[1].end()});
     tests::require_text(json);

@@ -17,8 +17,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     const std::string forward(data + 2, data + 2 + cut);
     const std::string reverse(data + 2 + cut, data + size);
     collector::JsonLine json;
+    collector::CertificateWriter certificates;
     json.start_object();
-    collector::write_tls(json, forward, reverse);
+    collector::write_tls(json, certificates, forward, reverse);
     tests::require_text(json);
     return 0;
 }

@@ -8,12 +8,17 @@
 namespace curlew::collector {
 namespace {
 
-std::string written(const std::string& der, bool expected = true) {
+std::string written(CertificateWriter& writer, const std::string& der, bool expected) {
     JsonLine json;
-    CHECK_EQUAL(expected, write_certificate(json, der));
+    CHECK_EQUAL(expected, writer.write(json, der));
     std::string line(json.finish());
     line.pop_back();
     return line;
+}
+
+std::string written(const std::string& der, bool expected = true) {
+    CertificateWriter writer;
+    return written(writer, der, expected);
 }
 
 bool holds(const std::string& text, const std::string& part) {
@@ -22,9 +27,9 @@ bool holds(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_GROUP(Certificate){};
+TEST_GROUP(CertificateWriter){};
 
-TEST(Certificate, every_member_is_written) {
+TEST(CertificateWriter, every_member_is_written) {
     STRCMP_EQUAL(
         "{\"version\":3,\"serial\":\"c0ffee\",\"signature_algorithm\":\"ED25519\","
         "\"issuer\":\"O=Curlew\\\\, Inc.\",\"subject\":\"CN=example.org,O=Curlew\\\\, Inc.\","
@@ -35,20 +40,20 @@ TEST(Certificate, every_member_is_written) {
         written(make_certificate()).c_str());
 }
 
-TEST(Certificate, names_are_utf8) {
+TEST(CertificateWriter, names_are_utf8) {
     const std::string line =
         written(make_certificate({.common_name = "b\xc3\xa4r", .alternative_names = ""}));
     CHECK(holds(line, "\"subject\":\"CN=b\xc3\xa4r,O=Curlew\\\\, Inc.\""));
     CHECK_FALSE(holds(line, "san"));
 }
 
-TEST(Certificate, long_names_are_cut) {
+TEST(CertificateWriter, long_names_are_cut) {
     const std::string line = written(make_certificate(
         {.common_name = "x", .alternative_names = "DNS:" + std::string(5000, 'y')}));
     CHECK(holds(line, "\"san\":[\"" + std::string(1024, 'y') + "\"]"));
 }
 
-TEST(Certificate, number_of_alternative_names_is_bounded) {
+TEST(CertificateWriter, number_of_alternative_names_is_bounded) {
     std::string names = "DNS:a0";
     for (int i = 1; i < 300; ++i) {
         names += ",DNS:a" + std::to_string(i);
@@ -57,20 +62,49 @@ TEST(Certificate, number_of_alternative_names_is_bounded) {
     CHECK(holds(line, "\"a127\"]"));
 }
 
-TEST(Certificate, octets_that_are_none_leave_their_sum) {
+TEST(CertificateWriter, octets_that_are_none_leave_their_sum) {
     STRCMP_EQUAL(
         "{\"sha256\":\"ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad\","
         "\"malformed\":true}",
         written("abc", false).c_str());
 }
 
-TEST(Certificate, octets_behind_it_are_malformed) {
+TEST(CertificateWriter, octets_behind_it_are_malformed) {
     const std::string line = written(make_certificate() + "x", false);
     CHECK(holds(line, "\"serial\":\"c0ffee\""));
     CHECK(holds(line, "\"malformed\":true"));
 }
 
-TEST(Certificate, cut_anywhere_is_malformed) {
+TEST(CertificateWriter, writes_a_kept_one_as_the_first_time) {
+    CertificateWriter writer;
+    const std::string der = make_certificate();
+    const std::string first = written(writer, der, true);
+    const std::string other = written(writer, "abc", false);
+    const size_t kept = writer.kept_octets();
+    CHECK_EQUAL(first.size() + other.size(), kept);
+    STRCMP_EQUAL(first.c_str(), written(writer, der, true).c_str());
+    STRCMP_EQUAL(other.c_str(), written(writer, "abc", false).c_str());
+    CHECK_EQUAL(kept, writer.kept_octets());
+}
+
+TEST(CertificateWriter, keeps_up_to_a_bound) {
+    std::string names = "DNS:a";
+    for (int i = 0; i < 100; ++i) {
+        names += ",DNS:" + std::string(1000, 'y');
+    }
+    CertificateWriter writer;
+    size_t emptied = 0;
+    for (int i = 0; i < 60; ++i) {
+        const size_t before = writer.kept_octets();
+        const std::string name = std::to_string(i);
+        written(writer, make_certificate({.common_name = name, .alternative_names = names}), true);
+        emptied += writer.kept_octets() < before ? 1 : 0;
+        CHECK(writer.kept_octets() <= CertificateWriter::kMaximumKeptOctets);
+    }
+    CHECK_EQUAL(1u, emptied);
+}
+
+TEST(CertificateWriter, cut_anywhere_is_malformed) {
     const std::string der = make_certificate();
     for (size_t octets = 0; octets < der.size(); octets += 7) {
         CHECK(holds(written(der.substr(0, octets), false), "malformed"));

@@ -13,8 +13,9 @@ using std::string_literals::operator""s;
 
 std::string written(const std::string& forward, const std::string& reverse, bool expected = true) {
     JsonLine json;
+    CertificateWriter writer;
     json.start_object();
-    CHECK_EQUAL(expected, write_tls(json, forward, reverse));
+    CHECK_EQUAL(expected, write_tls(json, writer, forward, reverse));
     json.end_object();
     std::string line(json.finish());
     line.pop_back();
@@ -203,8 +204,9 @@ TEST(Tls, of_dtls_is_written_alike) {
     const std::string server =
         dtls_record(22, dtls_message(2, 1, server_hello({.version = 0xfefd})));
     JsonLine json;
+    CertificateWriter writer;
     json.start_object();
-    CHECK(write_dtls(json, {client}, {server}));
+    CHECK(write_dtls(json, writer, {client}, {server}));
     json.end_object();
     const std::string line(json.finish());
     check_holds(line, "\"version\":\"DTLSv1.2\",\"c_version\":\"DTLSv1.2\"");
@@ -218,8 +220,9 @@ TEST(Tls, of_two_hellos_of_dtls_the_one_that_is_whole_counts) {
     const std::string first = dtls_record(22, dtls_fragment(1, 0, hello, 0, 20));
     const std::string second = dtls_record(22, dtls_message(1, 1, hello));
     JsonLine json;
+    CertificateWriter writer;
     json.start_object();
-    CHECK(write_dtls(json, {first, second}, {}));
+    CHECK(write_dtls(json, writer, {first, second}, {}));
     json.end_object();
     check_holds(std::string(json.finish()), "\"sni\":\"example.org\"");
 }
