@@ -24,8 +24,6 @@ std::string zeros(size_t count) {
 TEST_GROUP(JoyRecordWriter) {
     JoyRecordWriter writer;
     proto::FlowSummary flow = joy_flow();
-    proto::JoyRecord& record = *flow.mutable_joy();
-    proto::JoySide& out = *record.mutable_record();
 
     std::string line() {
         return std::string(writer.write(flow, nullptr));
@@ -37,6 +35,14 @@ TEST_GROUP(JoyRecordWriter) {
         if (line().find(part) != std::string::npos) {
             FAIL(line().c_str());
         }
+    }
+
+    // Of the flow as it stands: an assignment makes them anew.
+    proto::JoyRecord& record() {
+        return *flow.mutable_joy();
+    }
+    proto::JoySide& out() {
+        return *record().mutable_record();
     }
 };
 
@@ -51,7 +57,7 @@ TEST(JoyRecordWriter, the_least_record) {
 
 TEST(JoyRecordWriter, other_protocols_have_no_ports_and_no_tcp) {
     flow.set_protocol_identifier(1);
-    out.mutable_tcp_start()->set_flags(2);
+    out().mutable_tcp_start()->set_flags(2);
     expect("\"pr\":1,\"sp\":null,\"dp\":null,");
     expect_none("tcp");
 }
@@ -64,16 +70,16 @@ TEST(JoyRecordWriter, a_label_comes_last_where_one_is_given) {
 }
 
 TEST(JoyRecordWriter, one_way_packets_come_back_from_0) {
-    add_joy_packet(out, 2500, 10);
-    add_joy_packet(out, 4499, 20);
+    add_joy_packet(out(), 2500, 10);
+    add_joy_packet(out(), 4499, 20);
     expect("\"packets\":[{\"b\":10,\"dir\":\"<\",\"ipt\":0},{\"b\":20,\"dir\":\"<\",\"ipt\":1}]");
 }
 
 TEST(JoyRecordWriter, packets_of_both_ways_are_merged_from_the_start) {
     flow = joy_flow_with_twin();
-    add_joy_packet(out, 2500, 10);
-    add_joy_packet(*record.mutable_twin(), 2000, 20);
-    add_joy_packet(*record.mutable_twin(), 5000, 30);
+    add_joy_packet(out(), 2500, 10);
+    add_joy_packet(*record().mutable_twin(), 2000, 20);
+    add_joy_packet(*record().mutable_twin(), 5000, 30);
     // The twin began 500 us later, so its first packet comes at the same time and goes first.
     expect(
         "\"packets\":[{\"b\":20,\"dir\":\"<\",\"ipt\":2},{\"b\":10,\"dir\":\">\",\"ipt\":0},"
@@ -84,29 +90,29 @@ TEST(JoyRecordWriter, packets_of_both_ways_are_merged_from_the_start) {
 
 TEST(JoyRecordWriter, a_packet_before_the_start_has_a_gap_that_wraps) {
     flow = joy_flow_with_twin();
-    record.set_time_start_us(out.start_us() + 104'507);
-    add_joy_packet(out, 0, 35);
+    record().set_time_start_us(out().start_us() + 104'507);
+    add_joy_packet(out(), 0, 35);
     expect("\"packets\":[{\"b\":35,\"dir\":\">\",\"ipt\":4294967191}]");
 }
 
 TEST(JoyRecordWriter, a_packet_of_32768_octets_is_taken_for_repetitions) {
-    add_joy_packet(out, 0, 32767);
-    add_joy_packet(out, 0, 32768);
+    add_joy_packet(out(), 0, 32767);
+    add_joy_packet(out(), 0, 32768);
     expect("{\"b\":32767,\"dir\":\"<\",\"ipt\":0},{\"rep\":32768,\"dir\":\"<\",\"ipt\":0}");
 }
 
 TEST(JoyRecordWriter, fields_stand_in_joys_order) {
     flow = joy_flow_with_twin();
-    count_joy_octets(out, "abc");
-    out.set_first_payload("abc");
-    out.set_first_packet("E-packet");
-    out.mutable_tcp_start()->set_flags(2);
-    out.mutable_tcp_start()->set_window_size(5840);
-    add_joy_segment(out, 0, 1, 0, 2);
-    out.mutable_first_octet()->set_segments(2);
-    out.set_retransmissions(1);
-    record.mutable_twin()->set_invalid(2);
-    record.set_expiry(proto::JOY_EXPIRY_ACTIVE);
+    count_joy_octets(out(), "abc");
+    out().set_first_payload("abc");
+    out().set_first_packet("E-packet");
+    out().mutable_tcp_start()->set_flags(2);
+    out().mutable_tcp_start()->set_window_size(5840);
+    add_joy_segment(out(), 0, 1, 0, 2);
+    out().mutable_first_octet()->set_segments(2);
+    out().set_retransmissions(1);
+    record().mutable_twin()->set_invalid(2);
+    record().set_expiry(proto::JOY_EXPIRY_ACTIVE);
     rapidjson::Document document;
     document.Parse(line().c_str());
     std::string names;
@@ -124,7 +130,7 @@ TEST(JoyRecordWriter, fields_stand_in_joys_order) {
 }
 
 TEST(JoyRecordWriter, the_first_octet_is_described_from_two_segments_on) {
-    proto::JoyFirstOctet& octet = *out.mutable_first_octet();
+    proto::JoyFirstOctet& octet = *out().mutable_first_octet();
     octet.set_segments(1);
     expect_none("\"hd\"");
     octet.set_segments(4);
@@ -136,26 +142,26 @@ TEST(JoyRecordWriter, the_first_octet_is_described_from_two_segments_on) {
 
 TEST(JoyRecordWriter, first_payload_and_packet_of_the_twin_come_in) {
     flow = joy_flow_with_twin();
-    record.mutable_twin()->set_first_payload("hi");
-    record.mutable_twin()->set_first_packet("E");
+    record().mutable_twin()->set_first_payload("hi");
+    record().mutable_twin()->set_first_packet("E");
     expect("\"payload\":{\"in\":\"6869\"}");
     expect("\"idp_in\":\"45\",\"idp_len_in\":1");
 }
 
 TEST(JoyRecordWriter, systems_are_told_by_ttl_and_window) {
     flow = joy_flow_with_twin();
-    out.mutable_tcp_start()->set_window_size(65535);
-    record.mutable_twin()->set_minimum_ttl(65);
-    record.mutable_twin()->mutable_tcp_start()->set_window_size(65535);
+    out().mutable_tcp_start()->set_window_size(65535);
+    record().mutable_twin()->set_minimum_ttl(65);
+    record().mutable_twin()->mutable_tcp_start()->set_window_size(65535);
     expect("\"probable_os\":{\"out\":\"FreeBSD / OS X\",\"in\":\"Windows XP\"}");
-    out.set_minimum_ttl(32);
+    out().set_minimum_ttl(32);
     expect("\"probable_os\":{\"in\":\"Windows XP\"}");
-    record.mutable_twin()->set_minimum_ttl(129);
+    record().mutable_twin()->set_minimum_ttl(129);
     expect_none("probable_os");
 }
 
 TEST(JoyRecordWriter, the_letter_is_that_of_the_record) {
-    record.set_expiry(proto::JOY_EXPIRY_INACTIVE);
+    record().set_expiry(proto::JOY_EXPIRY_INACTIVE);
     expect("\"expire_type\":\"i\"}");
 }
 
@@ -166,9 +172,9 @@ TEST(JoyRecordWriter, a_protocol_of_the_twin_alone_is_not_told) {
         "\0\x02\x01\0\0\x01\0\0\0\0\0\0\x01"
         "a\0\0\x01\0\x01",
         19);
-    record.mutable_twin()->mutable_dns()->add_messages(query);
+    record().mutable_twin()->mutable_dns()->add_messages(query);
     expect_none("\"dns\"");
-    out.mutable_dns();
+    out().mutable_dns();
     expect("\"dns\":[{\"qn\":\"a\"");
 }
 
