@@ -131,17 +131,20 @@ std::string_view stream_of(const std::vector<std::string_view>& messages) {
     return messages.empty() ? std::string_view{} : messages.front();
 }
 
-MetadataCounts write_tls_member(JsonLine& json, const proto::FlowSummary& flow) {
+MetadataCounts write_tls_member(JsonLine& json,
+                                CertificateWriter& certificates,
+                                const proto::FlowSummary& flow) {
     const BothSides tls = messages_of(flow, proto::MESSAGE_PROTOCOL_TLS);
     if (!tls[0].empty() || !tls[1].empty()) {
         return counts_of(tls[0].size() + tls[1].size(),
-                         write_tls(json, stream_of(tls[0]), stream_of(tls[1])));
+                         write_tls(json, certificates, stream_of(tls[0]), stream_of(tls[1])));
     }
     const BothSides dtls = messages_of(flow, proto::MESSAGE_PROTOCOL_DTLS);
     if (dtls[0].empty() && dtls[1].empty()) {
         return {};
     }
-    return counts_of(dtls[0].size() + dtls[1].size(), write_dtls(json, dtls[0], dtls[1]));
+    return counts_of(dtls[0].size() + dtls[1].size(),
+                     write_dtls(json, certificates, dtls[0], dtls[1]));
 }
 
 MetadataCounts write_ssh_member(JsonLine& json, const proto::FlowSummary& flow) {
@@ -161,7 +164,9 @@ MetadataCounts write_smb_member(JsonLine& json, const proto::FlowSummary& flow) 
 
 }  // namespace
 
-MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow) {
+MetadataCounts write_metadata(JsonLine& json,
+                              CertificateWriter& certificates,
+                              const proto::FlowSummary& flow) {
     MetadataCounts counts;
     if (flow.messages_size() == 0) {
         return counts;
@@ -169,7 +174,7 @@ MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow) {
     for (const Member& member : kMembers) {
         counts.add(write_member(json, flow, member));
     }
-    counts.add(write_tls_member(json, flow));
+    counts.add(write_tls_member(json, certificates, flow));
     counts.add(write_ssh_member(json, flow));
     counts.add(write_smb_member(json, flow));
     return counts;

@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "collector/json_line.h"
+#include "collector/protocols/certificate.h"
 #include "proto/flow.pb.h"
 
 // The messages of recognised protocols in a record: dns, mdns, llmnr, http, dhcp, ssdp, ntp, igmp,
@@ -22,6 +23,8 @@ struct MetadataCounts {
 };
 
 // Tells what was written. Requires: the flow passed the batch decoder.
-MetadataCounts write_metadata(JsonLine& json, const proto::FlowSummary& flow);
+MetadataCounts write_metadata(JsonLine& json,
+                              CertificateWriter& certificates,
+                              const proto::FlowSummary& flow);
 
 }  // namespace curlew::collector

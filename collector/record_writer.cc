@@ -163,6 +163,7 @@ struct RecordWriter::Implementation {
     JsonLine json;
     FlowIdMaker flow_ids;
     MetadataCounts metadata;
+    CertificateWriter certificates;
 
     Implementation(FieldSet field_set, std::string ruleset_name)
         : fields(field_set), ruleset(std::move(ruleset_name)) {}
@@ -192,7 +193,7 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
     write_link_layer(json, flow);
     uint32_t quality = flow.quality();
     if (fields != FieldSet::slim) {
-        const MetadataCounts counts = write_metadata(json, flow);
+        const MetadataCounts counts = write_metadata(json, implementation_->certificates, flow);
         implementation_->metadata.add(counts);
         quality |= counts.malformed == 0 ? 0u : proto::QUALITY_METADATA_MALFORMED;
     }

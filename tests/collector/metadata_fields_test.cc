@@ -22,8 +22,9 @@ void add_message(proto::FlowSummary& flow,
 
 std::string json_of(const proto::FlowSummary& flow, MetadataCounts& counts) {
     JsonLine json;
+    CertificateWriter certificates;
     json.start_object();
-    counts = write_metadata(json, flow);
+    counts = write_metadata(json, certificates, flow);
     json.end_object();
     std::string text(json.finish());
     text.pop_back();
