@@ -8,7 +8,7 @@
 #include <string_view>
 
 // SHA-256 (FIPS 180-4): what manifests and index hold files against, and MD5 for what others have
-// defined with it. The only place for OpenSSL's digests.
+// defined with it.
 
 namespace curlew::collector {
 

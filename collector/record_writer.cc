@@ -5,6 +5,7 @@
 #include <array>
 #include <utility>
 
+#include "collector/community_id.h"
 #include "collector/flow_identity.h"
 #include "collector/traffic_fields.h"
 #include "collector/wire_text.h"
@@ -143,6 +144,12 @@ void write_label(JsonLine& json, const Label& label, std::string_view ruleset) {
     json.end_object();
 }
 
+void write_community_id(JsonLine& json, std::string_view id) {
+    if (!id.empty()) {
+        json.text("community_id", id);
+    }
+}
+
 void write_bookkeeping(JsonLine& json, const proto::FlowSummary& flow, FlowIdMaker& flow_ids) {
     json.text("direction_source", name_of(flow.direction_source()));
     json.number("flow_end_reason", static_cast<uint64_t>(flow.flow_end_reason()));
@@ -162,6 +169,7 @@ struct RecordWriter::Implementation {
     std::string ruleset;
     JsonLine json;
     FlowIdMaker flow_ids;
+    CommunityIdMaker community_ids;
     MetadataCounts metadata;
     CertificateWriter certificates;
 
@@ -191,6 +199,7 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
         write_first_packets(json, flow);
     }
     write_link_layer(json, flow);
+    write_community_id(json, implementation_->community_ids.make(flow));
     uint32_t quality = flow.quality();
     if (fields != FieldSet::slim) {
         const MetadataCounts counts = write_metadata(json, implementation_->certificates, flow);

@@ -69,6 +69,11 @@ void note_icmp_type(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) no
         packet.key.protocol != kProtocolIgmp) {
         return;
     }
+    // A later fragment has no type, and that of a packet cut before it is not known.
+    const uint8_t* end = packet.ip + packet.ip_captured_octets;
+    if (packet.transport == nullptr || end - packet.transport < 2) {
+        return;
+    }
     const std::array<uint8_t, 2> type{packet.icmp_type, packet.icmp_code};
     for (size_t i = 0; i < warm.icmp_type_count; ++i) {
         if (warm.icmp_types[i] == type) {

@@ -277,6 +277,15 @@ TEST(FlowMeter, icmp_is_one_flow_by_addresses_with_its_types_listed) {
     CHECK_EQUAL(std::string("\x03\x03", 2), metered.records[0].icmp_types(2));
 }
 
+TEST(FlowMeter, icmp_types_come_from_headers_that_were_seen) {
+    const Metered metered =
+        meter({from_client(0).fragment(7, 16, false).protocol(1).payload("rest").build(),
+               from_client(1).icmp(8).build().captured(35),
+               from_client(2).icmp(3, 1).build()});
+    CHECK_EQUAL(1, metered.records[0].icmp_types_size());
+    CHECK_EQUAL(std::string("\x03\x01"), metered.records[0].icmp_types(0));
+}
+
 TEST(FlowMeter, a_later_fragment_joins_its_first_ones_flow) {
     const Metered metered =
         meter({from_client(0).fragment(7, 0, true).udp(5000, 6000).payload("12345678").build(),
