@@ -8,6 +8,7 @@
 
 #include "collector/byte_counts.h"
 #include "collector/joy_check.h"
+#include "collector/spread.h"
 #include "collector/wire_walk.h"
 
 namespace curlew::collector {
@@ -96,6 +97,12 @@ BatchError check(const proto::Direction& direction) {
         direction.tcp_start().syn_control_bits() > 0xffff ||
         direction.tcp_start().window_size() > 0xffff) {
         return BatchError::out_of_range;
+    }
+    for (const proto::Spread* spread :
+         {&direction.payload_spread(), &direction.frame_spread(), &direction.gap_spread()}) {
+        if (!is_plausible(*spread)) {
+            return BatchError::out_of_range;
+        }
     }
     return BatchError::none;
 }

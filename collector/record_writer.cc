@@ -7,6 +7,7 @@
 
 #include "collector/community_id.h"
 #include "collector/flow_identity.h"
+#include "collector/statistics_fields.h"
 #include "collector/traffic_fields.h"
 #include "collector/wire_text.h"
 
@@ -202,6 +203,7 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
     write_community_id(json, implementation_->community_ids.make(flow));
     uint32_t quality = flow.quality();
     if (fields != FieldSet::slim) {
+        write_statistics(json, flow);
         const MetadataCounts counts = write_metadata(json, implementation_->certificates, flow);
         implementation_->metadata.add(counts);
         quality |= counts.malformed == 0 ? 0u : proto::QUALITY_METADATA_MALFORMED;

@@ -15,7 +15,7 @@
 namespace curlew::collector {
 
 enum class FieldSet : uint8_t {
-    slim,      // no packet list and nothing that `standard` leaves out
+    slim,      // no packet list, no stats and nothing that `standard` leaves out
     standard,  // no byte_dist, idp_out, idp_in, ip.id
     full,
 };

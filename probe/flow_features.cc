@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <cstddef>
 #include <cstring>
 
 namespace curlew::probe {
@@ -98,7 +99,10 @@ void count_interleaved(std::span<const uint8_t> payload, uint64_t* counts) noexc
 }  // namespace
 
 FlowFeatures::FlowFeatures(const FeatureMemory& memory) noexcept
-    : blocks_(memory.blocks), small_(memory.small_counts), large_(memory.large_counts) {}
+    : blocks_(memory.blocks),
+      small_(memory.small_counts),
+      large_(memory.large_counts),
+      statistics_(memory.statistics) {}
 
 const FlowDetails* FlowFeatures::details(const FlowHot& hot) const noexcept {
     return hot.details == 0 ? nullptr
@@ -111,7 +115,7 @@ void FlowFeatures::prefetch_details(const FlowHot& hot) const noexcept {
     }
 }
 
-void FlowFeatures::prefetch_lists(const FlowHot& hot) const noexcept {
+void FlowFeatures::prefetch_lists(const FlowHot& hot, size_t side) const noexcept {
     if (hot.details == 0) {
         return;
     }
@@ -121,6 +125,10 @@ void FlowFeatures::prefetch_lists(const FlowHot& hot) const noexcept {
     }
     if (record.small_counts != 0) {
         prefetch_lines<kSmallCountsOctets>(small_.at(record.small_counts - 1));
+    }
+    if (record.statistics[side] != 0) {
+        prefetch_lines<offsetof(SideStatistics, holes)>(
+            statistics_.at(record.statistics[side] - 1));
     }
 }
 
@@ -134,6 +142,11 @@ const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) con
     return details.tcp_beginnings == 0
                ? nullptr
                : reinterpret_cast<const TcpBeginning*>(blocks_.at(details.tcp_beginnings - 1));
+}
+
+SideStatistics* FlowFeatures::statistics(const FlowDetails& details, size_t side) const noexcept {
+    const uint32_t block = details.statistics[side];
+    return block == 0 ? nullptr : reinterpret_cast<SideStatistics*>(statistics_.at(block - 1));
 }
 
 bool FlowFeatures::append(uint32_t& head,
@@ -167,6 +180,11 @@ void FlowFeatures::release(FlowHot& hot) noexcept {
     if (details.tcp_beginnings != 0) {
         blocks_.give(details.tcp_beginnings - 1);
     }
+    for (const uint32_t block : details.statistics) {
+        if (block != 0) {
+            statistics_.give(block - 1);
+        }
+    }
     blocks_.give(hot.details - 1);
     hot.details = 0;
 }
@@ -183,6 +201,7 @@ void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
     }
     auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
     details.frame_octets[packet.from_low ? 0 : 1] += packet.frame_octets;
+    count_packet(hot, details, packet);
     add_to_lists(hot, details, packet);
     if (packet.key.protocol == kProtocolTcp && packet.tcp_header_octets != 0) {
         add_tcp_beginning(hot, details, packet);
@@ -190,6 +209,26 @@ void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
     if (packet.payload_captured_octets != 0) {
         count_octets(hot, details, packet);
     }
+}
+
+void FlowFeatures::count_packet(FlowHot& hot,
+                                FlowDetails& details,
+                                const ParsedPacket& packet) noexcept {
+    const size_t side = packet.from_low ? 0 : 1;
+    if (details.statistics[side] == 0) {
+        const uint32_t block = statistics_.take();
+        if (block == kNoBlock) {
+            ++shortages_;
+            hot.quality |= kQualityListCut;
+            return;
+        }
+        details.statistics[side] = block + 1;
+        begin_statistics(*statistics(details, side));
+    }
+    add_statistics(*statistics(details, side),
+                   statistics(details, 1 - side),
+                   packet,
+                   (hot.state & kStateContinued) == 0);
 }
 
 void FlowFeatures::add_to_lists(FlowHot& hot,

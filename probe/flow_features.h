@@ -7,9 +7,11 @@
 #include "probe/block_chain.h"
 #include "probe/block_pool.h"
 #include "probe/flow.h"
+#include "probe/flow_statistics.h"
 #include "probe/packet_parser.h"
 
-// The dataset profile's part of a record: packet list, byte counts, first packets, TCP beginnings.
+// The dataset profile's part of a record: packet list, byte counts, first packets, TCP beginnings,
+// statistics.
 // It lives in pooled blocks that a flow takes on need; where a pool is empty the record says so
 // (kQualityListCut) and its counters go on. One partition's, one worker's.
 
@@ -59,6 +61,7 @@ struct FlowDetails {
     std::array<uint16_t, 2> payload_offset;
     std::array<uint8_t, 2> listed_packets;
     std::array<uint8_t, 2> listed_ids;
+    std::array<uint32_t, 2> statistics;  // block of SideStatistics
 };
 static_assert(sizeof(FlowDetails) <= kBlockOctets);
 
@@ -66,6 +69,7 @@ struct FeatureMemory {
     std::span<uint8_t> blocks;
     std::span<uint8_t> small_counts;
     std::span<uint8_t> large_counts;
+    std::span<uint8_t> statistics;
 };
 
 class FlowFeatures {
@@ -75,7 +79,7 @@ class FlowFeatures {
 
     // Two stages ahead of add(): the details, and what they refer to.
     void prefetch_details(const FlowHot& hot) const noexcept;
-    void prefetch_lists(const FlowHot& hot) const noexcept;
+    void prefetch_lists(const FlowHot& hot, size_t side) const noexcept;
 
     // Adds one packet to the record's details, which are taken when there are none yet.
     void add(FlowHot& hot, const ParsedPacket& packet) noexcept;
@@ -102,6 +106,8 @@ class FlowFeatures {
     }
     const uint64_t* large_counts(const FlowDetails& details) const noexcept;
     const TcpBeginning* tcp_beginnings(const FlowDetails& details) const noexcept;
+    // Null before the side's first packet.
+    SideStatistics* statistics(const FlowDetails& details, size_t side) const noexcept;
 
     // How often something was left out because a pool was empty.
     uint64_t shortages() const noexcept { return shortages_; }
@@ -111,10 +117,12 @@ class FlowFeatures {
     void add_tcp_beginning(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void count_octets(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     bool enlarge_counts(FlowDetails& details) noexcept;
+    void count_packet(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
 
     ChainPool blocks_;
     BlockPool<kSmallCountsOctets> small_;
     BlockPool<kLargeCountsOctets> large_;
+    BlockPool<sizeof(SideStatistics)> statistics_;
     uint64_t shortages_ = 0;
 };
 

@@ -127,9 +127,9 @@ void FlowMeter::prefetch_details(FlowIndex likely) const noexcept {
     features_.prefetch_details(table_.hot(likely));
 }
 
-void FlowMeter::prefetch_lists(FlowIndex likely) const noexcept {
+void FlowMeter::prefetch_lists(FlowIndex likely, bool from_low) const noexcept {
     if (likely != kNoFlow) {
-        features_.prefetch_lists(table_.hot(likely));
+        features_.prefetch_lists(table_.hot(likely), from_low ? 0 : 1);
     }
 }
 
@@ -424,12 +424,17 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
         image.counts_octets = details->large_counts != 0   ? kLargeCountsOctets
                               : details->small_counts != 0 ? kSmallCountsOctets
                                                            : 0;
+        for (const size_t side : {size_t{0}, size_t{1}}) {
+            image.statistics_octets[side] =
+                features_.statistics(*details, side) != nullptr ? sizeof(SideStatistics) : 0;
+        }
     } else {
         image.details = FlowDetails{};
     }
     const size_t octets = sizeof(image) + image.names_octets + image.packets_octets +
                           image.first_packet_octets[0] + image.first_packet_octets[1] +
-                          image.tcp_octets + image.counts_octets + image.messages_octets;
+                          image.tcp_octets + image.counts_octets + image.messages_octets +
+                          image.statistics_octets[0] + image.statistics_octets[1];
     uint8_t* out = ring_->reserve(octets);
     while (out == nullptr && config_.wait_for_ring) {
         std::this_thread::sleep_for(kRingPause);
@@ -474,6 +479,8 @@ void FlowMeter::write_image(const RecordImage& image,
     put(details->large_counts != 0 ? static_cast<const void*>(features_.large_counts(*details))
                                    : static_cast<const void*>(features_.small_counts(*details)),
         image.counts_octets);
+    put(features_.statistics(*details, 0), image.statistics_octets[0]);
+    put(features_.statistics(*details, 1), image.statistics_octets[1]);
 }
 
 }  // namespace curlew::probe

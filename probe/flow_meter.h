@@ -66,7 +66,7 @@ class FlowMeter {
     FlowIndex prefetch_flow(uint64_t hash) const noexcept;
     // The next two: what a flow so found refers to. Nothing for kNoFlow.
     void prefetch_details(FlowIndex likely) const noexcept;
-    void prefetch_lists(FlowIndex likely) const noexcept;
+    void prefetch_lists(FlowIndex likely, bool from_low) const noexcept;
 
     // Meters one packet. `likely` is what prefetch_flow() said in this burst.
     void add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;

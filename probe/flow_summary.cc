@@ -295,6 +295,51 @@ void add_counts(const RecordImage& image,
     summary.add_walsh_sums(s[0] - s[1] - s[2] + s[3]);
 }
 
+void fill_spread(uint64_t count, const auto& sums, proto::Spread& spread) {
+    spread.set_count(count);
+    if (count != 0) {
+        spread.set_minimum(sums.minimum);
+        spread.set_maximum(sums.maximum);
+        spread.set_sum(sums.sum);
+        spread.set_squares_low(sums.squares.low);
+        spread.set_squares_high(sums.squares.high);
+    }
+    for (const uint32_t bin : sums.bins) {
+        spread.add_histogram(bin);
+    }
+}
+
+void fill_statistics(const RecordImage& image,
+                     std::span<const uint8_t> octets,
+                     bool forward,
+                     proto::FlowSummary& summary) {
+    if (octets.empty()) {
+        return;
+    }
+    assert(octets.size() == sizeof(SideStatistics));
+    SideStatistics side;
+    std::memcpy(&side, octets.data(), sizeof(side));
+    proto::Direction& direction = forward ? *summary.mutable_forward() : *summary.mutable_reverse();
+    fill_spread(side.packets, side.payload, *direction.mutable_payload_spread());
+    fill_spread(side.packets, side.frame, *direction.mutable_frame_spread());
+    fill_spread(side.packets - 1, side.gap, *direction.mutable_gap_spread());
+    direction.set_bursts(side.bursts);
+    if (image.hot.key.protocol != kProtocolTcp) {
+        return;
+    }
+    proto::TcpStatistics& tcp = *direction.mutable_tcp_statistics();
+    tcp.set_retransmissions(side.retransmissions);
+    tcp.set_out_of_order(side.out_of_order);
+    tcp.set_zero_windows(side.zero_windows);
+    if ((side.handshake & kAnswered) != 0) {
+        if (forward) {
+            summary.set_rtt_out_ns(side.response_ns);
+        } else {
+            summary.set_rtt_in_ns(side.response_ns);
+        }
+    }
+}
+
 }  // namespace
 
 void summarize(std::span<const uint8_t> octets,
@@ -330,6 +375,10 @@ void summarize(std::span<const uint8_t> octets,
     }
     add_tcp_beginnings(image, sections.take_values<TcpBeginning>(image.tcp_octets), summary);
     add_counts(image, sections.take(image.counts_octets), summary);
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+        fill_statistics(
+            image, sections.take(image.statistics_octets[side]), side == initiator, summary);
+    }
 }
 
 }  // namespace curlew::probe

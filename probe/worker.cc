@@ -37,7 +37,8 @@ struct PartitionLayout {
           blocks_at(warm_at + whole_lines(flows * sizeof(FlowWarm))),
           small_at(blocks_at + flows * kBlocksPerFlow * kBlockOctets),
           large_at(small_at + flows * kSmallCountsOctets),
-          messages_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
+          statistics_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
+          messages_at(statistics_at + 2 * flows * sizeof(SideStatistics)),
           recent_at(messages_at +
                     std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
           octets(recent_at + kRecentStarts * sizeof(RecentStart)) {}
@@ -48,7 +49,8 @@ struct PartitionLayout {
                 {reinterpret_cast<FlowWarm*>(at + warm_at), flows},
                 {{at + blocks_at, small_at - blocks_at},
                  {at + small_at, large_at - small_at},
-                 {at + large_at, messages_at - large_at}},
+                 {at + large_at, statistics_at - large_at},
+                 {at + statistics_at, messages_at - statistics_at}},
                 {at + messages_at, recent_at - messages_at},
                 {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts}};
     }
@@ -60,6 +62,7 @@ struct PartitionLayout {
     size_t blocks_at;
     size_t small_at;
     size_t large_at;
+    size_t statistics_at;
     size_t messages_at;
     size_t recent_at;
     size_t octets;
@@ -105,7 +108,7 @@ void Worker::process(std::span<const ParsedPacket> packets,
         meter(hashes[i]).prefetch_details(likely[i]);
     }
     for (size_t i = 0; i < hashes.size(); ++i) {
-        meter(hashes[i]).prefetch_lists(likely[i]);
+        meter(hashes[i]).prefetch_lists(likely[i], packets[i].from_low);
     }
     for (size_t i = 0; i < packets.size(); ++i) {
         meter(hashes[i]).add(packets[i], hashes[i], likely[i]);

@@ -163,6 +163,23 @@ TEST(BatchDecoder, lists_of_one_length_have_it) {
                  }));
 }
 
+TEST(BatchDecoder, statistics_are_held_against_their_histogram) {
+    for (const auto spread : {&proto::Direction::mutable_payload_spread,
+                              &proto::Direction::mutable_frame_spread,
+                              &proto::Direction::mutable_gap_spread}) {
+        STRCMP_EQUAL("out_of_range", decode_changed([spread](auto& flow) {
+                         (flow.mutable_reverse()->*spread)()->set_count(1);
+                     }));
+    }
+    STRCMP_EQUAL("none", decode_changed([](auto& flow) {
+                     proto::Spread& spread = *flow.mutable_reverse()->mutable_gap_spread();
+                     spread.set_count(2);
+                     for (const uint32_t bin : {0, 0, 0, 2, 0, 0, 0, 0}) {
+                         spread.add_histogram(bin);
+                     }
+                 }));
+}
+
 TEST(BatchDecoder, octet_strings_keep_their_bounds) {
     STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
                      flow.mutable_forward()->set_first_packet(std::string(2049, 'x'));

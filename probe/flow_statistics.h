@@ -1,0 +1,87 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#include "probe/packet_parser.h"
+
+// Numbers over all packets of one direction of a record, as exact sums: the collector makes means
+// and deviations of them. They begin anew with each record of a flow, so that a record can be
+// recomputed from its own packets alone.
+//
+// Lengths are those that the headers tell, whether or not all octets were captured. A fragment is a
+// packet like others; a later one has no TCP header and counts nothing there.
+
+namespace curlew::probe {
+
+inline constexpr size_t kSpreadBins = 8;
+// A burst: this many packets with payload in a row, none later than this after the one before.
+inline constexpr uint8_t kBurstPackets = 3;
+inline constexpr uint64_t kBurstGap = 1'000'000'000;
+inline constexpr size_t kSequenceHoles = 15;
+
+// Bin of a length in octets or a gap in milliseconds: below 16, 32, 64, ... 1024, and the rest.
+size_t spread_bin(uint64_t value) noexcept;
+
+struct SumOfSquares {
+    uint64_t low;
+    uint64_t high;
+};
+
+template <typename Value>
+struct Spread {
+    SumOfSquares squares;
+    uint64_t sum;
+    Value minimum;  // the highest number of its type before the first value
+    Value maximum;
+    std::array<uint32_t, kSpreadBins> bins;
+};
+
+// Sequence numbers from `begin` to before `end` that were passed over.
+struct SequenceHole {
+    uint32_t begin;
+    uint32_t end;
+};
+
+// Bits of SideStatistics::handshake.
+inline constexpr uint8_t kSentSyn = 1;
+inline constexpr uint8_t kSentSynAck = 2;
+inline constexpr uint8_t kHandshakeOver = 4;  // its answer came, or none will
+inline constexpr uint8_t kAnswered = 8;       // response_ns is there
+
+// Memory that is all 0 becomes one by begin_statistics().
+struct alignas(64) SideStatistics {
+    Spread<uint32_t> payload;  // transport payload octets, 0 included
+    Spread<uint32_t> frame;    // octets as received, no FCS
+    Spread<uint64_t> gap;      // ns since the side's packet before; one fewer than packets
+    uint64_t last_ns;          // stamp of the latest packet as they came
+    uint64_t last_payload_ns;  // of the latest with payload
+    uint32_t packets;
+    uint32_t bursts;
+
+    uint8_t run;  // packets with payload in a row, up to kBurstPackets
+    uint8_t handshake;
+    uint8_t sequence_seen;  // 1: `lowest` and `highest` mean something
+    uint8_t hole_count;
+    uint32_t retransmissions;
+    uint32_t out_of_order;
+    uint32_t zero_windows;
+    uint32_t lowest;       // sequence number of the first octet seen, or 2^30 before `highest`
+    uint32_t highest;      // behind the last octet seen
+    uint64_t begun_ns;     // the latest SYN or SYN+ACK that was not yet answered
+    uint64_t response_ns;  // from the other side's SYN or SYN+ACK to the answer of this one
+    std::array<SequenceHole, kSequenceHoles> holes;  // oldest first; more push it out
+};
+static_assert(sizeof(SideStatistics) == 384);
+
+void begin_statistics(SideStatistics& side) noexcept;
+
+// Adds a packet that `side` sent; `other` is the other side's, or null before its first packet.
+// Handshakes are timed in a flow's first record alone.
+void add_statistics(SideStatistics& side,
+                    SideStatistics* other,
+                    const ParsedPacket& packet,
+                    bool first_record) noexcept;
+
+}  // namespace curlew::probe
