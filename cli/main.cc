@@ -54,6 +54,10 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
         ->check(CLI::IsMember({"slim", "standard", "full"}));
     run->add_option("--profile", config.profile, "what the meter keeps of a flow (dataset)")
         ->check(CLI::IsMember({"line-rate", "dataset"}));
+    run->add_option("--packets", config.packets, "packets listed of each direction (50)")
+        ->check(CLI::Range(0, 512));
+    run->add_option("--packets-of", config.packets_of, "which are listed (payload)")
+        ->check(CLI::IsMember({"payload", "all"}));
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
     run->add_option(
         "--select", config.select, "records to write: host, net, port, proto; and, or, not");

@@ -102,6 +102,8 @@ Configuration configuration_of(const RunConfig& config,
         return joy;
     }
     Configuration configuration{{"profile", config.profile},
+                                {"packets", std::to_string(worker.meter.list.packets)},
+                                {"packets_of", probe::name_of_listed(worker.meter.list)},
                                 {"filter", config.filter},
                                 {"flow_capacity", std::to_string(worker.flow_capacity)},
                                 {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
@@ -142,6 +144,7 @@ Equipment equip(const RunConfig& config) {
     }
     equipment.dispatcher.workers = config.workers;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
+    equipment.dispatcher.worker.meter.list = {config.packets, config.packets_of == "all"};
     equipment.configuration =
         configuration_of(config, equipment.rules, equipment.dispatcher.worker);
     return equipment;

@@ -21,6 +21,8 @@ struct RunConfig {
     std::string preset = "curlew";
     std::string fields = "full";
     std::string profile = "dataset";
+    uint16_t packets = 50;               // listed of each direction
+    std::string packets_of = "payload";  // or "all"
     std::string filter;
     std::string select;  // empty in joy-3.0.3 with first records: what the group published
     std::string records = "all";

@@ -112,7 +112,8 @@ BatchError check(const proto::PacketList& packets, uint64_t start_ns) {
     if (entries > kMaximumListedPackets) {
         return BatchError::too_many_elements;
     }
-    if (packets.payload_octets_size() != entries || packets.flags_size() != entries) {
+    if (packets.payload_octets_size() != entries || packets.flags_size() != entries ||
+        (packets.control_bits_size() != 0 && packets.control_bits_size() != entries)) {
         return BatchError::wrong_length;
     }
     uint64_t time_ns = start_ns;

@@ -162,6 +162,9 @@ void write_packet_list(JsonLine& json, const proto::FlowSummary& flow) {
         json.text("dir", (packets.flags(i) & 1) != 0 ? "<" : ">");
         json.number("ipt", gap_us / 1000);
         json.number("t", gap_us);
+        if (packets.control_bits_size() != 0) {
+            json.text("flags", control_bit_letters(packets.control_bits(i)));
+        }
         json.end_object();
     }
     json.end_array();

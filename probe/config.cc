@@ -134,6 +134,13 @@ class Reader {
             table->problem(table->place_of_value("profile"),
                            "'profile' is neither \"dataset\" nor \"line-rate\"");
         }
+        read_number(*table, "packets", 0, kMostListedPackets, config_.list.packets);
+        if (const auto which = table->optional_text("packets_of")) {
+            config_.list.all = which->text == "all";
+            if (which->text != "all" && which->text != "payload") {
+                table->problem(which->place, "'packets_of' is neither \"payload\" nor \"all\"");
+            }
+        }
         read_number(*table, "workers", 0, kPartitionsAtMost, config_.workers);
         read_number(*table, "flow_capacity", 4096, int64_t{1} << 28, config_.flow_capacity);
         read_number(*table, "idle_sleep_us", 0, 1'000'000, config_.idle_sleep_us);
@@ -202,9 +209,11 @@ std::string print_config(const ProbeConfig& config) {
                        toml_string(config.filter),
                        config.allow_uncounted_loss);
     out += fmt::format(
-        "\n[meter]\nprofile = {}\nworkers = {}\ncores = [{}]\nflow_capacity = {}\n"
-        "idle_sleep_us = {}\n",
+        "\n[meter]\nprofile = {}\npackets = {}\npackets_of = {}\nworkers = {}\ncores = [{}]\n"
+        "flow_capacity = {}\nidle_sleep_us = {}\n",
         toml_string(config.profile),
+        config.list.packets,
+        toml_string(name_of_listed(config.list)),
         config.workers,
         fmt::join(config.cores, ", "),
         config.flow_capacity,

@@ -27,6 +27,7 @@ struct ProbeConfig {
     std::vector<int> cores;             // empty: not pinned
     uint32_t idle_sleep_us = 50;
     std::string profile = "dataset";  // or "line-rate"
+    PacketListConfig list;
     uint64_t flow_capacity = 1'048'576;
     Timeouts timeouts;
     std::filesystem::path signatures;             // empty: the installation's

@@ -98,8 +98,9 @@ void count_interleaved(std::span<const uint8_t> payload, uint64_t* counts) noexc
 
 }  // namespace
 
-FlowFeatures::FlowFeatures(const FeatureMemory& memory) noexcept
-    : blocks_(memory.blocks),
+FlowFeatures::FlowFeatures(const PacketListConfig& list, const FeatureMemory& memory) noexcept
+    : list_(list),
+      blocks_(memory.blocks),
       small_(memory.small_counts),
       large_(memory.large_counts),
       statistics_(memory.statistics) {}
@@ -239,22 +240,24 @@ void FlowFeatures::add_to_lists(FlowHot& hot,
     entry.time_ns = packet.time_ns;
     entry.payload_octets = packet.payload_octets;
     entry.ip_id = packet.ip_id;
-    entry.from_high = static_cast<uint8_t>(side);
-    if (packet.payload_octets != 0) {
-        if (details.listed_packets[side] < kListedPackets) {
+    entry.tcp_flags = packet.tcp_flags;
+    if (packet.payload_octets != 0 || list_.all) {
+        if (details.listed_packets[side] < list_.packets) {
             ++details.listed_packets[side];
-            entry.listed |= kListedPayload;
-        } else {
+            entry.marks |= kListedPacket;
+        } else if (list_.packets != 0) {
             hot.quality |= kQualityListCut;
         }
     }
     if (packet.key.ip_version == 4 && details.listed_ids[side] < kListedIpIds) {
         ++details.listed_ids[side];
-        entry.listed |= kListedId;
+        entry.marks |= kListedId;
     }
-    if (entry.listed != 0 && !append(details.packets,
-                                     details.packets_tail,
-                                     {reinterpret_cast<const uint8_t*>(&entry), sizeof(entry)})) {
+    const bool is_listed = entry.marks != 0;
+    entry.marks |= packet.from_low ? 0 : kFromHigh;
+    if (is_listed && !append(details.packets,
+                             details.packets_tail,
+                             {reinterpret_cast<const uint8_t*>(&entry), sizeof(entry)})) {
         hot.quality |= kQualityListCut;
     }
     if (packet.payload_captured_octets != 0 && details.first_packet[side] == 0) {

@@ -19,9 +19,10 @@ namespace curlew::probe {
 
 inline constexpr size_t kSmallCountsOctets = 256;
 inline constexpr size_t kLargeCountsOctets = 256 * sizeof(uint64_t);
+inline constexpr uint16_t kMostListedPackets = 512;
 // Joy's bounds (joy 3.0.3: NUM_PKT_LEN, idp=1300), so that lists can be compared.
-inline constexpr uint8_t kListedPackets = 50;  // with payload, per direction
-inline constexpr uint8_t kListedIpIds = 50;    // per direction
+inline constexpr uint16_t kListedPackets = 50;  // per direction, when not told otherwise
+inline constexpr uint8_t kListedIpIds = 50;     // per direction
 inline constexpr uint16_t kFirstPacketOctets = 1300;
 inline constexpr size_t kTcpOptionOctets = 40;
 
@@ -30,12 +31,19 @@ struct PacketEntry {
     uint64_t time_ns;
     uint32_t payload_octets;
     uint16_t ip_id;
-    uint8_t from_high;
-    uint8_t listed;  // kListedPayload, kListedId
+    uint8_t tcp_flags;
+    uint8_t marks;  // the next three
 };
 static_assert(sizeof(PacketEntry) == 16);
-inline constexpr uint8_t kListedPayload = 1;  // counts for the packet list
-inline constexpr uint8_t kListedId = 2;       // counts for the list of IP ids
+inline constexpr uint8_t kListedPacket = 1;  // counts for the packet list
+inline constexpr uint8_t kListedId = 2;      // counts for the list of IP ids
+inline constexpr uint8_t kFromHigh = 4;
+
+// What the packet list takes.
+struct PacketListConfig {
+    uint16_t packets = kListedPackets;  // per direction, at most kMostListedPackets
+    bool all = false;                   // those without payload too, with their TCP flags
+};
 
 // From the packets of one side that begin a connection, see tcp_beginning().
 struct TcpBeginning {
@@ -59,11 +67,16 @@ struct FlowDetails {
     uint32_t tcp_beginnings;               // block of two TcpBeginning
     std::array<uint32_t, 2> first_packet;  // chain of octets
     std::array<uint16_t, 2> payload_offset;
-    std::array<uint8_t, 2> listed_packets;
+    std::array<uint16_t, 2> listed_packets;
     std::array<uint8_t, 2> listed_ids;
     std::array<uint32_t, 2> statistics;  // block of SideStatistics
 };
 static_assert(sizeof(FlowDetails) <= kBlockOctets);
+
+// What it lists, as configurations say it.
+inline const char* name_of_listed(const PacketListConfig& list) noexcept {
+    return list.all ? "all" : "payload";
+}
 
 struct FeatureMemory {
     std::span<uint8_t> blocks;
@@ -75,7 +88,7 @@ struct FeatureMemory {
 class FlowFeatures {
   public:
     FlowFeatures() = default;
-    explicit FlowFeatures(const FeatureMemory& memory) noexcept;
+    FlowFeatures(const PacketListConfig& list, const FeatureMemory& memory) noexcept;
 
     // Two stages ahead of add(): the details, and what they refer to.
     void prefetch_details(const FlowHot& hot) const noexcept;
@@ -119,6 +132,7 @@ class FlowFeatures {
     bool enlarge_counts(FlowDetails& details) noexcept;
     void count_packet(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
 
+    PacketListConfig list_;
     ChainPool blocks_;
     BlockPool<kSmallCountsOctets> small_;
     BlockPool<kLargeCountsOctets> large_;

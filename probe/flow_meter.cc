@@ -97,7 +97,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
                      ByteRing& ring) noexcept
     : config_(config),
       table_(memory.buckets, memory.hot, memory.warm),
-      features_(memory.features),
+      features_(config.list, memory.features),
       messages_(memory.messages),
       recent_(memory.recent),
       inspector_(&inspector),
@@ -416,6 +416,7 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     image.messages_octets = messages_.octets(warm);
     if (details != nullptr) {
         image.has_details = 1;
+        image.lists_all_packets = config_.list.all ? 1 : 0;
         image.details = *details;
         image.packets_octets = chain_octets(details->packets);
         image.first_packet_octets[0] = chain_octets(details->first_packet[0]);

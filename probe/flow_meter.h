@@ -31,7 +31,8 @@ struct Timeouts {
 
 struct FlowMeterConfig {
     Timeouts timeouts;
-    bool details = true;        // the dataset profile: lists, counts, first packets and messages
+    bool details = true;  // the dataset profile: lists, counts, first packets and messages
+    PacketListConfig list;
     bool wait_for_ring = true;  // false: a full ring loses the record, counted
 };
 

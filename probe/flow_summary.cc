@@ -208,11 +208,14 @@ void add_messages(const RecordImage& image,
 void add_packets(const RecordImage& image,
                  std::vector<PacketEntry> entries,
                  proto::FlowSummary& summary) {
-    const uint8_t initiator = image.warm.initiator_is_high;
+    const bool initiator_is_high = image.warm.initiator_is_high != 0;
+    const auto is_forward = [initiator_is_high](const PacketEntry& entry) {
+        return ((entry.marks & kFromHigh) != 0) == initiator_is_high;
+    };
     for (const PacketEntry& entry : entries) {
-        if ((entry.listed & kListedId) != 0) {
-            proto::Direction& direction = entry.from_high == initiator ? *summary.mutable_forward()
-                                                                       : *summary.mutable_reverse();
+        if ((entry.marks & kListedId) != 0) {
+            proto::Direction& direction =
+                is_forward(entry) ? *summary.mutable_forward() : *summary.mutable_reverse();
             direction.add_ip_ids(entry.ip_id);
         }
     }
@@ -221,15 +224,20 @@ void add_packets(const RecordImage& image,
         entries.begin(), entries.end(), [](const PacketEntry& a, const PacketEntry& b) {
             return a.time_ns < b.time_ns;
         });
+    const bool with_control_bits =
+        image.lists_all_packets != 0 && image.hot.key.protocol == kProtocolTcp;
     proto::PacketList& list = *summary.mutable_packets();
     uint64_t before = image.hot.start_ns;
     for (const PacketEntry& entry : entries) {
-        if ((entry.listed & kListedPayload) == 0) {
+        if ((entry.marks & kListedPacket) == 0) {
             continue;
         }
         list.add_gap_ns(entry.time_ns - before);
         list.add_payload_octets(entry.payload_octets);
-        list.add_flags(entry.from_high == initiator ? 0 : 1);
+        list.add_flags(is_forward(entry) ? 0 : 1);
+        if (with_control_bits) {
+            list.add_control_bits(entry.tcp_flags);
+        }
         before = entry.time_ns;
     }
 }

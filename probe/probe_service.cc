@@ -87,6 +87,7 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
     dispatcher.worker.meter.details = probe.profile == "dataset";
+    dispatcher.worker.meter.list = probe.list;
     dispatcher.worker.meter.timeouts = probe.timeouts;
     dispatcher.worker.flow_capacity = probe.flow_capacity;
     dispatcher.workers = probe.workers != 0 ? probe.workers : std::min(ports, kPartitions);
@@ -209,6 +210,8 @@ std::string ProbeService::Implementation::hello() const {
     };
     const std::pair<const char*, std::string> settings[] = {
         {"profile", probe.profile},
+        {"packets", std::to_string(probe.list.packets)},
+        {"packets_of", name_of_listed(probe.list)},
         {"filter", probe.filter},
         {"flow_capacity", std::to_string(probe.flow_capacity)},
         {"idle_timeout_tcp_s", seconds(probe.timeouts.idle_tcp_ns)},

@@ -18,10 +18,11 @@ struct RecordImage {
     FlowDetails details;  // zero when has_details is 0; its block references mean nothing
     FlowEndReason end_reason = FlowEndReason::idle_timeout;
     uint8_t has_details = 0;
-    uint16_t quality = 0;          // proto Quality bits, all of them
-    uint32_t names_octets = 0;     // StoredName entries, each with its text
-    uint32_t messages_octets = 0;  // StoredPiece entries, each with its octets
-    uint32_t packets_octets = 0;   // PacketEntry entries
+    uint8_t lists_all_packets = 0;  // those without payload too
+    uint16_t quality = 0;           // proto Quality bits, all of them
+    uint32_t names_octets = 0;      // StoredName entries, each with its text
+    uint32_t messages_octets = 0;   // StoredPiece entries, each with its octets
+    uint32_t packets_octets = 0;    // PacketEntry entries
     uint32_t first_packet_octets[2] = {0, 0};
     uint32_t tcp_octets = 0;     // two TcpBeginning, or none
     uint32_t counts_octets = 0;  // 256 counts: one octet each, eight octets each, or none

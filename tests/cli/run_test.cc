@@ -1,5 +1,6 @@
 #include "cli/run.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -130,6 +131,25 @@ TEST(Run, the_line_rate_profile_keeps_counters_and_labels) {
     CHECK(rich.labels == lean.labels);
     CHECK_EQUAL(rich.packets_metered, lean.packets_metered);
     CHECK(std::filesystem::file_size(lean.files[0]) < std::filesystem::file_size(rich.files[0]));
+}
+
+TEST(Run, the_packet_list_is_as_long_as_asked_for_and_the_manifest_says_so) {
+    config.packets = 2;
+    config.packets_of = "all";
+    const std::filesystem::path dataset = run_captures(config).files[0];
+    std::ifstream stream(dataset);
+    bool listed_flags = false;
+    for (std::string line; std::getline(stream, line);) {
+        const size_t list = line.find("\"packets\":[");
+        const std::string entries = line.substr(list, line.find(']', list) - list);
+        CHECK(std::count(entries.begin(), entries.end(), '{') <= 4);
+        listed_flags = listed_flags || entries.find("\"flags\":\"S\"") != std::string::npos;
+    }
+    CHECK_TRUE(listed_flags);
+    std::ifstream manifest_stream(dataset.parent_path() / "boot.manifest.json");
+    const std::string manifest(std::istreambuf_iterator<char>(manifest_stream), {});
+    STRCMP_CONTAINS("\"packets\": \"2\"", manifest.c_str());
+    STRCMP_CONTAINS("\"packets_of\": \"all\"", manifest.c_str());
 }
 
 TEST(Run, the_json_summary_has_the_agreed_keys) {

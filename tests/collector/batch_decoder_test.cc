@@ -163,6 +163,22 @@ TEST(BatchDecoder, lists_of_one_length_have_it) {
                  }));
 }
 
+TEST(BatchDecoder, flags_of_listed_packets_are_as_many_as_these_or_none) {
+    for (const int count : {1, 3}) {
+        STRCMP_EQUAL("wrong_length", decode_changed([count](auto& flow) {
+                         add_packet(flow, 0, 1, 0);
+                         add_packet(flow, 0, 1, 0);
+                         for (int i = 0; i < count; ++i) {
+                             flow.mutable_packets()->add_control_bits(2);
+                         }
+                     }));
+    }
+    STRCMP_EQUAL("none", decode_changed([](auto& flow) {
+                     add_packet(flow, 0, 1, 0);
+                     flow.mutable_packets()->add_control_bits(2);
+                 }));
+}
+
 TEST(BatchDecoder, statistics_are_held_against_their_histogram) {
     for (const auto spread : {&proto::Direction::mutable_payload_spread,
                               &proto::Direction::mutable_frame_spread,

@@ -87,6 +87,23 @@ TEST(TrafficFields, gaps_add_up_to_the_microsecond) {
     CHECK_EQUAL(1600, sum);
 }
 
+TEST(TrafficFields, packets_of_a_flow_without_answer_go_out) {
+    proto::FlowSummary flow = small_flow();
+    add_packet(flow, 1600, 10, 0);
+    CHECK(contains(record(flow), R"("packets":[{"b":10,"dir":">","ipt":0,"t":1}])"));
+}
+
+TEST(TrafficFields, listed_packets_have_flags_where_they_were_told) {
+    proto::FlowSummary flow = small_flow();
+    add_packet(flow, 0, 0, 0);
+    flow.mutable_packets()->add_control_bits(0x02);
+    add_packet(flow, 1'000, 0, 1);
+    flow.mutable_packets()->add_control_bits(0xd2);
+    CHECK(contains(record(flow),
+                   R"("packets":[{"b":0,"dir":">","ipt":0,"t":0,"flags":"S"},)"
+                   R"({"b":0,"dir":"<","ipt":0,"t":1,"flags":"SAEC"}])"));
+}
+
 TEST(TrafficFields, a_flow_without_payload_has_zero_counts_and_no_statistics) {
     const rapidjson::Document document = parsed(record(small_flow()));
     CHECK_EQUAL(256U, document["byte_dist"].Size());

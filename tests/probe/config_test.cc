@@ -25,7 +25,8 @@ TEST(ProbeConfig, reads_every_key) {
         "name = \"hall-2\"\nsignatures = \"/s\"\n"
         "[[port]]\ndevice = \"0000:03:00.0\"\nqueues = 2\n"
         "[capture]\nfilter = \"ip\"\nallow_uncounted_loss = true\n"
-        "[meter]\nprofile = \"line-rate\"\nworkers = 2\ncores = [1, 2]\nflow_capacity = 65536\n"
+        "[meter]\nprofile = \"line-rate\"\npackets = 512\npackets_of = \"all\"\nworkers = 2\ncores "
+        "= [1, 2]\nflow_capacity = 65536\n"
         "idle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
         "[collector]\nendpoint = \"tcp://10.0.0.1:5700\"\nqueue = \"1 GiB\"\nledger_seconds = 7\n"
         "drain_seconds = 8\n[eal]\noptions = [\"--no-huge\"]\n");
@@ -34,6 +35,8 @@ TEST(ProbeConfig, reads_every_key) {
     STRCMP_EQUAL("ip", config.filter.c_str());
     CHECK_TRUE(config.allow_uncounted_loss);
     STRCMP_EQUAL("line-rate", config.profile.c_str());
+    CHECK_EQUAL(512u, config.list.packets);
+    CHECK_TRUE(config.list.all);
     CHECK_EQUAL(2u, config.workers);
     CHECK_EQUAL(2, config.cores.back());
     CHECK_EQUAL(65536u, config.flow_capacity);
@@ -50,10 +53,12 @@ TEST(ProbeConfig, reads_every_key) {
 TEST(ProbeConfig, what_is_printed_reads_as_the_same) {
     const ProbeConfig config = load(
         "name = \"a\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=/tmp/\\\"x\\\"\"\n"
-        "[meter]\ncores = [3]\n[collector]\nendpoint = \"ipc:///run/c\"\n");
+        "[meter]\ncores = [3]\npackets = 7\npackets_of = \"all\"\n[collector]\nendpoint = "
+        "\"ipc:///run/c\"\n");
     const std::string printed = print_config(config);
     STRCMP_EQUAL(printed.c_str(), print_config(load(printed)).c_str());
     CHECK(printed.find("cores = [3]") != std::string::npos);
+    CHECK(printed.find("packets = 7\npackets_of = \"all\"\n") != std::string::npos);
 }
 
 TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
@@ -68,9 +73,22 @@ TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
     CHECK(refusal("name = \"a\"\n").find("[[port]]") != std::string::npos);
 }
 
+TEST(ProbeConfig, packet_lists_have_a_bound_and_two_kinds) {
+    const auto meter = [](const std::string& keys) {
+        return "name = \"p\"\n[[port]]\ndevice = \"x\"\n[meter]\n" + keys +
+               "\n[collector]\nendpoint = \"ipc:///c\"\n";
+    };
+    CHECK_EQUAL(50u, load(meter("")).list.packets);
+    CHECK_FALSE(load(meter("packets_of = \"payload\"")).list.all);
+    CHECK(refusal(meter("packets = 513")).find("'packets'") != std::string::npos);
+    CHECK(refusal(meter("packets_of = \"some\""))
+              .find(":5:14: 'packets_of' is neither \"payload\" nor \"all\"") != std::string::npos);
+}
+
 TEST(ProbeConfig, the_shipped_example_loads) {
     const ProbeConfig config = load_config(CURLEW_SOURCE_ROOT "/deploy/probe.toml");
     CHECK_EQUAL(1u, config.ports.size());
+    CHECK_EQUAL(50u, config.list.packets);
 }
 
 TEST(ProbeConfig, captures_and_live_ports_do_not_mix) {

@@ -131,6 +131,73 @@ TEST(FlowFeatures, only_packets_with_payload_are_listed_fifty_per_direction) {
     CHECK_EQUAL(50, record.forward().ip_ids_size());
 }
 
+TEST(FlowFeatures, a_list_takes_as_many_packets_of_each_direction_as_it_is_told) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 600; ++i) {
+        packets.push_back(forward(2 * i).payload("abc").build());
+        packets.push_back(reverse(2 * i + 1).payload("d").build());
+    }
+    for (const uint16_t bound : {0, 3, 512}) {
+        DispatcherConfig config;
+        config.worker.meter.list.packets = bound;
+        const proto::FlowSummary record = record_of(packets, config);
+        CHECK_EQUAL(2 * bound, record.packets().gap_ns_size());
+        // What was not asked for is not missed.
+        CHECK_EQUAL(bound != 0, (record.quality() & proto::QUALITY_LIST_CUT) != 0);
+        CHECK_EQUAL(50, record.forward().ip_ids_size());
+    }
+}
+
+TEST(FlowFeatures, all_packets_can_be_listed_with_their_flags) {
+    const auto client = [](uint64_t time_ns) {
+        return PacketBuilder{}
+            .ethernet()
+            .ipv4("10.0.0.1", "10.0.0.2")
+            .time_ns(time_ns)
+            .tcp(40000, 80);
+    };
+    const std::vector<Packet> packets{client(5).flags("S").build(),
+                                      PacketBuilder{}
+                                          .ethernet()
+                                          .ipv4("10.0.0.2", "10.0.0.1")
+                                          .time_ns(7)
+                                          .tcp(80, 40000)
+                                          .flags("SA")
+                                          .build(),
+                                      client(8).flags("PA").payload("abc").build()};
+    DispatcherConfig config;
+    config.worker.meter.list.all = true;
+    const proto::PacketList all = record_of(packets, config).packets();
+    CHECK_EQUAL(3, all.gap_ns_size());
+    CHECK_EQUAL(0u, all.gap_ns(0));
+    CHECK_EQUAL(2u, all.gap_ns(1));
+    CHECK_EQUAL(0u, all.payload_octets(1));
+    CHECK_EQUAL(1u, all.flags(1));
+    CHECK_EQUAL(3u, all.payload_octets(2));
+    CHECK_EQUAL(3, all.control_bits_size());
+    CHECK_EQUAL(0x02u, all.control_bits(0));
+    CHECK_EQUAL(0x12u, all.control_bits(1));
+    CHECK_EQUAL(0x18u, all.control_bits(2));
+    CHECK_EQUAL(0, record_of(packets).packets().control_bits_size());
+    CHECK_EQUAL(1, record_of(packets).packets().gap_ns_size());
+    CHECK_EQUAL(0, record_of({forward(0).build()}, config).packets().control_bits_size());
+    CHECK_EQUAL(1, record_of({forward(0).build()}, config).packets().gap_ns_size());
+}
+
+TEST(FlowFeatures, a_retransmission_counts_its_payload_and_no_header) {
+    const Packet segment = PacketBuilder{}
+                               .ethernet()
+                               .ipv4("10.0.0.1", "10.0.0.2")
+                               .tcp(40000, 80)
+                               .sequence(100)
+                               .payload("abc")
+                               .build();
+    const proto::FlowSummary record = record_of({segment, segment});
+    CHECK_EQUAL(6u, record.forward().payload_octets());
+    CHECK_EQUAL(3u, record.packets().payload_octets(1));
+    CHECK(record.byte_counts() == "a\2b\2c\2");
+}
+
 TEST(FlowFeatures, ip_ids_are_listed_in_order_of_arrival) {
     const proto::FlowSummary record = record_of(
         {PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").ip_id(9).udp(5000, 6000).build(),

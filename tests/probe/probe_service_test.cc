@@ -193,10 +193,14 @@ TEST(ProbeService, hello_says_who_meters_and_how) {
     collector.end();
     STRCMP_EQUAL("hall-2", collector.hello.probe_name().c_str());
     STRCMP_EQUAL("1.2.3", collector.hello.program_version().c_str());
-    STRCMP_EQUAL("filter", collector.hello.configuration(1).name().c_str());
-    STRCMP_EQUAL("udp", collector.hello.configuration(1).value().c_str());
-    STRCMP_EQUAL("idle_timeout_tcp_s", collector.hello.configuration(3).name().c_str());
-    STRCMP_EQUAL("300.000", collector.hello.configuration(3).value().c_str());
+    STRCMP_EQUAL("packets", collector.hello.configuration(1).name().c_str());
+    STRCMP_EQUAL("50", collector.hello.configuration(1).value().c_str());
+    STRCMP_EQUAL("packets_of", collector.hello.configuration(2).name().c_str());
+    STRCMP_EQUAL("payload", collector.hello.configuration(2).value().c_str());
+    STRCMP_EQUAL("filter", collector.hello.configuration(3).name().c_str());
+    STRCMP_EQUAL("udp", collector.hello.configuration(3).value().c_str());
+    STRCMP_EQUAL("idle_timeout_tcp_s", collector.hello.configuration(5).name().c_str());
+    STRCMP_EQUAL("300.000", collector.hello.configuration(5).value().c_str());
     STRCMP_EQUAL("net_x0", collector.hello.ports(0).device().c_str());
     CHECK_FALSE(collector.hello.ports(0).losses_counted());
     CHECK_TRUE(collector.ledger.packets_lost_unknown());
