@@ -38,6 +38,7 @@ void print_json(const std::string& json) {
 
 struct RunOptions {
     RunConfig config;
+    bool no_decapsulation = false;
     bool json = false;
 };
 
@@ -59,6 +60,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
     run->add_option("--packets-of", config.packets_of, "which are listed (payload)")
         ->check(CLI::IsMember({"payload", "all"}));
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
+    run->add_flag(
+        "--no-decapsulation", options.no_decapsulation, "meter tunnels, not what is inside");
     run->add_option(
         "--select", config.select, "records to write: host, net, port, proto; and, or, not");
     run->add_option("--records", config.records, "all of a flow, or its first")
@@ -74,6 +77,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
 
 int do_run(RunOptions& options, const std::filesystem::path& signatures_folder) {
     options.config.signatures_folder = signatures_folder;
+    options.config.decapsulate = !options.no_decapsulation;
     options.config.progress = isatty(STDERR_FILENO) == 1;
     const RunSummary summary = run_captures(options.config);
     print_run(summary, stderr);

@@ -105,6 +105,7 @@ Configuration configuration_of(const RunConfig& config,
                                 {"packets", std::to_string(worker.meter.list.packets)},
                                 {"packets_of", probe::name_of_listed(worker.meter.list)},
                                 {"filter", config.filter},
+                                {"decapsulation", config.decapsulate ? "true" : "false"},
                                 {"flow_capacity", std::to_string(worker.flow_capacity)},
                                 {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
                                 {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
@@ -143,6 +144,7 @@ Equipment equip(const RunConfig& config) {
         throw UsageError(fmt::format("{}: {}", place, error.what()));
     }
     equipment.dispatcher.workers = config.workers;
+    equipment.dispatcher.parser.decapsulate = config.decapsulate;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
     equipment.dispatcher.worker.meter.list = {config.packets, config.packets_of == "all"};
     equipment.configuration =

@@ -28,6 +28,7 @@ struct RunConfig {
     std::string records = "all";
     std::vector<std::string> roles;  // "role=address"
     size_t workers = 1;
+    bool decapsulate = true;  // meter what is inside tunnels
     bool compress = false;
     bool progress = false;  // draw a bar on stderr
 };

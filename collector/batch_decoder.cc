@@ -9,6 +9,7 @@
 #include "collector/byte_counts.h"
 #include "collector/joy_check.h"
 #include "collector/spread.h"
+#include "collector/tunnel_fields.h"
 #include "collector/wire_walk.h"
 
 namespace curlew::collector {
@@ -19,6 +20,7 @@ constexpr uint32_t kFlowMatches = 21;    // FlowSummary.matches
 constexpr uint32_t kFlowIcmpTypes = 22;  // FlowSummary.icmp_types
 constexpr uint32_t kFlowJoy = 27;        // FlowSummary.joy
 constexpr uint32_t kFlowMessages = 32;   // FlowSummary.messages
+constexpr uint32_t kFlowTunnels = 38;    // FlowSummary.tunnels
 
 // An empty message costs two octets on the wire and a hundred in memory, so messages are counted
 // while they are still octets.
@@ -26,20 +28,23 @@ BatchError check_elements(std::span<const uint8_t> flow) {
     int matches = 0;
     int icmp_types = 0;
     int messages = 0;
+    int tunnels = 0;
     BatchError joy = BatchError::none;
     const bool whole = walk_fields(flow, [&](uint32_t field, std::span<const uint8_t> content) {
         matches += field == kFlowMatches ? 1 : 0;
         icmp_types += field == kFlowIcmpTypes ? 1 : 0;
         messages += field == kFlowMessages ? 1 : 0;
+        tunnels += field == kFlowTunnels ? 1 : 0;
         joy = field == kFlowJoy ? check_joy_elements(content) : joy;
         return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes &&
-               messages <= kMaximumMessages && joy == BatchError::none;
+               messages <= kMaximumMessages && tunnels <= kMaximumTunnels &&
+               joy == BatchError::none;
     });
     if (joy != BatchError::none) {
         return joy;
     }
     if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes ||
-        messages > kMaximumMessages) {
+        messages > kMaximumMessages || tunnels > kMaximumTunnels) {
         return BatchError::too_many_elements;
     }
     return whole ? BatchError::none : BatchError::not_a_batch;
@@ -180,6 +185,26 @@ BatchError check_messages(const proto::FlowSummary& flow) {
     return octets > kMaximumMessageOctets ? BatchError::too_long_octets : BatchError::none;
 }
 
+BatchError check_tunnels(const proto::FlowSummary& flow) {
+    if (flow.tunnels_size() > kMaximumTunnels) {
+        return BatchError::too_many_elements;
+    }
+    for (const proto::Tunnel& tunnel : flow.tunnels()) {
+        const size_t address_octets = tunnel.source_address().size();
+        if ((address_octets != 0 && address_octets != 4 && address_octets != 16) ||
+            tunnel.destination_address().size() != address_octets) {
+            return BatchError::wrong_length;
+        }
+        if (!proto::TunnelType_IsValid(tunnel.type()) ||
+            (is_keyed_tunnel(tunnel.type()) &&
+             (!tunnel.has_id() || tunnel.id() > kLargestKeyedTunnel))) {
+            return BatchError::out_of_range;
+        }
+    }
+    // The record's reader finds the key's part among the tunnels.
+    return flow.tunnel_id() == keyed_tunnel_id(flow) ? BatchError::none : BatchError::out_of_range;
+}
+
 BatchError check_identity(const proto::FlowSummary& flow) {
     const size_t address_octets = flow.initiator_address().size();
     if ((address_octets != 4 && address_octets != 16) ||
@@ -201,6 +226,7 @@ BatchError check(const proto::FlowSummary& flow) {
     error = error == BatchError::none ? check(flow.packets(), flow.flow_start_ns()) : error;
     error = error == BatchError::none ? check_payload_counts(flow) : error;
     error = error == BatchError::none && flow.has_joy() ? check_joy(flow.joy()) : error;
+    error = error == BatchError::none ? check_tunnels(flow) : error;
     error = error == BatchError::none ? check_lists(flow) : error;
     return error == BatchError::none ? check_messages(flow) : error;
 }

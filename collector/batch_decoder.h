@@ -32,6 +32,7 @@ inline constexpr int kMaximumMatches = 64;
 inline constexpr int kMaximumIpIds = 1024;
 inline constexpr int kMaximumVlans = 8;
 inline constexpr int kMaximumIcmpTypes = 256;
+inline constexpr int kMaximumTunnels = 8;
 inline constexpr size_t kMaximumFirstPacketOctets = 2048;
 inline constexpr size_t kMaximumNameOctets = 512;
 inline constexpr size_t kMaximumTcpOptionOctets = 40;

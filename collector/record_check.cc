@@ -8,6 +8,7 @@
 
 #include "collector/dataset_config.h"
 #include "collector/flow_identity.h"
+#include "collector/tunnel_fields.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -59,6 +60,31 @@ bool is_joy_record(const Value& record) {
            start != nullptr && start->IsNumber() && packets != nullptr && packets->IsArray();
 }
 
+// The part of the flow's key that the list of tunnels holds.
+bool read_tunnel(const Value& record, uint32_t& key) {
+    key = 0;
+    const Value* tunnels = member(record, "tunnel");
+    if (tunnels == nullptr) {
+        return true;
+    }
+    if (!tunnels->IsArray()) {
+        return false;
+    }
+    for (const Value& tunnel : tunnels->GetArray()) {
+        uint64_t id = 0;
+        if (!tunnel.IsObject() || !read(tunnel, "id", UINT32_MAX, id)) {
+            return false;
+        }
+        if (is_keyed_tunnel(text_of(tunnel, "type"))) {
+            if (id > kLargestKeyedTunnel) {
+                return false;
+            }
+            key = static_cast<uint32_t>(id) + 1;
+        }
+    }
+    return true;
+}
+
 std::optional<RecordOrder> order_of(const Value& record) {
     const std::string initiator = address_octets(text_of(record, "sa"));
     const std::string responder = address_octets(text_of(record, "da"));
@@ -66,24 +92,24 @@ std::optional<RecordOrder> order_of(const Value& record) {
     uint64_t protocol = 0;
     uint64_t initiator_port = 0;
     uint64_t responder_port = 0;
-    uint64_t tunnel = 0;
+    uint32_t tunnel = 0;
     uint64_t record_number = 0;
     RecordOrder order;
-    const bool whole =
-        !initiator.empty() && initiator.size() == responder.size() &&
-        member(record, "time_start_ns") != nullptr &&
-        read(record, "time_start_ns", UINT64_MAX, order.flow_start_ns) &&
-        read(record, "pr", 255, protocol) && read(record, "sp", 65535, initiator_port) &&
-        read(record, "dp", 65535, responder_port) && read(record, "tunnel", UINT32_MAX, tunnel) &&
-        read(record, "record", UINT32_MAX, record_number) &&
-        read_ordinal(flow_id, order.flow_ordinal);
+    const bool whole = !initiator.empty() && initiator.size() == responder.size() &&
+                       member(record, "time_start_ns") != nullptr &&
+                       read(record, "time_start_ns", UINT64_MAX, order.flow_start_ns) &&
+                       read(record, "pr", 255, protocol) &&
+                       read(record, "sp", 65535, initiator_port) &&
+                       read(record, "dp", 65535, responder_port) && read_tunnel(record, tunnel) &&
+                       read(record, "record", UINT32_MAX, record_number) &&
+                       read_ordinal(flow_id, order.flow_ordinal);
     if (!whole) {
         return std::nullopt;
     }
     order.key = flow_key_octets({initiator, static_cast<uint16_t>(initiator_port)},
                                 {responder, static_cast<uint16_t>(responder_port)},
                                 static_cast<uint8_t>(protocol),
-                                static_cast<uint32_t>(tunnel));
+                                tunnel);
     order.record_number = static_cast<uint32_t>(record_number);
     return order;
 }

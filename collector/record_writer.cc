@@ -26,6 +26,7 @@ constexpr std::pair<proto::Quality, const char*> kQualityNames[] = {
     {proto::QUALITY_CLASSIFICATION_INCOMPLETE, "classification_incomplete"},
     {proto::QUALITY_LIST_CUT, "list_cut"},
     {proto::QUALITY_METADATA_MALFORMED, "metadata_malformed"},
+    {proto::QUALITY_TUNNEL_TOO_DEEP, "tunnel_too_deep"},
 };
 
 const char* name_of(proto::DirectionSource source) {

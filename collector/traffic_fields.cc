@@ -11,6 +11,7 @@
 #include "collector/byte_counts.h"
 #include "collector/payload_statistics.h"
 #include "collector/tcp_options.h"
+#include "collector/tunnel_fields.h"
 
 namespace curlew::collector {
 namespace {
@@ -307,9 +308,7 @@ void write_link_layer(JsonLine& json, const proto::FlowSummary& flow) {
         }
         json.end_array();
     }
-    if (flow.tunnel_id() != 0) {
-        json.number("tunnel", flow.tunnel_id());
-    }
+    write_tunnels(json, flow);
     if (flow.icmp_types_size() > 0) {
         json.key("icmp");
         json.start_array();

@@ -141,6 +141,7 @@ class Reader {
                 table->problem(which->place, "'packets_of' is neither \"payload\" nor \"all\"");
             }
         }
+        config_.decapsulate = table->optional_flag("decapsulate").value_or(config_.decapsulate);
         read_number(*table, "workers", 0, kPartitionsAtMost, config_.workers);
         read_number(*table, "flow_capacity", 4096, int64_t{1} << 28, config_.flow_capacity);
         read_number(*table, "idle_sleep_us", 0, 1'000'000, config_.idle_sleep_us);
@@ -209,11 +210,12 @@ std::string print_config(const ProbeConfig& config) {
                        toml_string(config.filter),
                        config.allow_uncounted_loss);
     out += fmt::format(
-        "\n[meter]\nprofile = {}\npackets = {}\npackets_of = {}\nworkers = {}\ncores = [{}]\n"
-        "flow_capacity = {}\nidle_sleep_us = {}\n",
+        "\n[meter]\nprofile = {}\npackets = {}\npackets_of = {}\ndecapsulate = {}\nworkers = {}\n"
+        "cores = [{}]\nflow_capacity = {}\nidle_sleep_us = {}\n",
         toml_string(config.profile),
         config.list.packets,
         toml_string(name_of_listed(config.list)),
+        config.decapsulate,
         config.workers,
         fmt::join(config.cores, ", "),
         config.flow_capacity,

@@ -28,6 +28,7 @@ struct ProbeConfig {
     uint32_t idle_sleep_us = 50;
     std::string profile = "dataset";  // or "line-rate"
     PacketListConfig list;
+    bool decapsulate = true;  // meter what is inside tunnels
     uint64_t flow_capacity = 1'048'576;
     Timeouts timeouts;
     std::filesystem::path signatures;             // empty: the installation's

@@ -47,6 +47,7 @@ enum FlowQuality : uint16_t {
     kQualityTimeReversed = 128,
     kQualityClassificationIncomplete = 256,
     kQualityListCut = 512,
+    kQualityTunnelTooDeep = 2048,
 };
 
 struct alignas(64) FlowHot {
@@ -84,7 +85,7 @@ struct alignas(64) FlowWarm {
     uint64_t flow_start_ns = 0;  // start of the flow's first record
     uint32_t ordinal = 0;        // among flows of this key that start in one microsecond
     uint32_t record_number = 0;
-    std::array<std::array<uint8_t, 12>, 2> macs{};  // destination and source of the first frame
+    std::array<std::array<uint8_t, 12>, 2> macs{};  // destination and source of the first packet
     std::array<uint16_t, 2> vlans{};                // outer first, kNoVlan where none
     std::array<uint8_t, 2> has_macs{};
     std::array<uint8_t, 2> ttl_maximum{};
@@ -113,6 +114,7 @@ struct alignas(64) FlowWarm {
     std::array<std::array<uint8_t, 2>, 4> icmp_types{};  // type and code, distinct, first four
     uint32_t names = 0;                                  // chain of blocks, index + 1; 0: none
     uint32_t names_tail = 0;
+    uint32_t tunnels = 0;  // chain of StoredTunnel, of the flow's first packet
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
 
     // Messages, see message_store.h.

@@ -18,7 +18,7 @@ struct alignas(16) FlowKey {
     uint8_t protocol = 0;    // IANA protocol number of the innermost packet
     uint8_t ip_version = 0;  // 4 or 6
     uint16_t vlan = 0;       // 0 unless VLANs are keyed; else id + 1
-    uint32_t tunnel_id = 0;  // 0: not tunnelled
+    uint32_t tunnel_id = 0;  // network identifier + 1, see tunnel.h; 0: in no such network
     uint32_t reserved = 0;   // always 0, so that the key can be compared as octets
 
     bool operator==(const FlowKey& other) const noexcept {

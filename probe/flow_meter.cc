@@ -62,6 +62,7 @@ void note_quality(FlowHot& hot, const ParsedPacket& packet) noexcept {
     set(kNoteFragment | kNoteLaterFragment, kQualityFragmented);
     set(kNoteMergedFrame | kNoteLengthFromFrame, kQualityMergedFrames);
     set(kNoteTransportMalformed, kQualityMalformed);
+    set(kNoteTunnelTooDeep, kQualityTunnelTooDeep);
 }
 
 void note_icmp_type(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept {
@@ -258,8 +259,24 @@ FlowIndex FlowMeter::begin_flow(const ParsedPacket& packet, uint64_t hash) noexc
     warm.flow_start_ns = packet.time_ns;
     warm.ordinal = take_ordinal(hash, packet.time_ns);
     warm.vlans = packet.vlans;
+    if (packet.tunnel_count != 0) {
+        store_tunnels(hot, warm, packet);
+    }
     wheel_.add(&table_.hot(0), flow, due_time(hot));
     return flow;
+}
+
+void FlowMeter::store_tunnels(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept {
+    std::array<StoredTunnel, kMaximumTunnels> stored;
+    for (size_t i = 0; i < packet.tunnel_count; ++i) {
+        stored[i] = stored_tunnel(packet.tunnels[i], packet.frame);
+    }
+    uint32_t tail = 0;
+    const auto* octets = reinterpret_cast<const uint8_t*>(stored.data());
+    if (!features_.append(
+            warm.tunnels, tail, {octets, packet.tunnel_count * sizeof(StoredTunnel)})) {
+        hot.quality |= kQualityListCut;
+    }
 }
 
 void FlowMeter::begin_record(FlowIndex flow) noexcept {
@@ -291,9 +308,10 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     } else {
         hot.last_ns = packet.time_ns;
     }
-    if (warm.has_macs[side] == 0 && packet.ethernet) {
+    if (warm.has_macs[side] == 0 && packet.source_mac != nullptr) {
         warm.has_macs[side] = 1;
-        std::memcpy(warm.macs[side].data(), packet.frame, warm.macs[side].size());
+        std::memcpy(warm.macs[side].data(), packet.destination_mac, 6);
+        std::memcpy(warm.macs[side].data() + 6, packet.source_mac, 6);
     }
     ++hot.packets[side];
     hot.octets[side] += packet.octets;
@@ -371,6 +389,7 @@ void FlowMeter::export_last(FlowIndex flow, FlowEndReason reason) noexcept {
     messages_.finish(table_.hot(flow), warm);
     export_record(flow, reason);
     features_.release_chain(warm.names);
+    features_.release_chain(warm.tunnels);
     messages_.release(warm);
 }
 
@@ -414,6 +433,7 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     };
     image.names_octets = chain_octets(warm.names);
     image.messages_octets = messages_.octets(warm);
+    image.tunnels_octets = chain_octets(warm.tunnels);
     if (details != nullptr) {
         image.has_details = 1;
         image.lists_all_packets = config_.list.all ? 1 : 0;
@@ -432,10 +452,11 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     } else {
         image.details = FlowDetails{};
     }
-    const size_t octets = sizeof(image) + image.names_octets + image.packets_octets +
-                          image.first_packet_octets[0] + image.first_packet_octets[1] +
-                          image.tcp_octets + image.counts_octets + image.messages_octets +
-                          image.statistics_octets[0] + image.statistics_octets[1];
+    const size_t octets = sizeof(image) + image.names_octets + image.tunnels_octets +
+                          image.packets_octets + image.first_packet_octets[0] +
+                          image.first_packet_octets[1] + image.tcp_octets + image.counts_octets +
+                          image.messages_octets + image.statistics_octets[0] +
+                          image.statistics_octets[1];
     uint8_t* out = ring_->reserve(octets);
     while (out == nullptr && config_.wait_for_ring) {
         std::this_thread::sleep_for(kRingPause);
@@ -470,6 +491,7 @@ void FlowMeter::write_image(const RecordImage& image,
     put_chain(image.warm.names);
     messages_.visit(image.warm,
                     [&](std::span<const uint8_t> part) { put(part.data(), part.size()); });
+    put_chain(image.warm.tunnels);
     if (details == nullptr) {
         return;
     }

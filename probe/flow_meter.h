@@ -94,6 +94,7 @@ class FlowMeter {
                 const ParsedPacket& packet,
                 FlowEndReason& reason) const noexcept;
     FlowIndex begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept;
+    void store_tunnels(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept;
     void update(FlowIndex flow, const ParsedPacket& packet) noexcept;
     void begin_record(FlowIndex flow) noexcept;
     // Writes the record out. The flow stays.

@@ -205,6 +205,31 @@ void add_messages(const RecordImage& image,
     }
 }
 
+// Addresses as of a packet from the initiator, whoever sent the first one.
+void add_tunnels(const RecordImage& image,
+                 const std::vector<StoredTunnel>& tunnels,
+                 proto::FlowSummary& summary) {
+    const bool first_from_high = (image.hot.state & kStateFirstFromHigh) != 0;
+    const bool turned = first_from_high != (image.warm.initiator_is_high != 0);
+    for (const StoredTunnel& stored : tunnels) {
+        proto::Tunnel& tunnel = *summary.add_tunnels();
+        tunnel.set_type(static_cast<proto::TunnelType>(stored.type));
+        if (stored.has_id != 0) {
+            tunnel.set_id(stored.id);
+        }
+        const auto& source = turned ? stored.destination : stored.source;
+        const auto& destination = turned ? stored.source : stored.destination;
+        tunnel.set_source_address(source.data(), stored.address_octets);
+        tunnel.set_destination_address(destination.data(), stored.address_octets);
+    }
+    if (tunnels.empty() && image.hot.key.tunnel_id != 0) {
+        // There was no block for them. The key's part is never lost.
+        proto::Tunnel& tunnel = *summary.add_tunnels();
+        tunnel.set_type(proto::TUNNEL_TYPE_UNSPECIFIED);
+        tunnel.set_id(image.hot.key.tunnel_id - 1);
+    }
+}
+
 void add_packets(const RecordImage& image,
                  std::vector<PacketEntry> entries,
                  proto::FlowSummary& summary) {
@@ -368,6 +393,7 @@ void summarize(std::span<const uint8_t> octets,
     add_hits(image, set, summary);
     add_names(image, sections.take(image.names_octets), set, summary);
     add_messages(image, sections.take(image.messages_octets), summary);
+    add_tunnels(image, sections.take_values<StoredTunnel>(image.tunnels_octets), summary);
     if (image.has_details == 0) {
         return;
     }

@@ -33,6 +33,28 @@ int pcap_link_type(LinkType link) {
             return DLT_LINUX_SLL2;
         case LinkType::ppp:
             return DLT_PPP;
+        case LinkType::pppoe:
+            return DLT_PPP_ETHER;
+        case LinkType::cisco_hdlc:
+            return DLT_C_HDLC;
+        case LinkType::frame_relay:
+            return DLT_FRELAY;
+        case LinkType::netfilter_log:
+            return DLT_NFLOG;
+        case LinkType::solaris_ipnet:
+            return DLT_IPNET;
+        case LinkType::fddi:
+            return DLT_FDDI;
+        case LinkType::llc:
+            return DLT_ATM_RFC1483;
+        case LinkType::wifi:
+            return DLT_IEEE802_11;
+        case LinkType::wifi_radiotap:
+            return DLT_IEEE802_11_RADIO;
+        case LinkType::wifi_prism:
+            return DLT_PRISM_HEADER;
+        case LinkType::wifi_avs:
+            return DLT_IEEE802_11_RADIO_AVS;
     }
     assert(false);
     return DLT_EN10MB;

@@ -29,6 +29,8 @@ void rebase(ParsedPacket& packet, const uint8_t* frame) noexcept {
     const auto moved = [&](const uint8_t* pointer) {
         return pointer == nullptr ? nullptr : frame + (pointer - packet.frame);
     };
+    packet.source_mac = moved(packet.source_mac);
+    packet.destination_mac = moved(packet.destination_mac);
     packet.ip = moved(packet.ip);
     packet.transport = moved(packet.transport);
     packet.payload = moved(packet.payload);

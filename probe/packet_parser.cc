@@ -4,25 +4,23 @@
 #include <algorithm>
 #include <array>
 
+#include "probe/decapsulation.h"
+#include "probe/link_layer.h"
+#include "probe/network_order.h"
+#include "probe/packet_walk.h"
+
 namespace curlew::probe {
 
 namespace {
 
-constexpr size_t kMaximumVlanTags = 8;
 constexpr size_t kMaximumExtensionHeaders = 16;
 constexpr size_t kMaximumHopByHopOptions = 16;
-// Longest IP packet of an Ethernet frame that no host merged (RFC 894).
-constexpr uint32_t kMaximumEthernetPayload = 1500;
 
 constexpr uint32_t kIpv4HeaderOctets = 20;
 constexpr uint32_t kIpv6HeaderOctets = 40;
 constexpr uint32_t kTcpHeaderOctets = 20;
 constexpr uint32_t kUdpHeaderOctets = 8;
 constexpr uint32_t kIcmpHeaderOctets = 8;
-
-constexpr uint16_t kEthertypeIpv4 = 0x0800;
-constexpr uint16_t kEthertypeIpv6 = 0x86dd;
-constexpr uint16_t kSllProtocolLlc = 4;
 
 // IPv6 extension headers: IANA protocol numbers.
 constexpr uint8_t kHopByHopOptions = 0;
@@ -33,45 +31,9 @@ constexpr uint8_t kDestinationOptions = 60;
 constexpr uint8_t kHostIdentity = 139;
 constexpr uint8_t kShim6 = 140;
 
-uint16_t read_16(const uint8_t* at) noexcept {
-    return static_cast<uint16_t>(at[0] << 8 | at[1]);
-}
-
-uint32_t read_32(const uint8_t* at) noexcept {
-    return static_cast<uint32_t>(read_16(at)) << 16 | read_16(at + 2);
-}
-
-uint64_t read_64(const uint8_t* at) noexcept {
-    return static_cast<uint64_t>(read_32(at)) << 32 | read_32(at + 4);
-}
-
 void add_note(uint16_t& notes, bool condition, PacketNote note) noexcept {
     notes = static_cast<uint16_t>(notes | (condition ? note : 0));
 }
-
-// What is left of the frame behind the link headers passed so far.
-struct LinkPayload {
-    const uint8_t* at;
-    uint32_t captured;
-    uint8_t ip_version = 0;  // as the link layer tells it
-    std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};
-
-    void skip(uint32_t octets) noexcept {
-        at += octets;
-        captured -= octets;
-    }
-};
-
-// The IP layer, checked: every length here holds.
-struct NetworkLayer {
-    const uint8_t* ip = nullptr;
-    uint32_t octets = 0;         // by the IP length
-    uint32_t captured = 0;       // of these; at least header_octets
-    uint32_t header_octets = 0;  // IPv6: extension headers included
-    uint32_t fragment_id = 0;
-    uint16_t notes = 0;
-    uint8_t protocol = 0;
-};
 
 // What stands behind the IP headers.
 struct Segment {
@@ -80,142 +42,24 @@ struct Segment {
     uint32_t captured;  // of these
 };
 
-// Link layers. Each returns `metered` with ip_version set and `link` at the IP header.
-
-ParseResult enter_ip_ethertype(LinkPayload& link, uint16_t ethertype) noexcept {
-    const bool is_ip = ethertype == kEthertypeIpv4 || ethertype == kEthertypeIpv6;
-    link.ip_version = ethertype == kEthertypeIpv4 ? 4 : 6;
-    return is_ip ? ParseResult::metered : ParseResult::not_ip;
-}
-
-// LLC with SNAP, RFC 1042: aa aa 03, organisation 00 00 00, ethertype. All other LLC is not IP.
-ParseResult enter_llc(LinkPayload& link) noexcept {
-    if (link.captured < 3) {
-        return ParseResult::link_header_truncated;
+// Nearly every frame has IP behind an Ethernet header and at most two tags (IEEE 802.1Q, see
+// link_layer.cc). Everything else is false, and for a walk.
+bool enter_common_frame(PacketPlace& place, std::array<uint16_t, 2>& vlans) noexcept {
+    if (place.captured < kEthernetHeaderOctets) {
+        return false;
     }
-    if (link.at[0] != 0xaa || link.at[1] != 0xaa || link.at[2] != 0x03) {
-        return ParseResult::not_ip;
-    }
-    if (link.captured < 8) {
-        return ParseResult::link_header_truncated;
-    }
-    const uint32_t organisation = read_32(link.at + 2) & 0xffffff;
-    const uint16_t ethertype = read_16(link.at + 6);
-    link.skip(8);
-    return organisation == 0 ? enter_ip_ethertype(link, ethertype) : ParseResult::not_ip;
-}
-
-bool is_vlan_tag(uint16_t ethertype) noexcept {
-    return ethertype == 0x8100 || ethertype == 0x88a8 || ethertype == 0x9100;
-}
-
-// IEEE 802.1Q, behind the ethertype that announces it:
-//   |PCP 3|D|      VLAN id 12       |     next ethertype 16         |
-// False where the captured octets end in a tag.
-bool pass_vlan_tags(LinkPayload& link, uint16_t& ethertype) noexcept {
-    for (size_t tags = 0; tags < kMaximumVlanTags && is_vlan_tag(ethertype); ++tags) {
-        if (link.captured < 4) {
+    uint16_t ethertype = read_16(place.at + 12);
+    place.skip(kEthernetHeaderOctets);
+    for (size_t tags = 0; tags < vlans.size() && is_vlan_tag(ethertype); ++tags) {
+        if (place.captured < 4) {
             return false;
         }
-        if (tags < link.vlans.size()) {
-            link.vlans[tags] = read_16(link.at) & 0x0fff;
-        }
-        ethertype = read_16(link.at + 2);
-        link.skip(4);
+        vlans[tags] = read_16(place.at) & 0x0fff;
+        ethertype = read_16(place.at + 2);
+        place.skip(4);
     }
-    return true;
-}
-
-// Ethernet: destination 6, source 6, ethertype 2. Up to 1500 it is a length and LLC follows
-// (IEEE 802.3 section 3.2.6).
-ParseResult enter_ethernet(LinkPayload& link) noexcept {
-    if (link.captured < 14) {
-        return ParseResult::link_header_truncated;
-    }
-    uint16_t ethertype = read_16(link.at + 12);
-    link.skip(14);
-    if (is_vlan_tag(ethertype) && !pass_vlan_tags(link, ethertype)) {
-        return ParseResult::link_header_truncated;
-    }
-    return ethertype <= kMaximumEthernetPayload ? enter_llc(link)
-                                                : enter_ip_ethertype(link, ethertype);
-}
-
-// Linux cooked captures: an ethertype at `protocol_at`, or one of Linux's own small numbers.
-ParseResult enter_cooked(LinkPayload& link, uint32_t octets, uint32_t protocol_at) noexcept {
-    if (link.captured < octets) {
-        return ParseResult::link_header_truncated;
-    }
-    uint16_t ethertype = read_16(link.at + protocol_at);
-    link.skip(octets);
-    if (is_vlan_tag(ethertype) && !pass_vlan_tags(link, ethertype)) {
-        return ParseResult::link_header_truncated;
-    }
-    return ethertype == kSllProtocolLlc ? enter_llc(link) : enter_ip_ethertype(link, ethertype);
-}
-
-// PPP, RFC 1661 section 2: address ff and control 03 where framed as in HDLC (RFC 1662), then the
-// protocol, in one octet if that is odd (section 6.5; ff is no protocol, so that it is not taken
-// for one).
-ParseResult enter_ppp(LinkPayload& link) noexcept {
-    if (link.captured > 0 && link.at[0] == 0xff) {
-        if (link.captured < 2) {
-            return ParseResult::link_header_truncated;
-        }
-        if (link.at[1] != 0x03) {
-            return ParseResult::not_ip;
-        }
-        link.skip(2);
-    }
-    const uint32_t protocol_octets = link.captured > 0 && (link.at[0] & 1) != 0 ? 1 : 2;
-    if (link.captured < protocol_octets) {
-        return ParseResult::link_header_truncated;
-    }
-    const uint16_t protocol = protocol_octets == 1 ? link.at[0] : read_16(link.at);
-    link.skip(protocol_octets);
-    link.ip_version = protocol == 0x21 ? 4 : 6;
-    return protocol == 0x21 || protocol == 0x57 ? ParseResult::metered : ParseResult::not_ip;
-}
-
-// BSD loopback: the capturing host's address family, in that host's byte order. Families are
-// small numbers, so the order shows. IPv6 is 24, 28 or 30 on the BSDs, 10 on Linux.
-ParseResult enter_loopback(LinkPayload& link) noexcept {
-    if (link.captured < 4) {
-        return ParseResult::link_header_truncated;
-    }
-    const uint32_t as_read = read_32(link.at);
-    const uint32_t family = as_read > 0xffff ? __builtin_bswap32(as_read) : as_read;
-    link.skip(4);
-    const bool ipv6 = family == 10 || family == 24 || family == 28 || family == 30;
-    link.ip_version = ipv6 ? 6 : 4;
-    return ipv6 || family == 2 ? ParseResult::metered : ParseResult::not_ip;
-}
-
-ParseResult enter_raw_ip(LinkPayload& link) noexcept {
-    if (link.captured == 0) {
-        return ParseResult::ip_header_truncated;
-    }
-    link.ip_version = link.at[0] >> 4;
-    return link.ip_version == 4 || link.ip_version == 6 ? ParseResult::metered
-                                                        : ParseResult::ip_header_malformed;
-}
-
-ParseResult enter_link(LinkPayload& link, LinkType type) noexcept {
-    switch (type) {
-        case LinkType::ethernet:
-            return enter_ethernet(link);
-        case LinkType::raw_ip:
-            return enter_raw_ip(link);
-        case LinkType::null_loopback:
-            return enter_loopback(link);
-        case LinkType::linux_sll:
-            return enter_cooked(link, 16, 14);
-        case LinkType::linux_sll2:
-            return enter_cooked(link, 20, 0);
-        case LinkType::ppp:
-            return enter_ppp(link);
-    }
-    return ParseResult::not_ip;
+    place.ip_version = ethertype == kEthertypeIpv4 ? 4 : 6;
+    return ethertype == kEthertypeIpv4 || ethertype == kEthertypeIpv6;
 }
 
 // IPv4, RFC 791 section 3.1:
@@ -225,20 +69,21 @@ ParseResult enter_link(LinkPayload& link, LinkType type) noexcept {
 //   |                         Source address                      |
 //   |                      Destination address                    |
 //   |                     Options, to IHL words                   |
-ParseResult read_ipv4(const LinkPayload& link, uint32_t wire, NetworkLayer& network) noexcept {
-    const uint8_t* ip = link.at;
-    if (link.captured < kIpv4HeaderOctets) {
+[[gnu::always_inline]] inline ParseResult read_ipv4(const PacketPlace& place,
+                                                    NetworkLayer& network) noexcept {
+    const uint8_t* ip = place.at;
+    if (place.captured < kIpv4HeaderOctets) {
         return ParseResult::ip_header_truncated;
     }
     const uint32_t header_octets = (ip[0] & 0x0fu) * 4;
     const uint32_t total_length = read_16(ip + 2);
     // A host that lets its device cut large segments has no length to write yet.
-    const bool from_frame = total_length == 0 && wire > header_octets;
-    const uint32_t octets = from_frame ? wire : total_length;
+    const bool from_frame = total_length == 0 && place.octets > header_octets;
+    const uint32_t octets = from_frame ? place.octets : total_length;
     if (ip[0] >> 4 != 4 || header_octets < kIpv4HeaderOctets || octets < header_octets) {
         return ParseResult::ip_header_malformed;
     }
-    if (link.captured < header_octets) {
+    if (place.captured < header_octets) {
         return ParseResult::ip_header_truncated;
     }
     const uint16_t fragment = read_16(ip + 6);
@@ -247,7 +92,7 @@ ParseResult read_ipv4(const LinkPayload& link, uint32_t wire, NetworkLayer& netw
     add_note(network.notes, (fragment & 0x1fff) != 0, kNoteLaterFragment);
     network.ip = ip;
     network.octets = octets;
-    network.captured = std::min(link.captured, octets);
+    network.captured = std::min(place.captured, octets);
     network.header_octets = header_octets;
     network.fragment_id = read_16(ip + 4);
     network.protocol = ip[9];
@@ -341,22 +186,26 @@ bool has_jumbo_option(const uint8_t* header, uint32_t captured) noexcept {
 //   |        Payload length         |  Next header  |   Hop limit   |
 //   |                     Source address, 16                       |
 //   |                   Destination address, 16                    |
-ParseResult read_ipv6(const LinkPayload& link, uint32_t wire, NetworkLayer& network) noexcept {
-    const uint8_t* ip = link.at;
-    if (link.captured < kIpv6HeaderOctets) {
+[[gnu::always_inline]] inline ParseResult read_ipv6(const PacketPlace& place,
+                                                    NetworkLayer& network) noexcept {
+    const uint8_t* ip = place.at;
+    if (place.captured < kIpv6HeaderOctets) {
         return ParseResult::ip_header_truncated;
     }
     if (ip[0] >> 4 != 6) {
         return ParseResult::ip_header_malformed;
     }
     const uint32_t payload_length = read_16(ip + 4);
+    // A host that merges or cuts segments may leave the option out; then only the frame tells.
     const bool from_frame =
-        payload_length == 0 && ip[6] == kHopByHopOptions &&
-        has_jumbo_option(ip + kIpv6HeaderOctets, link.captured - kIpv6HeaderOctets);
+        payload_length == 0 &&
+        (place.octets > kIpv6HeaderOctets + UINT16_MAX ||
+         (ip[6] == kHopByHopOptions &&
+          has_jumbo_option(ip + kIpv6HeaderOctets, place.captured - kIpv6HeaderOctets)));
     add_note(network.notes, from_frame, kNoteLengthFromFrame);
     network.ip = ip;
-    network.octets = from_frame ? wire : kIpv6HeaderOctets + payload_length;
-    network.captured = std::min(link.captured, network.octets);
+    network.octets = from_frame ? place.octets : kIpv6HeaderOctets + payload_length;
+    network.captured = std::min(place.captured, network.octets);
     network.header_octets = kIpv6HeaderOctets;
     network.protocol = ip[6];
     return walk_extensions(network);
@@ -490,6 +339,82 @@ void clear_transport(ParsedPacket& parsed) noexcept {
     parsed.icmp_code = 0;
 }
 
+[[gnu::always_inline]] inline ParseResult read_ip(const PacketPlace& place,
+                                                  NetworkLayer& network) noexcept {
+    return place.ip_version == 4 ? read_ipv4(place, network) : read_ipv6(place, network);
+}
+
+// The same, for the callers that are not on the common way.
+[[gnu::noinline]] ParseResult read_any_ip(const PacketPlace& place,
+                                          NetworkLayer& network) noexcept {
+    return read_ip(place, network);
+}
+
+[[gnu::always_inline]] inline bool may_be_tunnel(const NetworkLayer& network) noexcept {
+    if (network.protocol == kProtocolTcp) {
+        return false;
+    }
+    if (network.protocol != kProtocolUdp) {
+        return is_tunnel_protocol(network.protocol);
+    }
+    const uint8_t* udp = network.ip + network.header_octets;
+    return network.captured - network.header_octets >= 4 &&
+           (network.notes & kNoteLaterFragment) == 0 &&
+           (is_tunnel_port(read_16(udp)) || is_tunnel_port(read_16(udp + 2)));
+}
+
+// Of an outer first fragment the inner packet's length tells more than is there.
+bool fits(const NetworkLayer& inner, const PacketWalk& walk, const NetworkLayer& outer) noexcept {
+    return inner.octets <= walk.octets || (outer.notes & kNoteFragment) != 0;
+}
+
+// The innermost network identifier and 1, so that network 0 is not the untunnelled one.
+uint32_t keyed_id(const PacketWalk& walk) noexcept {
+    uint32_t id = 0;
+    for (size_t i = 0; i < walk.tunnel_count; ++i) {
+        const TunnelMark& mark = walk.tunnels[i];
+        const bool keyed = mark.type == static_cast<uint8_t>(TunnelType::vxlan) ||
+                           mark.type == static_cast<uint8_t>(TunnelType::geneve);
+        id = keyed ? mark.id + 1 : id;
+    }
+    return id;
+}
+
+PacketNote note_of(TunnelEntry entry) noexcept {
+    switch (entry) {
+        case TunnelEntry::not_ip:
+            return kNoteTunnelNotIp;
+        case TunnelEntry::too_deep:
+            return kNoteTunnelTooDeep;
+        default:
+            return kNoteTunnelUnreadable;
+    }
+}
+
+// Goes on from `network`, which may be a tunnel, to the innermost packet that can be read.
+void decapsulate(PacketWalk& walk, NetworkLayer& network) noexcept {
+    // Each step takes a tunnel's place, and there is no step without one.
+    for (size_t steps = 0; steps <= kMaximumTunnels && may_be_tunnel(network); ++steps) {
+        PacketWalk inner_walk = walk;
+        const TunnelStep step = enter_tunnel(inner_walk, network);
+        const bool is_fragment = (network.notes & kNoteFragment) != 0;
+        NetworkLayer inner;
+        const bool read = step.entry == TunnelEntry::inside &&
+                          read_any_ip(inner_walk, inner) == ParseResult::metered &&
+                          fits(inner, inner_walk, network);
+        const bool later = (network.notes & kNoteLaterFragment) != 0;
+        add_note(walk.notes, is_fragment && (read || later), kNoteTunnelFragment);
+        if (!read) {
+            const bool is_tunnel = step.entry != TunnelEntry::none && step.certain;
+            add_note(walk.notes, is_tunnel, note_of(step.entry));
+            return;
+        }
+        inner_walk.notes = walk.notes;
+        walk = inner_walk;
+        network = inner;
+    }
+}
+
 // Sets all that stands at or behind the IP header. Requires: the fields of the frame are set.
 void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     const uint8_t* ip = network.ip;
@@ -502,9 +427,8 @@ void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     parsed.ttl = ipv4 ? ip[8] : ip[7];
     parsed.class_of_service = ipv4 ? ip[1] : static_cast<uint8_t>(read_16(ip) >> 4);
     parsed.key.protocol = network.protocol;
-    uint16_t notes = network.notes;
+    uint16_t notes = network.notes | parsed.notes;
     add_note(notes, network.captured < network.octets, kNoteTruncated);
-    add_note(notes, parsed.ethernet && network.octets > kMaximumEthernetPayload, kNoteMergedFrame);
     parsed.notes = notes;
 
     const Segment segment{ip + network.header_octets,
@@ -530,6 +454,47 @@ void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     set_endpoints(parsed, sender, receiver);
 }
 
+// What the key has of the VLAN.
+uint16_t keyed_vlan(const ParserConfig& config, uint16_t vlan) noexcept {
+    return config.key_vlan && vlan != kNoVlan ? static_cast<uint16_t>(vlan + 1) : uint16_t{0};
+}
+
+// Any packet, from its first octet to its innermost IP header. When it is metered, all is set but
+// what fill() sets.
+[[gnu::noinline]] ParseResult walk_inwards(const PacketView& packet,
+                                           const ParserConfig& config,
+                                           NetworkLayer& network,
+                                           ParsedPacket& parsed) noexcept {
+    const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
+    PacketWalk walk{
+        {packet.data, packet.captured_octets, wire_octets}, packet.data, config.decapsulate};
+    ParseResult result = enter_link(walk, packet.link);
+    if (result == ParseResult::metered) {
+        result = read_any_ip(walk, network);
+    }
+    if (result != ParseResult::metered) {
+        return result;
+    }
+    if (config.decapsulate) {
+        decapsulate(walk, network);
+    }
+    parsed.key = FlowKey{};
+    parsed.key.ip_version = walk.ip_version;
+    parsed.key.vlan = keyed_vlan(config, walk.outermost_vlan);
+    parsed.key.tunnel_id = keyed_id(walk);
+    parsed.frame_octets = wire_octets - walk.outside_octets;
+    parsed.source_mac = walk.source_mac;
+    parsed.destination_mac = walk.destination_mac;
+    parsed.vlans = walk.vlans;
+    parsed.notes = walk.notes;
+    parsed.tunnel_count = walk.tunnel_count;
+    if (walk.tunnel_count != 0) {
+        parsed.tunnels = walk.tunnels;
+        add_note(parsed.notes, true, kNoteTunnelled);
+    }
+    return ParseResult::metered;
+}
+
 }  // namespace
 
 const char* name_of(ParseResult result) noexcept {
@@ -540,6 +505,11 @@ const char* name_of(ParseResult result) noexcept {
         "ip_header_truncated",
         "ip_header_malformed",
         "ip_extensions_malformed",
+        "wifi_no_data",
+        "wifi_protected",
+        "wifi_fragment",
+        "wifi_aggregated",
+        "wifi_bad_fcs",
     };
     return kNames[static_cast<size_t>(result)];
 }
@@ -552,6 +522,11 @@ const char* name_of_note(int bit) noexcept {
         "transport_malformed",
         "merged_frame",
         "length_from_frame",
+        "tunnelled",
+        "tunnel_too_deep",
+        "tunnel_not_ip",
+        "tunnel_unreadable",
+        "tunnel_fragment",
     };
     return kNames[static_cast<size_t>(bit)];
 }
@@ -559,29 +534,42 @@ const char* name_of_note(int bit) noexcept {
 ParseResult parse_packet(const PacketView& packet,
                          const ParserConfig& config,
                          ParsedPacket& parsed) noexcept {
-    LinkPayload link{packet.data, packet.captured_octets};
-    const ParseResult link_result = enter_link(link, packet.link);
-    if (link_result != ParseResult::metered) {
-        return link_result;
-    }
     const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
-    const uint32_t wire = wire_octets - (packet.captured_octets - link.captured);
+    PacketPlace place{packet.data, packet.captured_octets, wire_octets};
+    std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};
     NetworkLayer network;
-    const ParseResult result =
-        link.ip_version == 4 ? read_ipv4(link, wire, network) : read_ipv6(link, wire, network);
-    if (result != ParseResult::metered) {
-        return result;
+    // The common way stays in registers; whoever leaves it begins again.
+    bool is_common = packet.link == LinkType::ethernet && enter_common_frame(place, vlans);
+    if (is_common) {
+        const ParseResult result = read_ip(place, network);
+        if (result != ParseResult::metered) {
+            return result;
+        }
+        is_common = !config.decapsulate || !may_be_tunnel(network);
     }
-    parsed.key = FlowKey{};
+    if (is_common) {
+        parsed.key = FlowKey{};
+        parsed.key.ip_version = place.ip_version;
+        parsed.key.vlan = keyed_vlan(config, vlans[0]);
+        parsed.frame_octets = wire_octets;
+        parsed.source_mac = packet.data + 6;
+        parsed.destination_mac = packet.data;
+        parsed.vlans = vlans;
+        parsed.notes = 0;
+        parsed.tunnel_count = 0;
+    } else {
+        NetworkLayer innermost;
+        const ParseResult result = walk_inwards(packet, config, innermost, parsed);
+        if (result != ParseResult::metered) {
+            return result;
+        }
+        network = innermost;
+    }
     parsed.time_ns = packet.time_ns;
     parsed.frame = packet.data;
-    parsed.frame_octets = wire_octets;
-    parsed.vlans = link.vlans;
-    parsed.ethernet = packet.link == LinkType::ethernet;
-    parsed.key.ip_version = link.ip_version;
-    if (config.key_vlan && link.vlans[0] != kNoVlan) {
-        parsed.key.vlan = static_cast<uint16_t>(link.vlans[0] + 1);
-    }
+    const bool merged =
+        packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
+    add_note(parsed.notes, merged, kNoteMergedFrame);
     fill(network, parsed);
     return ParseResult::metered;
 }

@@ -5,6 +5,7 @@
 
 #include "probe/flow_key.h"
 #include "probe/port.h"
+#include "probe/tunnel.h"
 
 // From one PacketView to one small struct, or a counted reason. Nothing else leaves the parser.
 
@@ -18,6 +19,11 @@ enum class ParseResult : uint8_t {
     ip_header_truncated,      // captured octets end inside the IP header
     ip_header_malformed,      // version, header length or total length contradict each other
     ip_extensions_malformed,  // IPv6 extension headers: a lying length, or more than the limit
+    wifi_no_data,             // 802.11: management, control, or data frame without data
+    wifi_protected,           // 802.11: encrypted
+    wifi_fragment,            // 802.11: a frame's later fragment
+    wifi_aggregated,          // 802.11: several packets in one frame
+    wifi_bad_fcs,             // 802.11: damaged on the air, by what the capturing driver says
     count_,
 };
 
@@ -32,8 +38,13 @@ enum PacketNote : uint16_t {
     kNoteTransportMalformed = 8,  // transport header absent, short or with a lying length
     kNoteMergedFrame = 16,        // IP packet longer than 1500 octets: merged by the capturing host
     kNoteLengthFromFrame = 32,    // IP total length 0 (segmentation offload): taken from the frame
+    kNoteTunnelled = 64,          // the flow's packet was inside a tunnel
+    kNoteTunnelTooDeep = 128,     // one tunnel more than are followed: stays in the flow around it
+    kNoteTunnelNotIp = 256,       // a tunnel that carries no IP: a flow of the layer around it
+    kNoteTunnelUnreadable = 512,  // likewise, the inside malformed or not captured
+    kNoteTunnelFragment = 1024,   // a fragment of a tunnel's packet, see decapsulation.h
 };
-inline constexpr int kPacketNoteCount = 6;
+inline constexpr int kPacketNoteCount = 11;
 
 // Name of the note with the given bit number, for the ledger.
 const char* name_of_note(int bit) noexcept;
@@ -55,23 +66,28 @@ inline uint8_t tcp_beginning(uint8_t flags) noexcept {
 }
 
 // A packet understood. Pointers reach into the PacketView's octets and die with its burst; only
-// `transport` may be null. Readable at `transport` is what ip_captured_octets leaves behind it.
+// `transport` and the MACs may be null. Readable at `transport` is what ip_captured_octets leaves
+// behind it.
 struct ParsedPacket {
     FlowKey key;  // direction-free; ports are 0 unless TCP or UDP
     uint64_t time_ns = 0;
-    const uint8_t* frame = nullptr;      // the link header; MACs are read here if ethernet is true
-    const uint8_t* ip = nullptr;         // innermost IP header
-    const uint8_t* transport = nullptr;  // transport header; null in a later fragment
-    const uint8_t* payload = nullptr;    // of the transport; of other protocols all after IP
-    uint32_t ip_captured_octets = 0;     // readable at ip, padding not included
+    const uint8_t* frame = nullptr;  // the link header
+    // MACs of the innermost frame that has some; null: none.
+    const uint8_t* source_mac = nullptr;
+    const uint8_t* destination_mac = nullptr;
+    const uint8_t* ip = nullptr;           // innermost IP header
+    const uint8_t* transport = nullptr;    // transport header; null in a later fragment
+    const uint8_t* payload = nullptr;      // of the transport; of other protocols all after IP
+    uint32_t ip_captured_octets = 0;       // readable at ip, padding not included
     uint32_t payload_captured_octets = 0;  // readable at payload
     uint32_t payload_octets = 0;           // by the IP length, captured or not
     uint32_t octets = 0;                   // IP total length (IPv6: header and payload)
-    uint32_t frame_octets = 0;             // wire length of the frame, no FCS
+    uint32_t frame_octets = 0;             // wire length of the frame, no FCS, no capture header
     uint32_t fragment_id = 0;              // IPv4 identification or IPv6 fragment identification
     uint16_t ip_id = 0;                    // IPv4 identification; 0 for IPv6
     uint16_t notes = 0;                    // PacketNote bits
-    std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};  // outer first
+    // Outer first; of the innermost Ethernet frame, or of what is around it while there is none.
+    std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};
     // TCP: 0 where the header is malformed or cut before the end of the window field.
     uint32_t tcp_sequence = 0;
     uint32_t tcp_acknowledgement = 0;
@@ -82,12 +98,14 @@ struct ParsedPacket {
     uint8_t class_of_service = 0;   // TOS or traffic class octet
     uint8_t icmp_type = 0;          // ICMP, ICMPv6, IGMP: first octet; code is the second
     uint8_t icmp_code = 0;
-    bool from_low = true;   // the sender is the key's low endpoint
-    bool ethernet = false;  // frame begins with destination and source MAC
+    bool from_low = true;  // the sender is the key's low endpoint
+    uint8_t tunnel_count = 0;
+    TunnelMarks tunnels;  // of these the first tunnel_count mean something
 };
 
 struct ParserConfig {
-    bool key_vlan = false;  // the outermost VLAN id is part of the key
+    bool key_vlan = false;    // the outermost VLAN id is part of the key
+    bool decapsulate = true;  // go through tunnels, see decapsulation.h
 };
 
 // Understands one packet. Reads nothing past packet.captured_octets. `parsed` is written only when

@@ -22,7 +22,19 @@ enum class LinkType : uint8_t {
     linux_sll,      // Linux cooked capture, 16 octets
     linux_sll2,     // Linux cooked capture 2, 20 octets
     ppp,            // PPP, with or without HDLC framing (RFC 1662)
+    pppoe,          // PPPoE header (RFC 2516)
+    cisco_hdlc,     // Cisco HDLC, 4 octets
+    frame_relay,    // Q.922 address, then RFC 2427 or Cisco's framing
+    netfilter_log,  // Linux NFLOG: attributes, one of them the packet
+    solaris_ipnet,  // Solaris, 24 octets
+    fddi,           // FDDI with its frame control
+    llc,            // LLC at once, as of ATM (RFC 2684)
+    wifi,           // IEEE 802.11, no FCS
+    wifi_radiotap,  // the same behind a radiotap header
+    wifi_prism,     // behind a Prism or AVS header
+    wifi_avs,       // behind an AVS header
 };
+inline constexpr int kLinkTypes = 17;
 
 // One packet, owned by the port until release().
 struct PacketView {

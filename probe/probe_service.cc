@@ -86,6 +86,7 @@ bool all_moved(const std::vector<uint64_t>& before, const std::vector<uint64_t>&
 DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bool is_live) {
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
+    dispatcher.parser.decapsulate = probe.decapsulate;
     dispatcher.worker.meter.details = probe.profile == "dataset";
     dispatcher.worker.meter.list = probe.list;
     dispatcher.worker.meter.timeouts = probe.timeouts;
@@ -213,6 +214,7 @@ std::string ProbeService::Implementation::hello() const {
         {"packets", std::to_string(probe.list.packets)},
         {"packets_of", name_of_listed(probe.list)},
         {"filter", probe.filter},
+        {"decapsulation", probe.decapsulate ? "true" : "false"},
         {"flow_capacity", std::to_string(probe.flow_capacity)},
         {"idle_timeout_tcp_s", seconds(probe.timeouts.idle_tcp_ns)},
         {"idle_timeout_other_s", seconds(probe.timeouts.idle_other_ns)},

@@ -22,6 +22,7 @@ struct RecordImage {
     uint16_t quality = 0;           // proto Quality bits, all of them
     uint32_t names_octets = 0;      // StoredName entries, each with its text
     uint32_t messages_octets = 0;   // StoredPiece entries, each with its octets
+    uint32_t tunnels_octets = 0;    // StoredTunnel entries, outermost first
     uint32_t packets_octets = 0;    // PacketEntry entries
     uint32_t first_packet_octets[2] = {0, 0};
     uint32_t tcp_octets = 0;     // two TcpBeginning, or none

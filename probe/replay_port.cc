@@ -49,6 +49,28 @@ std::optional<LinkType> link_type(int pcap_link_type) {
         case DLT_PPP:
         case DLT_PPP_SERIAL:
             return LinkType::ppp;
+        case DLT_PPP_ETHER:
+            return LinkType::pppoe;
+        case DLT_C_HDLC:
+            return LinkType::cisco_hdlc;
+        case DLT_FRELAY:
+            return LinkType::frame_relay;
+        case DLT_NFLOG:
+            return LinkType::netfilter_log;
+        case DLT_IPNET:
+            return LinkType::solaris_ipnet;
+        case DLT_FDDI:
+            return LinkType::fddi;
+        case DLT_ATM_RFC1483:
+            return LinkType::llc;
+        case DLT_IEEE802_11:
+            return LinkType::wifi;
+        case DLT_IEEE802_11_RADIO:
+            return LinkType::wifi_radiotap;
+        case DLT_PRISM_HEADER:
+            return LinkType::wifi_prism;
+        case DLT_IEEE802_11_RADIO_AVS:
+            return LinkType::wifi_avs;
         default:
             return std::nullopt;
     }

@@ -228,6 +228,39 @@ TEST(BatchDecoder, numbers_fit_their_elements) {
                  }));
 }
 
+TEST(BatchDecoder, tunnels_keep_their_limits) {
+    const auto add_tunnel = [](proto::FlowSummary& flow, proto::TunnelType type, uint32_t id) {
+        proto::Tunnel& tunnel = *flow.add_tunnels();
+        tunnel.set_type(type);
+        tunnel.set_id(id);
+    };
+    STRCMP_EQUAL("none", decode_changed([&](auto& flow) {
+                     add_tunnel(flow, proto::TUNNEL_TYPE_VXLAN, 0xffffff);
+                     flow.set_tunnel_id(0x1000000);
+                 }));
+    STRCMP_EQUAL("too_many_elements", decode_changed([](auto& flow) {
+                     for (int i = 0; i < 9; ++i) {
+                         flow.add_tunnels()->set_type(proto::TUNNEL_TYPE_MPLS);
+                     }
+                 }));
+    STRCMP_EQUAL("wrong_length", decode_changed([&](auto& flow) {
+                     add_tunnel(flow, proto::TUNNEL_TYPE_GRE, 1);
+                     flow.mutable_tunnels(0)->set_source_address("1234");
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([&](auto& flow) {
+                     add_tunnel(flow, static_cast<proto::TunnelType>(99), 1);
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([&](auto& flow) {
+                     add_tunnel(flow, proto::TUNNEL_TYPE_GENEVE, 0x1000000);
+                     flow.set_tunnel_id(0x1000001);
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([&](auto& flow) {
+                     add_tunnel(flow, proto::TUNNEL_TYPE_VXLAN, 7);
+                     flow.set_tunnel_id(7);
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) { flow.set_tunnel_id(7); }));
+}
+
 TEST(BatchDecoder, packet_times_do_not_run_over) {
     STRCMP_EQUAL("time_overflow", decode_changed([](auto& flow) {
                      flow.mutable_packets()->add_gap_ns(UINT64_MAX - kStart + 1);

@@ -40,6 +40,21 @@ TEST(RecordCheck, time_then_key_then_ordinal_decide) {
     expect("line 4 is out of order", line("4", "9", "f+9"));
 }
 
+TEST(RecordCheck, a_network_is_part_of_the_key) {
+    const auto tunnelled = [](const std::string& tunnels) {
+        return R"({"tunnel":)" + tunnels + "," + line("5", "2", "f").substr(1);
+    };
+    expect("", line("5", "2", "f"));
+    expect("", tunnelled(R"([{"type":"gre","id":9}])"));
+    expect("", tunnelled(R"([{"type":"vxlan","id":0}])"));
+    expect("", tunnelled(R"([{"type":"vxlan","id":9},{"type":"geneve","id":5},{"type":"mpls"}])"));
+    expect("line 5 is out of order", tunnelled(R"([{"type":"unknown","id":4}])"));
+    expect("line 6 is no flow record", tunnelled("5"));
+    expect("line 7 is no flow record", tunnelled("[5]"));
+    expect("line 8 is no flow record", tunnelled(R"([{"type":"vxlan","id":16777216}])"));
+    expect("line 9 is no flow record", tunnelled(R"([{"type":"vxlan","id":"5"}])"));
+}
+
 TEST(RecordCheck, what_is_no_json_object_is_told) {
     expect("line 1 is no JSON object", "nonsense");
     expect("line 2 is no JSON object", "[]");

@@ -114,6 +114,8 @@ TEST(RecordWriter, a_bare_record_says_what_is_not_there) {
     proto::FlowSummary flow = flow_between("2001:db8::1", 0, "ff02::1", 0, 58);
     flow.add_icmp_types("\x80\x00"s);
     flow.set_tunnel_id(5);
+    flow.add_tunnels()->set_type(proto::TUNNEL_TYPE_VXLAN);
+    flow.mutable_tunnels(0)->set_id(4);
     flow.set_flow_ordinal(3);
     flow.set_record_number(2);
     const std::string line = record(flow, FieldSet::slim);
@@ -123,7 +125,7 @@ TEST(RecordWriter, a_bare_record_says_what_is_not_there) {
         R"("time_start":1545661851.869217,"time_end":1545661851.869217,)"
         R"("time_start_ns":1545661851869217345,"time_end_ns":1545661851869217345,)"
         R"("ip":{"out":{"ttl":64,"ttl_max":64}},"octets_out":60,"frame_octets_out":74,)"
-        R"("tunnel":5,"icmp":[{"type":128,"code":0}],)"
+        R"("tunnel":[{"type":"vxlan","id":4}],"icmp":[{"type":128,"code":0}],)"
         R"("community_id":"1:fGMMlAn5OW4ALtQn4k5OPdivs7o=",)"
         R"("direction_source":"first-packet","flow_end_reason":4,)"
         R"("flow_id":"1545661851869217-5126bff9861010e9+3","record":2,"quality":[],"matched":[],)"

@@ -8,16 +8,14 @@
 #include "probe/fragment_table.h"
 #include "probe/packet_parser.h"
 
-// Input: one octet link type and key_vlan, two octets by which the wire length exceeds what was
-// captured, then the captured octets.
+// Input: one octet link type, key_vlan and decapsulate, two octets by which the wire length exceeds
+// what was captured, then the captured octets.
 
 namespace curlew::probe {
 
 namespace {
 
 constexpr size_t kPrologueOctets = 3;
-constexpr size_t kLinkTypes = 6;
-
 // Stays on whatever the build says of asserts.
 void require(bool condition) {
     if (!condition) {
@@ -52,7 +50,11 @@ void check_key(const FlowKey& key, bool from_low) {
 void check_lengths(const PacketView& packet, const ParsedPacket& parsed) {
     const uint32_t captured = packet.captured_octets;
     require(parsed.frame == packet.data);
-    require(parsed.frame_octets == packet.wire_octets);
+    require(parsed.frame_octets <= packet.wire_octets);
+    require((parsed.source_mac == nullptr) == (parsed.destination_mac == nullptr));
+    require(parsed.source_mac == nullptr ||
+            (holds(parsed.source_mac, 6, packet.data, captured) &&
+             holds(parsed.destination_mac, 6, packet.data, captured)));
     require(holds(parsed.ip, parsed.ip_captured_octets, packet.data, captured));
     require(parsed.ip_captured_octets <= parsed.octets);
     require(holds(
@@ -92,6 +94,25 @@ void check_transport(const ParsedPacket& parsed) {
     }
 }
 
+void check_tunnels(const PacketView& packet,
+                   const ParserConfig& config,
+                   const ParsedPacket& parsed) {
+    require(parsed.tunnel_count <= kMaximumTunnels);
+    require(((parsed.notes & kNoteTunnelled) != 0) == (parsed.tunnel_count != 0));
+    // PPPoE as a link is no matter of choice.
+    require(config.decapsulate || parsed.tunnel_count == 0 || packet.link == LinkType::pppoe);
+    require(parsed.key.tunnel_id == 0 || parsed.tunnel_count != 0);
+    for (size_t i = 0; i < parsed.tunnel_count; ++i) {
+        const TunnelMark& mark = parsed.tunnels[i];
+        require(mark.outer_ip == kNoOuterIp ||
+                holds(packet.data + mark.outer_ip, 20, packet.data, packet.captured_octets));
+        require(packet.data + mark.outer_ip < parsed.ip || mark.outer_ip == kNoOuterIp);
+        const StoredTunnel stored = stored_tunnel(mark, packet.data);
+        require(stored.address_octets == 0 || stored.address_octets == 4 ||
+                stored.address_octets == 16);
+    }
+}
+
 // The same packet the other way has the same key.
 void check_reverse(const PacketView& packet,
                    const ParserConfig& config,
@@ -108,7 +129,18 @@ void check_reverse(const PacketView& packet,
     PacketView reversed = packet;
     reversed.data = octets.data();
     ParsedPacket reverse;
-    require(parse_packet(reversed, config, reverse) == ParseResult::metered);
+    const ParseResult result = parse_packet(reversed, config, reverse);
+    // Ports that were turned may announce a tunnel, or none any more; and what a label carries is
+    // guessed from octets that were turned.
+    const auto is_label = [](const TunnelMark& mark) {
+        return mark.type == static_cast<uint8_t>(TunnelType::mpls);
+    };
+    const auto* const tunnels_end = forward.tunnels.data() + forward.tunnel_count;
+    if (std::any_of(forward.tunnels.data(), tunnels_end, is_label) ||
+        reverse.tunnel_count != forward.tunnel_count) {
+        return;
+    }
+    require(result == ParseResult::metered);
     require(reverse.key == forward.key);
     const FlowKey& key = forward.key;
     const bool to_itself = key.low_address == key.high_address && key.low_port == key.high_port;
@@ -146,8 +178,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t input_octets)
     packet.data = octets == 0 ? nullptr : captured.get();
     packet.captured_octets = static_cast<uint32_t>(octets);
     packet.wire_octets = packet.captured_octets + (static_cast<uint32_t>(input[1]) << 8 | input[2]);
-    packet.link = static_cast<LinkType>((input[0] & 0x7f) % kLinkTypes);
-    const ParserConfig config{.key_vlan = (input[0] & 0x80) != 0};
+    packet.link = static_cast<LinkType>((input[0] & 0x3f) % kLinkTypes);
+    const ParserConfig config{.key_vlan = (input[0] & 0x80) != 0,
+                              .decapsulate = (input[0] & 0x40) == 0};
 
     ParsedPacket parsed;
     const ParseResult result = parse_packet(packet, config, parsed);
@@ -158,7 +191,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* input, size_t input_octets)
         return 0;
     }
     check_key(parsed.key, parsed.from_low);
-    require((parsed.key.vlan != 0) == (config.key_vlan && parsed.vlans[0] != kNoVlan));
+    require(parsed.key.vlan == 0 || config.key_vlan);
+    check_tunnels(packet, config, parsed);
     check_lengths(packet, parsed);
     check_transport(parsed);
     check_reverse(packet, config, parsed);

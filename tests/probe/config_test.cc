@@ -27,7 +27,7 @@ TEST(ProbeConfig, reads_every_key) {
         "[capture]\nfilter = \"ip\"\nallow_uncounted_loss = true\n"
         "[meter]\nprofile = \"line-rate\"\npackets = 512\npackets_of = \"all\"\nworkers = 2\ncores "
         "= [1, 2]\nflow_capacity = 65536\n"
-        "idle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
+        "decapsulate = false\nidle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
         "[collector]\nendpoint = \"tcp://10.0.0.1:5700\"\nqueue = \"1 GiB\"\nledger_seconds = 7\n"
         "drain_seconds = 8\n[eal]\noptions = [\"--no-huge\"]\n");
     STRCMP_EQUAL("hall-2", config.name.c_str());
@@ -37,6 +37,7 @@ TEST(ProbeConfig, reads_every_key) {
     STRCMP_EQUAL("line-rate", config.profile.c_str());
     CHECK_EQUAL(512u, config.list.packets);
     CHECK_TRUE(config.list.all);
+    CHECK_FALSE(config.decapsulate);
     CHECK_EQUAL(2u, config.workers);
     CHECK_EQUAL(2, config.cores.back());
     CHECK_EQUAL(65536u, config.flow_capacity);

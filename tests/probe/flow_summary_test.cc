@@ -56,6 +56,15 @@ TEST(FlowSummary, nothing_of_the_record_before_stays) {
     CHECK_EQUAL(0u, summary_of(image_with_initiator(false), {}).tunnel_id());
 }
 
+TEST(FlowSummary, the_key_of_a_tunnel_is_told_when_the_list_had_no_room) {
+    RecordImage image = image_with_initiator(false);
+    image.hot.key.tunnel_id = 6;
+    const proto::FlowSummary summary = summary_of(image, {});
+    CHECK_EQUAL(1, summary.tunnels_size());
+    CHECK_EQUAL(proto::TUNNEL_TYPE_UNSPECIFIED, summary.tunnels(0).type());
+    CHECK_EQUAL(5u, summary.tunnels(0).id());
+}
+
 TEST(FlowSummary, an_ipv6_address_has_sixteen_octets) {
     RecordImage image = image_with_initiator(false);
     image.hot.key.ip_version = 6;

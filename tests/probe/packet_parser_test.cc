@@ -75,7 +75,8 @@ TEST(PacketParser, ethernet_frame_and_its_lengths_are_told_without_padding) {
     const Packet packet =
         ethernet_ipv4().udp(1, 2).payload("abc").padding(15).time_ns(1234567890123).build();
     const ParsedPacket parsed = parse(packet);
-    CHECK_TRUE(parsed.ethernet);
+    POINTERS_EQUAL(packet.octets.data(), parsed.destination_mac);
+    POINTERS_EQUAL(packet.octets.data() + 6, parsed.source_mac);
     POINTERS_EQUAL(packet.octets.data(), parsed.frame);
     POINTERS_EQUAL(packet.octets.data() + 14, parsed.ip);
     POINTERS_EQUAL(packet.octets.data() + 34, parsed.transport);
@@ -172,27 +173,10 @@ TEST(PacketParser, cooked_captures_carry_ip_tags_and_llc) {
     check_udp_of(PacketBuilder{}.linux_sll2().ipv6());
     const Packet packet = PacketBuilder{}.linux_sll2().vlan(77).ipv4().udp(1, 2).build();
     LONGS_EQUAL(77, parse(packet).vlans[0]);
-    CHECK_FALSE(parse(packet).ethernet);
+    POINTERS_EQUAL(nullptr, parse(packet).source_mac);
     check_result("link_header_truncated", packet.captured(19));
     check_result("link_header_truncated", packet.captured(23));
     check_result("not_ip", PacketBuilder{}.linux_sll().ethertype(0x0806).build());
-}
-
-TEST(PacketParser, ppp_is_read_framed_and_bare_whole_and_compressed) {
-    for (const bool framed : {false, true}) {
-        for (const bool compressed : {false, true}) {
-            check_udp_of(PacketBuilder{}.ppp(framed, compressed).ipv4());
-            check_udp_of(PacketBuilder{}.ppp(framed, compressed).ipv6());
-        }
-    }
-    const Packet link_control = PacketBuilder{}.ppp().ethertype(0xc021).build();
-    Packet other_control = PacketBuilder{}.ppp().ipv4().udp(1, 2).build();
-    other_control.octets[1] = 0x13;
-    check_result("not_ip", link_control);
-    check_result("not_ip", other_control);
-    for (size_t octets = 0; octets < 4; ++octets) {
-        check_result("link_header_truncated", link_control.captured(octets));
-    }
 }
 
 // The key.
@@ -246,9 +230,9 @@ TEST(PacketParser, other_protocols_have_no_ports) {
     POINTERS_EQUAL(packet.octets.data() + 34, parsed.payload);
 }
 
-TEST(PacketParser, ip_in_ip_is_the_outer_flow) {
+TEST(PacketParser, ip_in_ip_is_the_outer_flow_when_nothing_is_decapsulated) {
     const Packet packet = ethernet_ipv4().ipv4("172.16.0.1", "172.16.0.2").udp(1, 2).build();
-    const ParsedPacket parsed = parse(packet);
+    const ParsedPacket parsed = parse(packet, {.decapsulate = false});
     LONGS_EQUAL(4, parsed.key.protocol);
     LONGS_EQUAL(0, parsed.key.low_port);
     STRCMP_EQUAL("10.0.0.1", address_text(parsed.key.low_address, 4).c_str());
@@ -262,12 +246,24 @@ TEST(PacketParser, result_is_untouched_by_a_refused_packet) {
     LONGS_EQUAL(4711, parsed.octets);
 }
 
+TEST(PacketParser, ipv6_without_a_length_is_as_long_as_a_frame_that_no_length_could_tell) {
+    const auto packet = [](size_t octets) {
+        return ethernet_ipv6().length(0).tcp(1, 2).payload(Octets(octets)).build();
+    };
+    const Packet merged = packet(65516);
+    LONGS_EQUAL(65576, parse(merged).octets);
+    LONGS_EQUAL(65516, parse(merged).payload_octets);
+    LONGS_EQUAL(kNoteMergedFrame | kNoteLengthFromFrame, parse(merged).notes);
+    const Packet lying = packet(65515);
+    LONGS_EQUAL(40, parse(lying).octets);
+}
+
 TEST(PacketParser, nothing_is_left_of_the_packet_before) {
     const Packet later = ethernet_ipv4().fragment(1, 8, false).protocol(6).payload("x").build();
     const Packet whole = PacketBuilder{}.linux_sll().ipv6().tcp(3, 4).sequence(9).build();
     const Packet icmp = ethernet_ipv4().icmp(8).build();
-    // Up to the last field; padding follows.
-    const size_t octets = offsetof(ParsedPacket, ethernet) + 1;
+    // Up to the last field that always means something.
+    const size_t octets = offsetof(ParsedPacket, tunnel_count) + 1;
     for (const Packet* packet : {&later, &whole, &icmp}) {
         ParsedPacket over_zeros;
         ParsedPacket over_ones;

@@ -199,8 +199,10 @@ TEST(ProbeService, hello_says_who_meters_and_how) {
     STRCMP_EQUAL("payload", collector.hello.configuration(2).value().c_str());
     STRCMP_EQUAL("filter", collector.hello.configuration(3).name().c_str());
     STRCMP_EQUAL("udp", collector.hello.configuration(3).value().c_str());
-    STRCMP_EQUAL("idle_timeout_tcp_s", collector.hello.configuration(5).name().c_str());
-    STRCMP_EQUAL("300.000", collector.hello.configuration(5).value().c_str());
+    STRCMP_EQUAL("decapsulation", collector.hello.configuration(4).name().c_str());
+    STRCMP_EQUAL("true", collector.hello.configuration(4).value().c_str());
+    STRCMP_EQUAL("idle_timeout_tcp_s", collector.hello.configuration(6).name().c_str());
+    STRCMP_EQUAL("300.000", collector.hello.configuration(6).value().c_str());
     STRCMP_EQUAL("net_x0", collector.hello.ports(0).device().c_str());
     CHECK_FALSE(collector.hello.ports(0).losses_counted());
     CHECK_TRUE(collector.ledger.packets_lost_unknown());

@@ -12,6 +12,9 @@ namespace {
 
 constexpr uint8_t kFragmentHeader = 44;
 constexpr uint8_t kAuthenticationHeader = 51;
+constexpr uint16_t kBridgedEthertype = 0x6558;
+constexpr uint16_t kPppEthertype = 0x880b;
+constexpr size_t kNamesNothing = SIZE_MAX;
 
 void append_16(Octets& octets, uint32_t value) {
     octets.push_back(static_cast<uint8_t>(value >> 8));
@@ -102,10 +105,30 @@ PacketBuilder& PacketBuilder::add(Header header) {
 }
 
 PacketBuilder& PacketBuilder::add_link(probe::LinkType type, Octets octets, size_t next_at) {
-    assert(headers_.empty());
-    link_ = type;
-    return add(
-        {.kind = Kind::link, .octets = std::move(octets), .next_at = next_at, .next_octets = 2});
+    if (headers_.empty()) {
+        link_ = type;
+    }
+    // Inside a tunnel GRE names Ethernet by an ethertype, and Ethernet over IP by a protocol.
+    const bool ethernet = type == probe::LinkType::ethernet;
+    return add({.kind = Kind::link,
+                .octets = std::move(octets),
+                .ethertype = ethernet ? kBridgedEthertype : uint16_t{0},
+                .protocol = 97,
+                .next_at = next_at,
+                .next_octets = 2});
+}
+
+PacketBuilder& PacketBuilder::add_header(Octets octets,
+                                         size_t next_at,
+                                         uint16_t ethertype,
+                                         uint8_t protocol) {
+    const size_t next_octets = next_at == kNamesNothing ? 0 : 2;
+    return add({.kind = Kind::header,
+                .octets = std::move(octets),
+                .ethertype = ethertype,
+                .protocol = protocol,
+                .next_at = next_at,
+                .next_octets = next_octets});
 }
 
 PacketBuilder::Header& PacketBuilder::last() {
@@ -184,7 +207,67 @@ PacketBuilder& PacketBuilder::ppp(bool framed, bool compressed_protocol) {
     octets.resize(next_at + next_octets);
     add_link(probe::LinkType::ppp, octets, next_at);
     last().kind = Kind::ppp;
+    last().ethertype = kPppEthertype;
     last().next_octets = next_octets;
+    return *this;
+}
+
+PacketBuilder& PacketBuilder::link(probe::LinkType type, const Octets& octets) {
+    return add_link(type, octets, octets.size() - 2);
+}
+
+PacketBuilder& PacketBuilder::plain_link(probe::LinkType type, const Octets& octets) {
+    add_link(type, octets, 0);
+    last().next_octets = 0;
+    return *this;
+}
+
+PacketBuilder& PacketBuilder::mpls(uint32_t label, bool bottom) {
+    Octets octets;
+    append_32(octets, label << 12 | (bottom ? 0x100u : 0u) | 64u);
+    return add_header(octets, kNamesNothing, 0x8847, 137);
+}
+
+PacketBuilder& PacketBuilder::pppoe(uint16_t session) {
+    Octets octets{0x11, 0};
+    append_16(octets, session);
+    append_16(octets, 0);
+    add_header(octets, kNamesNothing, 0x8864, 59);
+    last().kind = Kind::pppoe;
+    return *this;
+}
+
+PacketBuilder& PacketBuilder::gre(const Octets& flags, const Octets& fields) {
+    Octets octets = flags;
+    append_16(octets, 0);
+    append(octets, fields);
+    return add_header(octets, 2, 0, 47);
+}
+
+PacketBuilder& PacketBuilder::header(const Octets& octets) {
+    return add_header(octets, kNamesNothing, 0, 59);
+}
+
+PacketBuilder& PacketBuilder::vxlan(uint32_t network) {
+    Octets octets = from_hex("08000000");
+    append_32(octets, network << 8);
+    return header(octets);
+}
+
+PacketBuilder& PacketBuilder::geneve(uint32_t network, const Octets& options) {
+    Octets octets{static_cast<uint8_t>(options.size() / 4), 0, 0, 0};
+    append_32(octets, network << 8);
+    append(octets, options);
+    return add_header(octets, 2, 0, 59);
+}
+
+// `optional` begins with the sequence number and brings the flag of extension headers.
+PacketBuilder& PacketBuilder::gtp_user(uint32_t endpoint, const Octets& optional) {
+    Octets octets{static_cast<uint8_t>(optional.empty() ? 0x30 : 0x34), 0xff, 0, 0};
+    append_32(octets, endpoint);
+    append(octets, optional);
+    header(octets);
+    last().kind = Kind::gtp_user;
     return *this;
 }
 
@@ -422,8 +505,11 @@ void PacketBuilder::write_length(Header& header, size_t body_octets) {
         set_16(header.octets, 2, header.octets.size() + body_octets);
     } else if (header.kind == Kind::ipv6) {
         set_16(header.octets, 4, body_octets);
-    } else if (header.kind == Kind::udp) {
-        set_16(header.octets, 4, header.octets.size() + body_octets);
+    } else if (header.kind == Kind::udp || header.kind == Kind::pppoe) {
+        const size_t own = header.kind == Kind::udp ? header.octets.size() : 0;
+        set_16(header.octets, 4, own + body_octets);
+    } else if (header.kind == Kind::gtp_user) {
+        set_16(header.octets, 2, header.octets.size() - 8 + body_octets);
     }
 }
 

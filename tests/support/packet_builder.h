@@ -48,7 +48,22 @@ class PacketBuilder {
     PacketBuilder& linux_sll();
     PacketBuilder& linux_sll2();
     PacketBuilder& ppp(bool framed = true, bool compressed_protocol = false);
+    // A link header of any type whose last two octets name what follows, as an ethertype does.
+    PacketBuilder& link(probe::LinkType type, const Octets& octets);
+    // A link header that names nothing.
+    PacketBuilder& plain_link(probe::LinkType type, const Octets& octets);
     PacketBuilder& ethertype(uint16_t value);  // of the last link header or tag
+
+    // Tunnels. Ethernet, IP and PPP may follow one, as if the packet began there. `header` is
+    // octets of a tunnel that names nothing; the other has the ethertype of what follows in two of
+    // its own.
+    PacketBuilder& mpls(uint32_t label, bool bottom = true);
+    PacketBuilder& pppoe(uint16_t session);
+    PacketBuilder& gre(const Octets& flags = {0, 0}, const Octets& fields = {});
+    PacketBuilder& header(const Octets& octets);
+    PacketBuilder& vxlan(uint32_t network);
+    PacketBuilder& geneve(uint32_t network, const Octets& options = {});
+    PacketBuilder& gtp_user(uint32_t endpoint, const Octets& optional = {});
 
     // IP, with what may follow for the last IP header.
     PacketBuilder& ipv4(std::string_view source = "10.0.0.1",
@@ -94,6 +109,9 @@ class PacketBuilder {
   private:
     enum class Kind : uint8_t {
         link,
+        pppoe,
+        gtp_user,
+        header,
         ppp,
         llc,
         ipv4,
@@ -120,6 +138,7 @@ class PacketBuilder {
 
     PacketBuilder& add(Header header);
     PacketBuilder& add_link(probe::LinkType type, Octets octets, size_t next_at);
+    PacketBuilder& add_header(Octets octets, size_t next_at, uint16_t ethertype, uint8_t protocol);
     Header& last();
     Header& last_of(Kind kind);
     const Header* ip_before(size_t index) const;
