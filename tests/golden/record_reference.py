@@ -1,0 +1,162 @@
+#!/usr/bin/env python3
+"""Every record of preset curlew against tshark's packets, by a second computation, and its schema.
+
+usage: record_reference.py CURLEW [--all] [CAPTURE...]
+
+Packets are what tshark makes of a capture (tests/golden/reference). For each record: times, counts,
+octets, the packet list and its sums, the statistics of octets and of all packets; whole numbers
+exactly, entropy to 1e-6, other numbers to 1e-9 of themselves; and the record is valid by
+collector/record.schema.json. Without --all or CURLEW_ALL_CAPTURES=1 it looks at the datasets'
+captures and a sample of the public ones.
+"""
+
+import concurrent.futures
+import json
+import math
+import pathlib
+import shutil
+import sys
+import tempfile
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE / "reference"))
+sys.path.insert(0, str(HERE.parent / "support"))
+import captures  # noqa: E402
+import expected  # noqa: E402
+import record_schema  # noqa: E402
+from flows import Assignment  # noqa: E402
+from packets import packets_of  # noqa: E402
+from results import Results  # noqa: E402
+
+SAMPLE = 24
+LONGEST_PROBLEM = 300
+PROBLEMS_SHOWN = 8
+
+
+def near(want, have, relative=1e-9, absolute=0.0):
+    if isinstance(want, bool) or isinstance(have, bool):
+        return want is have
+    if isinstance(want, float) and isinstance(have, (int, float)):
+        # A value that is a sum of terms which cancel is as exact as the terms are.
+        return math.isclose(want, have, rel_tol=relative, abs_tol=max(absolute, 1e-12))
+    return type(want) is type(have) and want == have
+
+
+def difference(path, want, have):
+    """Where `have` departs from `want`: a sentence, or empty."""
+    if want is expected.ABSENT or have is expected.ABSENT:
+        return "" if want is have else f"{path}: {shown(have)}, should be {shown(want)}"
+    if isinstance(want, dict) and isinstance(have, dict):
+        for name in want.keys() | have.keys():
+            found = difference(f"{path}.{name}", want.get(name, expected.ABSENT),
+                               have.get(name, expected.ABSENT))
+            if found:
+                return found
+        return ""
+    if isinstance(want, list) and isinstance(have, list) and len(want) == len(have):
+        return next(filter(None, (difference(f"{path}[{i}]", one, other)
+                                  for i, (one, other) in enumerate(zip(want, have)))), "")
+    absolute = 1e-6 if path == "entropy" else 0.0
+    return "" if near(want, have, absolute=absolute) else \
+        f"{path}: {shown(have)}, should be {shown(want)}"
+
+
+def shown(value):
+    return "absent" if value is expected.ABSENT else json.dumps(value)[:120]
+
+
+def own_problems(record):
+    """What a record shows to be wrong by itself: the order of its times, and its sums."""
+    if record["time_start_ns"] > record["time_end_ns"]:
+        yield "time_start_ns is behind time_end_ns"
+    for name in ("time_start", "time_end"):
+        seconds = record[f"{name}_ns"] // 1000 / 1_000_000
+        if abs(record[name] - seconds) > 5e-7:
+            yield f"{name}: {record[name]} is not {seconds}"
+    listed = record.get("packets", [])
+    if any(entry["t"] < 0 or entry["ipt"] < 0 for entry in listed):
+        yield "packets: a negative gap"
+    end_us = record["time_start_ns"] // 1000 + sum(entry["t"] for entry in listed)
+    if listed and end_us > record["time_end_ns"] // 1000:
+        yield "packets: the gaps add up to more than the record lasts"
+
+
+def problems_of(record, placed):
+    yield from own_problems(record)
+    wanted = {**expected.counts(placed), **expected.times(placed),
+              **expected.octet_statistics(placed),
+              **expected.statistics(placed, record["record"])}
+    listed = expected.packet_list(placed, wanted["time_start_ns"])
+    for name, want in {**wanted, "packets": listed}.items():
+        found = difference(name, want, record.get(name, expected.ABSENT))
+        if found:
+            yield found
+
+
+def check_capture(curlew, capture, folder):
+    """(name, records, problems, packets at an outer layer) of one capture; None: refused."""
+    name = captures.short_name(capture)
+    records, sentence = captures.records_of(curlew, capture, folder)
+    if records is None:
+        return name, None, [sentence], 0
+    validator = record_schema.validator("full")
+    problems = []
+    assignment = Assignment(packets_of(capture), records)
+    told = 0
+    for record, placed in assignment:
+        told += 1
+        problems += [f"{record['flow_id']}/{record['record']}: {problem}"
+                     for problem in problems_of(record, placed)]
+    for record in records:
+        problems += [f"{record['flow_id']}/{record['record']}: schema: {problem}"
+                     for problem in record_schema.problems(validator, record)]
+    return name, len(records), assignment.problems + problems, assignment.outer
+
+
+def safely(arguments):
+    try:
+        return check_capture(*arguments)
+    except Exception:  # in a process of a pool: told as this capture's problem
+        return captures.short_name(arguments[1]), 0, [traceback.format_exc()[-600:]], 0
+
+
+def wanted_captures(arguments):
+    named = [pathlib.Path(one).resolve() for one in arguments if not one.startswith("--")]
+    if named:
+        return named
+    whole = captures.all_wanted(arguments)
+    return captures.of_datasets(whole) + captures.of_public(1 if whole else SAMPLE, wireless=True)
+
+
+def main():
+    curlew = pathlib.Path(sys.argv[1]).resolve()
+    results = Results()
+    if shutil.which("tshark") is None:
+        results.skip("records against the reference", "tshark is not installed")
+        results.exit()
+    chosen = wanted_captures(sys.argv[2:])
+    if not chosen:
+        results.skip("records against the reference", "the shared captures are not there")
+        results.exit()
+    total = outer = refused = 0
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ProcessPoolExecutor() as pool:
+        jobs = [(curlew, capture, pathlib.Path(folder)) for capture in chosen]
+        for name, records, problems, at_outer in pool.map(safely, jobs, chunksize=2):
+            if records is None:
+                refused += 1
+                continue
+            total += records
+            outer += at_outer
+            for problem in problems[:PROBLEMS_SHOWN]:
+                print(f"{name}: {problem[:LONGEST_PROBLEM]}")
+            results.check(name, not problems, f"{len(problems)} problems")
+    results.check("a record was looked at", total > 0)
+    print(f"{len(chosen)} captures, {refused} refused by curlew; {total} records recomputed; "
+          f"{outer} packets metered at an outer layer")
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()

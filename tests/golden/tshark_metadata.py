@@ -1,0 +1,266 @@
+#!/usr/bin/env python3
+"""What tshark finds of names and modes in captures, and what share of it our records have.
+
+usage: tshark_metadata.py CURLEW [--all] [CAPTURE...]
+
+DNS questions and answers, names of mDNS, TLS server names, HTTP hosts and methods, DHCP host
+names, ST and NT of SSDP, NTP modes: as multisets for each capture. Every value that tshark has and
+no record has is printed with its frame and what is odd about that. At least 99.5 % of all must be
+there, and with --all (or CURLEW_ALL_CAPTURES=1) of each kind. Not held against us: what stands in
+the quotation of an ICMP error, and what a TCP retransmission says again.
+"""
+
+import collections
+import concurrent.futures
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import traceback
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "support"))
+import captures  # noqa: E402
+from results import Results  # noqa: E402
+
+SHARE = 0.995
+SAMPLE = 12
+BETWEEN = "\x1f"  # values of one field
+
+ANSWERS = {
+    "a": "dns.a", "aaaa": "dns.aaaa", "cname": "dns.cname", "ptr": "dns.ptr.domain_name",
+    "srv": "dns.srv.target", "txt": "dns.txt", "ns": "dns.ns", "mx": "dns.mx.mail_exchange",
+}
+FIELDS = ["frame.number", "frame.protocols", "frame.len", "frame.cap_len", "ip.flags.mf",
+          "ip.frag_offset", "tcp.stream", "tcp.analysis.retransmission",
+          "tcp.analysis.out_of_order", "tcp.analysis.lost_segment", "dns.qry.name",
+          "dns.resp.name", *ANSWERS.values(),
+          "tls.handshake.extensions_server_name", "http.host", "http.request.method",
+          "http.unknown_header", "dhcp.option.hostname", "ntp.flags.mode"]
+
+
+def tshark_rows(capture):
+    command = ["tshark", "-n", "-r", capture, "-T", "fields", "-E", "separator=/t",
+               "-E", f"aggregator={BETWEEN}", "--enable-heuristic", "teredo_udp"]
+    for field in FIELDS:
+        command += ["-e", field]
+    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    if done.returncode not in (0, 2):
+        raise RuntimeError(done.stderr[-300:])
+    for line in done.stdout.split("\n"):
+        if line:
+            values = (line.split("\t") + [""] * len(FIELDS))[:len(FIELDS)]
+            yield {field: value.split(BETWEEN) if value else []
+                   for field, value in zip(FIELDS, values)}
+
+
+def name_form(name):
+    """One spelling for names: tshark says <Root> where others say nothing."""
+    return "" if name in ("<Root>", ".") else name.rstrip(".").lower()
+
+
+def header_values(lines, *names):
+    for line in lines:
+        name, colon, value = line.partition(":")
+        value = value.replace("\\r\\n", "").replace("\r\n", "").strip()
+        if colon and name.strip().lower() in names:
+            yield f"{name.strip().lower()} {value}"
+
+
+def values_of(row, protocols):
+    """Yields (kind, value) of one packet as tshark has it."""
+    if "mdns" in protocols:
+        for name in row["dns.qry.name"] + row["dns.resp.name"]:
+            yield "mdns name", name_form(name)
+    elif "dns" in protocols or "llmnr" in protocols:
+        for name in row["dns.qry.name"]:
+            yield "dns question", name_form(name)
+        for member, field in ANSWERS.items():
+            for value in row[field]:
+                yield f"dns answer {member}", value if member == "txt" else name_form(value)
+    if "quic" not in protocols:
+        for name in row["tls.handshake.extensions_server_name"]:
+            yield "tls sni", name
+    else:
+        for name in row["tls.handshake.extensions_server_name"]:
+            yield "(quic sni)", name
+    if "ssdp" in protocols:
+        for value in header_values(row["http.unknown_header"], "st", "nt"):
+            yield "ssdp st, nt", value
+    elif "http" in protocols:
+        for host in row["http.host"]:
+            yield "http host", host
+        for method in row["http.request.method"]:
+            yield "http method", method
+    for name in row["dhcp.option.hostname"]:
+        yield "dhcp host name", name
+    for mode in row["ntp.flags.mode"]:
+        yield "ntp mode", mode
+
+
+def oddities(row, protocols):
+    """What about a frame may be the cause that a value of it is not ours."""
+    def first(field):
+        return row[field][0] if row[field] else ""
+
+    odd = []
+    odd += ["malformed to tshark"] * ("_ws.malformed" in protocols)
+    odd += ["captured in part"] * (first("frame.len") != first("frame.cap_len"))
+    odd += ["IP fragment"] * (first("ip.flags.mf") == "1" or first("ip.frag_offset") not in
+                              ("", "0"))
+    odd += ["segment lost before"] * bool(row["tcp.analysis.lost_segment"])
+    odd += ["out of order"] * bool(row["tcp.analysis.out_of_order"])
+    carriers = [p for p in protocols if p in ("gre", "vxlan", "gtp", "geneve", "teredo", "mpls",
+                                              "pppoes", "erspan", "wlan", "l2tp", "socks", "ppp")]
+    odd += [f"over {carrier}" for carrier in carriers]
+    odd += ["over TCP"] * ("tcp" in protocols)
+    return ", ".join(odd)
+
+
+def from_tshark(capture):
+    """{(kind, value): [(frame, oddities), ...]}"""
+    found = collections.defaultdict(list)
+    said = set()
+    for row in tshark_rows(capture):
+        protocols = row["frame.protocols"][0].split(":") if row["frame.protocols"] else []
+        if any(one in protocols and protocols.count("ip") + protocols.count("ipv6") > 1
+               and protocols.index(one) < len(protocols) - 1 - protocols[::-1].index("ip")
+               for one in ("icmp",) if "ip" in protocols):
+            continue
+        if "icmpv6" in protocols and "ipv6" in protocols[protocols.index("icmpv6"):]:
+            continue
+        for kind, value in values_of(row, protocols):
+            stream = tuple(row["tcp.stream"])
+            again = (stream, kind, value)
+            if row["tcp.analysis.retransmission"] and again in said:
+                continue
+            if stream:
+                said.add(again)
+            found[kind, value].append((int(row["frame.number"][0]), oddities(row, protocols)))
+    return found
+
+
+def questions_of(message):
+    if "questions" in message:
+        return [question["name"] for question in message["questions"]]
+    return [message[name] for name in ("qn", "rn") if name in message]
+
+
+def resources_of(message):
+    return message.get("rr", []) + message.get("ns", []) + message.get("ar", [])
+
+
+def answer_values(member, resource):
+    value = resource.get(member)
+    if value is None:
+        return []
+    if member == "srv":
+        return [name_form(value["target"])]
+    if member == "mx":
+        return [name_form(value["exchange"])]
+    return value if member == "txt" else [name_form(value)]
+
+
+def values_of_record(record):
+    for message in record.get("mdns", []):
+        for name in questions_of(message) + [one["name"] for one in resources_of(message)]:
+            yield "mdns name", name_form(name)
+    for message in record.get("dns", []) + record.get("llmnr", []):
+        for name in questions_of(message):
+            yield "dns question", name_form(name)
+        for resource in resources_of(message):
+            for member in ANSWERS:
+                for value in answer_values(member, resource):
+                    yield f"dns answer {member}", value
+    if "sni" in record.get("tls", {}):
+        yield "tls sni", record["tls"]["sni"]
+    if "sni" in record.get("quic", {}):
+        yield "(quic sni)", record["quic"]["sni"]
+    for message in record.get("http", []):
+        yield from (("http host", message["host"]) for _ in range("host" in message))
+        yield from (("http method", message["method"]) for _ in range("method" in message))
+    for message in record.get("dhcp", []):
+        if "host_name" in message:
+            yield "dhcp host name", message["host_name"]
+    for message in record.get("ssdp", []):
+        for name in ("st", "nt"):
+            if name in message:
+                yield "ssdp st, nt", f"{name} {message[name]}"
+    for message in record.get("ntp", []):
+        yield "ntp mode", str(message["mode"])
+
+
+def compare(curlew, capture, folder):
+    """(name, {kind: [tshark's, found]}, [misses as text]); None for what curlew refuses."""
+    name = captures.short_name(capture)
+    records, sentence = captures.records_of(curlew, capture, folder)
+    if records is None:
+        return name, None, [sentence]
+    theirs = from_tshark(capture)
+    ours = collections.Counter()
+    for record in records:
+        ours.update(values_of_record(record))
+    totals = collections.defaultdict(lambda: [0, 0])
+    misses = []
+    for (kind, value), frames in sorted(theirs.items()):
+        found = min(len(frames), ours[kind, value])
+        totals[kind][0] += len(frames)
+        totals[kind][1] += found
+        if found < len(frames):
+            frame, odd = frames[-1]
+            misses.append(f"{kind} {value[:80]!r}: {len(frames) - found} of {len(frames)} missing, "
+                          f"frame {frame}{': ' if odd else ''}{odd}")
+    return name, dict(totals), misses
+
+
+def safely(arguments):
+    try:
+        return compare(*arguments)
+    except Exception:  # in a process of a pool: told as this capture's failure
+        return captures.short_name(arguments[1]), None, ["ERROR " + traceback.format_exc()[-400:]]
+
+
+def check_shares(results, totals, whole):
+    counted = {kind: pair for kind, pair in totals.items() if not kind.startswith("(")}
+    for kind, (theirs, found) in sorted(totals.items()):
+        print(f"{kind:<20} {found:>7} of {theirs:>7}  {found / theirs:8.3%}")
+        if whole and kind in counted:
+            results.check(f"{kind}: share", found >= SHARE * theirs, f"{found} of {theirs}")
+    theirs = sum(pair[0] for pair in counted.values())
+    found = sum(pair[1] for pair in counted.values())
+    if results.check("values to find", theirs > 0):
+        results.check("all values: share", found >= SHARE * theirs,
+                      f"{found} of {theirs}, {found / theirs:.3%}")
+
+
+def main():
+    curlew = pathlib.Path(sys.argv[1]).resolve()
+    named = [pathlib.Path(one).resolve() for one in sys.argv[2:] if not one.startswith("--")]
+    whole = captures.all_wanted(sys.argv[2:])
+    results = Results()
+    chosen = named or captures.of_datasets(False) + \
+        captures.of_public(1 if whole else SAMPLE, wireless=True)
+    if shutil.which("tshark") is None or not chosen:
+        results.skip("values of tshark", "tshark or the shared captures are not there")
+        results.exit()
+    totals = collections.defaultdict(lambda: [0, 0])
+    refused = 0
+    with tempfile.TemporaryDirectory() as folder, \
+            concurrent.futures.ProcessPoolExecutor() as pool:
+        jobs = [(curlew, capture, pathlib.Path(folder)) for capture in chosen]
+        for name, counted, said in pool.map(safely, jobs, chunksize=2):
+            refused += counted is None
+            results.check(name, not (said and said[0].startswith("ERROR")), "".join(said[:1]))
+            for line in said if counted is not None else []:
+                print(f"{name}: {line}")
+            for kind, (theirs, found) in (counted or {}).items():
+                totals[kind][0] += theirs
+                totals[kind][1] += found
+    check_shares(results, totals, whole)
+    print(f"{len(chosen)} captures, {refused} refused by curlew")
+    results.exit()
+
+
+if __name__ == "__main__":
+    main()
