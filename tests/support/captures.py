@@ -1,9 +1,11 @@
 """Which of the shared captures a test looks at, and their records as `curlew run` writes them."""
 
 import csv
+import functools
 import hashlib
 import json
 import os
+import re
 import subprocess
 
 from results import SHARED
@@ -35,6 +37,16 @@ def of_public(one_in=1, wireless=False):
     distinct = {row["sha256"]: row["file"] for row in rows if row["link"] in wanted}
     return [table.parent / path for digest, path in sorted(distinct.items())
             if int(digest[:8], 16) % one_in == 0]
+
+
+@functools.cache
+def with_protocol(name):
+    """Public captures that hold a protocol by tshark's or nDPI's word, as in their table."""
+    with open(SHARED / "captures-public" / "MANIFEST.tsv", encoding="utf-8") as lines:
+        rows = list(csv.DictReader(lines, delimiter="\t"))
+    return {row["file"] for row in rows
+            if name in re.split(r"[,. ]", f"{row['ndpi_protocols']},{row['tshark_protocols']}"
+                                .lower())}
 
 
 def short_name(path):
