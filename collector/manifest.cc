@@ -88,6 +88,7 @@ class ManifestWriter {
         text("name", config.name);
         text("preset", config.preset);
         text("fields", name_of(config.fields));
+        json_.number("record_schema", kRecordSchema);
         text("records", config.records == RecordChoice::all ? "all" : "first");
         text("selection", config.selection);
         text("ruleset_hash", config.ruleset_hash);

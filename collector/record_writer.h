@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -19,6 +20,10 @@ enum class FieldSet : uint8_t {
     standard,  // no byte_dist, idp_out, idp_in, ip.id
     full,
 };
+
+// Version of record.schema.json, which every record is valid by: raised when a field changes its
+// meaning or type, or goes.
+inline constexpr uint64_t kRecordSchema = 1;
 
 // Nothing when there is no set of that name.
 std::optional<FieldSet> field_set_named(std::string_view name) noexcept;

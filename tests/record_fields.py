@@ -115,9 +115,17 @@ def check_objects(results, node, path, required_by_parent=()):
         check_objects(results, member, f"{path}/{name}")
 
 
+def check_version(results, schema):
+    """Manifests name the schema that records are valid by."""
+    header = (ROOT / "collector" / "record_writer.h").read_text(encoding="utf-8")
+    results.check("record_writer.h names the schema's version",
+                  f"kRecordSchema = {schema['x-version']};" in header)
+
+
 def main():
     results = Results()
     schema = record_schema.load()
+    check_version(results, schema)
     check_fields(results, schema)
     check_objects(results, {k: v for k, v in schema.items() if k not in ("allOf",)}, "")
     for name, places, _ in record_schema.definitions(schema):

@@ -21,6 +21,7 @@ const std::string kBeforeFile = R"({
     "name": "walk",
     "preset": "curlew",
     "fields": "full",
+    "record_schema": 1,
     "records": "all",
     "selection": "host 10.0.0.1",
     "ruleset_hash": "1111111111111111",

@@ -1,0 +1,61 @@
+#!/usr/bin/env python3
+"""Inputs that fuzz targets begin with: payloads and packets of the project's own captures.
+
+usage: seeds.py FOLDER
+
+Each is written as it is and behind a prologue of three zeros, which some targets read.
+"""
+
+import hashlib
+import pathlib
+import struct
+import sys
+
+CASES = pathlib.Path(__file__).resolve().parents[1] / "golden" / "cases"
+LONGEST = 1500
+ETHERNET, IPV4 = 14, b"\x08\x00"
+TCP, UDP = 6, 17
+
+
+def frames(octets):
+    """Of a classic capture file, either byte order."""
+    order = "<" if octets[:4] in (b"\xd4\xc3\xb2\xa1", b"\x4d\x3c\xb2\xa1") else ">"
+    at = 24
+    while at + 16 <= len(octets):
+        length = struct.unpack_from(order + "I", octets, at + 8)[0]
+        yield octets[at + 16:at + 16 + length]
+        at += 16 + length
+
+
+def payload(frame):
+    """Of TCP or UDP over IPv4; empty for the rest."""
+    if frame[12:14] != IPV4 or len(frame) < ETHERNET + 40:
+        return b""
+    segment = ETHERNET + (frame[ETHERNET] & 15) * 4
+    end = ETHERNET + struct.unpack_from(">H", frame, ETHERNET + 2)[0]
+    protocol = frame[ETHERNET + 9]
+    if protocol == UDP:
+        return frame[segment + 8:end]
+    if protocol == TCP:
+        return frame[segment + (frame[segment + 12] >> 4) * 4:end]
+    return b""
+
+
+def main():
+    folder = pathlib.Path(sys.argv[1])
+    folder.mkdir(parents=True, exist_ok=True)
+    kinds = set()
+    for capture in sorted(CASES.glob("*/input.pcap")):
+        for frame in frames(capture.read_bytes()):
+            for seed in (payload(frame)[:LONGEST], frame[:LONGEST]):
+                kind = seed[12:14] + seed[:4], len(seed) // 32
+                if not seed or kind in kinds:
+                    continue  # one of a kind is enough
+                kinds.add(kind)
+                for octets in (seed, bytes(3) + seed):
+                    name = hashlib.sha256(octets).hexdigest()[:16]
+                    (folder / name).write_bytes(octets)
+
+
+if __name__ == "__main__":
+    main()
