@@ -7,82 +7,39 @@
 #include <rapidjson/writer.h>
 
 #include <algorithm>
-#include <cmath>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
 
 #include "cli/flow_file.h"
 #include "cli/flow_set.h"
+#include "cli/value_difference.h"
 
 namespace curlew::cli {
 
 namespace {
 
 using rapidjson::Value;
-using Members = std::map<std::string_view, const Value*>;
 using PathsByName = std::map<std::string, std::filesystem::path>;
 
 constexpr std::string_view kLabel = "flow_type";
 constexpr std::string_view kExtraFlows = "extra";
 
-// When a key stands twice the last one counts, as in FlowLine.
-Members members_of(const Value& object) {
-    Members members;
-    for (const auto& member : object.GetObject()) {
-        members[{member.name.GetString(), member.name.GetStringLength()}] = &member.value;
-    }
-    return members;
-}
-
-bool equal_numbers(const Value& left, const Value& right) {
-    if (left.IsInt64() && right.IsInt64()) {
-        return left.GetInt64() == right.GetInt64();
-    }
-    if (left.IsUint64() && right.IsUint64()) {
-        return left.GetUint64() == right.GetUint64();
-    }
-    // What is beyond a double cannot be told from its like, so it equals nothing.
-    return (left.IsDouble() || right.IsDouble()) && std::isfinite(left.GetDouble()) &&
-           left.GetDouble() == right.GetDouble();
-}
-
-bool equal_values(const Value& left, const Value& right);
-
-bool equal_objects(const Value& left, const Value& right) {
-    const Members left_members = members_of(left);
-    const Members right_members = members_of(right);
-    return std::equal(left_members.begin(),
-                      left_members.end(),
-                      right_members.begin(),
-                      right_members.end(),
-                      [](const auto& one, const auto& other) {
-                          return one.first == other.first &&
-                                 equal_values(*one.second, *other.second);
-                      });
-}
-
-// Recursion is bounded by kMaximumFlowLineDepth.
-bool equal_values(const Value& left, const Value& right) {
-    if (left.GetType() != right.GetType()) {
-        return false;
-    }
-    switch (left.GetType()) {
-        case rapidjson::kNumberType:
-            return equal_numbers(left, right);
-        case rapidjson::kStringType:
-            return std::string_view(left.GetString(), left.GetStringLength()) ==
-                   std::string_view(right.GetString(), right.GetStringLength());
-        case rapidjson::kArrayType:
-            return std::equal(left.Begin(), left.End(), right.Begin(), right.End(), equal_values);
-        case rapidjson::kObjectType:
-            return equal_objects(left, right);
-        default:
+// Whether a name, or one that holds it, may differ: "tls" allows "tls.s_cert" too.
+bool is_allowed(const std::set<std::string>& allow, std::string_view path) {
+    for (size_t end = path.find('.'); end != std::string_view::npos;
+         end = path.find('.', end + 1)) {
+        if (allow.contains(std::string(path.substr(0, end)))) {
             return true;
+        }
     }
+    return allow.contains(std::string(path));
 }
 
-std::string shown(const Value& value) {
+std::string shown(const Value* value) {
+    if (value == nullptr) {
+        return "absent";
+    }
     rapidjson::StringBuffer buffer;
     rapidjson::Writer<rapidjson::StringBuffer,
                       rapidjson::UTF8<>,
@@ -90,7 +47,7 @@ std::string shown(const Value& value) {
                       rapidjson::CrtAllocator,
                       rapidjson::kWriteNanAndInfFlag>
         writer(buffer);
-    value.Accept(writer);
+    value->Accept(writer);
     return shown_text({buffer.GetString(), buffer.GetSize()});
 }
 
@@ -116,6 +73,10 @@ class Comparison {
     void compare_records(const std::string& flow,
                          const FlowSet::Record& golden,
                          const FlowSet::Record& ours);
+    bool compare_fields(const std::string& flow,
+                        std::string_view name,
+                        const Value& golden,
+                        const Value* ours);
     void differ(std::string_view allowed_by,
                 std::string flow,
                 std::string field,
@@ -127,6 +88,7 @@ class Comparison {
 
     const CompareConfig& config_;
     CompareResult& result_;
+    bool held_against_ = false;  // what OURS has more of a flow
     std::string file_;
     std::filesystem::path golden_path_;
     std::filesystem::path ours_path_;
@@ -140,6 +102,7 @@ void Comparison::compare_files(const std::filesystem::path& golden,
     ours_path_ = ours;
     const FlowSet golden_set(golden);
     const FlowSet ours_set(ours);
+    held_against_ = config_.exact || golden_set.holds_later_records();
     ++result_.files;
     for (const auto& [key, flow] : golden_set.flows()) {
         ++result_.flows_golden;
@@ -185,8 +148,10 @@ void Comparison::compare_flows(const FlowSet::Flow& golden, const FlowSet::Flow&
     for (size_t i = 0; i < paired; ++i) {
         compare_records(golden.name, golden.records[i], ours.records[i]);
     }
-    if (paired < golden.records.size()) {
-        differ({},
+    const bool more = ours.records.size() > paired && held_against_;
+    result_.records_extra += more ? ours.records.size() - paired : 0;
+    if (paired < golden.records.size() || more) {
+        differ(more ? kExtraFlows : std::string_view(),
                golden.name,
                {},
                fmt::format("{} records", golden.records.size()),
@@ -220,30 +185,49 @@ void Comparison::compare_records(const std::string& flow,
     ours_members.erase(kLabel);
     bool equal = true;
     for (const auto& [key, value] : golden_members) {
-        if (key == kLabel) {
-            continue;
+        if (key != kLabel) {
+            const auto found = ours_members.find(key);
+            const Value* partner = found == ours_members.end() ? nullptr : found->second;
+            equal = compare_fields(flow, key, *value, partner) && equal;
+            ours_members.erase(key);
         }
-        const auto found = ours_members.find(key);
-        const Value* partner = found == ours_members.end() ? nullptr : found->second;
-        FieldAgreement& field = result_.fields[std::string(key)];
-        if (partner != nullptr && equal_values(*value, *partner)) {
-            ++field.equal;
-        } else {
-            ++field.differ;
-            equal = false;
-            differ(key,
-                   flow,
-                   shown_text(std::string(key)),
-                   shown(*value),
-                   partner == nullptr ? "absent" : shown(*partner));
-        }
-        ours_members.erase(key);
     }
     for (const auto& [key, value] : ours_members) {
         ++result_.fields_extra[std::string(key)];
         equal = false;
+        if (config_.exact) {
+            differ(key, flow, shown_text(std::string(key)), "absent", shown(value));
+        }
     }
     result_.records_equal += equal ? 1 : 0;
+}
+
+// Counts one field of GOLDEN; true when it is equal.
+bool Comparison::compare_fields(const std::string& flow,
+                                std::string_view name,
+                                const Value& golden,
+                                const Value* ours) {
+    const std::vector<ValueDifference> differences = differences_of(name, &golden, ours);
+    FieldAgreement& field = result_.fields[std::string(name)];
+    if (differences.empty()) {
+        ++field.equal;
+        return true;
+    }
+    ++field.differ;
+    bool all_allowed = true;
+    std::set<std::string> paths;
+    for (const ValueDifference& one : differences) {
+        all_allowed = is_allowed(config_.allow, one.path) && all_allowed;
+        if (one.path != name && is_allowed(config_.allow, one.path)) {
+            paths.insert(one.path);
+        }
+        differ(one.path, flow, shown_text(one.place), shown(one.golden), shown(one.ours));
+    }
+    field.allowed += all_allowed ? 1 : 0;
+    for (const std::string& path : paths) {
+        ++result_.allowed_within[path];
+    }
+    return false;
 }
 
 void Comparison::differ(std::string_view allowed_by,
@@ -252,7 +236,7 @@ void Comparison::differ(std::string_view allowed_by,
                         std::string golden,
                         std::string ours) {
     if (result_.differences.size() < CompareResult::kMaximumDifferences &&
-        (allowed_by.empty() || !config_.allow.contains(std::string(allowed_by)))) {
+        (allowed_by.empty() || !is_allowed(config_.allow, allowed_by))) {
         result_.differences.push_back({file_,
                                        shown_text(std::move(flow)),
                                        std::move(field),
@@ -337,6 +321,7 @@ void compare_folders(const CompareConfig& config, Comparison& comparison) {
 CompareResult compare(const CompareConfig& config) {
     CompareResult result;
     result.allow = config.allow;
+    result.exact = config.exact;
     Comparison comparison(config, result);
     const bool golden_is_folder = is_folder(config.golden);
     if (golden_is_folder != is_folder(config.ours)) {
@@ -358,12 +343,17 @@ bool agrees(const CompareResult& result) {
     };
     const bool fields_agree =
         std::all_of(result.fields.begin(), result.fields.end(), [&](const auto& field) {
-            return field.second.differ == 0 || allowed(field.first);
+            return field.second.differ == field.second.allowed;
         });
-    const bool nothing_extra = result.flows_extra == 0 && result.files_extra.empty();
+    const bool no_more_fields =
+        !result.exact || std::all_of(result.fields_extra.begin(),
+                                     result.fields_extra.end(),
+                                     [&](const auto& field) { return allowed(field.first); });
+    const bool nothing_extra =
+        result.flows_extra == 0 && result.records_extra == 0 && result.files_extra.empty();
     return result.flows_golden > 0 && result.flows_found == result.flows_golden &&
            result.records_found == result.records_golden && result.files_missing.empty() &&
-           (result.labels_differ == 0 || allowed(kLabel)) && fields_agree &&
+           (result.labels_differ == 0 || allowed(kLabel)) && fields_agree && no_more_fields &&
            (nothing_extra || allowed(kExtraFlows));
 }
 

@@ -24,13 +24,16 @@ void print_fields(const CompareResult& result, std::FILE* out) {
         fmt::print(out, "\n{:<20} {:>10} {:>10}\n", "field", "equal", "differ");
     }
     for (const auto& [name, field] : result.fields) {
-        const bool excused = field.differ > 0 && result.allow.contains(name);
+        const bool excused = field.differ > 0 && field.differ == field.allowed;
         fmt::print(out,
                    "{:<20} {:>10} {:>10}{}\n",
                    shown_text(name),
                    field.equal,
                    field.differ,
                    excused ? "  allowed" : "");
+    }
+    for (const auto& [path, records] : result.allowed_within) {
+        fmt::print(out, "  in {:<28} {:>10}  allowed\n", shown_text(path), records);
     }
     if (!result.fields_extra.empty()) {
         fmt::print(out, "\nonly in OURS:");
@@ -101,10 +104,11 @@ void print_compare(const CompareResult& result, std::FILE* out) {
                result.flows_extra > 0 && result.allow.contains("extra") ? "  allowed" : "");
     fmt::print(out, "labels   {}\n", label_sentence(result));
     fmt::print(out,
-               "records  {} of {} found, {} equal in every field\n",
+               "records  {} of {} found, {} equal in every field, {} only in OURS\n",
                result.records_found,
                result.records_golden,
-               result.records_equal);
+               result.records_equal,
+               result.records_extra);
     print_fields(result, out);
     print_differences(result, out);
     fmt::print(out, "\n{}\n", agrees(result) ? "OURS agrees with GOLDEN" : "OURS differs");
@@ -124,6 +128,8 @@ std::string compare_json(const CompareResult& result) {
     number("records_equal", result.records_equal);
     write_fields(result, writer);
     number("flows_extra", result.flows_extra);
+    number("records_golden", result.records_golden);
+    number("records_extra", result.records_extra);
     number("files", result.files);
     writer.EndObject();
     return {buffer.GetString(), buffer.GetSize()};

@@ -32,6 +32,8 @@ FlowSet::FlowSet(const std::filesystem::path& path) {
             const FlowLine flow = parse_flow_line(line);
             if (flow.is_record() || !first_object) {
                 add(line, file.line_number(), flow);
+            } else {
+                holds_later_records_ = true;
             }
         } catch (const std::runtime_error& error) {
             throw std::runtime_error(file.sentence(error.what()));
@@ -39,6 +41,7 @@ FlowSet::FlowSet(const std::filesystem::path& path) {
         first_object = false;
     }
     for (auto& [key, flow] : flows_) {
+        holds_later_records_ = holds_later_records_ || flow.records.size() > 1;
         std::stable_sort(
             flow.records.begin(), flow.records.end(), [](const Record& left, const Record& right) {
                 return left.time_start < right.time_start;

@@ -38,6 +38,10 @@ class FlowSet {
 
     const std::map<Key, Flow>& flows() const noexcept { return flows_; }
 
+    // The file begins with Joy's settings, as all that Joy writes does, or has two records of a
+    // flow: it is no choice of first records.
+    bool holds_later_records() const noexcept { return holds_later_records_; }
+
     // nullptr when there is none.
     const Flow* find(const Key& key) const;
 
@@ -45,6 +49,7 @@ class FlowSet {
     void add(std::string_view line, uint64_t line_number, const FlowLine& flow);
 
     std::map<Key, Flow> flows_;
+    bool holds_later_records_ = false;
 };
 
 }  // namespace curlew::cli

@@ -124,9 +124,14 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& options) {
     CLI::App* compare = app.add_subcommand("compare", "How far OURS says the same as GOLDEN");
     compare->add_option("GOLDEN", options.config.golden, "file or folder of records")->required();
     compare->add_option("OURS", options.config.ours, "file or folder of records")->required();
-    compare->add_option("--allow", options.allow, "field that may differ; flow_type; extra (flows)")
+    compare
+        ->add_option("--allow",
+                     options.allow,
+                     "what may differ: a field, also within (tls.s_cert); flow_type; extra (flows)")
         ->delimiter(',')
         ->allow_extra_args(false);
+    compare->add_flag(
+        "--exact", options.config.exact, "fields and later records only OURS has differ too");
     compare->add_flag("--json", options.json, "agreement as JSON on stdout");
     return compare;
 }

@@ -232,6 +232,63 @@ TEST(Compare, a_missing_later_record_is_told) {
     CHECK_FALSE(agrees(result));
 }
 
+TEST(Compare, what_may_differ_can_lie_within_a_field) {
+    const std::string golden = web(R"(,"tls":{"s_cert":[{"serial":"1","extensions":["a"]}]})");
+    const std::string ours = web(R"(,"tls":{"s_cert":[{"serial":"1","extensions":["b"]}]})");
+    const std::string serial = web(R"(,"tls":{"s_cert":[{"serial":"2","extensions":["b"]}]})");
+    const CompareResult result = run(golden, ours);
+    STRCMP_EQUAL("tls.s_cert[0].extensions", result.differences.at(0).field.c_str());
+    STRCMP_EQUAL("[\"a\"]", result.differences[0].golden.c_str());
+    CHECK_FALSE(agrees(result));
+    const CompareResult allowed = run(golden, ours, {"tls.s_cert.extensions"});
+    CHECK(agrees(allowed));
+    LONGS_EQUAL(1, allowed.fields.at("tls").differ);
+    LONGS_EQUAL(1, allowed.fields.at("tls").allowed);
+    LONGS_EQUAL(1, allowed.allowed_within.at("tls.s_cert.extensions"));
+    LONGS_EQUAL(0, allowed.differences.size());
+    LONGS_EQUAL(0, allowed.records_equal);
+    const CompareResult more = run(golden, serial, {"tls.s_cert.extensions"});
+    CHECK_FALSE(agrees(more));
+    LONGS_EQUAL(0, more.fields.at("tls").allowed);
+    STRCMP_EQUAL("tls.s_cert[0].serial", more.differences.at(0).field.c_str());
+    CHECK(agrees(run(golden, serial, {"tls.s_cert"})));
+    CHECK(agrees(run(golden, serial, {"tls"})));
+    CHECK_FALSE(agrees(run(golden, serial, {"tls.s"})));
+}
+
+TEST(Compare, a_member_within_that_only_ours_has_differs) {
+    CHECK_FALSE(agrees(run(web(R"(,"ip":{"out":{"ttl":64}})"),
+                           web(R"(,"ip":{"out":{"ttl":64},"in":{"ttl":1}})"))));
+}
+
+TEST(Compare, more_records_of_a_flow_are_told_where_golden_holds_all) {
+    const std::string first = web({}, "10.5");
+    const std::string second = web({}, "40.5");
+    const std::string third = web({}, "70.5");
+    const CompareResult several = run(first + second, first + second + third);
+    LONGS_EQUAL(1, several.records_extra);
+    STRCMP_EQUAL("3 records", several.differences.at(0).ours.c_str());
+    CHECK_FALSE(agrees(several));
+    CHECK(agrees(run(first + second, first + second + third, {"extra"})));
+    const std::string settings = "{\"version\":\"3.0.3\"}\n";
+    CHECK_FALSE(agrees(run(settings + first, first + second)));
+    CHECK(agrees(run(first, first + second)));
+}
+
+TEST(Compare, exact_lets_nothing_pass_that_only_ours_has) {
+    const auto exact = [&](const std::string& ours, std::set<std::string> allow = {}) {
+        return compare({.golden = folder.write("golden.json", web()),
+                        .ours = folder.write("ours.json", ours),
+                        .allow = std::move(allow),
+                        .exact = true});
+    };
+    CHECK(agrees(exact(web())));
+    CHECK_FALSE(agrees(exact(web(R"(,"flow_id":"a")"))));
+    STRCMP_EQUAL("flow_id", exact(web(R"(,"flow_id":"a")")).differences.at(0).field.c_str());
+    CHECK(agrees(exact(web(R"(,"flow_id":"a")"), {"flow_id"})));
+    CHECK_FALSE(agrees(exact(web() + web({}, "40.5"))));
+}
+
 TEST(Compare, reads_compressed_files_and_passes_over_the_settings) {
     const CompareResult result =
         run(gzipped("{\"version\":\"3.0.3\"}\n" + web()), zstandard(web() + "\n"));
@@ -343,7 +400,8 @@ TEST(Compare, the_json_has_the_keys_programs_ask_for) {
         R"({"flows_golden":1,"flows_found":1,"labels_equal":1,"records_equal":0,"fields":{)"
         R"("da":{"equal":1,"differ":0},"dp":{"equal":1,"differ":0},"n":{"equal":0,"differ":1},)"
         R"("pr":{"equal":1,"differ":0},"sa":{"equal":1,"differ":0},"sp":{"equal":1,"differ":0},)"
-        R"("time_start":{"equal":1,"differ":0}},"flows_extra":1,"files":1})",
+        R"("time_start":{"equal":1,"differ":0}},"flows_extra":1,"records_golden":1,)"
+        R"("records_extra":0,"files":1})",
         compare_json(run(golden, ours)).c_str());
 }
 

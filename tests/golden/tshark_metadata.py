@@ -13,6 +13,7 @@ the quotation of an ICMP error, and what a TCP retransmission says again.
 import collections
 import concurrent.futures
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -58,6 +59,12 @@ def tshark_rows(capture):
 def name_form(name):
     """One spelling for names: tshark says <Root> where others say nothing."""
     return "" if name in ("<Root>", ".") else name.rstrip(".").lower()
+
+
+def skeleton(value):
+    """The value with what is not ASCII reduced to a mark. tshark shows octets that are no UTF-8 as
+    U+FFFD, our records as the code points of their values."""
+    return re.sub(r"[^\x00-\x7f]+", "?", value)
 
 
 def header_values(lines, *names):
@@ -201,10 +208,15 @@ def compare(curlew, capture, folder):
     ours = collections.Counter()
     for record in records:
         ours.update(values_of_record(record))
+    in_marks = collections.Counter()
+    for (kind, value), count in ours.items():
+        in_marks[kind, skeleton(value)] += count
     totals = collections.defaultdict(lambda: [0, 0])
     misses = []
     for (kind, value), frames in sorted(theirs.items()):
-        found = min(len(frames), ours[kind, value])
+        lossy = "\ufffd" in value
+        have = in_marks[kind, skeleton(value)] if lossy else ours[kind, value]
+        found = min(len(frames), have)
         totals[kind][0] += len(frames)
         totals[kind][1] += found
         if found < len(frames):
