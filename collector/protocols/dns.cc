@@ -256,6 +256,18 @@ void write_numbers(JsonLine& json,
     }
 }
 
+void write_next_name(JsonLine& json, const DnsRecord& record) {
+    json.start_object();
+    json.text("next", wire_text(record.text));
+    json.key("types");
+    json.start_array();
+    for (const uint16_t type : record.types) {
+        json.text(dns_type_name(type));
+    }
+    json.end_array();
+    json.end_object();
+}
+
 void write_data(JsonLine& json, const DnsRecord& record) {
     static constexpr const char* kServiceNumbers[] = {"priority", "weight", "port"};
     static constexpr const char* kMailNumbers[] = {"preference"};
@@ -308,15 +320,7 @@ void write_data(JsonLine& json, const DnsRecord& record) {
             return;
         case kNsec:
             json.key("nsec");
-            json.start_object();
-            json.text("next", wire_text(record.text));
-            json.key("types");
-            json.start_array();
-            for (const uint16_t type : record.types) {
-                json.text(dns_type_name(type));
-            }
-            json.end_array();
-            json.end_object();
+            write_next_name(json, record);
             return;
         default:
             json.key("txt");
