@@ -78,6 +78,7 @@ std::string text_of(proto::FlowSummary record) {
           record.has_reverse() ? record.mutable_reverse() : nullptr}) {
         if (direction != nullptr) {
             direction->clear_frame_octets();
+            direction->clear_frame_spread();
             direction->clear_source_mac();
             direction->clear_destination_mac();
         }
