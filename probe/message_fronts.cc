@@ -47,17 +47,18 @@ FrontMatch match_token(std::string_view text, std::string_view token, char behin
     return behind == 0 || text[token.size()] == behind ? FrontMatch::yes : FrontMatch::no;
 }
 
-// A request line says its version before the line ends; one that is longer than the segment has a
-// target.
-bool has_request_line(std::string_view text) noexcept {
-    constexpr size_t kLongTarget = 256;
+// A request line says its version before it ends; one that goes on in the next segment is so far a
+// path or a URL without blanks.
+bool has_request_line(std::string_view text, size_t target_at) noexcept {
     const size_t end = text.find('\n');
-    if (end == std::string_view::npos) {
-        return text.size() >= kLongTarget &&
-               text.substr(0, kLongTarget).find_first_of(std::string_view("\0\r", 2)) ==
-                   std::string_view::npos;
+    if (end != std::string_view::npos) {
+        return text.substr(0, end).find(" HTTP/1.") != std::string_view::npos;
     }
-    return text.substr(0, end).find(" HTTP/1.") != std::string_view::npos;
+    const std::string_view target = text.substr(target_at);
+    return (target.starts_with('/') || target.starts_with("http")) &&
+           std::none_of(target.begin(), target.end(), [](char letter) {
+               return letter <= ' ' || letter == 0x7f;
+           });
 }
 
 FrontMatch http_front(std::string_view text, bool expected) noexcept {
@@ -72,7 +73,8 @@ FrontMatch http_front(std::string_view text, bool expected) noexcept {
     for (const std::string_view method : kMethods) {
         const FrontMatch match = match_token(text, method, ' ');
         if (match == FrontMatch::yes) {
-            return expected || has_request_line(text) ? FrontMatch::yes : FrontMatch::no;
+            return expected || has_request_line(text, method.size() + 1) ? FrontMatch::yes
+                                                                         : FrontMatch::no;
         }
         best = match == FrontMatch::no ? best : match;
     }
@@ -226,15 +228,13 @@ MessageKind message_kind_of(const char* protocol) noexcept {
 }
 
 bool is_dns_header(std::span<const uint8_t> octets) noexcept {
-    constexpr uint8_t kHighestOpcode = 6;
     constexpr unsigned kMostQuestions = 64;
     const auto count = [octets](size_t at) {
         return static_cast<unsigned>(octets[at] << 8 | octets[at + 1]);
     };
     const unsigned questions = count(4);
     const unsigned records = count(6) + count(8) + count(10);
-    return (octets[2] >> 3 & 15) <= kHighestOpcode && questions <= kMostQuestions &&
-           records < 0x4000 && questions + records > 0;
+    return questions <= kMostQuestions && records < 0x4000 && questions + records > 0;
 }
 
 MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept {
@@ -256,7 +256,10 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
         case MessageKind::dns:
         case MessageKind::mdns:
         case MessageKind::llmnr:
-            return is_dns(payload) ? kind : MessageKind::none;
+            // Where DNS is spoken, what is not its form is malformed and not something else.
+            return is_dns(payload) || (hint == MessageKind::dns && !payload.empty())
+                       ? kind
+                       : MessageKind::none;
         case MessageKind::dhcp:
             return is_dhcp(payload) ? kind : MessageKind::none;
         case MessageKind::ssdp:

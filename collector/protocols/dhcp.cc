@@ -69,6 +69,12 @@ bool read_options(std::string_view octets, std::vector<DhcpOption>& options) {
     return true;
 }
 
+// RFC 2132 section 2: zeros behind a text are to be removed.
+std::string_view without_zeros(std::string_view text) {
+    const size_t last = text.find_last_not_of('\0');
+    return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
+}
+
 std::string hardware_text(std::string_view address) {
     std::string text;
     for (const char octet : address) {
@@ -140,11 +146,11 @@ void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.text("siaddr", address_text(message.server_address));
     json.text("giaddr", address_text(message.gateway_address));
     json.text("chaddr", hardware_text(message.hardware_address));
-    const std::string_view host_name = message.option(kHostName);
+    const std::string_view host_name = without_zeros(message.option(kHostName));
     if (!host_name.empty()) {
         json.text("host_name", wire_text(host_name));
     }
-    const std::string_view vendor_class = message.option(kVendorClass);
+    const std::string_view vendor_class = without_zeros(message.option(kVendorClass));
     if (!vendor_class.empty()) {
         json.text("vendor_class", wire_text(vendor_class));
     }

@@ -80,7 +80,7 @@ class DnsDecoder {
     // The end was reached too early, or a name or length lies.
     void fail() {
         ended_ = true;
-        message_.malformed = !cut_;
+        message_.malformed = message_.malformed || !cut_;
         message_.cut = cut_;
     }
 
@@ -108,17 +108,25 @@ class DnsDecoder {
                 position = target;
                 continue;
             }
-            if (length > 63 || length >= octets_.size() - position ||
-                name.size() + length > kLongestName) {
+            if (length > 63 || length >= octets_.size() - position) {
                 return false;
             }
-            if (!name.empty()) {
-                name.push_back('.');
-            }
-            name.append(octets_.substr(position + 1, length));
+            append_label(octets_.substr(position + 1, length), name);
             position += length + size_t{1};
         }
         return false;
+    }
+
+    // What is more than a name can hold is left out; what follows the name can still be read.
+    void append_label(std::string_view label, std::string& name) {
+        if (name.size() + label.size() > kLongestName) {
+            message_.malformed = true;
+            return;
+        }
+        if (!name.empty()) {
+            name.push_back('.');
+        }
+        name.append(label);
     }
 
     bool spend(size_t unfolded) {

@@ -49,11 +49,14 @@ TEST(MessageFronts, the_port_tells_the_three_kinds_of_dns_apart) {
 
 TEST(MessageFronts, what_has_not_the_form_of_dns_is_none) {
     CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0001 0000 0000")));
-    // Operation 15; 65,535 questions; nothing in it; a label of 191 octets.
-    CHECK(MessageKind::none == datagram(53, from_hex("1234 7900 0001 0000 0000 0000 00")));
+    // 65,535 questions; nothing in it; a label of 191 octets.
     CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 ffff 0000 0000 0000 00")));
     CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0000 0000 0000 0000 00")));
     CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0001 0000 0000 0000 bf 00")));
+}
+
+TEST(MessageFronts, where_dns_is_spoken_anything_is_a_message) {
+    CHECK(MessageKind::dns == datagram(53, from_hex("1234 01"), MessageKind::dns));
 }
 
 TEST(MessageFronts, a_name_that_was_not_captured_to_its_end_is_one) {
@@ -111,6 +114,8 @@ TEST(MessageFronts, a_request_has_a_version_where_none_is_expected) {
     CHECK(is(front("GET /\r\n", MessageKind::http), MessageKind::http));
     CHECK(is(front("HTTP/1.1 200"), MessageKind::http));
     CHECK(front("HTTP/2 200").match == FrontMatch::no);
+    CHECK(is(front("GET /goes/on"), MessageKind::http));
+    CHECK(front("GET up and go").match == FrontMatch::no);
     CHECK(front("get / HTTP/1.1\r\n").match == FrontMatch::no);
 }
 

@@ -80,8 +80,8 @@ TEST(StreamCutter, a_head_may_come_octet_by_octet) {
 }
 
 TEST(StreamCutter, several_heads_may_stand_in_one_segment) {
-    cut(text("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET /3 HT"));
-    cut(text("TP/1.1\r\n\r\n"));
+    cut(text("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET some of the body"));
+    cut(text("GET more of it"));
     STRCMP_EQUAL("[GET /1 HTTP/1.1\r\n\r\n][GET /2 HTTP/1.1\r\n\r\n]", messages().c_str());
 }
 

@@ -39,12 +39,12 @@ TEST(Dhcp, a_request_tells_who_asks_for_what) {
     const std::string expected = R"({"op":1,"type":"REQUEST",)" + kAddresses +
                                  R"("host_name":"cam","vendor_class":"v","requested":"10.0.0.9",)"
                                  R"("parameters":[1,3],"file":"boot","options":[)"
-                                 R"({"code":53,"data":"03"},{"code":12,"data":"63616d"},)"
+                                 R"({"code":53,"data":"03"},{"code":12,"data":"63616d00"},)"
                                  R"({"code":60,"data":"76"},{"code":50,"data":"0a000009"},)"
                                  R"({"code":55,"data":"0103"}]})";
     STRCMP_EQUAL(
         expected.c_str(),
-        json_of(message_with("350103 00 0c0363616d 3c0176 32040a000009 37020103 ff 99", "boot"))
+        json_of(message_with("350103 00 0c0463616d00 3c0176 32040a000009 37020103 ff 99", "boot"))
             .c_str());
 }
 

@@ -120,6 +120,19 @@ TEST(Dns, data_that_are_not_of_their_type_are_shown_as_they_are) {
                  answer_of("000c 0001 00000000 0002 0162").c_str());
 }
 
+TEST(Dns, what_follows_a_name_that_is_too_long_is_read) {
+    std::string octets = hex_octets("0001 8000 0000 0001 0000 0000");
+    for (int label = 0; label < 6; ++label) {
+        octets += '\x31' + std::string(49, 'a');
+    }
+    octets += hex_octets("00 0001 0001 00000000 0004 01020304");
+    const DnsMessage message = decode_dns(octets, false);
+    CHECK_TRUE(message.malformed);
+    CHECK_EQUAL(1u, message.answers.size());
+    CHECK_EQUAL(249u, message.answers[0].name.size());
+    STRCMP_EQUAL("\1\2\3\4", std::string(message.answers[0].data).c_str());
+}
+
 TEST(Dns, a_pointer_goes_backwards_only) {
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"rc":0} malformed)",
                  json_of("0001 0100 0001 0000 0000 0000 c00c 0001 0001").c_str());
