@@ -14,7 +14,9 @@ namespace {
 constexpr std::array<uint8_t, 2> kHalf{0x6d, 0x5a};
 constexpr uint8_t kUsualKeyOctets = 40;
 constexpr size_t kLongestKeyOctets = 256;
-constexpr uint64_t kKinds = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP | RTE_ETH_RSS_SCTP;
+// UDP by its addresses alone: what a tunnel over UDP has as source port is its sender's choice, and
+// not the same for both directions of what is inside.
+constexpr uint64_t kKinds = RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_SCTP;
 constexpr uint64_t kKindsOfIpv4 = RTE_ETH_RSS_IPV4 | RTE_ETH_RSS_NONFRAG_IPV4_OTHER;
 constexpr uint64_t kKindsOfIpv6 = RTE_ETH_RSS_IPV6 | RTE_ETH_RSS_NONFRAG_IPV6_OTHER;
 

@@ -50,8 +50,9 @@ bool enter_common_frame(PacketPlace& place, std::array<uint16_t, 2>& vlans) noex
     }
     uint16_t ethertype = read_16(place.at + 12);
     place.skip(kEthernetHeaderOctets);
-    for (size_t tags = 0; tags < vlans.size() && is_vlan_tag(ethertype); ++tags) {
-        if (place.captured < 4) {
+    const auto is_ip = [&] { return ethertype == kEthertypeIpv4 || ethertype == kEthertypeIpv6; };
+    for (size_t tags = 0; !is_ip() && tags < vlans.size(); ++tags) {
+        if (!is_vlan_tag(ethertype) || place.captured < 4) {
             return false;
         }
         vlans[tags] = read_16(place.at) & 0x0fff;
@@ -59,7 +60,7 @@ bool enter_common_frame(PacketPlace& place, std::array<uint16_t, 2>& vlans) noex
         place.skip(4);
     }
     place.ip_version = ethertype == kEthertypeIpv4 ? 4 : 6;
-    return ethertype == kEthertypeIpv4 || ethertype == kEthertypeIpv6;
+    return is_ip();
 }
 
 // IPv4, RFC 791 section 3.1:
@@ -360,7 +361,7 @@ void clear_transport(ParsedPacket& parsed) noexcept {
     const uint8_t* udp = network.ip + network.header_octets;
     return network.captured - network.header_octets >= 4 &&
            (network.notes & kNoteLaterFragment) == 0 &&
-           (is_tunnel_port(read_16(udp)) || is_tunnel_port(read_16(udp + 2)));
+           may_be_tunnel_ports(read_16(udp), read_16(udp + 2));
 }
 
 // Of an outer first fragment the inner packet's length tells more than is there.

@@ -41,6 +41,11 @@ TEST(SymmetricHash, is_found_where_it_was_asked_for) {
     CHECK(has_symmetric_hash(port_id, info));
 }
 
+TEST(SymmetricHash, ports_of_udp_do_not_count) {
+    ask_symmetric_hash(info, wanted);
+    CHECK_EQUAL(0u, wanted.rx_adv_conf.rss_conf.rss_hf & RTE_ETH_RSS_UDP);
+}
+
 TEST(SymmetricHash, another_key_is_not_symmetric) {
     ask_symmetric_hash(info, wanted);
     CHECK_EQUAL(0, rte_eth_dev_configure(port_id, 2, 0, &wanted));

@@ -31,8 +31,10 @@ IPV6_HEADER_OCTETS = 40
 
 # Capture -> (packets that are elsewhere than tshark has them, why).
 KNOWN = {
-    "tcpdump-malformed/bigtcp-ipv4-geneve-ipv6.pcap": (1, "UDP length 0: tshark stops, we do not"),
-    "tcpdump-malformed/bigtcp-ipv4-vxlan-ipv6.pcap": (1, "UDP length 0: tshark stops, we do not"),
+    "tcpdump-malformed/bigtcp-ipv4-geneve-ipv6.pcap": (1, "length 0: tshark stops, we do not"),
+    "tcpdump-malformed/bigtcp-ipv4-vxlan-ipv6.pcap": (1, "length 0: tshark stops, we do not"),
+    "tcpdump-malformed/bigtcp-ipv6-geneve-ipv4.pcap": (1, "length 0: tshark stops, we do not"),
+    "tcpdump-malformed/bigtcp-ipv6-vxlan-ipv6.pcap": (1, "length 0: tshark stops, we do not"),
     "tcpdump-malformed/mpls-over-udp.pcap": (2, "MPLS over UDP is not followed"),
     "tcpdump-malformed/nsh-over-vxlan-gpe.pcap": (1, "NSH in VXLAN-GPE is not followed"),
 }
