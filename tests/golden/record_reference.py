@@ -3,11 +3,11 @@
 
 usage: record_reference.py CURLEW [--all] [CAPTURE...]
 
-Packets are what tshark makes of a capture (tests/golden/reference). For each record: times, counts,
-octets, the packet list and its sums, the statistics of octets and of all packets; whole numbers
-exactly, entropy to 1e-6, other numbers to 1e-9 of themselves; and the record is valid by
-collector/record.schema.json. Without --all or CURLEW_ALL_CAPTURES=1 it looks at the datasets'
-captures and a sample of the public ones.
+Packets are what tshark makes of a capture (tests/golden/reference). For each record: order of
+fields, times, counts, octets, the packet list and its sums, the statistics of octets and of all
+packets; whole numbers exactly, entropy to 1e-6, other numbers to 1e-9 of themselves; and the record
+is valid by collector/record.schema.json. Without --all or CURLEW_ALL_CAPTURES=1 it looks at the
+datasets' captures and a sample of the public ones.
 """
 
 import concurrent.futures
@@ -29,6 +29,7 @@ from flows import Assignment  # noqa: E402
 from packets import packets_of  # noqa: E402
 from results import Results  # noqa: E402
 
+FIELDS = list(record_schema.load()["properties"])
 SAMPLE = 24
 LONGEST_PROBLEM = 300
 PROBLEMS_SHOWN = 8
@@ -67,7 +68,9 @@ def shown(value):
 
 
 def own_problems(record):
-    """What a record shows to be wrong by itself: the order of its times, and its sums."""
+    """What a record shows to be wrong by itself: the order of its fields and times, its sums."""
+    if list(record) != [name for name in FIELDS if name in record]:
+        yield "fields are not in the schema's order"
     if record["time_start_ns"] > record["time_end_ns"]:
         yield "time_start_ns is behind time_end_ns"
     for name in ("time_start", "time_end"):

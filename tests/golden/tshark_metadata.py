@@ -43,7 +43,7 @@ FIELDS = ["frame.number", "frame.protocols", "frame.len", "frame.cap_len", "ip.f
 
 def tshark_rows(capture):
     command = ["tshark", "-n", "-r", capture, "-T", "fields", "-E", "separator=/t",
-               "-E", f"aggregator={BETWEEN}", "--enable-heuristic", "teredo_udp"]
+               "-E", f"aggregator={BETWEEN}"]
     for field in FIELDS:
         command += ["-e", field]
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)

@@ -186,20 +186,23 @@ def side_statistics(side, seen):
 
 
 def handshake(placed):
-    """Microseconds: `in` SYN to SYN+ACK, `out` SYN+ACK to the initiator's first ACK."""
+    """Microseconds: `in` SYN to SYN+ACK, `out` SYN+ACK to the initiator's next ACK. Of one that was
+    repeated the last before its answer counts; an answer stamped earlier is none."""
     syn = syn_ack = None
     found = {}
     for p in placed:
         kind = (p.layer.flags or 0) & 0x17
-        if kind == 2 and p.out and syn is None:
-            syn = p.packet.time_ns
-        elif kind == 0x12 and not p.out and syn is not None and syn_ack is None:
-            syn_ack = p.packet.time_ns
-            found["in"] = max(0, syn_ack - syn) / 1000
+        now = p.packet.time_ns
+        if kind == 2 and p.out and "in" not in found:
+            syn = now
+        elif kind == 0x12 and not p.out:
+            if syn is not None and "in" not in found:
+                found["in"] = (now - syn) / 1000
+            syn_ack = now
         elif p.out and kind & 0x16 == 0x10 and syn_ack is not None:
-            found["out"] = max(0, p.packet.time_ns - syn_ack) / 1000
+            found["out"] = (now - syn_ack) / 1000
             break
-    return found
+    return {name: value for name, value in found.items() if value >= 0}
 
 
 def statistics(placed, record_number):

@@ -47,12 +47,14 @@ class Fragments:
 
 def key_of_record(record):
     ends = sorted([(record["sa"], record["sp"] or 0), (record["da"], record["dp"] or 0)])
-    return ends[0], ends[1], record["pr"]
+    networks = [one["id"] for one in record.get("tunnel", [])
+                if one["type"] in ("vxlan", "geneve", "unknown")]
+    return ends[0], ends[1], record["pr"], networks[-1] if networks else None
 
 
 def key_of_layer(layer):
     low, high = sorted(layer.ends())
-    return low, high, layer.protocol
+    return low, high, layer.protocol, layer.network
 
 
 def order_of(record):
@@ -96,8 +98,6 @@ class Assignment:
             if claimed != len(packets):
                 self.problems.append(f"{name}: {claimed} packets, tshark has {len(packets)}")
                 continue
-            if len({record.get("tunnel") for record in records}) > 1:
-                continue  # one key in several tunnels: tshark's layers do not tell them apart
             at = 0
             for record in sorted(records, key=order_of):
                 end = at + record["num_pkts_out"] + record.get("num_pkts_in", 0)

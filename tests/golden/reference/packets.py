@@ -15,8 +15,9 @@ PREFERENCES = (
     "ip.defragment:FALSE", "ipv6.defragment:FALSE", "tcp.desegment_tcp_streams:FALSE",
     "ip.check_checksum:FALSE", "tcp.analyze_sequence_numbers:FALSE",
 )
-HEURISTICS = ("teredo_udp",)
 
+LAYERS = ("ip_raw", "ipv6_raw", "vxlan_raw", "geneve_raw", "radiotap_raw",
+          "pppoes_raw")
 TCP, UDP, ICMP, IGMP, ICMP6 = 6, 17, 1, 2, 58
 EXTENSION_HEADERS = {0, 43, 44, 51, 60, 139, 140}
 
@@ -24,8 +25,9 @@ EXTENSION_HEADERS = {0, 43, 44, 51, 60, 139, 140}
 class Layer:
     """One IP layer of a packet, understood by itself. `fault` is set when it is no flow's."""
 
-    def __init__(self, octets, wire_octets):
+    def __init__(self, octets, wire_octets, network=None):
         self.fault = ""
+        self.network = network  # of the VXLAN or Geneve around it
         self.more = self.later = self.fragment = self.truncated = self.malformed = False
         self.sender_port = self.receiver_port = 0
         self.sequence = self.acknowledgement = self.window = 0
@@ -131,6 +133,11 @@ class Layer:
             self.malformed = length < 8 or length > octets
         return 8
 
+    def holds(self, inner):
+        """Whether the layer inside ends within this one, by the lengths of both."""
+        return bool(self.fault or inner.fault) or \
+            inner.place + inner.octets <= self.place + self.octets
+
     def ends(self):
         """(sender, receiver), each (address, port)."""
         return ((str(self.source), self.sender_port), (str(self.destination), self.receiver_port))
@@ -151,6 +158,18 @@ def nanoseconds(text):
     return int(whole) * 1_000_000_000 + int(part.ljust(9, "0")[:9])
 
 
+def check_octets(radiotap):
+    """Of the frame check sequence, when the header says that it stands at the frame's end: in its
+    flags, behind the words of what is present and a time stamp."""
+    at, present = 4, []
+    while not present or present[-1] >> 31:
+        present.append(struct.unpack_from("<I", radiotap, at)[0])
+        at += 4
+    if present[0] & 1:
+        at = (at + 7) // 8 * 8 + 8
+    return 4 if present[0] & 2 and radiotap[at] & 0x10 else 0
+
+
 def packet_of(pairs):
     """From one packet of tshark's JSON, its members as pairs because names stand again."""
     members = dict(pairs)
@@ -158,12 +177,26 @@ def packet_of(pairs):
     octets = bytes.fromhex(members["frame_raw"][0])
     wire_octets = max(int(frame["frame.len"]), len(octets))
     layers = []
+    network = None
+    behind = wire_octets
     for name, value in pairs:
-        if name in ("ip_raw", "ipv6_raw") and isinstance(value[0], str):
-            place, header = value[1], bytes.fromhex(value[0])
-            # A place in octets that tshark put together is none in the frame.
-            if octets[place:place + len(header)] == header:
-                layers.append(Layer(octets[place:], wire_octets - place))
+        if name not in LAYERS or not isinstance(value[0], str):
+            continue
+        place, header = value[1], bytes.fromhex(value[0])
+        # A place in octets that tshark put together is none in the frame.
+        if octets[place:place + len(header)] != header:
+            continue
+        if name == "radiotap_raw":
+            wire_octets -= len(header) + check_octets(header)  # never in the frame on the air
+        elif name == "pppoes_raw":
+            octets = octets[:place + 6 + int.from_bytes(header[4:6], "big")]
+        elif name in ("vxlan_raw", "geneve_raw"):
+            network = int.from_bytes(header[4:7], "big")
+        elif not layers or not layers[-1].fragment:  # what a fragment carries is not followed
+            layer = Layer(octets[place:], behind - place, network)
+            layer.place = place
+            if not layers or layers[-1].holds(layer):
+                layers.append(layer)
     return Packet(int(frame["frame.number"]), nanoseconds(frame["frame.time_epoch"]),
                   wire_octets, layers)
 
@@ -174,8 +207,6 @@ def packets_of(capture, preferences=()):
                "frame frame.number frame.time_epoch frame.len"]
     for preference in PREFERENCES + tuple(preferences):
         command += ["-o", preference]
-    for heuristic in HEURISTICS:
-        command += ["--enable-heuristic", heuristic]
     with tempfile.TemporaryFile() as said, subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=said, text=True, errors="replace") as tshark:
         lines = []
