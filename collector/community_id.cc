@@ -87,7 +87,7 @@ std::optional<Ports> ports_of(const proto::FlowSummary& flow) {
     return unseen ? std::nullopt : std::optional(ports);
 }
 
-bool has_ports(uint32_t protocol) {
+bool takes_ports(uint32_t protocol) {
     return protocol == kTcp || protocol == kUdp || protocol == kSctp || protocol == kIcmp ||
            protocol == kIcmp6;
 }
@@ -152,7 +152,7 @@ std::string_view CommunityIdMaker::make(const proto::FlowSummary& flow) {
     at = put(at, std::get<0>(second));
     *at++ = static_cast<uint8_t>(protocol);
     *at++ = 0;
-    if (has_ports(protocol)) {
+    if (takes_ports(protocol)) {
         at = put(at, std::get<1>(first));
         at = put(at, std::get<1>(second));
     }

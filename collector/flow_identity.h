@@ -33,6 +33,11 @@ FlowKeyOctets flow_key_octets(const Endpoint& one,
 // Requires: the flow passed the batch decoder.
 FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow);
 
+// TCP, UDP and SCTP.
+constexpr bool has_ports(uint32_t protocol_identifier) noexcept {
+    return protocol_identifier == 6 || protocol_identifier == 17 || protocol_identifier == 132;
+}
+
 // The order of records in a sealed dataset.
 struct RecordOrder {
     uint32_t dataset = 0;        // of those that are sealed together

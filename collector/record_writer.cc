@@ -61,7 +61,7 @@ void write_endpoints(JsonLine& json, const proto::FlowSummary& flow) {
     json.text("sa", address_text(flow.initiator_address()));
     json.text("da", address_text(flow.responder_address()));
     json.number("pr", protocol);
-    if (protocol == 6 || protocol == 17) {
+    if (has_ports(protocol)) {
         json.number("sp", flow.initiator_port());
         json.number("dp", flow.responder_port());
     } else {

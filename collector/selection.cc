@@ -7,6 +7,7 @@
 #include <charconv>
 #include <optional>
 
+#include "collector/flow_identity.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -222,9 +223,7 @@ bool evaluate(const Node& node, const proto::FlowSummary& flow) {
             return is_within(node, flow.initiator_address()) ||
                    is_within(node, flow.responder_address());
         case Node::Kind::port: {
-            const uint32_t protocol = flow.protocol_identifier();
-            const bool has_ports = protocol == 6 || protocol == 17;
-            return has_ports &&
+            return has_ports(flow.protocol_identifier()) &&
                    (flow.initiator_port() == node.number || flow.responder_port() == node.number);
         }
         case Node::Kind::protocol:

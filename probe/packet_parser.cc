@@ -441,7 +441,7 @@ void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     clear_transport(parsed);
     if ((network.notes & kNoteLaterFragment) == 0) {
         const uint8_t protocol = network.protocol;
-        if ((protocol == kProtocolTcp || protocol == kProtocolUdp) && segment.captured >= 4) {
+        if (has_ports(protocol) && segment.captured >= 4) {
             sender = read_16(segment.at);
             receiver = read_16(segment.at + 2);
         }

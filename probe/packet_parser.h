@@ -69,7 +69,7 @@ inline uint8_t tcp_beginning(uint8_t flags) noexcept {
 // `transport` and the MACs may be null. Readable at `transport` is what ip_captured_octets leaves
 // behind it.
 struct ParsedPacket {
-    FlowKey key;  // direction-free; ports are 0 unless TCP or UDP
+    FlowKey key;  // direction-free; ports are 0 unless TCP, UDP or SCTP
     uint64_t time_ns = 0;
     const uint8_t* frame = nullptr;  // the link header
     // MACs of the innermost frame that has some; null: none.

@@ -53,6 +53,7 @@ TEST(Selection, port_is_either_endpoint_and_none_without_ports) {
     CHECK(holds("port 58387"));
     CHECK_FALSE(holds("port 443"));
     CHECK_FALSE(Selection("port 0").holds_for(flow_between("10.0.0.1", 0, "10.0.0.2", 0, 1)));
+    CHECK(Selection("port 38412").holds_for(flow_between("10.0.0.1", 5, "10.0.0.2", 38412, 132)));
 }
 
 TEST(Selection, proto_is_a_number_or_a_name) {

@@ -142,7 +142,7 @@ def write_capture(path, flows, chance):
 
 def key_of(source, destination, protocol, *ports):
     ends = [source, destination]
-    return frozenset(ends), protocol, frozenset(ports if protocol in (TCP, UDP) else ())
+    return frozenset(ends), protocol, frozenset(ports if protocol in (TCP, UDP, SCTP) else ())
 
 
 def main():

@@ -122,7 +122,8 @@ def from_tshark(capture):
             continue
         kinds = row["tls.handshake.type"]
         if kinds[0] == CLIENT_HELLO:
-            found[ends].setdefault("ja3", row["tls.handshake.ja3"][0])
+            if row["tls.handshake.ja3"]:
+                found[ends].setdefault("ja3", row["tls.handshake.ja3"][0])
             if kinds.count(CLIENT_HELLO) == 1 and SERVER_HELLO not in kinds:
                 found[ends].setdefault("ja4", ja4_of(row))
         elif kinds[0] == SERVER_HELLO and row["tls.handshake.ja3s"]:

@@ -220,6 +220,11 @@ TEST(PacketParser, ports_decide_between_equal_addresses) {
     CHECK_TRUE(parse(to_itself).from_low && parse(to_itself_six).from_low);
 }
 
+TEST(PacketParser, sctp_has_ports) {
+    const ParsedPacket parsed = parse(ethernet_ipv4().protocol(132).payload("abcd").build());
+    LONGS_EQUAL(0x6162 + 0x6364, parsed.key.low_port + parsed.key.high_port);
+}
+
 TEST(PacketParser, other_protocols_have_no_ports) {
     const Packet packet =
         ethernet_ipv4().protocol(47).payload(from_hex("0000 0800 4500 0014")).build();

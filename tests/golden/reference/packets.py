@@ -18,7 +18,7 @@ PREFERENCES = (
 
 LAYERS = ("ip_raw", "ipv6_raw", "vxlan_raw", "geneve_raw", "radiotap_raw",
           "pppoes_raw")
-TCP, UDP, ICMP, IGMP, ICMP6 = 6, 17, 1, 2, 58
+TCP, UDP, ICMP, IGMP, ICMP6, SCTP = 6, 17, 1, 2, 58, 132
 EXTENSION_HEADERS = {0, 43, 44, 51, 60, 139, 140}
 
 
@@ -98,6 +98,8 @@ class Layer:
             header = self.read_tcp(segment, octets)
         elif self.protocol == UDP:
             header = self.read_udp(segment, octets)
+        elif self.protocol == SCTP:
+            self.read_ports(segment)
         elif self.protocol in (ICMP, ICMP6):
             header = 8
             self.types = tuple(segment[:2]) if len(segment) >= 2 else None
