@@ -59,9 +59,14 @@ def head(columns):
 
 
 def set_rows(schema):
+    """One row for all fields that have the same sets, bound and memory."""
+    alike = {}
     for name, node in schema["properties"].items():
-        marks = ["x" if one in node["x-sets"] else "" for one in record_schema.SETS]
-        yield row((f"`{name}`", *marks, node.get("x-bound", ""), node.get("x-memory", "")))
+        marks = ("x" if one in node["x-sets"] else "" for one in record_schema.SETS)
+        facts = (*marks, node.get("x-bound", ""), node.get("x-memory") or "")
+        alike.setdefault(facts, []).append(f"`{name}`")
+    for facts, names in alike.items():
+        yield row((", ".join(names), *facts))
 
 
 def tables(schema):
@@ -72,7 +77,7 @@ def tables(schema):
         lines += [f"*{name}*, of {', '.join(f'`{place}`' for place in places)}:", "",
                   *head(COLUMNS),
                   *field_rows(schema, record_schema.fields(schema, node, "", node)), ""]
-    lines += ["Sets, bounds and the probe's memory in octets a record that has the field:", "",
+    lines += ["Sets, bounds, and octets of the probe's memory for each of these fields:", "",
               *head(("field", *record_schema.SETS, "bound", "memory")), *set_rows(schema)]
     lines += ["", "`ip.out.id` and `ip.in.id` are in full alone.", "", END]
     return lines
