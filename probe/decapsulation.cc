@@ -11,8 +11,8 @@ namespace {
 constexpr size_t kMaximumLabels = 16;
 constexpr size_t kMaximumRoutingEntries = 16;
 constexpr size_t kMaximumGtpExtensions = 8;
-constexpr size_t kMaximumTeredoTrailers = 8;
 constexpr uint32_t kUdpHeaderOctets = 8;
+constexpr uint32_t kLongestPacket = 65535;
 
 constexpr uint16_t kEthertypeBridged = 0x6558;  // transparent Ethernet bridging
 constexpr uint16_t kEthertypePpp = 0x880b;
@@ -144,17 +144,10 @@ TunnelStep enter_gtp_user(PacketWalk& walk, uint32_t outer) noexcept {
     return step_of(enter_raw_ip(walk), walk, true);
 }
 
-// RFC 6081 section 4: trailers of type 1, length 1 and content may follow the packet.
-bool are_teredo_trailers(const uint8_t* at, uint32_t octets) noexcept {
-    for (size_t i = 0; i < kMaximumTeredoTrailers && octets != 0; ++i) {
-        if (octets < 2 || octets - 2 < at[1]) {
-            return false;
-        }
-        const uint32_t trailer = 2u + at[1];
-        at += trailer;
-        octets -= trailer;
-    }
-    return octets == 0;
+// RFC 4380 section 2.6: 2001:0::/32.
+bool has_teredo_address(const uint8_t* ip) noexcept {
+    constexpr uint32_t kTeredoPrefix = 0x20010000;
+    return read_32(ip + 8) == kTeredoPrefix || read_32(ip + 24) == kTeredoPrefix;
 }
 
 // Teredo, RFC 4380 section 5.1.1: an IPv6 packet behind, perhaps,
@@ -174,14 +167,9 @@ TunnelStep enter_teredo(PacketWalk& walk, uint32_t outer) noexcept {
     if (walk.captured < 40 || walk.at[0] >> 4 != 6) {
         return kNoTunnel;
     }
+    // Trailers may follow (RFC 6081 section 4), of a packet that a Teredo client sends or gets.
     const uint32_t octets = 40u + read_16(walk.at + 4);
-    if (octets > walk.octets) {
-        return kNoTunnel;
-    }
-    // Of trailers only those that were captured whole can be looked at.
-    const bool cut = walk.captured < walk.octets;
-    if (octets < walk.octets && !cut &&
-        !are_teredo_trailers(walk.at + octets, walk.octets - octets)) {
+    if (octets > walk.octets || (octets < walk.octets && !has_teredo_address(walk.at))) {
         return kNoTunnel;
     }
     if (!walk.add_tunnel(TunnelType::teredo, outer)) {
@@ -224,36 +212,6 @@ TunnelStep enter_l2tp(PacketWalk& walk, uint32_t outer) noexcept {
     }
     walk.skip(octets);
     return step_of(enter_ppp(walk), walk, false);
-}
-
-TunnelStep enter_udp(PacketWalk& walk, const NetworkLayer& network, uint32_t outer) noexcept {
-    if (walk.captured < kUdpHeaderOctets) {
-        return kNoTunnel;
-    }
-    const uint16_t source = read_16(walk.at);
-    const uint16_t destination = read_16(walk.at + 2);
-    const uint32_t length = read_16(walk.at + 4);
-    // In these two the datagram's length is another one's, see read_udp() of the parser.
-    if (length >= kUdpHeaderOctets &&
-        (network.notes & (kNoteFragment | kNoteLengthFromFrame)) == 0) {
-        walk.limit(length);
-    }
-    walk.skip(kUdpHeaderOctets);
-    const auto is = [&](uint16_t port) { return source == port || destination == port; };
-    // The port of VXLAN, Geneve and L2TP requests is the receiver's; the sender's says which flow.
-    if (destination == kVxlanPort || destination == kVxlanLinuxPort) {
-        return enter_vxlan(walk, outer);
-    }
-    if (destination == kGenevePort) {
-        return enter_geneve(walk, outer);
-    }
-    if (is(kGtpUserPort)) {
-        return enter_gtp_user(walk, outer);
-    }
-    if (is(kTeredoPort)) {
-        return enter_teredo(walk, outer);
-    }
-    return is(kL2tpPort) ? enter_l2tp(walk, outer) : kNoTunnel;
 }
 
 // ERSPAN, draft-foschiano-erspan section 4. Type I has no header, and GRE no sequence number. II:
@@ -397,6 +355,51 @@ bool enter_pseudowire(const PacketWalk& walk, uint32_t control_octets, PacketWal
     return enter_ethernet(inner) == ParseResult::metered && is_plausible_ip(inner);
 }
 
+// RFC 7510. A label stack proves nothing, so what is inside must.
+TunnelStep enter_mpls_over_udp(PacketWalk& walk, uint32_t outer) noexcept {
+    const size_t index = walk.tunnel_count;
+    if (enter_mpls(walk) != ParseResult::metered || !is_plausible_ip(walk)) {
+        return kNoTunnel;
+    }
+    walk.tunnels[index].outer_ip = outer & kNoOuterIp;
+    return {TunnelEntry::inside, false};
+}
+
+TunnelStep enter_udp(PacketWalk& walk, const NetworkLayer& network, uint32_t outer) noexcept {
+    if (walk.captured < kUdpHeaderOctets) {
+        return kNoTunnel;
+    }
+    const uint16_t source = read_16(walk.at);
+    const uint16_t destination = read_16(walk.at + 2);
+    const uint32_t length = read_16(walk.at + 4);
+    // In a merged packet the length may be a single segment's, see read_udp() of the parser.
+    if (length >= kUdpHeaderOctets && (network.notes & kNoteLengthFromFrame) == 0) {
+        walk.limit(length);
+    }
+    walk.skip(kUdpHeaderOctets);
+    const auto is = [&](uint16_t port) { return source == port || destination == port; };
+    // The port of VXLAN, Geneve and L2TP requests is the receiver's; the sender's says which flow.
+    if (destination == kVxlanPort || destination == kVxlanLinuxPort) {
+        return enter_vxlan(walk, outer);
+    }
+    if (destination == kGenevePort) {
+        return enter_geneve(walk, outer);
+    }
+    if (is(kGtpUserPort)) {
+        return enter_gtp_user(walk, outer);
+    }
+    if (is(kTeredoPort)) {
+        return enter_teredo(walk, outer);
+    }
+    if (is(kL2tpPort)) {
+        return enter_l2tp(walk, outer);
+    }
+    if (destination == kGrePort) {
+        return {enter_gre(walk, outer).entry, false};
+    }
+    return destination == kMplsPort ? enter_mpls_over_udp(walk, outer) : kNoTunnel;
+}
+
 }  // namespace
 
 TunnelStep enter_tunnel(PacketWalk& walk, const NetworkLayer& network) noexcept {
@@ -407,6 +410,10 @@ TunnelStep enter_tunnel(PacketWalk& walk, const NetworkLayer& network) noexcept 
     walk.at = network.ip + network.header_octets;
     walk.captured = network.captured - network.header_octets;
     walk.octets = network.octets - network.header_octets;
+    if ((network.notes & kNoteFragment) != 0) {
+        // How long the whole packet is stands nowhere in its first fragment.
+        walk.octets = std::max(walk.octets, kLongestPacket);
+    }
     switch (network.protocol) {
         case kProtocolUdp:
             return enter_udp(walk, network, outer);

@@ -35,19 +35,22 @@ inline constexpr uint16_t kGenevePort = 6081;
 inline constexpr uint16_t kGtpUserPort = 2152;
 inline constexpr uint16_t kTeredoPort = 3544;
 inline constexpr uint16_t kL2tpPort = 1701;
+inline constexpr uint16_t kGrePort = 4754;
+inline constexpr uint16_t kMplsPort = 6635;
 
 // True when a port, or the protocol, is a tunnel's: only then is enter_tunnel() worth its time.
 // Nearly every pair of ports is refused by its low bits.
 inline bool may_be_tunnel_ports(uint16_t source, uint16_t destination) noexcept {
     constexpr auto bit = [](uint16_t one) { return uint64_t{1} << (one & 63); };
     constexpr uint64_t kCandidates = bit(kVxlanPort) | bit(kVxlanLinuxPort) | bit(kGenevePort) |
-                                     bit(kGtpUserPort) | bit(kTeredoPort) | bit(kL2tpPort);
+                                     bit(kGtpUserPort) | bit(kTeredoPort) | bit(kL2tpPort) |
+                                     bit(kGrePort) | bit(kMplsPort);
     if (((kCandidates >> (source & 63) | kCandidates >> (destination & 63)) & 1) == 0) {
         return false;
     }
     const auto is = [&](uint16_t port) { return source == port || destination == port; };
     return is(kVxlanPort) || is(kVxlanLinuxPort) || is(kGenevePort) || is(kGtpUserPort) ||
-           is(kTeredoPort) || is(kL2tpPort);
+           is(kTeredoPort) || is(kL2tpPort) || is(kGrePort) || is(kMplsPort);
 }
 inline bool is_tunnel_protocol(uint8_t protocol) noexcept {
     // IPv4, IPv6, GRE, EtherIP.

@@ -364,11 +364,6 @@ void clear_transport(ParsedPacket& parsed) noexcept {
            may_be_tunnel_ports(read_16(udp), read_16(udp + 2));
 }
 
-// Of an outer first fragment the inner packet's length tells more than is there.
-bool fits(const NetworkLayer& inner, const PacketWalk& walk, const NetworkLayer& outer) noexcept {
-    return inner.octets <= walk.octets || (outer.notes & kNoteFragment) != 0;
-}
-
 // The innermost network identifier and 1, so that network 0 is not the untunnelled one.
 uint32_t keyed_id(const PacketWalk& walk) noexcept {
     uint32_t id = 0;
@@ -402,7 +397,7 @@ void decapsulate(PacketWalk& walk, NetworkLayer& network) noexcept {
         NetworkLayer inner;
         const bool read = step.entry == TunnelEntry::inside &&
                           read_any_ip(inner_walk, inner) == ParseResult::metered &&
-                          fits(inner, inner_walk, network);
+                          inner.octets <= inner_walk.octets;
         const bool later = (network.notes & kNoteLaterFragment) != 0;
         add_note(walk.notes, is_fragment && (read || later), kNoteTunnelFragment);
         if (!read) {

@@ -22,7 +22,7 @@ inline constexpr size_t kMaximumTunnels = 4;
 // Values of proto TunnelType.
 enum class TunnelType : uint8_t {
     unknown = 0,
-    mpls = 1,       // id: the label at the bottom of the stack
+    mpls = 1,       // id: label at the bottom of the stack
     pppoe = 2,      // id: session
     gre = 3,        // id: key, if there is one
     pptp = 4,       // id: call of the receiver

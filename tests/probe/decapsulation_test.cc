@@ -344,8 +344,15 @@ TEST(Decapsulation, l2tp_data_carries_ppp) {
         outer_udp(1701, 1701).header(from_hex("4a02 0041 0002 0003 0000 0000 0002 ffff")).ppp());
 }
 
+TEST(Decapsulation, gre_and_labels_over_udp) {
+    check_inner(over_outer("3:66").c_str(),
+                outer_udp(50000, 4754).header(from_hex("2000 0800 00000042")));
+    check_inner(over_outer("1:100").c_str(), outer_udp(50000, 6635).mpls(100));
+}
+
 TEST(Decapsulation, a_port_without_the_structure_says_nothing) {
-    for (const uint16_t port : std::array<uint16_t, 6>{4789, 8472, 6081, 2152, 3544, 1701}) {
+    for (const uint16_t port :
+         std::array<uint16_t, 8>{4789, 8472, 6081, 2152, 3544, 1701, 4754, 6635}) {
         for (const char* text : {"",
                                  "x",
                                  "GET / HTTP/1.1\r\n\r\n",
@@ -423,6 +430,14 @@ TEST(Decapsulation, of_an_outer_packet_in_fragments_the_first_is_followed) {
     LONGS_EQUAL(1000, parsed.octets);
     LONGS_EQUAL(5, parsed.payload_captured_octets);
     STRCMP_EQUAL("truncated tunnelled tunnel_fragment", notes_of(parsed).c_str());
+    PacketBuilder datagram = outer().fragment(9, 0, true).udp(2152, 2152).length(988 + 16);
+    const Packet gtp = datagram.header(from_hex("30ff 03dc 0000004d"))
+                           .ipv4("192.0.2.9", "198.51.100.2")
+                           .length(988)
+                           .tcp(40000, 80)
+                           .build();
+    LONGS_EQUAL(988, parse(gtp).octets);
+    STRCMP_EQUAL(over_outer("8:77").c_str(), tunnels_of(parse(gtp)).c_str());
     const Packet later = outer().fragment(9, 48, false).protocol(47).payload("the rest").build();
     check_outer(47, "fragment later_fragment tunnel_fragment", later);
 }
