@@ -30,6 +30,7 @@ FIELDS = ["tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst
           "tls.handshake.sig_hash_alg_len", "tls.handshake.extensions.supported_version",
           "tls.handshake.extensions_alpn_str", "tls.handshake.ja3", "tls.handshake.ja3s"]
 CLIENT_HELLO, SERVER_HELLO = "1", "2"
+SSL3 = 0x0300
 # Extensions that hold a list of signature algorithms, which tshark gives one name.
 SIGNATURE_ALGORITHMS, OTHERS_WITH_ALGORITHMS = 13, (34, 50)
 VERSIONS = {0x304: "13", 0x303: "12", 0x302: "11", 0x301: "10", 0x300: "s3", 0x2: "s2"}
@@ -121,9 +122,13 @@ def from_tshark(capture):
         if streams.setdefault(ends, row["tcp.stream"]) != row["tcp.stream"]:
             continue
         kinds = row["tls.handshake.type"]
-        if kinds[0] == CLIENT_HELLO:
-            if row["tls.handshake.ja3"]:
-                found[ends].setdefault("ja3", row["tls.handshake.ja3"][0])
+        # The first octet of an encrypted message may be a hello's: such a hello has no fields, or
+        # no version that there is.
+        version = int(row["tls.handshake.version"][0], 0) if row["tls.handshake.version"] else 0
+        if version < SSL3:
+            continue
+        if kinds[0] == CLIENT_HELLO and row["tls.handshake.ja3"]:
+            found[ends].setdefault("ja3", row["tls.handshake.ja3"][0])
             if kinds.count(CLIENT_HELLO) == 1 and SERVER_HELLO not in kinds:
                 found[ends].setdefault("ja4", ja4_of(row))
         elif kinds[0] == SERVER_HELLO and row["tls.handshake.ja3s"]:
