@@ -27,8 +27,8 @@ def compare(results, curlew, capture, group, archive):
         expected = by_run(curlew, capture, folder, group)
     found = in_order(services.records(archive))
     results.check(f"{capture.name}: has records", len(expected) > 0)
-    results.check(f"{capture.name}: equal records", found == expected,
-                  first_difference(found, expected))
+    difference = first_difference(found, expected)
+    results.check(f"{capture.name}: equal records", not difference, difference)
     verified = subprocess.run([curlew, "verify", archive], capture_output=True, text=True,
                               check=False)
     results.check(f"{capture.name}: verify", verified.returncode == 0, verified.stderr)

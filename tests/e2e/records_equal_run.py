@@ -69,8 +69,8 @@ def compare(results, programs, capture, folder, group):
     ):
         found, ledger, archive = by_services(
             programs, devices, folder / claim.replace(" ", "-"), group=group, **more)
-        results.check(f"{capture.name}: {claim}: equal records", found == expected,
-                      first_difference(found, expected))
+        difference = first_difference(found, expected)
+        results.check(f"{capture.name}: {claim}: equal records", not difference, difference)
         results.check(f"{capture.name}: {claim}: nothing lost", not ledger["packets_lost"],
                       ledger["packets_lost"])
         verified = subprocess.run([programs[0], "verify", archive],
@@ -85,8 +85,8 @@ def compare(results, programs, capture, folder, group):
     ):
         found, _, _ = by_services(programs, devices, folder / claim.replace(" ", "-"), group=group,
                                   workers=2)
-        results.check(f"{capture.name}: {claim}: equal records", found == expected,
-                      first_difference(found, expected))
+        difference = first_difference(found, expected)
+        results.check(f"{capture.name}: {claim}: equal records", not difference, difference)
 
 
 def compare_filtered(results, programs, capture, folder, group):
@@ -94,8 +94,8 @@ def compare_filtered(results, programs, capture, folder, group):
     results.check(f"{capture.name}: filtered: has records", len(expected) > 0)
     found, _, _ = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "filtered",
                               group=group, filter=FILTER)
-    results.check(f"{capture.name}: filtered: equal records", found == expected,
-                  first_difference(found, expected))
+    difference = first_difference(found, expected)
+    results.check(f"{capture.name}: filtered: equal records", not difference, difference)
 
 
 def check_uneven_queues(results, programs, folder):
