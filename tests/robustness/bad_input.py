@@ -60,7 +60,7 @@ def check_captures(case):
     files = {
         "empty.pcap": b"",
         "text.pcap": b"this is no capture\n" * 10,
-        "radiotap.pcap": good[:20] + (127).to_bytes(4, "little") + good[24:],
+        "usb.pcap": good[:20] + (189).to_bytes(4, "little") + good[24:],
         "torn.gz": gzip.compress(good)[:9],
     }
     for name, octets in files.items():
@@ -68,8 +68,8 @@ def check_captures(case):
     case.refused("missing capture", 1, ["missing.pcap", "No such"], "run", folder / "missing.pcap")
     case.refused("empty capture", 1, ["empty.pcap", "empty"], "run", folder / "empty.pcap")
     case.refused("foreign file", 1, ["text.pcap", "not a capture"], "run", folder / "text.pcap")
-    radiotap = folder / "radiotap.pcap"
-    case.refused("link type", 1, ["radiotap.pcap", "not supported"], "run", radiotap)
+    usb = folder / "usb.pcap"
+    case.refused("link type", 1, ["usb.pcap", "not supported"], "run", usb)
     case.refused("torn gzip", 1, ["torn.gz"], "run", folder / "torn.gz")
     case.refused("folder as capture", 1, [str(folder)], "run", folder)
     os.mkfifo(folder / "fifo")
@@ -85,7 +85,7 @@ def check_command_line(case):
     case.refused("unknown role", 2, ["nurse"], "run", good, "--set", "nurse=10.0.0.1")
     case.refused("scenario", 2, ["../x"], "run", good, "--scenario", "../x")
     case.refused("traffic", 2, ["nothing"], "traffic", "nothing", "-o", good)
-    case.refused("preset", 2, ["joy-3.0.3"], "run", good, "--preset", "joy-3.0.3")
+    case.refused("preset", 2, ["joy-4"], "run", good, "--preset", "joy-4")
     for claim, arguments in {
         "no command": [],
         "unknown command": ["fly"],
