@@ -29,7 +29,7 @@ bool holds(const uint8_t* inner, size_t inner_octets, const uint8_t* outer, size
 }
 
 bool has_ports(const ParsedPacket& parsed) {
-    return has_ports(parsed.key.protocol) && parsed.transport != nullptr &&
+    return probe::has_ports(parsed.key.protocol) && parsed.transport != nullptr &&
            parsed.transport + 4 <= parsed.ip + parsed.ip_captured_octets;
 }
 
