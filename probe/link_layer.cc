@@ -33,11 +33,31 @@ bool pass_vlan_tags(PacketWalk& walk, uint16_t& ethertype) noexcept {
     return true;
 }
 
+ParseResult enter_untagged(PacketWalk& walk, uint16_t ethertype) noexcept;
+
+// Cisco metadata: the security group of a frame's sender, behind all tags.
+//   |version 8: 1 | length 8: 1 | option 16 | group 16 | next ethertype 16 |
+ParseResult enter_security_group(PacketWalk& walk) noexcept {
+    constexpr uint32_t kOctets = 8;
+    constexpr uint16_t kVersionAndLength = 0x0101;
+    if (walk.captured < kOctets) {
+        return ParseResult::link_header_truncated;
+    }
+    const bool known = read_16(walk.at) == kVersionAndLength;
+    const uint16_t next = read_16(walk.at + 6);
+    walk.skip(kOctets);
+    return known && next != kEthertypeSecurityGroup ? enter_untagged(walk, next)
+                                                    : ParseResult::not_ip;
+}
+
 // Behind an ethertype that announces no tag, or one tag too many.
 ParseResult enter_untagged(PacketWalk& walk, uint16_t ethertype) noexcept {
     if (ethertype == kEthertypeIpv4 || ethertype == kEthertypeIpv6) {
         walk.ip_version = ethertype == kEthertypeIpv4 ? 4 : 6;
         return ParseResult::metered;
+    }
+    if (ethertype == kEthertypeSecurityGroup) {
+        return enter_security_group(walk);
     }
     if (walk.decapsulate) {
         if (ethertype == kEthertypeMpls || ethertype == kEthertypeMplsMulticast) {

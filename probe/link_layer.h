@@ -14,6 +14,7 @@ inline constexpr uint16_t kEthertypeIpv6 = 0x86dd;
 inline constexpr uint16_t kEthertypeMpls = 0x8847;
 inline constexpr uint16_t kEthertypeMplsMulticast = 0x8848;
 inline constexpr uint16_t kEthertypePppoeSession = 0x8864;
+inline constexpr uint16_t kEthertypeSecurityGroup = 0x8909;  // Cisco metadata
 inline constexpr uint32_t kEthernetHeaderOctets = 14;
 // Longest IP packet of an Ethernet frame that no host merged (RFC 894), and largest value of the
 // field that is a length and no ethertype (IEEE 802.3 section 3.2.6).

@@ -175,6 +175,26 @@ bool is_dtls(std::span<const uint8_t> payload) noexcept {
     return match_ranges(payload, kRecord) == FrontMatch::yes;
 }
 
+// The same of a flow that nothing says speaks DTLS, as behind STUN: a handshake message of DTLS 1.0
+// to 1.3 (section 4.2.2).
+bool is_dtls_handshake(std::span<const uint8_t> payload) noexcept {
+    constexpr Range kHandshake[] = {{22, 22},
+                                    {0xfe, 0xfe},
+                                    {0xfc, 0xff},
+                                    {0, 0},
+                                    {0, 0},
+                                    {0, 255},
+                                    {0, 255},
+                                    {0, 255},
+                                    {0, 255},
+                                    {0, 255},
+                                    {0, 255},
+                                    {0, 64},
+                                    {0, 255},
+                                    {1, 25}};
+    return match_ranges(payload, kHandshake) == FrontMatch::yes;
+}
+
 bool has_port(const FlowKey& key, uint16_t port) noexcept {
     return key.low_port == port || key.high_port == port;
 }
@@ -269,7 +289,7 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
         case MessageKind::dtls:
             return is_dtls(payload) ? kind : MessageKind::none;
         default:
-            return MessageKind::none;
+            return is_dtls_handshake(payload) ? MessageKind::dtls : MessageKind::none;
     }
 }
 

@@ -114,6 +114,21 @@ TEST(LinkLayer, fddi_and_bare_llc) {
     check_result("link_header_truncated", with_ip(LinkType::fddi, "50").captured(12));
 }
 
+TEST(LinkLayer, security_group_is_passed_as_a_tag_is) {
+    const std::string ethernet = "0200 0000 0001 0200 0000 0002 ";
+    const auto frame = [&](const std::string& behind) {
+        return with_ip(LinkType::ethernet, (ethernet + behind).c_str());
+    };
+    const Packet tagged = frame("8909 0101 0001 0007 0800");
+    check_udp(tagged);
+    check_udp(frame("8100 0005 8909 0101 0001 0007 0800"));
+    check_result("not_ip", frame("8909 0201 0001 0007 0800"));
+    check_result("not_ip", frame("8909 0101 0001 0007 8909 0101 0001 0007 0800"));
+    for (size_t octets = 14; octets < 22; ++octets) {
+        check_result("link_header_truncated", tagged.captured(octets));
+    }
+}
+
 TEST(LinkLayer, pppoe_as_a_link_is_metered_whatever_is_wanted_of_tunnels) {
     const Packet packet = with_ip(LinkType::pppoe, "1100 0007 0021 0021");
     check_udp(packet);

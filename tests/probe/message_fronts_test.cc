@@ -91,6 +91,14 @@ TEST(MessageFronts, dtls_is_kept_before_it_is_enciphered) {
     CHECK(MessageKind::none == datagram(4000, finished, MessageKind::dtls));
 }
 
+TEST(MessageFronts, dtls_behind_another_protocol_is_seen_by_its_handshake) {
+    const Octets hello = from_hex("16 feff 0000 000000000000 0010 01 000004 0000 000000 000004");
+    CHECK(MessageKind::dtls == datagram(4000, hello));
+    CHECK(MessageKind::none == datagram(4000, from_hex("16 feff 0000 000000000000 0010 80")));
+    CHECK(MessageKind::none == datagram(4000, from_hex("16 feff 0001 000000000000 0010 01")));
+    CHECK(MessageKind::none == datagram(4000, from_hex("14 fefd 0000 000000000000 0001 01")));
+}
+
 TEST(MessageFronts, ssdp_has_its_first_word) {
     const std::string search = "M-SEARCH * HTTP/1.1\r\n";
     const Octets octets(search.begin(), search.end());
