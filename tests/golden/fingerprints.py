@@ -23,7 +23,7 @@ import captures  # noqa: E402
 from results import SHARED, Results  # noqa: E402
 
 SHARE = 0.995
-SAMPLE = 3
+SAMPLE = 8  # one in so many
 FIELDS = ["tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport",
           "tls.handshake.type", "tls.handshake.version", "tls.handshake.ciphersuite",
           "tls.handshake.extension.type", "tls.handshake.sig_hash_alg",
@@ -128,7 +128,7 @@ def from_tshark(capture):
         if version < SSL3:
             continue
         if kinds[0] == CLIENT_HELLO and row["tls.handshake.ja3"]:
-            found[ends].setdefault("ja3", row["tls.handshake.ja3"][0])
+            found[ends].setdefault("ja3", "".join(row["tls.handshake.ja3"][:1]))
             if kinds.count(CLIENT_HELLO) == 1 and SERVER_HELLO not in kinds:
                 found[ends].setdefault("ja4", ja4_of(row))
         elif kinds[0] == SERVER_HELLO and row["tls.handshake.ja3s"]:

@@ -26,7 +26,7 @@ import captures  # noqa: E402
 from results import Results  # noqa: E402
 
 SHARE = 0.995
-SAMPLE = 12
+DATASETS_SAMPLE, PUBLIC_SAMPLE = 4, 24  # one in so many
 BETWEEN = "\x1f"  # values of one field
 
 ANSWERS = {
@@ -251,8 +251,8 @@ def main():
     named = [pathlib.Path(one).resolve() for one in sys.argv[2:] if not one.startswith("--")]
     whole = captures.all_wanted(sys.argv[2:])
     results = Results()
-    chosen = named or captures.of_datasets(False) + \
-        captures.of_public(1 if whole else SAMPLE, wireless=True)
+    chosen = named or captures.of_datasets(1 if whole else DATASETS_SAMPLE) + \
+        captures.of_public(1 if whole else PUBLIC_SAMPLE, wireless=True)
     if shutil.which("tshark") is None or not chosen:
         results.skip("values of tshark", "tshark or the shared captures are not there")
         results.exit()

@@ -18,16 +18,22 @@ def all_wanted(arguments):
     return "--all" in arguments or os.environ.get("CURLEW_ALL_CAPTURES") == "1"
 
 
-def of_datasets(with_full):
-    """Captures and rebuilt captures of the datasets; the uncut ones only `with_full`."""
+def in_sample(text, one_in):
+    """Chosen by a hash, so that a sample is the same everywhere."""
+    return int(hashlib.sha256(text.encode()).hexdigest()[:8], 16) % one_in == 0
+
+
+def of_datasets(one_in=1):
+    """Captures and rebuilt captures of the datasets, or every `one_in`-th of the cut ones."""
     found = sorted(SHARED.glob("datasets/captures/**/*.pcap*"))
     found += sorted(SHARED.glob("datasets/replayed/**/*.pcap*"))
-    return [path for path in found if with_full or ".full." not in path.name]
+    return [path for path in found if one_in == 1 or
+            ".full." not in path.name and in_sample(path.name, one_in)]
 
 
 def of_public(one_in=1, wireless=False):
-    """Public captures of the link types that are metered, each content once; every `one_in`-th by
-    its hash, so that a sample is the same everywhere."""
+    """Public captures of the link types that are metered, each content once, or every
+    `one_in`-th."""
     table = SHARED / "captures-public" / "MANIFEST.tsv"
     if not table.exists():
         return []
@@ -36,7 +42,7 @@ def of_public(one_in=1, wireless=False):
     wanted = LINK_TYPES | (WIRELESS if wireless else set())
     distinct = {row["sha256"]: row["file"] for row in rows if row["link"] in wanted}
     return [table.parent / path for digest, path in sorted(distinct.items())
-            if int(digest[:8], 16) % one_in == 0]
+            if in_sample(digest, one_in)]
 
 
 @functools.cache
