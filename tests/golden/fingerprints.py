@@ -23,7 +23,7 @@ import captures  # noqa: E402
 from results import SHARED, Results  # noqa: E402
 
 SHARE = 0.995
-SAMPLE = 8  # one in so many
+SAMPLE = 12  # one in so many
 FIELDS = ["tcp.stream", "ip.src", "ipv6.src", "tcp.srcport", "ip.dst", "ipv6.dst", "tcp.dstport",
           "tls.handshake.type", "tls.handshake.version", "tls.handshake.ciphersuite",
           "tls.handshake.extension.type", "tls.handshake.sig_hash_alg",

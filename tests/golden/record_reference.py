@@ -26,11 +26,11 @@ import captures  # noqa: E402
 import expected  # noqa: E402
 import record_schema  # noqa: E402
 from flows import Assignment  # noqa: E402
-from packets import packets_of  # noqa: E402
+from packets import NotLaidOut, packets_of  # noqa: E402
 from results import Results  # noqa: E402
 
 FIELDS = list(record_schema.load()["properties"])
-DATASETS_SAMPLE, PUBLIC_SAMPLE = 4, 32  # one in so many
+DATASETS_SAMPLE, PUBLIC_SAMPLE = 6, 48  # one in so many
 LONGEST_PROBLEM = 300
 PROBLEMS_SHOWN = 8
 
@@ -98,14 +98,17 @@ def problems_of(record, placed):
 
 
 def check_capture(curlew, capture, folder):
-    """(name, records, problems, packets at an outer layer) of one capture; None: refused."""
+    """(name, records, problems, packets at an outer layer) of one capture; None: left out."""
     name = captures.short_name(capture)
     records, sentence = captures.records_of(curlew, capture, folder)
     if records is None:
         return name, None, [sentence], 0
     validator = record_schema.validator("full")
     problems = []
-    assignment = Assignment(packets_of(capture), records)
+    try:
+        assignment = Assignment(packets_of(capture), records)
+    except NotLaidOut as why:
+        return name, None, [f"tshark: {why}"], 0
     told = 0
     for record, placed in assignment:
         told += 1
@@ -121,7 +124,8 @@ def safely(arguments):
     try:
         return check_capture(*arguments)
     except Exception:  # in a process of a pool: told as this capture's problem
-        return captures.short_name(arguments[1]), 0, [traceback.format_exc()[-600:]], 0
+        last = " ".join(traceback.format_exc().split()[-24:])
+        return captures.short_name(arguments[1]), 0, [last], 0
 
 
 def wanted_captures(arguments):
@@ -150,6 +154,7 @@ def main():
         for name, records, problems, at_outer in pool.map(safely, jobs, chunksize=2):
             if records is None:
                 refused += 1
+                print(f"{name}: left out: {problems[0][-200:]}")
                 continue
             total += records
             outer += at_outer
@@ -157,7 +162,7 @@ def main():
                 print(f"{name}: {problem[:LONGEST_PROBLEM]}")
             results.check(name, not problems, f"{len(problems)} problems")
     results.check("a record was looked at", total > 0)
-    print(f"{len(chosen)} captures, {refused} refused by curlew; {total} records recomputed; "
+    print(f"{len(chosen)} captures, {refused} left out; {total} records recomputed; "
           f"{outer} packets metered at an outer layer")
     results.exit()
 

@@ -18,8 +18,14 @@ PREFERENCES = (
 
 LAYERS = ("ip_raw", "ipv6_raw", "vxlan_raw", "geneve_raw", "radiotap_raw",
           "pppoes_raw")
+# Link layers that are not metered, whatever tshark finds behind them.
+NOT_METERED = {"cfp_raw"}
 TCP, UDP, ICMP, IGMP, ICMP6, SCTP = 6, 17, 1, 2, 58, 132
 EXTENSION_HEADERS = {0, 43, 44, 51, 60, 139, 140}
+
+
+class NotLaidOut(Exception):
+    """tshark does not show a frame's octets; nothing can be said of the capture."""
 
 
 class Layer:
@@ -176,12 +182,17 @@ def packet_of(pairs):
     """From one packet of tshark's JSON, its members as pairs because names stand again."""
     members = dict(pairs)
     frame = dict(members["frame"])
-    octets = bytes.fromhex(members["frame_raw"][0])
+    try:
+        octets = bytes.fromhex(members["frame_raw"][0])
+    except ValueError:
+        raise NotLaidOut(members["frame_raw"][0]) from None
     wire_octets = max(int(frame["frame.len"]), len(octets))
     layers = []
     network = None
     behind = wire_octets
     for name, value in pairs:
+        if name in NOT_METERED:
+            break
         if name not in LAYERS or not isinstance(value[0], str):
             continue
         place, header = value[1], bytes.fromhex(value[0])
