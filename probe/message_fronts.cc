@@ -51,11 +51,12 @@ FrontMatch match_token(std::string_view text, std::string_view token, char behin
 // path or a URL without blanks.
 bool has_request_line(std::string_view text, size_t target_at) noexcept {
     const size_t end = text.find('\n');
-    if (end != std::string_view::npos) {
-        return text.substr(0, end).find(" HTTP/1.") != std::string_view::npos;
+    if (text.substr(0, end).find(" HTTP/1.") != std::string_view::npos) {
+        return true;
     }
     const std::string_view target = text.substr(target_at);
-    return (target.starts_with('/') || target.starts_with("http")) &&
+    return end == std::string_view::npos &&
+           (target.starts_with('/') || target.starts_with("http")) &&
            std::none_of(target.begin(), target.end(), [](char letter) {
                return letter <= ' ' || letter == 0x7f;
            });

@@ -96,14 +96,17 @@ class DnsDecoder {
                 return spend(name.size());
             }
             if ((length & 0xc0) == 0xc0) {
-                if (position + 1 >= octets_.size() || ++pointers > kMaximumPointers) {
+                if (position + 1 >= octets_.size()) {
                     return false;
                 }
+                ++pointers;
                 const size_t target = static_cast<size_t>(length & 0x3f) << 8 |
                                       static_cast<uint8_t>(octets_[position + 1]);
                 at = pointers == 1 ? position + 2 : at;
-                if (target >= position) {
-                    return false;  // backwards only: a name cannot loop
+                // Backwards only: a name cannot loop. What follows the first pointer can be read.
+                if (target >= position || pointers > kMaximumPointers) {
+                    message_.malformed = true;
+                    return spend(name.size());
                 }
                 position = target;
                 continue;

@@ -122,6 +122,7 @@ TEST(MessageFronts, a_request_has_a_version_where_none_is_expected) {
     CHECK(is(front("GET /\r\n", MessageKind::http), MessageKind::http));
     CHECK(is(front("HTTP/1.1 200"), MessageKind::http));
     CHECK(front("HTTP/2 200").match == FrontMatch::no);
+    CHECK(is(front("GET / HTTP/1.1"), MessageKind::http));
     CHECK(is(front("GET /goes/on"), MessageKind::http));
     CHECK(front("GET up and go").match == FrontMatch::no);
     CHECK(front("get / HTTP/1.1\r\n").match == FrontMatch::no);

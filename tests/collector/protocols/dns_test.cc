@@ -134,8 +134,10 @@ TEST(Dns, what_follows_a_name_that_is_too_long_is_read) {
 }
 
 TEST(Dns, a_pointer_goes_backwards_only) {
-    STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"rc":0} malformed)",
+    STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"","qt":"A","rc":0} malformed)",
                  json_of("0001 0100 0001 0000 0000 0000 c00c 0001 0001").c_str());
+    STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"a","qt":"A","rc":0} malformed)",
+                 json_of("0001 0100 0001 0000 0000 0000 0161 c010 0001 0001").c_str());
 }
 
 TEST(Dns, unfolding_is_bounded) {
