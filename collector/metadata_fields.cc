@@ -10,6 +10,7 @@
 #include "collector/protocols/http.h"
 #include "collector/protocols/igmp.h"
 #include "collector/protocols/ntp.h"
+#include "collector/protocols/quic.h"
 #include "collector/protocols/smb.h"
 #include "collector/protocols/ssdp.h"
 #include "collector/protocols/ssh.h"
@@ -147,6 +148,16 @@ MetadataCounts write_tls_member(JsonLine& json,
                      write_dtls(json, certificates, dtls[0], dtls[1]));
 }
 
+// A client's; both sides have one only where both began.
+MetadataCounts write_quic_member(JsonLine& json, const proto::FlowSummary& flow) {
+    const BothSides quic = messages_of(flow, proto::MESSAGE_PROTOCOL_QUIC);
+    const auto& client = quic[0].empty() ? quic[1] : quic[0];
+    if (client.empty()) {
+        return {};
+    }
+    return counts_of(quic[0].size() + quic[1].size(), write_quic(json, client.front()));
+}
+
 MetadataCounts write_ssh_member(JsonLine& json, const proto::FlowSummary& flow) {
     const BothSides ssh = messages_of(flow, proto::MESSAGE_PROTOCOL_SSH);
     if (ssh[0].empty() && ssh[1].empty()) {
@@ -175,6 +186,7 @@ MetadataCounts write_metadata(JsonLine& json,
         counts.add(write_member(json, flow, member));
     }
     counts.add(write_tls_member(json, certificates, flow));
+    counts.add(write_quic_member(json, flow));
     counts.add(write_ssh_member(json, flow));
     counts.add(write_smb_member(json, flow));
     return counts;

@@ -7,8 +7,8 @@
 #include "proto/flow.pb.h"
 
 // The messages of recognised protocols in a record: dns, mdns, llmnr, http, dhcp, ssdp, ntp, igmp,
-// smb, each a list in order of the messages, and the objects tls and ssh. Absent when there is
-// none.
+// smb, each a list in order of the messages, and the objects tls, quic and ssh. Absent when there
+// is none.
 
 namespace curlew::collector {
 

@@ -344,7 +344,7 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     }
     if (config_.details && messages_.add(packet, hot, warm)) {
         std::array<uint8_t, kHelloOctets> hello;
-        const size_t octets = messages_.copy_tls(warm, !packet.from_low, hello);
+        const size_t octets = messages_.copy_hello(hot, warm, !packet.from_low, hello);
         inspector_->inspect_hello(packet, std::span(hello).first(octets), hot, warm, features_);
     }
     if (packet.payload_captured_octets != 0 && hot.payload_packets != UINT8_MAX) {

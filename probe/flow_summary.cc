@@ -44,6 +44,7 @@ static_assert(same(MessageKind::igmp, proto::MESSAGE_PROTOCOL_IGMP));
 static_assert(same(MessageKind::tls, proto::MESSAGE_PROTOCOL_TLS));
 static_assert(same(MessageKind::ssh, proto::MESSAGE_PROTOCOL_SSH));
 static_assert(same(MessageKind::smb, proto::MESSAGE_PROTOCOL_SMB));
+static_assert(same(MessageKind::quic, proto::MESSAGE_PROTOCOL_QUIC));
 static_assert(same(MessageKind::dtls, proto::MESSAGE_PROTOCOL_DTLS));
 
 // An image's sections one after the other.

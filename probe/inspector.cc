@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "probe/message_fronts.h"
+#include "probe/protocols/quic_hello.h"
 
 namespace curlew::probe {
 
@@ -21,6 +22,8 @@ const char* name_of(NameField field) noexcept {
             return "http.host";
         case NameField::dhcp_host_name:
             return "dhcp.host_name";
+        case NameField::quic_server_name:
+            return "quic.sni";
     }
     return "unknown";
 }
@@ -159,7 +162,11 @@ void Inspector::inspect_hello(const ParsedPacket& packet,
                               FlowWarm& warm,
                               FlowFeatures& features) const noexcept {
     FoundNames names;
-    find_tls_server_name(stream, names);
+    if (packet.key.protocol == kProtocolTcp) {
+        find_tls_server_name(stream, names);
+    } else {
+        find_quic_server_name(stream, names);
+    }
     store_names(names, !packet.from_low, hot, warm, features);
 }
 

@@ -52,7 +52,8 @@ class Inspector {
                  signatures::Scanner::Scratch& scratch,
                  FlowCounters& counters) const noexcept;
 
-    // Looks at a ClientHello that came in several segments, of which `packet` is the last.
+    // Looks at a ClientHello that came in several segments, or in datagrams of QUIC, of which
+    // `packet` is the last: the records of TLS, or the handshake of QUIC.
     void inspect_hello(const ParsedPacket& packet,
                        std::span<const uint8_t> stream,
                        FlowHot& hot,

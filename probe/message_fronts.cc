@@ -5,6 +5,8 @@
 #include <string_view>
 #include <utility>
 
+#include "probe/protocols/quic_initial.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -239,6 +241,7 @@ MessageKind message_kind_of(const char* protocol) noexcept {
         {"ssh", MessageKind::ssh},
         {"smb", MessageKind::smb},
         {"dtls", MessageKind::dtls},
+        {"quic", MessageKind::quic},
     };
     for (const auto& [name, kind] : kKinds) {
         if (name == protocol) {
@@ -290,6 +293,9 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
         case MessageKind::dtls:
             return is_dtls(payload) ? kind : MessageKind::none;
         default:
+            if (is_quic_initial(payload)) {
+                return MessageKind::quic;
+            }
             return is_dtls_handshake(payload) ? MessageKind::dtls : MessageKind::none;
     }
 }

@@ -25,6 +25,7 @@ enum class MessageKind : uint8_t {
     tls = 9,
     ssh = 10,
     smb = 11,
+    quic = 12,
     dtls = 15,
 };
 

@@ -1,9 +1,18 @@
 // Hot path.
 #include "probe/message_store.h"
 
+#include <cstring>
+
+#include "probe/protocols/quic_hello.h"
+
 namespace curlew::probe {
 
 namespace {
+
+// A ClientHello with post-quantum keys is 2 KiB and comes in two datagrams.
+constexpr size_t kQuicOctets = 8 * 1024;
+constexpr uint32_t kQuicTries = 3;       // of a side that opens no packet
+constexpr uint32_t kQuicDatagrams = 16;  // of a side that does
 
 MessageKind hint_of(const FlowWarm& warm) noexcept {
     return static_cast<MessageKind>(warm.message_kind);
@@ -45,15 +54,18 @@ bool MessageStore::add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm)
     }
     if ((packet.key.protocol == kProtocolUdp || packet.key.protocol == kProtocolIgmp) &&
         packet.payload_captured_octets != 0) {
-        add_datagram(packet, hot, warm);
+        return add_datagram(packet, hot, warm);
     }
     return false;
 }
 
-void MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
+bool MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
     const MessageKind kind = datagram_kind(packet, hint_of(warm));
+    if (kind == MessageKind::quic) {
+        return add_quic(packet, hot, warm);
+    }
     if (kind == MessageKind::none || !take_state(hot, warm)) {
-        return;
+        return false;
     }
     const bool cut = packet.payload_captured_octets < packet.payload_octets ||
                      (packet.notes & kNoteFragment) != 0;
@@ -62,6 +74,73 @@ void MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWa
            static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)),
            {packet.payload, packet.payload_captured_octets});
     note(to, hot);
+    return false;
+}
+
+// Of a QUIC client's handshake what its Initial packets hold, out of its cipher, until the first
+// message is whole. A side whose packets do not open, as a server's, is left alone after a few.
+bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
+    const size_t side = packet.from_low ? 0 : 1;
+    const auto side_bit = static_cast<uint8_t>(1 << side);
+    if ((warm.streams_off & side_bit) != 0 || !take_state(hot, warm)) {
+        return false;
+    }
+    MessageState& flow = state(warm);
+    StreamSide& stream = flow.sides[side];
+    ++stream.left;
+    std::array<uint8_t, kQuicOctets> message;
+    const size_t known_octets =
+        copy_message(pool_, flow.pieces, MessageKind::quic, side == 1, message);
+    QuicConnection known;
+    const bool is_known = find_quic_connection({message.data(), known_octets}, known);
+    OpenedQuic opened;
+    const bool open = open_quic_initials(
+        {packet.payload, packet.payload_captured_octets}, is_known ? &known : nullptr, opened);
+    if (!open || opened.frame_count == 0) {
+        if (stream.left >= (stream.kept == 0 ? kQuicTries : kQuicDatagrams)) {
+            warm.streams_off |= side_bit;
+        }
+        return false;
+    }
+    size_t octets = known_octets;
+    const auto append = [&](std::span<const uint8_t> part) {
+        if (part.size() <= message.size() - octets) {
+            std::memcpy(message.data() + octets, part.data(), part.size());
+            octets += part.size();
+            return true;
+        }
+        return false;
+    };
+    bool room = true;
+    if (!is_known || known != opened.connection) {
+        std::array<uint8_t, kQuicConnectionOctets> entry;
+        room = append({entry.data(), write_quic_connection(opened.connection, entry)});
+    }
+    for (const CryptoFrame& frame : opened.found()) {
+        std::array<uint8_t, kQuicCryptoHeaderOctets> header;
+        write_quic_crypto_header(frame, header);
+        if (!room || header.size() + frame.octets.size() > message.size() - octets) {
+            room = false;
+            break;
+        }
+        append(header);
+        append(frame.octets);
+    }
+    std::array<uint8_t, kQuicOctets> handshake;
+    const bool whole = join_quic_handshake({message.data(), octets}, handshake).whole;
+    const bool off = whole || !room || stream.left >= kQuicDatagrams;
+    const int flags = (known_octets == 0 ? kPieceBegins : 0) | (off ? kPieceEnds : 0) |
+                      (off && !whole ? kPieceCut : 0);
+    PieceSink to = sink(flow, side, hot.payload_packets);
+    to.put(MessageKind::quic,
+           static_cast<uint8_t>(flags),
+           {message.data() + known_octets, octets - known_octets});
+    note(to, hot);
+    stream.kept = 1;
+    if (off) {
+        warm.streams_off |= side_bit;
+    }
+    return true;
 }
 
 // Without a state: whether this payload is worth one. A few octets that may become a front are only
@@ -118,10 +197,17 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
     return to.hello;
 }
 
-size_t MessageStore::copy_tls(const FlowWarm& warm,
-                              bool from_high,
-                              std::span<uint8_t> room) const noexcept {
-    return copy_message(pool_, state(warm).pieces, MessageKind::tls, from_high, room);
+size_t MessageStore::copy_hello(const FlowHot& hot,
+                                const FlowWarm& warm,
+                                bool from_high,
+                                std::span<uint8_t> room) const noexcept {
+    const MessagePieces& pieces = state(warm).pieces;
+    if (hot.key.protocol == kProtocolTcp) {
+        return copy_message(pool_, pieces, MessageKind::tls, from_high, room);
+    }
+    std::array<uint8_t, kQuicOctets> message;
+    const size_t octets = copy_message(pool_, pieces, MessageKind::quic, from_high, message);
+    return join_quic_handshake({message.data(), octets}, room).octets;
 }
 
 void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {

@@ -30,13 +30,17 @@ class MessageStore {
     // Requires: as BlockPool.
     explicit MessageStore(std::span<uint8_t> blocks) noexcept : pool_(blocks) {}
 
-    // Looks at one packet of a flow after the inspector did. True when it completes a first record
-    // of TLS that began in an earlier segment: no single payload had a whole hello.
+    // Looks at one packet of a flow after the inspector did. True when it adds to a hello that no
+    // single payload shows whole: it completes a first record of TLS that began in an earlier
+    // segment, or is a QUIC client's.
     bool add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
 
-    // Copies what is kept of a side's TLS stream, as far as there is room. Returns its octets
-    // there.
-    size_t copy_tls(const FlowWarm& warm, bool from_high, std::span<uint8_t> room) const noexcept;
+    // Copies what is kept of a side's TLS stream or QUIC handshake from its beginning, as far as
+    // there is room. Returns its octets there.
+    size_t copy_hello(const FlowHot& hot,
+                      const FlowWarm& warm,
+                      bool from_high,
+                      std::span<uint8_t> room) const noexcept;
 
     // The flow ends: what waits for segments that did not come is let go in order.
     void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
@@ -66,7 +70,8 @@ class MessageStore {
     bool take_state(FlowHot& hot, FlowWarm& warm) noexcept;
     PieceSink sink(MessageState& state, size_t side, uint8_t packet) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
-    void add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    bool add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept;
 

@@ -201,14 +201,24 @@ void write_randoms(JsonLine& json, const Handshake& handshake) {
     }
 }
 
+Transport transport_of(TlsForm form) {
+    switch (form) {
+        case TlsForm::dtls:
+            return Transport::dtls;
+        case TlsForm::quic:
+            return Transport::quic;
+        case TlsForm::tls:
+            break;
+    }
+    return Transport::tls;
+}
+
 void write_fingerprints(JsonLine& json, const Handshake& handshake) {
     if (handshake.client && handshake.client->complete && !handshake.client->version2) {
-        const bool datagrams = handshake.client_stream->form == TlsForm::dtls;
-        const Transport transport = datagrams ? Transport::dtls : Transport::tls;
         const std::string text = ja3_text(*handshake.client);
         json.text("ja3", md5_of(text));
         json.text("ja3_text", text);
-        json.text("ja4", ja4(*handshake.client, transport));
+        json.text("ja4", ja4(*handshake.client, transport_of(handshake.client_stream->form)));
     }
     if (handshake.server && handshake.server->complete) {
         json.text("ja3s", md5_of(ja3s_text(*handshake.server)));
@@ -334,6 +344,18 @@ bool write_dtls(JsonLine& json,
     const DtlsStream forward_stream(forward);
     const DtlsStream reverse_stream(reverse);
     return write_clear(json, certificates, forward_stream.clear(), reverse_stream.clear());
+}
+
+void write_client_members(JsonLine& json, const ClientHello& hello, TlsForm form) {
+    TlsClear stream;
+    stream.form = form;
+    Handshake handshake;
+    handshake.client_stream = &stream;
+    handshake.client = hello;
+    write_names(json, handshake);
+    write_offers(json, handshake);
+    write_randoms(json, handshake);
+    write_fingerprints(json, handshake);
 }
 
 }  // namespace curlew::collector

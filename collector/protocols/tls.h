@@ -5,6 +5,8 @@
 
 #include "collector/json_line.h"
 #include "collector/protocols/certificate.h"
+#include "collector/protocols/tls_clear.h"
+#include "collector/protocols/tls_hello.h"
 
 // The member `tls` of a record, out of what both directions of a connection said in clear:
 // SSLv2-style hellos, SSLv3, TLS 1.0 to 1.3, DTLS. DATASET.md says what its members mean.
@@ -24,5 +26,8 @@ bool write_dtls(JsonLine& json,
                 CertificateWriter& certificates,
                 const std::vector<std::string_view>& forward,
                 const std::vector<std::string_view>& reverse);
+
+// What a ClientHello alone says, as members of the object that is open.
+void write_client_members(JsonLine& json, const ClientHello& hello, TlsForm form);
 
 }  // namespace curlew::collector

@@ -27,6 +27,7 @@ inline constexpr size_t kMaximumTlsAlerts = 8;
 enum class TlsForm : uint8_t {
     tls,
     dtls,  // a ClientHello has a cookie
+    quic,
 };
 
 // A handshake message, or as much of it as there is.

@@ -20,6 +20,7 @@ enum class NameField : uint8_t {
     tls_server_name = 4,
     http_host = 5,
     dhcp_host_name = 6,
+    quic_server_name = 7,
 };
 
 // As it stands in records, for example "dns.question".
@@ -70,6 +71,10 @@ class FoundNames {
 bool find_dns_names(std::span<const uint8_t> message, bool multicast, FoundNames& names) noexcept;
 // The server name of a ClientHello (RFC 6066 section 3) that begins in this payload.
 bool find_tls_server_name(std::span<const uint8_t> payload, FoundNames& names) noexcept;
+// The same of a ClientHello without a record around it, told as `field`.
+bool find_hello_server_name(std::span<const uint8_t> handshake,
+                            NameField field,
+                            FoundNames& names) noexcept;
 // The Host field of a request (RFC 9110 section 7.2) that begins in this payload.
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept;
 // Option 12 of a client's message (RFC 2132 section 3.14).

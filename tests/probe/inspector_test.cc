@@ -57,7 +57,7 @@ TEST(Inspector, a_hit_and_its_name_become_matches) {
     CHECK_EQUAL(proto::EVIDENCE_KIND_PAYLOAD, hit.kind());
     STRCMP_EQUAL("dns-query", hit.signature().c_str());
     STRCMP_EQUAL("dns", hit.protocol().c_str());
-    CHECK_EQUAL(3u, hit.offset());
+    CHECK_EQUAL(7u, hit.offset());
     const proto::Match& name = record.matches(1);
     CHECK_EQUAL(proto::EVIDENCE_KIND_NAME, name.kind());
     STRCMP_EQUAL("dns.question", name.field().c_str());

@@ -167,5 +167,6 @@ TEST(MessageFronts, dns_over_tcp_is_told_by_hint_or_port) {
 TEST(MessageFronts, a_signature_tells_by_its_protocol) {
     CHECK(MessageKind::http == message_kind_of("http"));
     CHECK(MessageKind::ssh == message_kind_of("ssh"));
-    CHECK(MessageKind::none == message_kind_of("quic"));
+    CHECK(MessageKind::quic == message_kind_of("quic"));
+    CHECK(MessageKind::none == message_kind_of("coap"));
 }

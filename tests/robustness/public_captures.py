@@ -4,8 +4,9 @@ both presets.
 
 usage: public_captures.py CURLEW [--all]
 
-Preset joy-3.0.3 meets a sample of the captures, and all with --all or CURLEW_ALL_CAPTURES=1. Meant for a build with sanitizers: whatever they say fails the test. The packets offered are held
-against what capinfos counted (captures-public/MANIFEST.tsv).
+Preset joy-3.0.3 meets a sample of the captures, and all with --all or CURLEW_ALL_CAPTURES=1. Meant
+for a build with sanitizers: whatever they say fails the test. The packets offered are held against
+what capinfos counted (captures-public/MANIFEST.tsv).
 """
 
 import concurrent.futures

@@ -18,12 +18,12 @@ id = "dns-query"
 title = "DNS query"
 reference = "RFC 1035"
 kind = "payload"
-pattern = '^..[\x00-\x07]'
+pattern = '^..[\x00-\x07].\x00.\x00'
 transport = "udp"
 protocol = "dns"
 label = "dns"
-examples.match = ['hex:1234 0100 0001']
-examples.no_match = ['hex:1234 8180 0001']
+examples.match = ['hex:1234 0100 0001 0000']
+examples.no_match = ['hex:1234 8180 0001 0000']
 
 [[signature]]
 id = "tls-client-hello"
