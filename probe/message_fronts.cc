@@ -49,19 +49,30 @@ FrontMatch match_token(std::string_view text, std::string_view token, char behin
     return behind == 0 || text[token.size()] == behind ? FrontMatch::yes : FrontMatch::no;
 }
 
-// A request line says its version before it ends; one that goes on in the next segment is so far a
-// path or a URL without blanks.
+// A request line says its version before it ends, or there is none: HTTP/0.9 has a path and nothing
+// else. One that goes on in the next segment is so far a path or a URL, and a part of the version.
 bool has_request_line(std::string_view text, size_t target_at) noexcept {
+    constexpr std::string_view kVersion = " HTTP/1.";
     const size_t end = text.find('\n');
-    if (text.substr(0, end).find(" HTTP/1.") != std::string_view::npos) {
+    if (text.substr(0, end).find(kVersion) != std::string_view::npos) {
         return true;
     }
-    const std::string_view target = text.substr(target_at);
-    return end == std::string_view::npos &&
-           (target.starts_with('/') || target.starts_with("http")) &&
-           std::none_of(target.begin(), target.end(), [](char letter) {
-               return letter <= ' ' || letter == 0x7f;
-           });
+    const std::string_view line = text.substr(target_at, end - target_at);
+    const size_t target_end = line.find_first_of(" \r");
+    const std::string_view target = line.substr(0, target_end);
+    const std::string_view behind = line.substr(target.size());
+    const bool is_target = (target.starts_with('/') ||
+                            (end == std::string_view::npos && target.starts_with("http"))) &&
+                           std::none_of(target.begin(), target.end(), [](char letter) {
+                               return letter < ' ' || letter == 0x7f;
+                           });
+    if (end == std::string_view::npos) {
+        return is_target && kVersion.starts_with(behind);
+    }
+    // Nothing but an empty line can follow.
+    const std::string_view rest = text.substr(end + 1);
+    return is_target && text.starts_with("GET ") && (behind.empty() || behind == "\r") &&
+           (rest.empty() || rest == "\r\n" || rest == "\n");
 }
 
 FrontMatch http_front(std::string_view text, bool expected) noexcept {
@@ -76,6 +87,9 @@ FrontMatch http_front(std::string_view text, bool expected) noexcept {
     for (const std::string_view method : kMethods) {
         const FrontMatch match = match_token(text, method, ' ');
         if (match == FrontMatch::yes) {
+            if (!expected && text.size() == method.size() + 1) {
+                return FrontMatch::maybe;
+            }
             return expected || has_request_line(text, method.size() + 1) ? FrontMatch::yes
                                                                          : FrontMatch::no;
         }
@@ -123,6 +137,23 @@ FrontMatch smb_front(std::span<const uint8_t> octets) noexcept {
     constexpr Range kMessage[] = {
         {0, 0}, {0, 255}, {0, 255}, {0, 255}, {0xfc, 0xff}, {'S', 'S'}, {'M', 'M'}, {'B', 'B'}};
     return match_ranges(octets, kMessage);
+}
+
+// RFC 9113 sections 3.4, 4.1 and 6.5: a client's preface, or the settings that a server sends
+// first: length 3, a multiple of 6 | type 4 | acknowledged or not | stream 0.
+FrontMatch http2_front(std::span<const uint8_t> octets) noexcept {
+    constexpr Range kSettings[] = {
+        {0, 0}, {0, 0}, {0, 255}, {4, 4}, {0, 1}, {0, 0}, {0, 0}, {0, 0}, {0, 0}};
+    constexpr size_t kLengthAt = 2;
+    constexpr uint8_t kSettingOctets = 6;
+    const FrontMatch preface = match_token(text_of(octets), "PRI * HTTP/2.0\r\n", 0);
+    if (preface != FrontMatch::no) {
+        return preface;
+    }
+    if (octets.size() > kLengthAt && octets[kLengthAt] % kSettingOctets != 0) {
+        return FrontMatch::no;
+    }
+    return match_ranges(octets, kSettings);
 }
 
 // A name without pointers (RFC 1035 section 3.1), as far as it was captured.
@@ -319,6 +350,9 @@ StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noex
     }
     if (decide(MessageKind::smb, smb_front(octets))) {
         return {FrontMatch::yes, MessageKind::smb};
+    }
+    if (decide(MessageKind::http2, http2_front(octets))) {
+        return {FrontMatch::yes, MessageKind::http2};
     }
     return maybe;
 }

@@ -11,7 +11,7 @@
 
 namespace curlew::probe {
 
-// Values of proto MessageProtocol.
+// Values of proto MessageProtocol, but for the last one.
 enum class MessageKind : uint8_t {
     none = 0,
     dns = 1,
@@ -27,6 +27,7 @@ enum class MessageKind : uint8_t {
     smb = 11,
     quic = 12,
     dtls = 15,
+    http2 = 255,  // what a stream speaks, of which DNS is kept; never of a piece
 };
 
 // Bounds of one record: octets with the pieces' headers, and messages.

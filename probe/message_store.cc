@@ -173,7 +173,7 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
     if (tcp_beginning(packet.tcp_flags) != 0) {
         ++sequence;  // the SYN has a number of its own
         sorter.begin(stream.queue, sequence);
-        stream.queue.torn = stream.kept != 0 ? 1 : 0;
+        stream.queue.torn = stream.step != CutStep::front ? 1 : 0;
     }
     if (packet.payload_captured_octets == 0) {
         return false;

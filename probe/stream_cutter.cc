@@ -4,6 +4,9 @@
 #include <algorithm>
 #include <cstring>
 
+#include "probe/http2_cutter.h"
+#include "probe/http_cutter.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -31,7 +34,9 @@ void abandon(StreamSide& side, PieceSink& sink) noexcept {
         return;
     }
     if (side.kept != 0 && side.step != CutStep::front) {
-        sink.put(side.kind, kPieceEnds | kPieceCut, {});
+        sink.put(side.kind == MessageKind::http2 ? MessageKind::dns : side.kind,
+                 kPieceEnds | kPieceCut,
+                 {});
     }
     side.step = is_one_message(side.kind) ? CutStep::off : CutStep::front;
     side.kept = 0;
@@ -43,59 +48,11 @@ void start(StreamSide& side, MessageKind kind) noexcept {
     side.kept = 0;
     side.left = 0;
     side.pending_octets = 0;
+    side.body = 0;
+    side.chunked = 0;
     side.step = kind == MessageKind::http  ? CutStep::head
                 : kind == MessageKind::ssh ? CutStep::banner
                                            : CutStep::header;
-}
-
-// Puts octets of a message that grows up to a bound; false when that ends it.
-bool grow(StreamSide& side, Octets octets, uint32_t bound, bool ends, PieceSink& sink) noexcept {
-    const size_t kept = std::min<size_t>(octets.size(), bound - side.kept);
-    const bool over = kept < octets.size();
-    uint8_t flags = side.kept == 0 ? kPieceBegins : 0;
-    if (ends || over) {
-        flags |= kPieceEnds;
-    }
-    if (over) {
-        flags |= kPieceCut;
-        sink.cut = true;
-    }
-    if (kept != 0 || (side.kept != 0 && (ends || over))) {
-        sink.put(side.kind, flags, octets.first(kept));
-    }
-    side.kept += static_cast<uint32_t>(kept);
-    return !ends && !over;
-}
-
-// RFC 9112 section 2.1: a head ends with an empty line. A line feed alone is taken for a line's
-// end, as section 2.2 allows. Returns what follows the head.
-Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
-    size_t at = 0;
-    bool ended = false;
-    while (at < octets.size() && !ended) {
-        const void* found = std::memchr(octets.data() + at, '\n', octets.size() - at);
-        const size_t end =
-            found == nullptr
-                ? octets.size()
-                : static_cast<size_t>(static_cast<const uint8_t*>(found) - octets.data());
-        size_t line = end - at;
-        if (line != 0 && octets[end - 1] == '\r') {
-            --line;
-        }
-        side.left += static_cast<uint32_t>(line);
-        at = end;
-        if (found != nullptr) {
-            ++at;
-            ended = side.left == 0;
-            side.left = 0;
-        }
-    }
-    if (!grow(side, octets.first(at), kHttpHeadOctets, ended, sink)) {
-        side.step = CutStep::front;
-        // Behind a head that was cut comes its rest.
-        return ended && side.kept < kHttpHeadOctets ? octets.subspan(at) : Octets{};
-    }
-    return {};
 }
 
 // RFC 8446 section 5.1: type 1 | version 2 | length 2. RFC 5246 appendix E.2: length 2, its highest
@@ -254,7 +211,10 @@ Octets cut_unit_body(StreamSide& side, Octets octets, PieceSink& sink) noexcept 
 
 Octets cut_step(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     if (side.kind == MessageKind::http) {
-        return cut_head(side, octets, sink);
+        return cut_http(side, octets, sink);
+    }
+    if (side.kind == MessageKind::http2) {
+        return cut_http2(side, octets, sink);
     }
     if (side.kind == MessageKind::tls) {
         cut_tls(side, octets, sink);
@@ -310,6 +270,24 @@ void PieceSink::put(MessageKind kind, uint8_t flags, Octets octets) noexcept {
     shortage = shortage || result == PutResult::no_block;
 }
 
+bool grow(StreamSide& side, Octets octets, uint32_t bound, bool ends, PieceSink& sink) noexcept {
+    const size_t kept = std::min<size_t>(octets.size(), bound - side.kept);
+    const bool over = kept < octets.size();
+    uint8_t flags = side.kept == 0 ? kPieceBegins : 0;
+    if (ends || over) {
+        flags |= kPieceEnds;
+    }
+    if (over) {
+        flags |= kPieceCut;
+        sink.cut = true;
+    }
+    if (kept != 0 || (side.kept != 0 && (ends || over))) {
+        sink.put(side.kind, flags, octets.first(kept));
+    }
+    side.kept += static_cast<uint32_t>(kept);
+    return !ends && !over;
+}
+
 void cut_stream(StreamSide& side,
                 Octets octets,
                 bool gap,
@@ -318,6 +296,9 @@ void cut_stream(StreamSide& side,
                 PieceSink& sink) noexcept {
     if (gap) {
         abandon(side, sink);
+    }
+    if (side.kind == MessageKind::http) {
+        meet_segment(side, octets);
     }
     while (!octets.empty() && side.step != CutStep::off) {
         if (side.step != CutStep::front) {

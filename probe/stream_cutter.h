@@ -11,9 +11,9 @@
 
 // Cuts one direction of a TCP connection, whose octets come in order, into messages:
 //
-//   HTTP/1   each head, up to its empty line; bodies are passed over, and a head that follows one
-//   is
-//            seen where a segment begins with it
+//   HTTP/1   each head, up to its empty line; bodies are passed over by what heads say of their
+//            length, and any segment may begin with a head
+//   HTTP/2   DNS messages in frames of data
 //   DNS      each message, without the length before it
 //   SMB      the front of each message
 //   TLS      one message: the stream up to the first record of application data
@@ -30,12 +30,15 @@ inline constexpr uint32_t kSmbFrontOctets = 256;
 inline constexpr uint8_t kSmbFronts = 32;  // in one record
 
 enum class CutStep : uint8_t {
-    front,   // a segment may begin a message
-    head,    // inside a head of HTTP
-    banner,  // inside a line before the packets of SSH
-    header,  // of a record, message or packet with a length
-    body,    // `left` octets of it are to come
-    off,     // nothing more is kept of this direction
+    front,    // a segment may begin a message
+    head,     // inside a head of HTTP
+    chunk,    // inside the line before a chunk of a body of HTTP
+    trailer,  // behind the last chunk
+    banner,   // inside what stands once before the packets of SSH, the frames of HTTP/2
+    header,   // of a record, message, frame or packet with a length
+    opening,  // inside the octets of a frame that tell whether it is a message
+    body,     // `left` octets of it are to come
+    off,      // nothing more is kept of this direction
 };
 
 // Where a direction stands. Zero: at a front.
@@ -46,10 +49,13 @@ struct StreamSide {
     MessageKind kind;
     CutStep step;
     uint8_t pending_octets;
-    uint8_t hello_ended;                        // TLS: the first record is whole
-    std::array<uint8_t, kFrontOctets> pending;  // too few to tell what they are
+    uint8_t hello_ended;  // TLS: the first record is whole
+    // Too few to tell what they are; HTTP: in small letters, how this line begins.
+    std::array<uint8_t, kFrontOctets> pending;
+    uint32_t body;    // HTTP: what Content-Length says
+    uint8_t chunked;  // HTTP: the body tells its length itself
 };
-static_assert(sizeof(StreamSide) == 40);
+static_assert(sizeof(StreamSide) == 48);
 
 // Where the pieces of one packet go.
 struct PieceSink {
@@ -64,6 +70,13 @@ struct PieceSink {
 
     void put(MessageKind kind, uint8_t flags, std::span<const uint8_t> octets) noexcept;
 };
+
+// Puts octets of the message that grows up to a bound; false when that ends it.
+bool grow(StreamSide& side,
+          std::span<const uint8_t> octets,
+          uint32_t bound,
+          bool ends,
+          PieceSink& sink) noexcept;
 
 // The next octets of a direction; `gap`: some before them are missing. `hint`: what signatures say
 // of the flow; `dns`: stream_dns_kind() of it.

@@ -128,9 +128,36 @@ TEST(MessageFronts, a_request_has_a_version_where_none_is_expected) {
     CHECK(front("get / HTTP/1.1\r\n").match == FrontMatch::no);
 }
 
+TEST(MessageFronts, the_first_version_of_http_says_none) {
+    CHECK(is(front("GET /a?b=c\r\n\r\n"), MessageKind::http));
+    CHECK(is(front("GET /a\n"), MessageKind::http));
+    CHECK(front("GET /a\r\nand more").match == FrontMatch::no);
+    CHECK(front("GET it/a\r\n").match == FrontMatch::no);
+    CHECK(front("POST /a\r\n").match == FrontMatch::no);
+}
+
+TEST(MessageFronts, a_request_line_may_end_in_its_version) {
+    CHECK(is(front("GET /sf.net_box.gif HTT"), MessageKind::http));
+    CHECK(is(front("GET http://a/ "), MessageKind::http));
+    CHECK(front("GET /up and go").match == FrontMatch::no);
+    CHECK(front("GET /a HTTP/2").match == FrontMatch::no);
+}
+
+TEST(MessageFronts, http2_begins_with_a_preface_or_settings) {
+    CHECK(is(front("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), MessageKind::http2));
+    CHECK(front("PRI * HT").match == FrontMatch::maybe);
+    CHECK(front("PRINT ME").match == FrontMatch::no);
+    CHECK(is(front(from_hex("000012 04 00 00000000 0003")), MessageKind::http2));
+    CHECK(is(front(from_hex("000000 04 01 00000000")), MessageKind::http2));
+    CHECK(front(from_hex("000012 04 00")).match == FrontMatch::maybe);
+    CHECK(front(from_hex("000010 04 00 00000000 0003")).match == FrontMatch::no);
+    CHECK(front(from_hex("000012 04 00 00000001 0003")).match == FrontMatch::no);
+}
+
 TEST(MessageFronts, a_few_octets_may_become_a_front) {
     CHECK(front("G").match == FrontMatch::maybe);
     CHECK(front("HTTP").match == FrontMatch::maybe);
+    CHECK(front("GET ").match == FrontMatch::maybe);
     CHECK(front("SS").match == FrontMatch::maybe);
     CHECK(front("X").match == FrontMatch::no);
     CHECK(front(from_hex("16 03 01")).match == FrontMatch::maybe);

@@ -139,6 +139,16 @@ TEST(MessageStore, a_new_connection_has_numbers_of_its_own) {
                      .c_str());
 }
 
+TEST(MessageStore, a_new_connection_ends_the_body_of_the_one_before) {
+    const std::string post = "POST /1 HTTP/1.1\r\nContent-Length: 99\r\n\r\n";
+    STRCMP_EQUAL(("> " + post + "\n> GET /2 HTTP/1.1\r\n\r\n\n").c_str(),
+                 messages_of({segment({true, 100, post, 0}),
+                              segment({true, 4, "", 1, "S"}),
+                              segment({true, 5, "GE", 2}),
+                              segment({true, 7, "T /2 HTTP/1.1\r\n\r\n", 3})})
+                     .c_str());
+}
+
 TEST(MessageStore, a_continued_record_has_its_own_messages) {
     const Metered metered = meter({
         segment({true, 100, "GET /1 HTTP/1.1\r\n\r\n", 0}),

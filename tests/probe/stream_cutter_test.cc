@@ -1,66 +1,16 @@
 #include "probe/stream_cutter.h"
 
-#include <cstring>
 #include <string>
-#include <vector>
 
-#include "tests/support/block_memory.h"
 #include "tests/support/packet_builder.h"
 // After everything else: it takes CppUTest's macros with it.
+#include "tests/probe/cutter_fixture.h"
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
 using namespace curlew::tests;
 
-namespace {
-
-Octets text(const std::string& letters) {
-    return {letters.begin(), letters.end()};
-}
-
-Octets joined(Octets first, const Octets& second) {
-    first.insert(first.end(), second.begin(), second.end());
-    return first;
-}
-
-}  // namespace
-
-TEST_GROUP(StreamCutter) {
-    BlockMemory memory{1000};
-    ChainPool pool{memory.octets()};
-    MessagePieces pieces{};
-    uint8_t smb_fronts = 0;
-    StreamSide side{};
-    MessageKind hint = MessageKind::none;
-    MessageKind dns = MessageKind::none;
-    bool bound_reached = false;
-
-    void cut(const Octets& octets, bool gap = false) {
-        PieceSink sink{&pool, &pieces, &smb_fronts, 0, 0};
-        cut_stream(side, octets, gap, hint, dns, sink);
-        bound_reached = bound_reached || sink.cut;
-    }
-
-    // The messages one after the other: octets, "." at the end of each, "!" where it was cut.
-    std::string messages() const {
-        const Octets octets = chain_octets(pool, pieces.head);
-        std::string all;
-        for (size_t at = 0; at < octets.size();) {
-            StoredPiece piece;
-            std::memcpy(&piece, &octets[at], sizeof(piece));
-            at += sizeof(piece);
-            if ((piece.flags & kPieceBegins) != 0) {
-                all += "[";
-            }
-            all.append(octets.begin() + static_cast<ptrdiff_t>(at),
-                       octets.begin() + static_cast<ptrdiff_t>(at + piece.octets));
-            all += (piece.flags & kPieceCut) != 0 ? "!" : "";
-            all += (piece.flags & kPieceEnds) != 0 ? "]" : "";
-            at += piece.octets;
-        }
-        return all;
-    }
-};
+TEST_GROUP_BASE(StreamCutter, CutDirection){};
 
 TEST(StreamCutter, a_head_ends_with_an_empty_line) {
     cut(text("GET / HTTP/1.1\r\nHost: a\r\n\r\nbody"));
