@@ -6,8 +6,9 @@ usage: tshark_metadata.py CURLEW [--all] [CAPTURE...]
 DNS questions and answers, names of mDNS, TLS server names, HTTP hosts and methods, DHCP host
 names, ST and NT of SSDP, NTP modes: as multisets for each capture. Every value that tshark has and
 no record has is printed with its frame and what is odd about that. At least 99.5 % of all must be
-there, and with --all (or CURLEW_ALL_CAPTURES=1) of each kind. Not held against us: what stands in
-the quotation of an ICMP error, and what a TCP retransmission says again.
+there, and with --all (or CURLEW_ALL_CAPTURES=1) of each kind. What is no value of a flow, or is its
+value said again, is set apart: each reason is printed with how many there are, and how many of them
+our records have nevertheless.
 """
 
 import collections
@@ -26,6 +27,12 @@ import captures  # noqa: E402
 from results import Results  # noqa: E402
 
 SHARE = 0.995
+QUOTATION = "in the quotation of an ICMP error"
+RETRANSMISSION = "said again by a TCP retransmission"
+SECOND_HELLO = "server name that a connection's second hello says again (RFC 8446 section 4.1.2)"
+FRAGMENTS = "in an IP packet put together of fragments, of which records have the first alone"
+NO_NAMES = {"<name too long>", "<unknown extended label>", "<name contains a pointer that loops>"}
+OWN_WORDS = "tshark's own words in place of a name that cannot be read"
 DATASETS_SAMPLE, PUBLIC_SAMPLE = 6, 40  # one in so many
 BETWEEN = "\x1f"  # values of one field
 
@@ -34,11 +41,19 @@ ANSWERS = {
     "srv": "dns.srv.target", "txt": "dns.txt", "ns": "dns.ns", "mx": "dns.mx.mail_exchange",
 }
 FIELDS = ["frame.number", "frame.protocols", "frame.len", "frame.cap_len", "ip.flags.mf",
-          "ip.frag_offset", "tcp.stream", "tcp.analysis.retransmission",
-          "tcp.analysis.out_of_order", "tcp.analysis.lost_segment", "dns.qry.name",
-          "dns.resp.name", *ANSWERS.values(),
+          "ip.frag_offset", "ip.fragment.count", "ipv6.fragment.count", "tcp.stream",
+          "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.lost_segment",
+          "dns.qry.name", "dns.resp.name", *ANSWERS.values(),
           "tls.handshake.extensions_server_name", "http.host", "http.request.method",
           "http.unknown_header", "dhcp.option.hostname", "ntp.flags.mode"]
+
+ESCAPES = dict(zip("abfnrtv", "\a\b\f\n\r\t\v"))
+
+
+def unescaped(value):
+    """tshark shows octets without a sign as letters or three octal digits behind a backslash."""
+    return re.sub(r"\\([0-3][0-7]{2}|[abfnrtv])",
+                  lambda found: ESCAPES.get(found[1]) or chr(int(found[1], 8)), value)
 
 
 def tshark_rows(capture):
@@ -52,7 +67,7 @@ def tshark_rows(capture):
     for line in done.stdout.split("\n"):
         if line:
             values = (line.split("\t") + [""] * len(FIELDS))[:len(FIELDS)]
-            yield {field: value.split(BETWEEN) if value else []
+            yield {field: [unescaped(one) for one in value.split(BETWEEN)] if value else []
                    for field, value in zip(FIELDS, values)}
 
 
@@ -70,9 +85,8 @@ def skeleton(value):
 def header_values(lines, *names):
     for line in lines:
         name, colon, value = line.partition(":")
-        value = value.replace("\\r\\n", "").replace("\r\n", "").strip()
         if colon and name.strip().lower() in names:
-            yield f"{name.strip().lower()} {value}"
+            yield f"{name.strip().lower()} {value.strip()}"
 
 
 def values_of(row, protocols):
@@ -125,27 +139,41 @@ def oddities(row, protocols):
     return ", ".join(odd)
 
 
+def is_quotation(protocols):
+    return any(inner in protocols[protocols.index(outer):]
+               for outer, inner in (("icmp", "ip"), ("icmpv6", "ipv6")) if outer in protocols)
+
+
+def set_apart(row, protocols, kind, value, said):
+    """Why a value is none of a flow, or nothing. `said`: what streams have said before."""
+    again = (*row["tcp.stream"], kind, value) in said
+    if is_quotation(protocols):
+        return QUOTATION
+    if again and row["tcp.analysis.retransmission"]:
+        return RETRANSMISSION
+    if again and kind == "tls sni":
+        return SECOND_HELLO
+    if row["ip.fragment.count"] or row["ipv6.fragment.count"]:
+        return FRAGMENTS
+    return OWN_WORDS if value in NO_NAMES else None
+
+
 def from_tshark(capture):
-    """{(kind, value): [(frame, oddities), ...]}"""
+    """{(kind, value): [(frame, oddities), ...]}, {(reason, kind, value): count}"""
     found = collections.defaultdict(list)
+    apart = collections.Counter()
     said = set()
     for row in tshark_rows(capture):
         protocols = row["frame.protocols"][0].split(":") if row["frame.protocols"] else []
-        if any(one in protocols and protocols.count("ip") + protocols.count("ipv6") > 1
-               and protocols.index(one) < len(protocols) - 1 - protocols[::-1].index("ip")
-               for one in ("icmp",) if "ip" in protocols):
-            continue
-        if "icmpv6" in protocols and "ipv6" in protocols[protocols.index("icmpv6"):]:
-            continue
         for kind, value in values_of(row, protocols):
-            stream = tuple(row["tcp.stream"])
-            again = (stream, kind, value)
-            if row["tcp.analysis.retransmission"] and again in said:
-                continue
-            if stream:
-                said.add(again)
-            found[kind, value].append((int(row["frame.number"][0]), oddities(row, protocols)))
-    return found
+            reason = set_apart(row, protocols, kind, value, said)
+            if row["tcp.stream"] and reason != QUOTATION:
+                said.add((*row["tcp.stream"], kind, value))
+            if reason:
+                apart[reason, kind, value] += 1
+            else:
+                found[kind, value].append((int(row["frame.number"][0]), oddities(row, protocols)))
+    return found, apart
 
 
 def questions_of(message):
@@ -166,7 +194,9 @@ def answer_values(member, resource):
         return [name_form(value["target"])]
     if member == "mx":
         return [name_form(value["exchange"])]
-    return value if member == "txt" else [name_form(value)]
+    if member == "txt":
+        return [text.partition("\0")[0] for text in value]  # tshark shows no more of a text
+    return [name_form(value)]
 
 
 def values_of_record(record):
@@ -199,12 +229,12 @@ def values_of_record(record):
 
 
 def compare(curlew, capture, folder):
-    """(name, {kind: [tshark's, found]}, [misses as text]); None for what curlew refuses."""
+    """(name, {kind or reason: [tshark's, found]}, [misses as text]); None for what is refused."""
     name = captures.short_name(capture)
     records, sentence = captures.records_of(curlew, capture, folder)
     if records is None:
         return name, None, [sentence]
-    theirs = from_tshark(capture)
+    theirs, apart = from_tshark(capture)
     ours = collections.Counter()
     for record in records:
         ours.update(values_of_record(record))
@@ -219,10 +249,16 @@ def compare(curlew, capture, folder):
         found = min(len(frames), have)
         totals[kind][0] += len(frames)
         totals[kind][1] += found
+        ours[kind, value] -= found
         if found < len(frames):
             frame, odd = frames[-1]
             misses.append(f"{kind} {value[:80]!r}: {len(frames) - found} of {len(frames)} missing, "
                           f"frame {frame}{': ' if odd else ''}{odd}")
+    for (reason, kind, value), count in apart.items():
+        found = min(count, max(0, ours[kind, value]))
+        ours[kind, value] -= found
+        totals[f"(apart) {reason}"][0] += count
+        totals[f"(apart) {reason}"][1] += found
     return name, dict(totals), misses
 
 
