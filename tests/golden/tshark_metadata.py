@@ -41,7 +41,7 @@ ANSWERS = {
     "srv": "dns.srv.target", "txt": "dns.txt", "ns": "dns.ns", "mx": "dns.mx.mail_exchange",
 }
 FIELDS = ["frame.number", "frame.protocols", "frame.len", "frame.cap_len", "ip.flags.mf",
-          "ip.frag_offset", "ip.fragment.count", "ipv6.fragment.count", "tcp.stream",
+          "ip.frag_offset", "ip.fragment.count", "ipv6.fragment.count", "tcp.stream", "udp.stream",
           "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.lost_segment",
           "dns.qry.name", "dns.resp.name", *ANSWERS.values(),
           "tls.handshake.extensions_server_name", "http.host", "http.request.method",
@@ -105,7 +105,7 @@ def values_of(row, protocols):
             yield "tls sni", name
     else:
         for name in row["tls.handshake.extensions_server_name"]:
-            yield "(quic sni)", name
+            yield "quic sni", name
     if "ssdp" in protocols:
         for value in header_values(row["http.unknown_header"], "st", "nt"):
             yield "ssdp st, nt", value
@@ -144,14 +144,19 @@ def is_quotation(protocols):
                for outer, inner in (("icmp", "ip"), ("icmpv6", "ipv6")) if outer in protocols)
 
 
+def stream_of(row):
+    """The innermost connection's number: what QUIC says again has no mark of its own."""
+    return row["tcp.stream"][-1:] + row["udp.stream"][-1:]
+
+
 def set_apart(row, protocols, kind, value, said):
     """Why a value is none of a flow, or nothing. `said`: what streams have said before."""
-    again = (*row["tcp.stream"], kind, value) in said
+    again = (*stream_of(row), kind, value) in said
     if is_quotation(protocols):
         return QUOTATION
     if again and row["tcp.analysis.retransmission"]:
         return RETRANSMISSION
-    if again and kind == "tls sni":
+    if again and kind in ("tls sni", "quic sni"):
         return SECOND_HELLO
     if row["ip.fragment.count"] or row["ipv6.fragment.count"]:
         return FRAGMENTS
@@ -167,8 +172,8 @@ def from_tshark(capture):
         protocols = row["frame.protocols"][0].split(":") if row["frame.protocols"] else []
         for kind, value in values_of(row, protocols):
             reason = set_apart(row, protocols, kind, value, said)
-            if row["tcp.stream"] and reason != QUOTATION:
-                said.add((*row["tcp.stream"], kind, value))
+            if stream_of(row) and reason != QUOTATION:
+                said.add((*stream_of(row), kind, value))
             if reason:
                 apart[reason, kind, value] += 1
             else:
@@ -213,7 +218,7 @@ def values_of_record(record):
     if "sni" in record.get("tls", {}):
         yield "tls sni", record["tls"]["sni"]
     if "sni" in record.get("quic", {}):
-        yield "(quic sni)", record["quic"]["sni"]
+        yield "quic sni", record["quic"]["sni"]
     for message in record.get("http", []):
         yield from (("http host", message["host"]) for _ in range("host" in message))
         yield from (("http method", message["method"]) for _ in range("method" in message))
