@@ -2,8 +2,8 @@
 
 #include <openssl/evp.h>
 
+#include <algorithm>
 #include <cassert>
-#include <cstring>
 
 namespace curlew::tests {
 
@@ -57,7 +57,7 @@ probe::QuicConnection quic_connection(uint32_t version, const Octets& id) {
     probe::QuicConnection connection;
     connection.version = version;
     connection.id_octets = static_cast<uint8_t>(id.size());
-    std::memcpy(connection.id.data(), id.data(), id.size());
+    std::copy(id.begin(), id.end(), connection.id.begin());
     return connection;
 }
 
