@@ -40,6 +40,18 @@ def payload(frame):
         return frame[segment + (frame[segment + 12] >> 4) * 4:end]
     return b""
 
+def keep(folder, octets):
+    (folder / hashlib.sha256(octets).hexdigest()[:16]).write_bytes(octets)
+
+
+# What no case has, as quic_fuzz reads it: a datagram of Q043, frames of a packet, entries.
+QUIC = (
+    "00 09 0102030405060708 51303433 01 000000000000000000000000 a0 01 0010"
+    "43484c4f 0100 0000 534e4900 04000000 612e6465 0000000000",
+    "01 03050001000001010101 060000 06 00 400e 0100000a 0303 0102030405060708",
+    "02 00 00000001 02 aabb 01 00000000 0018 43484c4f 0100 0000 534e4900 04000000 612e6465",
+)
+
 
 def main():
     folder = pathlib.Path(sys.argv[1])
@@ -53,8 +65,9 @@ def main():
                     continue  # one of a kind is enough
                 kinds.add(kind)
                 for octets in (seed, bytes(3) + seed):
-                    name = hashlib.sha256(octets).hexdigest()[:16]
-                    (folder / name).write_bytes(octets)
+                    keep(folder, octets)
+    for text in QUIC:
+        keep(folder, bytes.fromhex(text))
 
 
 if __name__ == "__main__":
