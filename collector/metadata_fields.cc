@@ -148,7 +148,7 @@ MetadataCounts write_tls_member(JsonLine& json,
                      write_dtls(json, certificates, dtls[0], dtls[1]));
 }
 
-// A client's; both sides have one only where both began.
+// The client's: the probe keeps one side's.
 MetadataCounts write_quic_member(JsonLine& json, const proto::FlowSummary& flow) {
     const BothSides quic = messages_of(flow, proto::MESSAGE_PROTOCOL_QUIC);
     const auto& client = quic[0].empty() ? quic[1] : quic[0];

@@ -87,6 +87,9 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
     }
     MessageState& flow = state(warm);
     StreamSide& stream = flow.sides[side];
+    if (flow.sides[1 - side].kept != 0) {
+        return false;  // the client's is open: these are the server's
+    }
     ++stream.left;
     std::array<uint8_t, kQuicOctets> message;
     const size_t known_octets =

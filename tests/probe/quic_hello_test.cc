@@ -161,6 +161,26 @@ TEST(QuicHello, a_flow_tells_the_name_of_a_hello_in_two_datagrams) {
     CHECK_FALSE(record.messages(0).cut());
 }
 
+TEST(QuicHello, a_flow_keeps_the_keys_when_the_client_takes_the_servers_id) {
+    const Octets large = client_hello_for(kServer, 1500);
+    const QuicConnection later = quic_connection(1, from_hex("0102"));
+    const Metered metered = meter(
+        {datagram(sealed_initial(connection, crypto_frame(0, part(large, 0, 1000))), 0),
+         datagram(
+             sealed_initial(
+                 later, connection, crypto_frame(1000, part(large, 1000, large.size() - 1000)), 3),
+             1)});
+    STRCMP_EQUAL("quic.sni www.known.example;", names_of(metered.records[0]).c_str());
+}
+
+TEST(QuicHello, one_side_of_a_flow_is_the_clients) {
+    const Octets own = sealed_initial(quic_connection(1, from_hex("0a")), crypto_frame(0, hello));
+    const Metered metered = meter(
+        {datagram(sealed_initial(connection, crypto_frame(0, hello)), 0), datagram(own, 1, false)});
+    CHECK_EQUAL(1, metered.records[0].messages_size());
+    CHECK_FALSE(metered.records[0].messages(0).reverse());
+}
+
 TEST(QuicHello, a_flow_whose_hello_does_not_end_says_so) {
     const Metered metered =
         meter({datagram(sealed_initial(connection, crypto_frame(0, part(hello, 0, 40))), 0)});
