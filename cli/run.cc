@@ -235,6 +235,7 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
 // Throws with one sentence; nothing that looks whole is left then.
 collector::SealResult run_capture(const RunConfig& config,
                                   const Equipment& equipment,
+                                  const collector::LabelRules& rules,
                                   const probe::Inspector* inspector,
                                   const std::filesystem::path& capture) {
     if (std::filesystem::exists(capture) && !std::filesystem::is_regular_file(capture)) {
@@ -245,7 +246,7 @@ collector::SealResult run_capture(const RunConfig& config,
     const std::string sha256 = collector::sha256_of_file(capture);
     const Derived derived = derive(sha256, equipment);
     Delivery delivery{equipment.signatures,
-                      equipment.rules,
+                      rules,
                       dataset_config(config, equipment, capture, port, sha256),
                       config.progress ? capture.filename().string() : ""};
     delivery.dataset.epoch = derived.epoch;
@@ -322,6 +323,9 @@ RunSummary run_captures(const RunConfig& config) {
     const auto begin = std::chrono::steady_clock::now();
     const double processor_begin = processor_seconds();
     const Equipment equipment = equip(config);
+    const signatures::ContentRules content(equipment.signatures);
+    const collector::MacVendors vendors = collector::MacVendors::load();
+    const collector::LabelRules rules{equipment.rules, content, vendors};
     std::optional<probe::Inspector> inspector;
     if (!is_joy(config)) {
         inspector.emplace(equipment.signatures);
@@ -329,9 +333,10 @@ RunSummary run_captures(const RunConfig& config) {
     RunSummary summary;
     for (const std::filesystem::path& capture : config.captures) {
         try {
-            add_result(capture,
-                       run_capture(config, equipment, inspector ? &*inspector : nullptr, capture),
-                       summary);
+            add_result(
+                capture,
+                run_capture(config, equipment, rules, inspector ? &*inspector : nullptr, capture),
+                summary);
         } catch (const probe::FilterError& error) {
             throw UsageError(error.what());
         } catch (const std::exception& error) {

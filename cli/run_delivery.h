@@ -4,11 +4,11 @@
 #include <string>
 #include <vector>
 
+#include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/seal.h"
 #include "probe/byte_ring.h"
 #include "probe/meter_ledger.h"
-#include "signatures/group_rules.h"
 #include "signatures/signature_set.h"
 
 // From a meter's rings over exporter, channel and collector to a sealed dataset, for `curlew run`.
@@ -28,7 +28,7 @@ struct RunMeter {
 
 struct Delivery {
     const signatures::SignatureSet& signatures;
-    const signatures::GroupRules& rules;
+    collector::LabelRules rules;
     collector::DatasetConfig dataset;
     std::string shown_name;  // beside a progress bar on stderr; empty: no bar
 };

@@ -1,9 +1,14 @@
 #pragma once
 
 #include <string>
-#include <vector>
 
+#include "collector/devices.h"
+#include "collector/flow_facts.h"
+#include "collector/label.h"
+#include "collector/labeller.h"
+#include "collector/line_memory.h"
 #include "proto/flow.pb.h"
+#include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
 
 // Names what a flow is, twice: `flow_type` by the published rules of the group, seen as the
@@ -11,14 +16,11 @@
 
 namespace curlew::collector {
 
-struct Label {
-    std::string type;        // what the strongest match with a label says; "unknown" if none does
-    std::string protocol;    // empty: not known
-    std::string service;     // empty: not known
-    std::string confidence;  // "certain" or "guess", fixed by the kind of the strongest evidence
-    // The matches of the flow that the three names above rest on, strongest kind first; empty:
-    // nothing is known. They point into the flow.
-    std::vector<const proto::Match*> evidence;
+// What labels are given by. All outlive whoever has this.
+struct LabelRules {
+    const signatures::GroupRules& group;
+    const signatures::ContentRules& content;
+    const MacVendors& vendors;
 };
 
 struct Annotation {
@@ -26,25 +28,31 @@ struct Annotation {
     Label label;
 };
 
-// As records and `--json` name it; "none" for unspecified.
-const char* name_of(proto::EvidenceKind kind) noexcept;
-
-// Kind of the strongest evidence, "none" when there is none.
-const char* strongest_evidence(const Label& label) noexcept;
-
+// The records of one dataset, in their order.
 class Annotator {
   public:
-    // Requires: the rules outlive the annotator and have no problems.
-    explicit Annotator(const signatures::GroupRules& rules);
+    // Requires: the rules have no problems; `memory` has taken all flows, and outlives this.
+    Annotator(const LabelRules& rules, const LineMemory& memory);
 
-    // The annotation points into the flow.
-    Annotation annotate(const proto::FlowSummary& flow) const;
+    // `facts` are the flow's; names that the initiator was told for the responder, or the other way
+    // round, are added to them.
+    Annotation annotate(const proto::FlowSummary& flow, FlowFacts& facts);
+
+    // Of the line, with the group's roles.
+    const std::vector<Device>& devices() const noexcept { return devices_; }
+
+    // The published rules' alone.
+    std::string flow_type(const proto::FlowSummary& flow) const;
 
     // "<group>-<hash of its rules>", what label.ruleset holds.
     const std::string& ruleset() const noexcept { return ruleset_; }
 
   private:
-    const signatures::GroupRules& rules_;
+    const signatures::GroupRules& group_;
+    const LineMemory& memory_;
+    std::vector<Device> devices_;
+    DeviceWords device_words_;
+    Labeller labeller_;
     std::string ruleset_;
 };
 

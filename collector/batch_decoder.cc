@@ -160,12 +160,7 @@ BatchError check_lists(const proto::FlowSummary& flow) {
         }
     }
     for (const proto::Match& match : flow.matches()) {
-        for (const std::string* octets : {&match.field(),
-                                          &match.value(),
-                                          &match.signature(),
-                                          &match.protocol(),
-                                          &match.service(),
-                                          &match.label()}) {
+        for (const std::string* octets : {&match.field(), &match.value(), &match.signature()}) {
             if (octets->size() > kMaximumNameOctets) {
                 return BatchError::too_long_octets;
             }

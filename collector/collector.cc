@@ -50,9 +50,9 @@ void require_usable(const DatasetConfig& config) {
 
 }  // namespace
 
-Collector::Collector(DatasetConfig config, const signatures::GroupRules& rules)
+Collector::Collector(DatasetConfig config, const LabelRules& rules)
     : config_(std::move(config)), rules_(rules), sequence_(config_.probe_id, config_.epoch) {
-    assert(rules.problems().empty());
+    assert(rules.group.problems().empty());
     require_usable(config_);
     try {
         make_folders();

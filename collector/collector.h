@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/frame_sequence.h"
 #include "collector/seal.h"
 #include "collector/segment.h"
 #include "proto/channel.h"
-#include "signatures/group_rules.h"
 
 // Owns one dataset from its first frame to its seal:
 //
@@ -40,7 +40,7 @@ class Collector {
     // that is no file name (empty, "." or "..", with '/', control characters or ill-formed UTF-8,
     // longer than 180 octets, or a dataset's name that ends in ".manifest"). Requires: the rules
     // outlive the collector and have no problems.
-    Collector(DatasetConfig config, const signatures::GroupRules& rules);
+    Collector(DatasetConfig config, const LabelRules& rules);
 
     // Stores frames until the probe's ledger came; then true. False when `stop` was asked for
     // while nothing waited. Throws std::runtime_error on an I/O failure: nothing that was
@@ -66,7 +66,7 @@ class Collector {
     void take(proto::ChannelReceiver& receiver, const proto::ReceivedFrame& frame);
 
     DatasetConfig config_;
-    const signatures::GroupRules& rules_;
+    LabelRules rules_;
     std::vector<std::filesystem::path> made_folders_;  // outermost first
     std::unique_ptr<Segment> segment_;
     std::vector<std::string> unanswered_;  // peers to tell at the next commit

@@ -16,9 +16,10 @@ PartFile::~PartFile() {
 PartFile::PartFile(PartFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
 
 DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
-                               const signatures::GroupRules& rules,
+                               const LabelRules& rules,
+                               const LineMemory& memory,
                                const std::filesystem::path& part)
-    : annotator_(rules),
+    : annotator_(rules, memory),
       file_(part, encoding_of(config)),
       writer_(config.fields, annotator_.ruleset()),
       is_joy_(config.preset == kJoyPreset),
@@ -28,17 +29,21 @@ void DatasetBuilder::write(std::string_view record) {
     [[maybe_unused]] const bool parsed =
         flow_.ParseFromArray(record.data(), static_cast<int>(record.size()));
     assert(parsed);
-    const Annotation annotation = annotator_.annotate(flow_);
+    FlowFacts facts = facts_of(flow_);
+    if (!is_joy_) {
+        writer_.begin(flow_, facts);
+    }
+    const Annotation annotation = annotator_.annotate(flow_, facts);
     if (is_joy_) {
         // All records are what Joy wrote; the first ones were published, with their labels.
         file_.write(joy_writer_.write(flow_, joy_labels_ ? &annotation.flow_type : nullptr));
     } else {
-        file_.write(writer_.write(flow_, annotation));
+        file_.write(writer_.finish(annotation));
     }
     ++written_;
     ++flow_types_[annotation.flow_type];
     ++labels_[annotation.label.type];
-    ++evidence_[strongest_evidence(annotation.label)];
+    ++evidence_[std::string(name_of(strongest_evidence(annotation.label)))];
 }
 
 void DatasetBuilder::finish(SealResult& result) {
@@ -49,6 +54,9 @@ void DatasetBuilder::finish(SealResult& result) {
     result.labels = std::move(labels_);
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();
+    if (!is_joy_) {
+        result.devices = annotator_.devices();
+    }
 }
 
 }  // namespace curlew::collector

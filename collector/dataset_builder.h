@@ -9,7 +9,6 @@
 #include "collector/joy_record_writer.h"
 #include "collector/record_writer.h"
 #include "collector/seal.h"
-#include "signatures/group_rules.h"
 
 // From sorted records to the finished, synced file of one dataset, under a temporary name.
 
@@ -34,9 +33,10 @@ class PartFile {
 class DatasetBuilder {
   public:
     // Throws std::runtime_error on an I/O failure, as the other two do. Requires: the rules have no
-    // problems and outlive this.
+    // problems; they and the memory outlive this.
     DatasetBuilder(const DatasetConfig& config,
-                   const signatures::GroupRules& rules,
+                   const LabelRules& rules,
+                   const LineMemory& memory,
                    const std::filesystem::path& part);
 
     // `record` is a serialized FlowSummary that passed the batch decoder.

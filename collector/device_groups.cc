@@ -101,6 +101,14 @@ signatures::GroupRules load_rules(const std::string& name, const std::filesystem
     return rules;
 }
 
+signatures::SignatureSet load_signatures(const std::filesystem::path& folder) {
+    signatures::SignatureSet set = signatures::SignatureSet::load(folder);
+    if (!set.problems().empty()) {
+        throw signatures::ConfigError(to_string(set.problems().front()));
+    }
+    return set;
+}
+
 }  // namespace
 
 struct DeviceGroups::Implementation {
@@ -151,6 +159,12 @@ struct DeviceGroups::Implementation {
         return group;
     }
 
+    explicit Implementation(const std::filesystem::path& folder)
+        : set(load_signatures(folder)), content(set), vendors(MacVendors::load()) {}
+
+    signatures::SignatureSet set;
+    signatures::ContentRules content;
+    MacVendors vendors;
     std::vector<signatures::GroupRules> rules;
     std::unordered_map<std::string, size_t> exact;  // address or MAC address to its first group
     std::vector<Prefix> prefixes;                   // in order of groups
@@ -158,7 +172,7 @@ struct DeviceGroups::Implementation {
 
 DeviceGroups::DeviceGroups(const CollectorConfig& config,
                            const std::filesystem::path& signatures_folder)
-    : implementation_(std::make_unique<Implementation>()) {
+    : implementation_(std::make_unique<Implementation>(signatures_folder)) {
     for (const GroupConfig& group : config.groups) {
         implementation_->add(group, signatures_folder);
     }
@@ -191,6 +205,10 @@ const std::string& DeviceGroups::name(size_t group) const {
 
 const signatures::GroupRules& DeviceGroups::rules(size_t group) const {
     return implementation_->rules[group];
+}
+
+LabelRules DeviceGroups::label_rules(size_t group) const {
+    return {implementation_->rules[group], implementation_->content, implementation_->vendors};
 }
 
 }  // namespace curlew::collector

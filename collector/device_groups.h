@@ -18,7 +18,8 @@ namespace curlew::collector {
 class DeviceGroups {
   public:
     // Reads the group files. Throws signatures::ConfigError with one sentence: no such group, a bad
-    // file, an address that is none, a role that the group does not have.
+    // file, an address that is none, a role that the group does not have, a signature file with a
+    // problem.
     DeviceGroups(const CollectorConfig& config, const std::filesystem::path& signatures_folder);
     ~DeviceGroups();
 
@@ -28,6 +29,7 @@ class DeviceGroups {
     size_t size() const noexcept;
     const std::string& name(size_t group) const;
     const signatures::GroupRules& rules(size_t group) const;
+    LabelRules label_rules(size_t group) const;
 
   private:
     struct Implementation;

@@ -7,6 +7,7 @@
 #include <charconv>
 #include <filesystem>
 
+#include "collector/device_file.h"
 #include "collector/json_output.h"
 #include "collector/wire_text.h"
 
@@ -41,6 +42,9 @@ class ManifestWriter {
         tally("labels", input_.sealed.labels);
         tally("evidence", input_.sealed.evidence);
         metadata();
+        if (input_.sealed.devices) {
+            write_devices(json_, *input_.sealed.devices);
+        }
         unclean_end();
         json_.end_object();
         return std::string(json_.finish());

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <vector>
 
+#include "collector/device_file.h"
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
@@ -18,6 +19,7 @@ struct Place {
     std::filesystem::path dataset;        // with this dataset's encoding
     std::filesystem::path other_dataset;  // the same name in the other encoding
     std::filesystem::path manifest;
+    std::filesystem::path devices;
     std::string manifest_in_archive;  // as the index names it
 };
 
@@ -29,6 +31,7 @@ Place place_of(const DatasetConfig& config, Encoding encoding, const std::string
     return {config.archive / folder / (name + suffix_of(encoding)),
             config.archive / folder / (name + suffix_of(other)),
             config.archive / manifest,
+            config.archive / folder / (name + kDevicesSuffix),
             manifest.string()};
 }
 
@@ -78,9 +81,19 @@ std::vector<std::string> candidate_names(const DatasetConfig& config,
     return names;
 }
 
-// Gives dataset, manifest and entry what is missing of them; false when nothing was. A failure
-// takes back what this call had named: without its entry it would look whole. The dataset goes back
-// to where it was, for of a live one nothing else may be left.
+// The devices that the manifest tells, as a file; true when it was not there.
+bool put_devices(const Place& place, const std::string& manifest) {
+    const std::optional<std::string> devices = device_file_of(manifest);
+    if (!devices || holds(place.devices, sha256_of(*devices))) {
+        return false;
+    }
+    write_file_durably(place.devices, *devices);
+    return true;
+}
+
+// Gives dataset, manifest, devices and entry what is missing of them; false when nothing was. A
+// failure takes back what this call had named: without its entry it would look whole. The dataset
+// goes back to where it was, for of a live one nothing else may be left.
 bool put_in_place(const Place& place,
                   const std::filesystem::path& part,
                   const std::string& manifest,
@@ -88,6 +101,7 @@ bool put_in_place(const Place& place,
                   ArchiveIndex& index) {
     const bool names_dataset = !std::filesystem::exists(place.dataset);
     const bool names_manifest = !std::filesystem::exists(place.manifest);
+    bool names_devices = false;
     try {
         if (names_dataset) {
             rename_durably(part, place.dataset);
@@ -95,12 +109,16 @@ bool put_in_place(const Place& place,
         if (names_manifest) {
             write_file_durably(place.manifest, manifest);
         }
+        names_devices = put_devices(place, manifest);
         if (!index.sha256_of_manifest(place.manifest_in_archive)) {
             index.append(place.manifest_in_archive, manifest_sha256);
             return true;
         }
     } catch (...) {
         std::error_code ignored;
+        if (names_devices) {
+            std::filesystem::remove(place.devices, ignored);
+        }
         if (names_manifest) {
             std::filesystem::remove(place.manifest, ignored);
         }
@@ -109,7 +127,7 @@ bool put_in_place(const Place& place,
         }
         throw;
     }
-    return names_dataset || names_manifest;
+    return names_dataset || names_manifest || names_devices;
 }
 
 // Under the first name that `name_of(0)`, `name_of(1)`, ... gives and that is free or ours; an

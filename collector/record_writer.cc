@@ -2,11 +2,13 @@
 
 #include <fmt/compile.h>
 
+#include <algorithm>
 #include <array>
 #include <utility>
 
 #include "collector/community_id.h"
 #include "collector/flow_identity.h"
+#include "collector/label_fields.h"
 #include "collector/statistics_fields.h"
 #include "collector/traffic_fields.h"
 #include "collector/wire_text.h"
@@ -94,56 +96,19 @@ void write_quality(JsonLine& json, uint32_t bits) {
     json.end_array();
 }
 
-void write_wire_text(JsonLine& json, std::string_view name, std::string_view octets) {
-    if (is_utf8(octets)) {
-        json.text(name, octets);
-    } else {
-        json.text(name, wire_text(octets));
-    }
-}
-
-void write_match(JsonLine& json, const proto::Match& match, bool with_place) {
-    json.start_object();
-    json.text("kind", collector::name_of(match.kind()));
-    write_wire_text(json, "field", match.field());
-    write_wire_text(json, "value", match.value());
-    write_wire_text(json, "signature", match.signature());
-    if (with_place) {
-        json.number("packet", match.packet());
-        json.number("offset", match.offset());
-    }
-    json.end_object();
-}
-
-void write_matched(JsonLine& json, const proto::FlowSummary& flow) {
-    json.key("matched");
-    json.start_array();
-    for (const proto::Match& one : flow.matches()) {
-        write_match(json, one, false);
-    }
-    json.end_array();
-}
-
-void write_label(JsonLine& json, const Label& label, std::string_view ruleset) {
-    json.key("label");
-    json.start_object();
-    json.text("type", label.type);
-    json.text("protocol", label.protocol);
-    json.text("service", label.service);
-    json.key("evidence");
-    json.start_array();
-    for (const proto::Match* one : label.evidence) {
-        write_match(json, *one, true);
-    }
-    if (label.evidence.empty()) {
-        json.start_object();
-        json.text("kind", "none");
-        json.end_object();
-    }
-    json.end_array();
-    json.text("confidence", label.confidence);
-    json.text("ruleset", ruleset);
-    json.end_object();
+// Messages that hold fields which signatures look at.
+bool has_fields(const proto::FlowSummary& flow) {
+    return std::any_of(flow.messages().begin(), flow.messages().end(), [](const auto& message) {
+        switch (message.protocol()) {
+            case proto::MESSAGE_PROTOCOL_DNS:
+            case proto::MESSAGE_PROTOCOL_LLMNR:
+            case proto::MESSAGE_PROTOCOL_NTP:
+            case proto::MESSAGE_PROTOCOL_SMB:
+                return false;
+            default:
+                return true;
+        }
+    });
 }
 
 void write_community_id(JsonLine& json, std::string_view id) {
@@ -152,7 +117,7 @@ void write_community_id(JsonLine& json, std::string_view id) {
     }
 }
 
-void write_bookkeeping(JsonLine& json, const proto::FlowSummary& flow, FlowIdMaker& flow_ids) {
+void write_bookkeeping(JsonLine& json, const proto::FlowSummary& flow, std::string_view flow_id) {
     json.text("direction_source", name_of(flow.direction_source()));
     json.number("flow_end_reason", static_cast<uint64_t>(flow.flow_end_reason()));
     if (flow.flow_end_reason() == proto::FLOW_END_REASON_IDLE_TIMEOUT) {
@@ -160,7 +125,7 @@ void write_bookkeeping(JsonLine& json, const proto::FlowSummary& flow, FlowIdMak
     } else if (flow.flow_end_reason() == proto::FLOW_END_REASON_ACTIVE_TIMEOUT) {
         json.text("expire_type", "a");
     }
-    json.text("flow_id", flow_ids.make(flow));
+    json.text("flow_id", flow_id);
     json.number("record", flow.record_number());
 }
 
@@ -174,6 +139,8 @@ struct RecordWriter::Implementation {
     CommunityIdMaker community_ids;
     MetadataCounts metadata;
     CertificateWriter certificates;
+    JsonLine metadata_line;
+    FieldReader field_reader;
 
     Implementation(FieldSet field_set, std::string ruleset_name)
         : fields(field_set), ruleset(std::move(ruleset_name)) {}
@@ -183,7 +150,28 @@ RecordWriter::RecordWriter(FieldSet fields, std::string ruleset)
     : implementation_(std::make_unique<Implementation>(fields, std::move(ruleset))) {}
 RecordWriter::~RecordWriter() = default;
 
-std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annotation& annotation) {
+// What is decoded is read back by the same words as from a stored record, so that both give the
+// same facts.
+uint32_t RecordWriter::write_messages(const proto::FlowSummary& flow, FlowFacts& facts) {
+    JsonLine& line = implementation_->metadata_line;
+    line.clear();
+    line.start_object();
+    const MetadataCounts counts = write_metadata(line, implementation_->certificates, flow);
+    line.end_object();
+    implementation_->metadata.add(counts);
+    // The members without the braces around them.
+    std::string_view object = line.finish();
+    object.remove_suffix(1);
+    if (object.size() > 2) {
+        implementation_->json.raw(object.substr(1, object.size() - 2));
+        if (has_fields(flow)) {
+            implementation_->field_reader.read(object, facts);
+        }
+    }
+    return counts.malformed == 0 ? 0u : static_cast<uint32_t>(proto::QUALITY_METADATA_MALFORMED);
+}
+
+void RecordWriter::begin(const proto::FlowSummary& flow, FlowFacts& facts) {
     const FieldSet fields = implementation_->fields;
     JsonLine& json = implementation_->json;
     json.clear();
@@ -205,15 +193,18 @@ std::string_view RecordWriter::write(const proto::FlowSummary& flow, const Annot
     uint32_t quality = flow.quality();
     if (fields != FieldSet::slim) {
         write_statistics(json, flow);
-        const MetadataCounts counts = write_metadata(json, implementation_->certificates, flow);
-        implementation_->metadata.add(counts);
-        quality |= counts.malformed == 0 ? 0u : proto::QUALITY_METADATA_MALFORMED;
+        quality |= write_messages(flow, facts);
     }
-    write_bookkeeping(json, flow, implementation_->flow_ids);
+    facts.flow_id = implementation_->flow_ids.make(flow);
+    write_bookkeeping(json, flow, facts.flow_id);
     write_quality(json, quality);
-    write_matched(json, flow);
+}
+
+std::string_view RecordWriter::finish(const Annotation& annotation) {
+    JsonLine& json = implementation_->json;
+    write_facts(json, "matched", annotation.label.matched);
     write_label(json, annotation.label, implementation_->ruleset);
-    write_wire_text(json, "flow_type", annotation.flow_type);
+    json.text("flow_type", annotation.flow_type);
     json.end_object();
     return json.finish();
 }

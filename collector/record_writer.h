@@ -23,7 +23,7 @@ enum class FieldSet : uint8_t {
 
 // Version of record.schema.json, which every record is valid by: raised when a field changes its
 // meaning or type, or goes.
-inline constexpr uint64_t kRecordSchema = 1;
+inline constexpr uint64_t kRecordSchema = 2;
 
 // Nothing when there is no set of that name.
 std::optional<FieldSet> field_set_named(std::string_view name) noexcept;
@@ -37,14 +37,18 @@ class RecordWriter {
     RecordWriter(const RecordWriter&) = delete;
     RecordWriter& operator=(const RecordWriter&) = delete;
 
-    // The line with its newline, good until the next call. Requires: the flow passed the batch
-    // decoder.
-    std::string_view write(const proto::FlowSummary& flow, const Annotation& annotation);
+    // Writes all but the labels, and adds to `facts` what it decoded. Requires: the flow passed the
+    // batch decoder.
+    void begin(const proto::FlowSummary& flow, FlowFacts& facts);
+    // The line with its newline, good until the next call. Requires: after begin().
+    std::string_view finish(const Annotation& annotation);
 
     // Of all lines written: the messages in them.
     MetadataCounts metadata() const noexcept;
 
   private:
+    uint32_t write_messages(const proto::FlowSummary& flow, FlowFacts& facts);
+
     struct Implementation;
     std::unique_ptr<Implementation> implementation_;
 };

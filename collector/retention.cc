@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "collector/device_file.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
 #include "collector/manifest.h"
@@ -22,11 +23,12 @@ namespace fs = std::filesystem;
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kDay = 86'400 * kSecond;
 
-// The three files that a dataset may have: two encodings, one manifest.
+// The files that a dataset may have: two encodings, one manifest, its devices.
 struct Files {
     fs::path plain;
     fs::path compressed;
     fs::path manifest;
+    fs::path devices;
 };
 
 Files files_of(const fs::path& archive, const std::string& manifest) {
@@ -34,7 +36,8 @@ Files files_of(const fs::path& archive, const std::string& manifest) {
         manifest.substr(0, manifest.size() - std::string_view(kManifestSuffix).size());
     return {archive / (base + suffix_of(Encoding::json)),
             archive / (base + suffix_of(Encoding::json_zstd)),
-            archive / manifest};
+            archive / manifest,
+            archive / (base + kDevicesSuffix)};
 }
 
 uint64_t octets_of(const fs::path& file) {
@@ -45,7 +48,8 @@ uint64_t octets_of(const fs::path& file) {
 }
 
 uint64_t octets_of(const Files& files) {
-    return octets_of(files.plain) + octets_of(files.compressed) + octets_of(files.manifest);
+    return octets_of(files.plain) + octets_of(files.compressed) + octets_of(files.manifest) +
+           octets_of(files.devices);
 }
 
 // When the manifest was written; a clock that jumps may be wrong by as much. 0: it is not there.
@@ -80,7 +84,8 @@ Tombstone tombstone_of(const Files& files) {
 
 void unlink_files(const Files& files) {
     bool any = false;
-    for (const fs::path* file : {&files.plain, &files.compressed, &files.manifest}) {
+    for (const fs::path* file :
+         {&files.plain, &files.compressed, &files.devices, &files.manifest}) {
         if (::unlink(file->c_str()) == 0) {
             any = true;
         } else if (errno != ENOENT) {

@@ -26,13 +26,14 @@ uint64_t total(const Tally& tally) {
 class Sealer {
   public:
     Sealer(const DatasetConfig& config,
-           const signatures::GroupRules& rules,
+           const LabelRules& rules,
            const std::filesystem::path& segment,
            size_t sort_memory_octets)
         : config_(config),
           segment_(segment),
           selection_(config.selection),
           rules_(rules),
+          memory_(rules.content, rules.vendors),
           sorter_(segment.parent_path(), sort_memory_octets) {}
 
     SealResult run() {
@@ -103,6 +104,9 @@ class Sealer {
     }
 
     void take_flow(const proto::FlowSummary& flow, std::span<const uint8_t> octets) {
+        if (config_.preset != kJoyPreset) {
+            memory_.add(flow);
+        }
         if (!selection_.holds_for(flow)) {
             ++result_.records.not_selected;
         } else if (config_.records == RecordChoice::first && flow.record_number() > 0) {
@@ -126,7 +130,7 @@ class Sealer {
     }
 
     void write_records(const std::filesystem::path& part) {
-        DatasetBuilder builder(config_, rules_, part);
+        DatasetBuilder builder(config_, rules_, memory_, part);
         std::string_view record;
         while (sorter_.next(record)) {
             builder.write(record);
@@ -137,7 +141,8 @@ class Sealer {
     const DatasetConfig& config_;
     const std::filesystem::path& segment_;
     Selection selection_;
-    const signatures::GroupRules& rules_;
+    LabelRules rules_;
+    LineMemory memory_;
     RecordSorter sorter_;
     BatchDecoder decoder_;
     proto::FlowBatch batch_;
@@ -149,7 +154,7 @@ class Sealer {
 }  // namespace
 
 SealResult seal(const DatasetConfig& config,
-                const signatures::GroupRules& rules,
+                const LabelRules& rules,
                 const std::filesystem::path& segment,
                 size_t sort_memory_octets) {
     return Sealer(config, rules, segment, sort_memory_octets).run();

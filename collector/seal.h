@@ -6,12 +6,12 @@
 #include <optional>
 #include <string>
 
+#include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
 #include "collector/metadata_fields.h"
 #include "collector/record_sorter.h"
 #include "proto/flow.pb.h"
-#include "signatures/group_rules.h"
 
 // Sealing: from the frames of an open segment to a sorted, annotated, hashed dataset under its
 // final name, with manifest and index entry.
@@ -41,6 +41,7 @@ struct SealResult {
     Tally labels;      // label.type
     Tally evidence;    // kind of the strongest evidence
     MetadataCounts metadata;
+    std::optional<std::vector<Device>> devices;  // of the line; preset joy-3.0.3 has none
     DatasetSums sums;
     std::optional<proto::ProbeLedger> ledger;  // nothing: the input ended without one
 };
@@ -48,7 +49,7 @@ struct SealResult {
 // Throws std::runtime_error with one sentence; the segment is then as it was and nothing else is
 // left. Requires: nobody writes the segment. Does not remove it.
 SealResult seal(const DatasetConfig& config,
-                const signatures::GroupRules& rules,
+                const LabelRules& rules,
                 const std::filesystem::path& segment,
                 size_t sort_memory_octets = RecordSorter::kDefaultMemoryOctets);
 

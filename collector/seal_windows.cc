@@ -55,9 +55,13 @@ void publish_waiting(const fs::path& archive, const fs::path& state_path, SealSt
 
 class WindowSealer {
   public:
-    WindowSealer(const SealJob& job, const SealSetup& setup, size_t sort_memory_octets)
+    WindowSealer(const SealJob& job,
+                 const SealSetup& setup,
+                 LineMemory& memory,
+                 size_t sort_memory_octets)
         : job_(job),
           setup_(setup),
+          memory_(memory),
           folder_(open_folder(setup.config.archive)),
           state_path_(seal_state_path(folder_, job.facts.probe, job.facts.epoch)),
           state_(load_seal_state(state_path_)),
@@ -163,6 +167,7 @@ class WindowSealer {
             if (is_wanted(first + at, times[at], window)) {
                 Dataset& dataset = dataset_for(window, setup_.groups.group_of(flow), number);
                 ++dataset.result.records.received;
+                memory_.add(flow);
                 dataset.start_ns = std::min(dataset.start_ns, flow.flow_start_ns());
                 RecordOrder order = record_order(flow);
                 order.dataset = number;
@@ -193,7 +198,8 @@ class WindowSealer {
             const std::string stem =
                 fmt::format("{}-{:016x}-{}", job_.facts.probe, job_.facts.epoch, number);
             PartFile& part = parts_.emplace_back(folder_ / (stem + std::string(kPartSuffix)));
-            DatasetBuilder builder(config, setup_.groups.rules(dataset.group), part.path());
+            DatasetBuilder builder(
+                config, setup_.groups.label_rules(dataset.group), memory_, part.path());
             for (; has_record && order.dataset == number;
                  has_record = sorter_.next(order, record)) {
                 if (result_.records++ % kRecordsPerLook == 0) {
@@ -310,6 +316,7 @@ class WindowSealer {
 
     const SealJob& job_;
     const SealSetup& setup_;
+    LineMemory& memory_;
     fs::path folder_;
     fs::path state_path_;
     SealState state_;
@@ -329,9 +336,12 @@ fs::path open_folder(const fs::path& archive) {
     return archive / "open";
 }
 
-SealedWindows seal_windows(const SealJob& job, const SealSetup& setup, size_t sort_memory_octets) {
+SealedWindows seal_windows(const SealJob& job,
+                           const SealSetup& setup,
+                           LineMemory& memory,
+                           size_t sort_memory_octets) {
     assert(std::is_sorted(job.windows.begin(), job.windows.end()));
-    return WindowSealer(job, setup, sort_memory_octets).run();
+    return WindowSealer(job, setup, memory, sort_memory_octets).run();
 }
 
 void complete_publications(const fs::path& archive) {

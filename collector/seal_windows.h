@@ -8,6 +8,7 @@
 #include "collector/config.h"
 #include "collector/device_groups.h"
 #include "collector/journal.h"
+#include "collector/line_memory.h"
 #include "collector/record_sorter.h"
 
 // Sealing of a live line: from closed files of a journal to one dataset for each window and group.
@@ -47,10 +48,12 @@ struct SealedWindows {
 // Where journals, states and temporary files are: ARCHIVE/open.
 std::filesystem::path open_folder(const std::filesystem::path& archive);
 
-// Throws std::runtime_error with one sentence; what was sealed is then sealed, what was not is
+// `memory` is the probe's and takes the records. Throws std::runtime_error with one sentence; what
+// was sealed is then sealed, what was not is
 // where it was, and the job can be tried again, also as part of a larger one. Deletes no journal.
 SealedWindows seal_windows(const SealJob& job,
                            const SealSetup& setup,
+                           LineMemory& memory,
                            size_t sort_memory_octets = RecordSorter::kDefaultMemoryOctets);
 
 // For a start, before any journal is taken up: publishes what earlier runs were bound to publish,

@@ -71,7 +71,7 @@ void SealingThread::run(std::stop_token stop) {
             jobs_.pop_front();
             const std::shared_ptr<const LiveSetup> setup = setup_;
             lock.unlock();
-            SealReport report = seal(std::move(job), *setup);
+            SealReport report = seal(std::move(job), setup);
             lock.lock();
             state_.datasets_sealed += report.sealed.datasets;
             state_.records_sealed += report.sealed.records;
@@ -91,10 +91,24 @@ void SealingThread::run(std::stop_token stop) {
     }
 }
 
-SealReport SealingThread::seal(SealJob job, const LiveSetup& setup) {
+LineMemory& SealingThread::memory_of(const std::string& probe,
+                                     const std::shared_ptr<const LiveSetup>& setup) {
+    if (memories_setup_ != setup) {
+        memories_.clear();
+        memories_setup_ = setup;
+    }
+    const LabelRules rules = setup->groups.label_rules(0);
+    return memories_.try_emplace(probe, rules.content, rules.vendors).first->second;
+}
+
+SealReport SealingThread::seal(SealJob job, const std::shared_ptr<const LiveSetup>& setup) {
     SealReport report{.job = std::move(job)};
     try {
-        report.sealed = seal_windows(report.job, setup.seal);
+        LineMemory& memory = memory_of(report.job.facts.probe, setup);
+        report.sealed = seal_windows(report.job, setup->seal, memory);
+        if (!report.job.windows.empty()) {
+            memory.forget_before(report.job.windows.back() / 1000);
+        }
     } catch (const std::exception& error) {
         report.failure = error.what();
     }

@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -62,10 +63,11 @@ class SealingThread {
 
   private:
     void run(std::stop_token stop);
-    SealReport seal(SealJob job, const LiveSetup& setup);
+    SealReport seal(SealJob job, const std::shared_ptr<const LiveSetup>& setup);
+    LineMemory& memory_of(const std::string& probe, const std::shared_ptr<const LiveSetup>& setup);
     void keep_bounds(const LiveSetup& setup);
 
-    mutable std::mutex mutex_;  // guards all up to the thread
+    mutable std::mutex mutex_;  // guards all up to the thread's own
     std::condition_variable_any changed_;
     std::shared_ptr<const LiveSetup> setup_;
     std::deque<SealJob> jobs_;
@@ -73,6 +75,9 @@ class SealingThread {
     SealingState state_;
     bool works_ = true;
     bool wants_room_ = false;
+    // The thread's own: by probe, made by the rules of one configuration.
+    std::map<std::string, LineMemory> memories_;
+    std::shared_ptr<const LiveSetup> memories_setup_;
     std::jthread thread_;
 };
 

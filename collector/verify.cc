@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collector/dataset_file.h"
+#include "collector/device_file.h"
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
@@ -163,6 +164,7 @@ class Verifier {
             // Its dataset is not a stray besides.
             known_files_.insert(base + suffix_of(Encoding::json));
             known_files_.insert(base + suffix_of(Encoding::json_zstd));
+            known_files_.insert(base + kDevicesSuffix);
             tell(fmt::format("{} is no manifest of a schema known here", entry.manifest));
             return;
         }
@@ -171,7 +173,21 @@ class Verifier {
         }
         const std::string dataset = base + suffix_of(facts->encoding);
         known_files_.insert(dataset);
+        check_devices(base + kDevicesSuffix, text);
         check_guarded(dataset, [&] { check_dataset(dataset, *facts); });
+    }
+
+    void check_devices(const std::string& file, const std::string& manifest) {
+        const std::optional<std::string> devices = device_file_of(manifest);
+        if (!devices) {
+            return;
+        }
+        known_files_.insert(file);
+        if (!fs::is_regular_file(fs::symlink_status(archive_ / file))) {
+            tell(fmt::format("{} is missing", file));
+        } else if (sha256_of_file(archive_ / file) != sha256_of(*devices)) {
+            tell(fmt::format("{}: it is not what its manifest says", file));
+        }
     }
 
     void check_dataset(const std::string& dataset, const ManifestFacts& facts) {

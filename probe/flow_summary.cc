@@ -9,7 +9,6 @@
 #include "probe/inspector.h"
 #include "probe/message_pieces.h"
 #include "probe/record_image.h"
-#include "signatures/host_names.h"
 
 namespace curlew::probe {
 
@@ -136,22 +135,24 @@ void add_hits(const RecordImage& image,
     for (size_t i = 0; i < image.warm.hit_count; ++i) {
         const SignatureHit& hit = image.warm.hits[i];
         const signatures::Signature& signature = set.signatures()[hit.signature];
+        const bool from_initiator = (hit.from_high != 0) == (image.warm.initiator_is_high != 0);
+        // Who is the initiator may have been open when the payload was looked at.
+        if (signature.sender != signatures::Sender::any &&
+            from_initiator != (signature.sender == signatures::Sender::initiator)) {
+            continue;
+        }
         proto::Match& match = *summary.add_matches();
         match.set_kind(proto::EVIDENCE_KIND_PAYLOAD);
         match.set_field("payload");
         match.set_signature(signature.id);
-        match.set_protocol(signature.protocol);
-        match.set_service(signature.service);
-        match.set_label(signature.label);
         match.set_packet(hit.packet);
         match.set_offset(hit.end_offset);
-        match.set_reverse((hit.from_high != 0) != (image.warm.initiator_is_high != 0));
+        match.set_reverse(!from_initiator);
     }
 }
 
 void add_names(const RecordImage& image,
                std::span<const uint8_t> octets,
-               const signatures::SignatureSet& set,
                proto::FlowSummary& summary) {
     while (octets.size() >= sizeof(StoredName)) {
         StoredName stored;
@@ -164,13 +165,6 @@ void add_names(const RecordImage& image,
         match.set_value(octets.data(), stored.octets);
         match.set_packet(stored.packet);
         match.set_reverse((stored.from_high != 0) != (image.warm.initiator_is_high != 0));
-        if (stored.signature != signatures::HostNames::kNone) {
-            const signatures::Signature& signature = set.signatures()[stored.signature];
-            match.set_signature(signature.id);
-            match.set_protocol(signature.protocol);
-            match.set_service(signature.service);
-            match.set_label(signature.label);
-        }
         octets = octets.subspan(stored.octets);
     }
 }
@@ -192,6 +186,7 @@ void add_messages(const RecordImage& image,
             open[side]->set_protocol(static_cast<proto::MessageProtocol>(piece.kind));
             open[side]->set_reverse((side != 0) != (image.warm.initiator_is_high != 0));
             open[side]->set_packet(piece.packet);
+            open[side]->set_offset_us(offset_us_of(piece));
             open[side]->set_cut(true);
         }
         if (open[side] != nullptr) {
@@ -392,7 +387,7 @@ void summarize(std::span<const uint8_t> octets,
         fill_direction(image, 1 - initiator, *summary.mutable_reverse());
     }
     add_hits(image, set, summary);
-    add_names(image, sections.take(image.names_octets), set, summary);
+    add_names(image, sections.take(image.names_octets), summary);
     add_messages(image, sections.take(image.messages_octets), summary);
     add_tunnels(image, sections.take_values<StoredTunnel>(image.tunnels_octets), summary);
     if (image.has_details == 0) {

@@ -75,16 +75,6 @@ void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names
     }
 }
 
-// The host without ":port"; what is stored keeps it.
-std::string_view without_port(std::string_view host) noexcept {
-    const size_t colon = host.rfind(':');
-    if (colon == std::string_view::npos ||
-        host.find_first_not_of("0123456789", colon + 1) != std::string_view::npos) {
-        return host;
-    }
-    return host.substr(0, colon);
-}
-
 // A flow's names in one piece, for comparing with a new one.
 class NameChainText {
   public:
@@ -122,15 +112,28 @@ class NameChainText {
 
 }  // namespace
 
-Inspector::Inspector(const signatures::SignatureSet& set) : scanner_(set), host_names_(set) {
-    for (const signatures::Signature& signature : set.signatures()) {
-        parsers_.push_back(static_cast<uint8_t>(signature.kind == signatures::SignatureKind::payload
-                                                    ? parser_for(signature.protocol)
-                                                    : NameParser::none));
-        kinds_.push_back(static_cast<uint8_t>(signature.kind == signatures::SignatureKind::payload
-                                                  ? message_kind_of(signature.protocol.c_str())
-                                                  : MessageKind::none));
+Inspector::Inspector(const signatures::SignatureSet& set) : scanner_(set) {
+    meanings_.resize(set.signatures().size());
+    for (size_t i = 0; i < meanings_.size(); ++i) {
+        const signatures::Signature& signature = set.signatures()[i];
+        if (signature.kind == signatures::SignatureKind::payload) {
+            meanings_[i] = {static_cast<uint8_t>(parser_for(signature.protocol)),
+                            static_cast<uint8_t>(message_kind_of(signature.protocol.c_str())),
+                            signature.packets == 0 ? kScannedPackets : signature.packets,
+                            signature.ports};
+        }
     }
+}
+
+bool Inspector::admits(const Meaning& meaning,
+                       const ParsedPacket& packet,
+                       uint8_t ordinal) const noexcept {
+    const auto is_end = [&packet](uint16_t port) {
+        return port == packet.key.low_port || port == packet.key.high_port;
+    };
+    return ordinal <= meaning.packets &&
+           (meaning.ports.empty() ||
+            std::any_of(meaning.ports.begin(), meaning.ports.end(), is_end));
 }
 
 void Inspector::inspect(const ParsedPacket& packet,
@@ -197,6 +200,10 @@ void Inspector::scan(const ParsedPacket& packet,
         hot.quality |= kQualityListCut;
     }
     for (size_t i = 0; i < result.count; ++i) {
+        const Meaning& meaning = meanings_[result.hits[i].signature];
+        if (!admits(meaning, packet, warm.inspected[from_high])) {
+            continue;
+        }
         if (warm.hit_count == kMaximumHitsPerFlow) {
             hot.quality |= kQualityListCut;
             return;
@@ -205,10 +212,10 @@ void Inspector::scan(const ParsedPacket& packet,
         warm.hits[warm.hit_count++] = {
             hit.signature, hot.payload_packets, from_high, hit.end_offset};
         if (warm.protocol == 0) {
-            warm.protocol = parsers_[hit.signature];
+            warm.protocol = meaning.parser;
         }
         if (warm.message_kind == 0) {
-            warm.message_kind = kinds_[hit.signature];
+            warm.message_kind = meaning.kind;
         }
     }
 }
@@ -230,13 +237,8 @@ void Inspector::store_names(const FoundNames& names,
             hot.quality |= kQualityListCut;
             return;
         }
-        const std::string_view text(reinterpret_cast<const char*>(name.text.data()), name.octets);
         const StoredName stored{
-            host_names_.match(name.field == NameField::http_host ? without_port(text) : text),
-            name.field,
-            name.octets,
-            hot.payload_packets,
-            static_cast<uint8_t>(from_high ? 1 : 0)};
+            name.field, name.octets, hot.payload_packets, static_cast<uint8_t>(from_high ? 1 : 0)};
         std::array<uint8_t, sizeof(StoredName) + kMaximumNameOctets> octets;
         std::memcpy(octets.data(), &stored, sizeof(stored));
         std::memcpy(octets.data() + sizeof(stored), name.text.data(), name.octets);

@@ -10,18 +10,17 @@
 #include "probe/flow_features.h"
 #include "probe/packet_parser.h"
 #include "probe/protocols/names.h"
-#include "signatures/host_names.h"
 #include "signatures/scanner.h"
 #include "signatures/signature_set.h"
 
-// Names what a flow is while that is undecided and in budget: signatures over the first payloads of
-// each side, then the names that the recognised protocol tells. Const and shared by all workers;
-// what changes is the worker's scratch and the flow.
+// Looks into a flow while it is undecided and in budget: payload signatures over the first payloads
+// of each side, then the names that the recognised protocol tells; the collector looks them up.
+// Const and shared by all workers; what changes is the worker's scratch and the flow.
 
 namespace curlew::probe {
 
 // A flow's payloads looked at by signatures, per side; names are read from a few more.
-inline constexpr uint8_t kScannedPackets = 3;
+inline constexpr uint8_t kScannedPackets = signatures::kMaximumScannedPackets;
 inline constexpr uint8_t kNamedPackets = 32;
 inline constexpr uint8_t kMaximumNamesPerFlow = 16;
 // A signature stands at the beginning; merged segments are not scanned to their end.
@@ -29,13 +28,12 @@ inline constexpr size_t kScannedOctets = 2048;
 
 // A stored name as it stands in a flow's name chain, followed by its text.
 struct StoredName {
-    uint16_t signature;  // HostNames::kNone when no name signature lists it
     NameField field;
     uint8_t octets;
     uint8_t packet;
     uint8_t from_high;
 };
-static_assert(sizeof(StoredName) == 6);
+static_assert(sizeof(StoredName) == 4);
 
 class Inspector {
   public:
@@ -72,10 +70,17 @@ class Inspector {
                      FlowWarm& warm,
                      FlowFeatures& features) const noexcept;
 
+    // What a signature tells and asks for beside its pattern.
+    struct Meaning {
+        uint8_t parser = 0;           // which reads names, see inspector.cc
+        uint8_t kind = 0;             // the MessageKind that it tells
+        uint8_t packets = 0;          // only among the first so many of a side
+        std::vector<uint16_t> ports;  // one end has one of these; empty: any
+    };
+    bool admits(const Meaning& meaning, const ParsedPacket& packet, uint8_t ordinal) const noexcept;
+
     signatures::Scanner scanner_;
-    signatures::HostNames host_names_;
-    std::vector<uint8_t> parsers_;  // by signature: which parser reads names, see inspector.cc
-    std::vector<uint8_t> kinds_;    // by signature: the MessageKind that it tells
+    std::vector<Meaning> meanings_;  // by signature
 };
 
 }  // namespace curlew::probe

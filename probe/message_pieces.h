@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 
@@ -47,8 +48,14 @@ struct StoredPiece {
     uint8_t packet;  // ordinal among the flow's payload packets
     uint8_t unused;
     uint16_t octets;
+    std::array<uint16_t, 2> offset_us;  // low and high half: its packet's, see offset_us_of()
 };
-static_assert(sizeof(StoredPiece) == 6);
+static_assert(sizeof(StoredPiece) == 10);
+
+// Microseconds from the record's start, up to 71 minutes.
+inline uint32_t offset_us_of(const StoredPiece& piece) noexcept {
+    return piece.offset_us[0] | uint32_t{piece.offset_us[1]} << 16;
+}
 
 // The chain of one record. Zero: nothing kept.
 struct MessagePieces {

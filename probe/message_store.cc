@@ -34,8 +34,15 @@ bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm) noexcept {
     return true;
 }
 
-PieceSink MessageStore::sink(MessageState& state, size_t side, uint8_t packet) noexcept {
-    return {&pool_, &state.pieces, &state.smb_fronts, static_cast<uint8_t>(side), packet};
+// For the flow's latest packet.
+PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& hot) noexcept {
+    const uint64_t offset_us = (hot.last_ns - hot.start_ns) / 1000;
+    return {&pool_,
+            &state.pieces,
+            &state.smb_fronts,
+            static_cast<uint8_t>(side),
+            hot.payload_packets,
+            static_cast<uint32_t>(std::min<uint64_t>(offset_us, UINT32_MAX))};
 }
 
 void MessageStore::note(const PieceSink& sink, FlowHot& hot) noexcept {
@@ -69,7 +76,7 @@ bool MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWa
     }
     const bool cut = packet.payload_captured_octets < packet.payload_octets ||
                      (packet.notes & kNoteFragment) != 0;
-    PieceSink to = sink(state(warm), packet.from_low ? 0 : 1, hot.payload_packets);
+    PieceSink to = sink(state(warm), packet.from_low ? 0 : 1, hot);
     to.put(kind,
            static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)),
            {packet.payload, packet.payload_captured_octets});
@@ -134,7 +141,7 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
     const bool off = whole || !room || stream.left >= kQuicDatagrams;
     const int flags = (known_octets == 0 ? kPieceBegins : 0) | (off ? kPieceEnds : 0) |
                       (off && !whole ? kPieceCut : 0);
-    PieceSink to = sink(flow, side, hot.payload_packets);
+    PieceSink to = sink(flow, side, hot);
     to.put(MessageKind::quic,
            static_cast<uint8_t>(flags),
            {message.data() + known_octets, octets - known_octets});
@@ -183,7 +190,7 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
     }
     const MessageKind hint = hint_of(warm);
     const MessageKind dns = stream_dns_kind(packet.key, hint);
-    PieceSink to = sink(flow, side, hot.payload_packets);
+    PieceSink to = sink(flow, side, hot);
     const Segment segment{sequence,
                           {packet.payload, packet.payload_captured_octets},
                           packet.payload_octets,
@@ -221,7 +228,7 @@ void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
     SegmentSorter sorter(pool_);
     for (size_t side = 0; side < flow.sides.size(); ++side) {
         StreamSide& stream = flow.sides[side];
-        PieceSink to = sink(flow, side, 0);
+        PieceSink to = sink(flow, side, hot);
         sorter.finish(stream.queue, [&](const Segment& next, bool gap) {
             to.packet = next.packet;
             cut_stream(stream,

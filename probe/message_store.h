@@ -68,7 +68,7 @@ class MessageStore {
         return *reinterpret_cast<MessageState*>(pool_.at(warm.messages - 1));
     }
     bool take_state(FlowHot& hot, FlowWarm& warm) noexcept;
-    PieceSink sink(MessageState& state, size_t side, uint8_t packet) noexcept;
+    PieceSink sink(MessageState& state, size_t side, const FlowHot& hot) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
     bool add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;

@@ -264,7 +264,12 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
 
 void PieceSink::put(MessageKind kind, uint8_t flags, Octets octets) noexcept {
     const StoredPiece piece{
-        kind, static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)), packet, 0, 0};
+        kind,
+        static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)),
+        packet,
+        0,
+        0,
+        {static_cast<uint16_t>(offset_us), static_cast<uint16_t>(offset_us >> 16)}};
     const PutResult result = put_piece(*pool, *pieces, piece, octets);
     cut = cut || result != PutResult::kept;
     shortage = shortage || result == PutResult::no_block;

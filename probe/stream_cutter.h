@@ -64,9 +64,10 @@ struct PieceSink {
     uint8_t* smb_fronts;  // kept in this record
     uint8_t from_high;
     uint8_t packet;
-    bool cut = false;       // a bound was reached
-    bool shortage = false;  // the pool was empty
-    bool hello = false;     // a first record of TLS that began in an earlier segment is whole
+    uint32_t offset_us = 0;  // of the packet, from the record's start
+    bool cut = false;        // a bound was reached
+    bool shortage = false;   // the pool was empty
+    bool hello = false;      // a first record of TLS that began in an earlier segment is whole
 
     void put(MessageKind kind, uint8_t flags, std::span<const uint8_t> octets) noexcept;
 };

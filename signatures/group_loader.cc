@@ -30,6 +30,7 @@ class GroupLoader {
 
   private:
     void read_roles(TableReader& file);
+    void read_devices(TableReader& file);
     void read_publish(TableReader& file);
     void read_rules(TableReader& file);
     GroupRules::Rule read_rule(TableReader& table);
@@ -55,6 +56,7 @@ void GroupLoader::read(std::string_view text) {
     rules_.name_ = name.value_or(PlacedText{}).text;
     rules_.title_ = file.required_text("title").value_or(PlacedText{}).text;
     read_roles(file);
+    read_devices(file);
     read_publish(file);
     read_rules(file);
     file.finish("group file");
@@ -86,6 +88,22 @@ void GroupLoader::read_roles(TableReader& file) {
         }
         rules_.roles_[role] = std::move(addresses);
     }
+}
+
+void GroupLoader::read_devices(TableReader& file) {
+    std::optional<TableReader> table = file.optional_table("devices");
+    if (!table) {
+        return;
+    }
+    for (const std::string& role : table->keys()) {
+        const auto word = table->required_text(role);
+        if (!rules_.roles_.contains(role)) {
+            table->problem(table->place_of_value(role), "there is no role " + in_quotes(role));
+        } else if (word) {
+            rules_.devices_[role] = word->text;
+        }
+    }
+    table->finish("table of devices");
 }
 
 void GroupLoader::read_publish(TableReader& file) {

@@ -170,6 +170,10 @@ std::string GroupRules::content_hash() const {
         hash.add(role);
         add_texts(hash, addresses);
     }
+    for (const auto& [role, device] : devices_) {
+        hash.add(role);
+        hash.add(device);
+    }
     hash.add(uint64_t{rules_.size()});
     for (const Rule& rule : rules_) {
         hash.add(rule.label);

@@ -46,6 +46,8 @@ class GroupRules {
 
     // Device roles and their addresses as the file gives them, overridable one by one.
     const std::map<std::string, std::vector<std::string>>& roles() const noexcept { return roles_; }
+    // Which device a role is, a word of the vocabulary each.
+    const std::map<std::string, std::string>& devices() const noexcept { return devices_; }
     // Gives the role this address, or several with commas between, in place of all it had. Throws
     // std::runtime_error when the role is not in the file or an address is none.
     void set_role(const std::string& role, const std::string& address);
@@ -93,6 +95,7 @@ class GroupRules {
     std::vector<Rule> rules_;     // as the file gives them, with "@role"
     std::vector<Rule> resolved_;  // with addresses
     std::map<std::string, std::vector<std::string>> roles_;
+    std::map<std::string, std::string> devices_;
     std::vector<Problem> problems_;
 };
 

@@ -1,8 +1,10 @@
 #include "signatures/signature_check.h"
 
+#include <algorithm>
 #include <exception>
 #include <utility>
 
+#include "signatures/content_rules.h"
 #include "signatures/host_names.h"
 #include "signatures/scanner.h"
 
@@ -65,6 +67,41 @@ void check_names(const SignatureSet& set, std::vector<Problem>& problems) {
     }
 }
 
+// Fields and sequences, each by itself: unlike payloads several may hit.
+void check_contents(const SignatureSet& set, std::vector<Problem>& problems) {
+    const ContentRules rules(set);
+    std::vector<uint16_t> hits;
+    for (size_t index = 0; index < set.signatures().size(); ++index) {
+        const Signature& signature = set.signatures()[index];
+        for (const Example& example : signature.examples) {
+            hits.clear();
+            if (signature.kind == SignatureKind::field) {
+                rules.fields(signature.field, example.octets, hits);
+            } else if (signature.kind == SignatureKind::sequence) {
+                rules.sequences(signature.transport, example.octets, hits);
+            } else {
+                break;
+            }
+            const bool matched = std::find(hits.begin(), hits.end(), index) != hits.end();
+            check_example(signature, example, matched, problems);
+        }
+    }
+}
+
+// Of the engine that compiles this kind of pattern, and of what it says.
+std::string refused_pattern(const Signature& signature) {
+    std::string wrong;
+    if (signature.kind == SignatureKind::payload) {
+        wrong = check_pattern(signature);
+        return wrong.empty() ? wrong : "Hyperscan refuses the pattern: " + wrong;
+    }
+    if (signature.kind == SignatureKind::field || signature.kind == SignatureKind::sequence) {
+        wrong = check_content_pattern(signature);
+        return wrong.empty() ? wrong : "RE2 refuses the pattern: " + wrong;
+    }
+    return wrong;
+}
+
 }  // namespace
 
 std::vector<Problem> check_signatures(const SignatureSet& set) {
@@ -72,21 +109,19 @@ std::vector<Problem> check_signatures(const SignatureSet& set) {
     // One pattern that does not compile would hide the examples of all others.
     std::vector<Signature> usable;
     for (const Signature& signature : set.signatures()) {
-        const std::string wrong =
-            signature.kind == SignatureKind::payload ? check_pattern(signature) : std::string();
+        const std::string wrong = refused_pattern(signature);
         if (wrong.empty()) {
             usable.push_back(signature);
         } else {
-            problems.push_back({signature.file,
-                                signature.pattern_line,
-                                signature.pattern_column,
-                                "Hyperscan refuses the pattern: " + wrong});
+            problems.push_back(
+                {signature.file, signature.pattern_line, signature.pattern_column, wrong});
         }
     }
     const SignatureSet usable_set = SignatureSet::of(std::move(usable));
     check_names(usable_set, problems);
     try {
         check_payloads(usable_set, problems);
+        check_contents(usable_set, problems);
     } catch (const std::exception& failure) {
         problems.push_back({"signatures", 0, 0, failure.what()});
     }

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <map>
+#include <unordered_map>
 #include <utility>
 
 #include "signatures/content_hash.h"
@@ -15,8 +15,45 @@ namespace {
 
 static_assert(kMaximumSignatures < 0xffff);
 
-constexpr std::array<std::string_view, 2> kKindNames = {"payload", "name"};
+constexpr std::array<std::string_view, kSignatureKinds> kKindNames = {
+    "payload", "name", "field", "sequence", "behaviour", "port"};
 constexpr std::array<std::string_view, 3> kTransportNames = {"any", "tcp", "udp"};
+constexpr std::array<std::string_view, 3> kSenderNames = {"any", "initiator", "responder"};
+constexpr std::array<std::string_view, 16> kFieldNames = {
+    "dhcp.vendor_class",
+    "http.path",
+    "http.server",
+    "http.user_agent",
+    "icmp.type",
+    "igmp.type",
+    "ip.protocol",
+    "mdns.service",
+    "ssdp.nt",
+    "ssdp.server",
+    "ssdp.st",
+    "ssdp.usn",
+    "ssh.software",
+    "tls.certificate_issuer",
+    "tls.certificate_subject",
+    "tls.ja4",
+};
+constexpr std::string_view kVocabularyFile = "vocabulary.toml";
+constexpr std::array<std::string_view, 3> kBehaviourNames = {"empty", "refused", "unanswered"};
+
+// Where `word` stands in a list, or its size.
+template <typename Words>
+size_t position_of(const Words& words, std::string_view word) {
+    return static_cast<size_t>(std::find(words.begin(), words.end(), word) - words.begin());
+}
+
+template <typename Words>
+std::string one_of(const Words& words) {
+    std::string text;
+    for (const std::string_view word : words) {
+        text += (text.empty() ? "'" : ", '") + std::string(word) + "'";
+    }
+    return text;
+}
 
 bool is_word(std::string_view text) noexcept {
     const auto fits = [](char c) {
@@ -28,6 +65,41 @@ bool is_word(std::string_view text) noexcept {
 
 std::string in_quotes(std::string_view text) {
     return "'" + std::string(text) + "'";
+}
+
+std::string wrong_with_regex(const std::string& pattern) {
+    if (pattern.size() > kMaximumPatternOctets) {
+        return "the pattern is longer than " + std::to_string(kMaximumPatternOctets) + " octets";
+    }
+    // Hyperscan takes a pattern up to its first NUL and would compile another one than written.
+    return pattern.find('\0') == std::string::npos
+               ? std::string()
+               : "the pattern holds the octet NUL: write it as \\x00";
+}
+
+bool is_port(const std::string& text) {
+    return !text.empty() && text.size() <= 5 && text[0] != '0' &&
+           text.find_first_not_of("0123456789") == std::string::npos && std::stoi(text) <= 65535;
+}
+
+// One sentence, or nothing.
+std::string wrong_with_pattern(const Signature& signature) {
+    const std::string& pattern = signature.pattern;
+    switch (signature.kind) {
+        case SignatureKind::name:
+            return is_lower_case_host_name(pattern)
+                       ? ""
+                       : in_quotes(pattern) + " is no host name in lower case";
+        case SignatureKind::behaviour:
+            return position_of(kBehaviourNames, pattern) < kBehaviourNames.size()
+                       ? ""
+                       : "the behaviour " + in_quotes(pattern) + " is none of " +
+                             one_of(kBehaviourNames);
+        case SignatureKind::port:
+            return is_port(pattern) ? "" : in_quotes(pattern) + " is no port from 1 to 65535";
+        default:
+            return wrong_with_regex(pattern);
+    }
 }
 
 // Reads [[signature]] tables of one file after the other into one set.
@@ -45,6 +117,9 @@ class Loader {
     bool read_kind(TableReader& table, Signature& signature);
     bool read_pattern(TableReader& table, Signature& signature);
     void read_kind_only_keys(TableReader& table, Signature& signature);
+    void read_transport(TableReader& table, Signature& signature);
+    void read_field(TableReader& table, Signature& signature);
+    void note_once(TableReader& table, const Signature& signature, const std::string& what);
     void read_meaning(TableReader& table, Signature& signature);
     void read_examples(TableReader& table, Signature& signature);
     void add_examples(TableReader& examples,
@@ -54,8 +129,8 @@ class Loader {
 
     std::vector<Signature>& signatures_;
     std::vector<Problem>& problems_;
-    std::map<std::string, std::string> id_places_;    // id -> "file:line"
-    std::map<std::string, std::string> name_places_;  // host name -> "file:line"
+    std::unordered_map<std::string, std::string> id_places_;  // id -> "file:line"
+    std::unordered_map<std::string, std::string> places_;     // see note_once
 };
 
 void Loader::read(std::string_view text, const std::string& file_name) {
@@ -92,13 +167,12 @@ void Loader::read_signature(TableReader& table, const std::string& file_name) {
     const bool has_pattern = read_pattern(table, signature) && has_kind;
     if (has_kind) {
         read_kind_only_keys(table, signature);
-    } else {
-        table.optional_flag("suffix");
-        table.optional_text("transport");
     }
     read_meaning(table, signature);
     read_examples(table, signature);
-    table.finish("signature");
+    if (has_kind) {
+        table.finish("signature");
+    }
 
     if (!has_id || !has_pattern) {
         return;
@@ -135,13 +209,13 @@ bool Loader::read_kind(TableReader& table, Signature& signature) {
     if (!kind) {
         return false;
     }
-    const auto found = std::find(kKindNames.begin(), kKindNames.end(), kind->text);
-    if (found == kKindNames.end()) {
+    const size_t found = position_of(kKindNames, kind->text);
+    if (found == kKindNames.size()) {
         table.problem(kind->place,
-                      "the kind " + in_quotes(kind->text) + " is neither 'payload' nor 'name'");
+                      "the kind " + in_quotes(kind->text) + " is none of " + one_of(kKindNames));
         return false;
     }
-    signature.kind = static_cast<SignatureKind>(found - kKindNames.begin());
+    signature.kind = static_cast<SignatureKind>(found);
     return true;
 }
 
@@ -153,55 +227,100 @@ bool Loader::read_pattern(TableReader& table, Signature& signature) {
     signature.pattern = pattern->text;
     signature.pattern_line = pattern->place.line;
     signature.pattern_column = pattern->place.column;
-    if (signature.kind == SignatureKind::name) {
-        if (!is_lower_case_host_name(pattern->text)) {
-            table.problem(pattern->place,
-                          in_quotes(pattern->text) + " is no host name in lower case");
-            return false;
-        }
-        return true;
+    const std::string wrong = wrong_with_pattern(signature);
+    if (!wrong.empty()) {
+        table.problem(pattern->place, wrong);
     }
-    if (pattern->text.size() > kMaximumPatternOctets) {
-        table.problem(
-            pattern->place,
-            "the pattern is longer than " + std::to_string(kMaximumPatternOctets) + " octets");
-        return false;
-    }
-    // Hyperscan takes a pattern up to its first NUL and would compile another one than written.
-    if (pattern->text.find('\0') != std::string::npos) {
-        table.problem(pattern->place, "the pattern holds the octet NUL: write it as \\x00");
-        return false;
-    }
-    return true;
+    return wrong.empty();
 }
 
+// What only some kinds have. A key of another kind is left unread, and so told as unknown.
 void Loader::read_kind_only_keys(TableReader& table, Signature& signature) {
-    const auto suffix = table.optional_flag("suffix");
-    const auto transport = table.optional_text("transport");
-    if (signature.kind == SignatureKind::payload) {
-        if (suffix) {
-            table.problem(table.place_of_value("suffix"), "only a name can be a suffix");
-        }
-        const std::string_view word = transport ? std::string_view(transport->text) : "any";
-        const auto found = std::find(kTransportNames.begin(), kTransportNames.end(), word);
-        if (found == kTransportNames.end()) {
-            table.problem(transport->place,
-                          "the transport " + in_quotes(word) + " is none of 'any', 'tcp', 'udp'");
+    switch (signature.kind) {
+        case SignatureKind::payload:
+            read_transport(table, signature);
+            for (const int64_t port : table.optional_integers("ports", 1, 65535)) {
+                signature.ports.push_back(static_cast<uint16_t>(port));
+            }
+            if (signature.ports.size() > kMaximumPorts) {
+                table.problem(table.place_of_value("ports"),
+                              "there are more than " + std::to_string(kMaximumPorts) + " ports");
+            }
+            signature.packets = static_cast<uint8_t>(
+                table.optional_number("packets", 1, kMaximumScannedPackets).value_or(0));
+            break;
+        case SignatureKind::name:
+            signature.suffix = table.optional_flag("suffix").value_or(false);
+            note_once(table, signature, (signature.suffix ? "*." : "") + signature.pattern);
+            break;
+        case SignatureKind::field:
+            read_field(table, signature);
+            break;
+        case SignatureKind::sequence:
+            read_transport(table, signature);
+            return;
+        case SignatureKind::behaviour:
+            note_once(table, signature, "behaviour " + signature.pattern);
+            return;
+        case SignatureKind::port:
+            read_transport(table, signature);
+            note_once(
+                table,
+                signature,
+                "port " + signature.pattern + '/' + std::string(name_of(signature.transport)));
+            return;
+    }
+    if (const auto sender = table.optional_text("sender")) {
+        const size_t found = position_of(kSenderNames, sender->text);
+        if (found == kSenderNames.size()) {
+            table.problem(
+                sender->place,
+                "the sender " + in_quotes(sender->text) + " is none of " + one_of(kSenderNames));
             return;
         }
-        signature.transport = static_cast<Transport>(found - kTransportNames.begin());
+        signature.sender = static_cast<Sender>(found);
+    }
+}
+
+void Loader::read_transport(TableReader& table, Signature& signature) {
+    const auto transport = table.optional_text("transport");
+    if (!transport) {
         return;
     }
-    if (transport) {
-        table.problem(transport->place, "a name is looked for on every transport");
+    const size_t found = position_of(kTransportNames, transport->text);
+    if (found == kTransportNames.size()) {
+        table.problem(transport->place,
+                      "the transport " + in_quotes(transport->text) + " is none of " +
+                          one_of(kTransportNames));
+        return;
     }
-    signature.suffix = suffix.value_or(false);
-    const std::string key = (signature.suffix ? "*." : "") + signature.pattern;
-    const auto [first, is_new] = name_places_.try_emplace(
-        key, signature.file + ":" + std::to_string(signature.pattern_line));
-    if (!is_new && !signature.pattern.empty()) {
+    signature.transport = static_cast<Transport>(found);
+}
+
+void Loader::read_field(TableReader& table, Signature& signature) {
+    const auto field = table.required_text("field");
+    if (!field) {
+        return;
+    }
+    if (position_of(kFieldNames, field->text) == kFieldNames.size()) {
+        table.problem(field->place,
+                      "the field " + in_quotes(field->text) + " is none of " + one_of(kFieldNames));
+        return;
+    }
+    signature.field = field->text;
+}
+
+// Two signatures for the same name, port or behaviour would say two things of one fact.
+void Loader::note_once(TableReader& table, const Signature& signature, const std::string& what) {
+    if (signature.pattern.empty()) {
+        return;
+    }
+    const auto [first, is_new] =
+        places_.try_emplace(what, signature.file + ":" + std::to_string(signature.pattern_line));
+    if (!is_new) {
         table.problem(table.place_of_value("pattern"),
-                      "the name " + in_quotes(signature.pattern) + " is taken at " + first->second);
+                      "the " + std::string(name_of(signature.kind)) + ' ' +
+                          in_quotes(signature.pattern) + " is taken at " + first->second);
     }
 }
 
@@ -221,19 +340,26 @@ void Loader::read_meaning(TableReader& table, Signature& signature) {
     signature.protocol = read_word(table, "protocol");
     signature.service = read_word(table, "service");
     signature.label = read_word(table, "label");
+    signature.activity = read_word(table, "activity");
+    signature.device = read_word(table, "device");
     if (signature.kind == SignatureKind::name && !signature.label.empty()) {
         table.problem(table.place_of_value("label"),
                       "a name gives a service; the label type stays its protocol's");
     }
-    if (!table.has("protocol") && !table.has("service") && !table.has("label")) {
-        table.problem(table.place(), "a hit would say nothing: no protocol, service or label");
+    if (signature.protocol.empty() && signature.service.empty() && signature.label.empty() &&
+        signature.activity.empty() && signature.device.empty()) {
+        table.problem(table.place(),
+                      "a hit would say nothing: no protocol, service, label, activity or device");
     }
 }
 
 void Loader::read_examples(TableReader& table, Signature& signature) {
+    // What is no text from the wire needs none.
+    const bool wanted =
+        signature.kind != SignatureKind::behaviour && signature.kind != SignatureKind::port;
     std::optional<TableReader> examples = table.optional_table("examples");
     if (!examples) {
-        if (!table.has("examples")) {
+        if (wanted && !table.has("examples")) {
             table.problem(table.place(), "'examples' is missing");
         }
         return;
@@ -280,7 +406,8 @@ std::vector<std::filesystem::path> signature_files(const std::filesystem::path& 
     std::filesystem::directory_iterator entry(folder, failure);
     for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
         std::error_code unreadable;
-        if (entry->path().extension() == ".toml" && !entry->is_directory(unreadable)) {
+        if (entry->path().extension() == ".toml" && entry->path().filename() != kVocabularyFile &&
+            !entry->is_directory(unreadable)) {
             files.push_back(entry->path());
         }
     }
@@ -313,6 +440,18 @@ std::string_view name_of(Transport transport) noexcept {
     return kTransportNames[static_cast<size_t>(transport)];
 }
 
+std::string_view name_of(Sender sender) noexcept {
+    return kSenderNames[static_cast<size_t>(sender)];
+}
+
+std::span<const std::string_view> known_fields() noexcept {
+    return kFieldNames;
+}
+
+std::span<const std::string_view> known_behaviours() noexcept {
+    return kBehaviourNames;
+}
+
 SignatureSet SignatureSet::load(const std::filesystem::path& folder) {
     SignatureSet set;
     Loader loader(set.signatures_, set.problems_);
@@ -322,7 +461,64 @@ SignatureSet SignatureSet::load(const std::filesystem::path& folder) {
             loader.read(*text, file.string());
         }
     }
+    const std::filesystem::path vocabulary = folder / kVocabularyFile;
+    if (std::filesystem::exists(vocabulary)) {
+        const std::optional<std::string> text = read_file(vocabulary, set.problems_);
+        if (text) {
+            set.vocabulary_ = Vocabulary::parse(*text, vocabulary.string(), set.problems_);
+        }
+        set.check_words();
+    }
     return set;
+}
+
+SignatureSet SignatureSet::load_with(const std::filesystem::path& folder,
+                                     const std::filesystem::path& file) {
+    SignatureSet set = load(folder);
+    SignatureSet more;
+    if (const std::optional<std::string> text = read_file(file, more.problems_)) {
+        Loader(more.signatures_, more.problems_).read(*text, file.string());
+    }
+    for (Signature& signature : more.signatures_) {
+        std::erase_if(set.signatures_,
+                      [&signature](const Signature& one) { return one.id == signature.id; });
+    }
+    more.vocabulary_ = set.vocabulary_;
+    more.check_words();
+    set.signatures_.insert(set.signatures_.end(),
+                           std::make_move_iterator(more.signatures_.begin()),
+                           std::make_move_iterator(more.signatures_.end()));
+    set.problems_.insert(set.problems_.end(), more.problems_.begin(), more.problems_.end());
+    if (set.signatures_.size() > kMaximumSignatures) {
+        set.problems_.push_back({file.string(), 0, 0, "with it there are too many signatures"});
+        set.signatures_.resize(kMaximumSignatures);
+    }
+    return set;
+}
+
+// Every word of a signature is one of the vocabulary, but for the service, which is an open set.
+void SignatureSet::check_words() {
+    if (vocabulary_.empty()) {
+        return;
+    }
+    for (const Signature& signature : signatures_) {
+        const auto check = [&](std::string_view key, const std::string& word, bool known) {
+            if (!word.empty() && !known) {
+                problems_.push_back({signature.file,
+                                     signature.line,
+                                     signature.column,
+                                     "the " + std::string(key) + ' ' + in_quotes(word) + " of " +
+                                         in_quotes(signature.id) + " is not in the vocabulary"});
+            }
+        };
+        const auto is_word = [this](WordKind kind, const std::string& word) {
+            return vocabulary_.find(kind, word) != nullptr;
+        };
+        check("protocol", signature.protocol, is_word(WordKind::protocol, signature.protocol));
+        check("label", signature.label, vocabulary_.is_type(signature.label));
+        check("activity", signature.activity, is_word(WordKind::activity, signature.activity));
+        check("device", signature.device, is_word(WordKind::device, signature.device));
+    }
 }
 
 SignatureSet SignatureSet::parse(std::string_view toml, const std::string& file_name) {
@@ -346,9 +542,17 @@ std::string SignatureSet::content_hash() const {
         hash.add(signature.pattern);
         hash.add(uint64_t{signature.suffix});
         hash.add(name_of(signature.transport));
+        for (const uint16_t port : signature.ports) {
+            hash.add(uint64_t{port});
+        }
+        hash.add(name_of(signature.sender));
+        hash.add(uint64_t{signature.packets});
+        hash.add(signature.field);
         hash.add(signature.protocol);
         hash.add(signature.service);
         hash.add(signature.label);
+        hash.add(signature.activity);
+        hash.add(signature.device);
     }
     return hash.text();
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "signatures/problem.h"
+#include "signatures/vocabulary.h"
 
 // What Curlew knows of contents: the *.toml files beside this header, read and checked once.
 // signatures/README.md is their manual. No Hyperscan here: Scanner compiles the patterns.
@@ -15,16 +16,29 @@
 namespace curlew::signatures {
 
 enum class SignatureKind : uint8_t {
-    payload,  // a regex over the payload of one packet
-    name,     // a host name, exact or as suffix, wherever a name was found
+    payload,    // a regex over the payload of one packet
+    name,       // a host name, exact or as suffix, wherever a name was found
+    field,      // a regex over the whole of one decoded field, for example "ssdp.server"
+    sequence,   // a regex over directions and lengths of the first packets with payload
+    behaviour,  // how a TCP connection without payload went
+    port,       // the responder's port, where nothing was seen
 };
+inline constexpr size_t kSignatureKinds = 6;
 
 // Transport on which a payload signature is looked for.
 enum class Transport : uint8_t { any, tcp, udp };
 
-// "payload", "name"; "any", "tcp", "udp": the words of the files.
+// Who sent what matched.
+enum class Sender : uint8_t { any, initiator, responder };
+
+// The words of the files.
 std::string_view name_of(SignatureKind kind) noexcept;
 std::string_view name_of(Transport transport) noexcept;
+std::string_view name_of(Sender sender) noexcept;
+
+// What a signature of kind field may look at, what one of kind behaviour may say. In order.
+std::span<const std::string_view> known_fields() noexcept;
+std::span<const std::string_view> known_behaviours() noexcept;
 
 struct Example {
     std::string octets;  // raw payload (payload kind) or a name (name kind)
@@ -38,12 +52,18 @@ struct Signature {
     std::string title;
     std::string reference;  // RFC section or where the bytes were seen
     SignatureKind kind = SignatureKind::payload;
-    std::string pattern;  // payload: regex; name: lower case host name
+    std::string pattern;  // regex, lower case host name, behaviour or number of a port
     bool suffix = false;  // name: subdomains match too
     Transport transport = Transport::any;
+    std::vector<uint16_t> ports;  // payload: one end has one of these; empty: any
+    Sender sender = Sender::any;
+    uint8_t packets = 0;   // payload: among the first so many of a side; 0: any looked at
+    std::string field;     // field: which
     std::string protocol;  // what a hit says; empty: nothing
     std::string service;
-    std::string label;  // label type, empty: nothing
+    std::string label;  // label type; empty: the protocol's word
+    std::string activity;
+    std::string device;  // of whoever sent it
     std::vector<Example> examples;
     std::string file;   // where it stands, for messages
     uint32_t line = 0;  // of the table
@@ -54,21 +74,29 @@ struct Signature {
 
 // Bounds on what is read. A set is indexed by uint16_t, and 0xffff means none.
 inline constexpr size_t kMaximumSignatureFiles = 256;
-inline constexpr size_t kMaximumSignatures = 4096;
+inline constexpr size_t kMaximumSignatures = 60'000;
 inline constexpr size_t kMaximumPatternOctets = 1024;
 inline constexpr size_t kMaximumExamples = 64;         // of one signature
 inline constexpr size_t kMaximumExampleOctets = 4096;  // of one example
 inline constexpr size_t kMaximumHostNameOctets = 255;  // RFC 1035 section 2.3.4
 inline constexpr size_t kMaximumLabelOctets = 63;
-inline constexpr size_t kMaximumWordOctets = 64;  // id, protocol, service, label
+inline constexpr size_t kMaximumWordOctets = 64;  // id, protocol, service, label, ...
+inline constexpr size_t kMaximumPorts = 16;
+// No more packets of a side are looked at by payload signatures.
+inline constexpr uint8_t kMaximumScannedPackets = 3;
 
 class SignatureSet {
   public:
-    // Reads every *.toml directly in `folder`, in order of name. Never throws for what the files
-    // say: everything wrong is in problems(). A signature is kept when its id, kind and pattern
-    // can be used, so that the check goes on; whoever classifies refuses a set with problems.
+    // Reads every *.toml directly in `folder`, in order of name; vocabulary.toml as what it is.
+    // Never throws for what the files say: everything wrong is in problems(). A signature is kept
+    // when its id, kind and pattern can be used, so that the check goes on; whoever classifies
+    // refuses a set with problems.
     static SignatureSet load(const std::filesystem::path& folder);
     static SignatureSet parse(std::string_view toml, const std::string& file_name);
+
+    // The installed set and one file more, whose signatures replace those of the same id.
+    static SignatureSet load_with(const std::filesystem::path& folder,
+                                  const std::filesystem::path& file);
 
     // A set of signatures already checked, for example a part of another set.
     // Requires: at most kMaximumSignatures.
@@ -76,14 +104,18 @@ class SignatureSet {
 
     const std::vector<Signature>& signatures() const noexcept { return signatures_; }
     const std::vector<Problem>& problems() const noexcept { return problems_; }
+    const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
 
     // Names the content: 64-bit FNV-1a over everything that changes a result, 16 hex digits. Not a
     // protection against anybody; the manifest's SHA-256 sums are.
     std::string content_hash() const;
 
   private:
+    void check_words();
+
     std::vector<Signature> signatures_;
     std::vector<Problem> problems_;
+    Vocabulary vocabulary_;
 };
 
 // True for labels of 1 to 63 letters, digits, hyphens and underscores with dots between, 255 octets

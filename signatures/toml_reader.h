@@ -17,7 +17,7 @@
 
 namespace curlew::signatures {
 
-inline constexpr size_t kMaximumFileOctets = 1 << 20;
+inline constexpr size_t kMaximumFileOctets = 8 << 20;
 
 // The place of a node or key.
 struct Place {

@@ -24,7 +24,8 @@ INCLUDE_LAW = {
     "signatures": (),
     "probe": ("signatures/*", "proto/*"),
     "dpdk_port": ("probe/port.h",),
-    "collector": ("proto/*", "signatures/group_rules.h", "signatures/problem.h",
+    "collector": ("proto/*", "signatures/group_rules.h", "signatures/content_rules.h",
+                  "signatures/problem.h",
                   # Configuration is TOML as group files are.
                   "signatures/config_file.h", "signatures/signature_folder.h"),
     "cli": ("proto/*", "signatures/*", "probe/*", "collector/*"),
@@ -33,9 +34,10 @@ INCLUDE_LAW = {
 COMPOSERS = {
     "probe/main.cc": ("dpdk_port/*",),
 }
-# The label rules are a library without Hyperscan: what these reach must not reach the scanner.
+# What labels are given by is without Hyperscan: what these reach must not reach the scanner.
 WITHOUT_HYPERSCAN = ("signatures/group_rules.h", "signatures/group_rules.cc",
-                     "signatures/group_loader.cc")
+                     "signatures/group_loader.cc", "signatures/content_rules.h",
+                     "signatures/content_rules.cc")
 
 # Foreign header -> files that may include it. What is in no list is no business of ours.
 FOREIGN = (
@@ -44,6 +46,7 @@ FOREIGN = (
      "probe/replay_port.cc probe/packet_filter.cc "
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
+    ("re2/*", "signatures/content_rules.cc"),
     ("zmq.h zmq.hpp zmq_addon.hpp", "proto/channel.cc tests/proto/*"),
     # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
     ("*.pb.h google/protobuf/*",

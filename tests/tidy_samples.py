@@ -60,7 +60,7 @@ SAMPLES = {
         ],
         "good": [
             {"signatures/group_rules.cc": '#include "signatures/a.h"\n', "signatures/a.h": HEADER},
-            {"signatures/signature_set.cc": '#include "signatures/scanner.h"\n'},
+            {"signatures/signature_check.cc": '#include "signatures/scanner.h"\n'},
         ],
     },
     "include-path": {

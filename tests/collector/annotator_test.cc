@@ -1,22 +1,17 @@
 #include "collector/annotator.h"
 
 #include <string>
-#include <vector>
 
-#include "tests/collector/flows.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
 namespace {
 
 std::string flow_type(const proto::FlowSummary& flow) {
-    const signatures::GroupRules rules = house_group();
-    return Annotator(rules).annotate(flow).flow_type;
-}
-
-Label label(const proto::FlowSummary& flow) {
-    const signatures::GroupRules rules = any_group();
-    return Annotator(rules).annotate(flow).label;
+    const LabelFixture labels(house_group());
+    FlowFacts facts = facts_of(flow);
+    return Annotator(labels.rules(), labels.memory).annotate(flow, facts).flow_type;
 }
 
 }  // namespace
@@ -52,77 +47,28 @@ TEST(Annotator, published_ttls_are_used_and_none_is_an_error) {
 }
 
 TEST(Annotator, a_group_without_rules_publishes_the_content_label) {
+    const LabelFixture labels(any_group(), payload_signature("get", "label = 'web'"));
     proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "GET ", "http", "", "web");
-    const signatures::GroupRules rules = any_group();
-    const Annotation annotation = Annotator(rules).annotate(flow);
+    add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
+    FlowFacts facts = facts_of(flow);
+    const Annotation annotation = Annotator(labels.rules(), labels.memory).annotate(flow, facts);
     STRCMP_EQUAL("web", annotation.flow_type.c_str());
     STRCMP_EQUAL("web", annotation.label.type.c_str());
 }
 
-TEST(Annotator, nothing_found_is_unknown_by_guess) {
-    const Label found = label(small_flow());
-    STRCMP_EQUAL("unknown", found.type.c_str());
-    STRCMP_EQUAL("", found.protocol.c_str());
-    STRCMP_EQUAL("guess", found.confidence.c_str());
-    STRCMP_EQUAL("none", strongest_evidence(found));
-    CHECK(found.evidence.empty());
-}
-
-TEST(Annotator, payload_is_stronger_than_name_and_name_than_port) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_PORT, "443", "https", "port-service", "by-port");
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "a.example", "", "name-service", "by-name");
-    add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "\x16\x03", "tls", "", "by-payload");
-    const Label found = label(flow);
-    STRCMP_EQUAL("by-payload", found.type.c_str());
-    STRCMP_EQUAL("tls", found.protocol.c_str());
-    STRCMP_EQUAL("name-service", found.service.c_str());
-    STRCMP_EQUAL("certain", found.confidence.c_str());
-    LONGS_EQUAL(2, found.evidence.size());
-    STRCMP_EQUAL("payload", name_of(found.evidence[0]->kind()));
-    STRCMP_EQUAL("name", name_of(found.evidence[1]->kind()));
-}
-
-TEST(Annotator, a_port_alone_is_a_guess) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_PORT, "443", "https", "", "web");
-    const Label found = label(flow);
-    STRCMP_EQUAL("web", found.type.c_str());
-    STRCMP_EQUAL("guess", found.confidence.c_str());
-    STRCMP_EQUAL("port", strongest_evidence(found));
-}
-
-TEST(Annotator, of_payload_matches_the_earlier_packet_wins) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "b", "late", "", "late").set_packet(3);
-    add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "a", "early", "", "early").set_packet(1);
-    STRCMP_EQUAL("early", label(flow).type.c_str());
-}
-
-TEST(Annotator, the_most_specific_name_gives_the_service) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "example.com", "", "company", "");
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "time.example.com", "", "clock", "");
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "unlisted.very.long.example.org", "", "", "");
-    const Label found = label(flow);
-    STRCMP_EQUAL("clock", found.service.c_str());
-    LONGS_EQUAL(1, found.evidence.size());
-}
-
-TEST(Annotator, a_name_that_no_signature_lists_is_no_evidence) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "unlisted.example", "", "", "");
-    const Label found = label(flow);
-    STRCMP_EQUAL("unknown", found.type.c_str());
-    CHECK(found.evidence.empty());
-}
-
-TEST(Annotator, a_kind_it_does_not_know_is_the_weakest) {
-    proto::FlowSummary flow = small_flow();
-    add_match(flow, static_cast<proto::EvidenceKind>(77), "x", "", "", "odd");
-    add_match(flow, proto::EVIDENCE_KIND_PORT, "443", "", "", "by-port");
-    STRCMP_EQUAL("by-port", label(flow).type.c_str());
+TEST(Annotator, names_told_for_an_address_are_evidence_for_whoever_asked) {
+    LabelFixture labels(any_group(), name_signature("logs", "logs.example", "service = 'logs'"));
+    labels.memory.add(answer_to("10.0.0.5", "logs.example", "192.0.2.9", 60, 0));
+    Annotator annotator(labels.rules(), labels.memory);
+    const auto service = [&](const char* client, uint64_t after_us) {
+        proto::FlowSummary flow = flow_between(client, 40000, "192.0.2.9", 443, 6);
+        flow.set_first_record_start_ns(kStart + after_us * 1000);
+        FlowFacts facts = facts_of(flow);
+        return annotator.annotate(flow, facts).label.service;
+    };
+    STRCMP_EQUAL("logs", service("10.0.0.5", 1'000'000).c_str());
+    STRCMP_EQUAL("", service("10.0.0.6", 1'000'000).c_str());
+    STRCMP_EQUAL("", service("10.0.0.5", 61'000'000).c_str());
 }
 
 }  // namespace curlew::collector

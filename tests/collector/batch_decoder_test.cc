@@ -201,7 +201,7 @@ TEST(BatchDecoder, octet_strings_keep_their_bounds) {
                      flow.mutable_forward()->set_first_packet(std::string(2049, 'x'));
                  }));
     STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
-                     flow.add_matches()->set_service(std::string(513, 'x'));
+                     flow.add_matches()->set_signature(std::string(513, 'x'));
                  }));
     STRCMP_EQUAL("too_long_octets", decode_changed([](auto& flow) {
                      flow.mutable_forward()->mutable_tcp_start()->set_options(std::string(41, 'x'));
@@ -273,7 +273,7 @@ TEST(BatchDecoder, mutated_batches_are_taken_or_refused) {
     const unsigned seed = std::random_device{}();
     std::mt19937 random(seed);
     proto::FlowSummary flow = small_flow();
-    add_match(flow, proto::EVIDENCE_KIND_NAME, "a.example", "dns", "a", "b");
+    add_match(flow, proto::EVIDENCE_KIND_NAME, "a.example", "a");
     flow.mutable_forward()->set_first_packet(std::string(100, 'p'));
     const std::string whole = body_of(flow);
     int refused = 0;

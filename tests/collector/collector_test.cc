@@ -48,9 +48,9 @@ Sent ledger(uint64_t sequence) {
 }
 
 std::string error_of(const DatasetConfig& config) {
-    const signatures::GroupRules rules = any_group();
+    const LabelFixture labels;
     try {
-        const Collector collector(config, rules);
+        const Collector collector(config, labels.rules());
     } catch (const std::runtime_error& error) {
         return error.what();
     }
@@ -63,7 +63,7 @@ TEST_GROUP(Collector) {
     TemporaryFolder folder;
     fs::path archive = folder.path() / "archive";
     DatasetConfig config = dataset_config(archive, "walk");
-    signatures::GroupRules rules = any_group();
+    LabelFixture labels;
     proto::ChannelContext context;
 
     // Sends the frames to the collector through a channel of its own, and waits for both to end.
@@ -94,7 +94,7 @@ TEST_GROUP(Collector) {
 };
 
 TEST(Collector, stores_acknowledges_and_seals) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     CHECK(fs::exists(archive / "any/kitchen/walk.open"));
     feed(collector, {batch(1, 3), batch(4, 1), ledger(5)}, 5);
     const SealResult result = collector.seal();
@@ -106,7 +106,7 @@ TEST(Collector, stores_acknowledges_and_seals) {
 }
 
 TEST(Collector, a_frame_that_comes_twice_is_stored_once) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     feed(collector,
          {batch(1, 10), batch_as(11, 1, 10), batch_as(12, 3, 2), batch(11, 10), ledger(21)},
          21);
@@ -115,14 +115,14 @@ TEST(Collector, a_frame_that_comes_twice_is_stored_once) {
 }
 
 TEST(Collector, a_frame_behind_a_gap_is_dropped) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     feed(collector, {batch(1, 10), batch_as(11, 12, 4), batch(11, 10), ledger(21)}, 21);
     CHECK_EQUAL(1, collector.counters().frames_out_of_sequence);
     CHECK_EQUAL(20, collector.seal().records_written);
 }
 
 TEST(Collector, a_frame_that_overlaps_is_no_duplicate) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     feed(collector, {batch(1, 10), batch_as(11, 6, 10), batch(11, 10), ledger(21)}, 21);
     CHECK_EQUAL(1, collector.counters().frames_out_of_sequence);
     CHECK_EQUAL(0, collector.counters().frames_duplicate);
@@ -130,7 +130,7 @@ TEST(Collector, a_frame_that_overlaps_is_no_duplicate) {
 }
 
 TEST(Collector, syncs_less_often_than_it_stores) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     std::vector<Sent> frames;
     for (uint64_t sequence = 1; sequence <= 500; ++sequence) {
         frames.push_back(batch(sequence, 1));
@@ -143,7 +143,7 @@ TEST(Collector, syncs_less_often_than_it_stores) {
 
 TEST(Collector, stops_when_asked_and_resumes_where_it_was) {
     {
-        Collector collector(config, rules);
+        Collector collector(config, labels.rules());
         proto::ChannelReceiver receiver(context, kEndpoint);
         std::stop_source stop;
         stop.request_stop();
@@ -152,13 +152,13 @@ TEST(Collector, stops_when_asked_and_resumes_where_it_was) {
     put_content(archive / "any/kitchen/walk.open",
                 batch(1, 3).frame + batch(4, 2).frame + batch(6, 1).frame.substr(0, 60));
     config.resume = true;
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     feed(collector, {batch(6, 1), ledger(7)}, 7);
     CHECK_EQUAL(6, collector.seal().records_written);
 }
 
 TEST(Collector, does_not_take_up_the_segment_of_another_epoch) {
-    { Collector collector(config, rules); }
+    { Collector collector(config, labels.rules()); }
     put_content(archive / "any/kitchen/walk.open", batch(1, 1).frame);
     config.resume = true;
     config.epoch = 99;
@@ -168,15 +168,15 @@ TEST(Collector, does_not_take_up_the_segment_of_another_epoch) {
 }
 
 TEST(Collector, starts_anew_over_what_a_crash_left) {
-    { Collector collector(config, rules); }
+    { Collector collector(config, labels.rules()); }
     put_content(archive / "any/kitchen/walk.open", batch(1, 3).frame);
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     feed(collector, {batch(1, 1), ledger(2)}, 2);
     CHECK_EQUAL(1, collector.seal().records_written);
 }
 
 TEST(Collector, discarding_leaves_nothing) {
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     collector.discard();
     CHECK_FALSE(fs::exists(archive));
     CHECK(fs::exists(folder.path()));
@@ -184,7 +184,7 @@ TEST(Collector, discarding_leaves_nothing) {
 
 TEST(Collector, discarding_leaves_what_others_sealed) {
     seal_octets(dataset_config(archive, "other"), segment_of(0, 3));
-    Collector collector(config, rules);
+    Collector collector(config, labels.rules());
     collector.discard();
     CHECK(verify_archive(archive, [](const std::string&) {}).holds());
 }
@@ -201,7 +201,7 @@ TEST(Collector, an_archive_that_cannot_be_written_is_one_sentence) {
 }
 
 TEST(Collector, a_second_run_of_a_dataset_is_refused) {
-    const Collector collector(config, rules);
+    const Collector collector(config, labels.rules());
     STRCMP_CONTAINS("walk.open: another process writes it", error_of(config).c_str());
 }
 
@@ -226,7 +226,7 @@ TEST(Collector, a_name_that_is_no_file_name_is_refused) {
 
 TEST(Collector, a_wrong_selection_or_preset_makes_no_folder) {
     config.selection = "host nowhere";
-    CHECK_THROWS(SelectionError, Collector(config, rules));
+    CHECK_THROWS(SelectionError, Collector(config, labels.rules()));
     config.selection = "";
     config.preset = "flat";
     STRCMP_EQUAL("the collector writes no preset \"flat\"", error_of(config).c_str());

@@ -11,12 +11,12 @@ namespace fs = std::filesystem;
 TEST_GROUP(DatasetBuilder) {
     TemporaryFolder folder;
     DatasetConfig config = dataset_config(folder.path(), "walk");
-    signatures::GroupRules rules = any_group();
+    LabelFixture labels;
     fs::path part = folder.path() / "walk.part";
 };
 
 TEST(DatasetBuilder, writes_what_it_is_given_and_counts_it) {
-    DatasetBuilder builder(config, rules, part);
+    DatasetBuilder builder(config, labels.rules(), labels.memory, part);
     builder.write(numbered_flow(1).SerializeAsString());
     builder.write(numbered_flow(2).SerializeAsString());
     SealResult result;
@@ -33,7 +33,7 @@ TEST(DatasetBuilder, labels_first_records_of_joy_and_leaves_all_as_joy_wrote_the
     config.preset = kJoyPreset;
     for (const RecordChoice records : {RecordChoice::all, RecordChoice::first}) {
         config.records = records;
-        DatasetBuilder builder(config, rules, part);
+        DatasetBuilder builder(config, labels.rules(), labels.memory, part);
         builder.write(joy_flow().SerializeAsString());
         SealResult result;
         builder.finish(result);

@@ -6,6 +6,7 @@
 
 #include "collector/seal.h"
 #include "tests/collector/flows.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/support/temporary_folder.h"
 
 namespace curlew::collector {
@@ -58,8 +59,8 @@ inline SealResult seal_octets(const DatasetConfig& config,
     std::filesystem::create_directories(folder);
     const std::filesystem::path segment = folder / (config.name + ".open");
     put_content(segment, octets);
-    const signatures::GroupRules rules = any_group();
-    SealResult result = seal(config, rules, segment, sort_memory_octets);
+    const LabelFixture labels;
+    SealResult result = seal(config, labels.rules(), segment, sort_memory_octets);
     std::filesystem::remove(segment);
     return result;
 }

@@ -79,17 +79,12 @@ void add_packet(proto::FlowSummary& flow, uint64_t gap_ns, uint32_t octets, uint
 proto::Match& add_match(proto::FlowSummary& flow,
                         proto::EvidenceKind kind,
                         const std::string& value,
-                        const std::string& protocol,
-                        const std::string& service,
-                        const std::string& label) {
+                        const std::string& signature) {
     proto::Match& match = *flow.add_matches();
     match.set_kind(kind);
     match.set_field(kind == proto::EVIDENCE_KIND_NAME ? "dns.question" : "payload");
     match.set_value(value);
-    match.set_signature("signature-" + std::to_string(flow.matches_size()));
-    match.set_protocol(protocol);
-    match.set_service(service);
-    match.set_label(label);
+    match.set_signature(signature);
     return match;
 }
 

@@ -30,9 +30,7 @@ void add_packet(proto::FlowSummary& flow, uint64_t gap_ns, uint32_t octets, uint
 proto::Match& add_match(proto::FlowSummary& flow,
                         proto::EvidenceKind kind,
                         const std::string& value,
-                        const std::string& protocol,
-                        const std::string& service,
-                        const std::string& label);
+                        const std::string& signature = "");
 
 std::string batch_frame(const std::vector<proto::FlowSummary>& flows, uint64_t first_sequence);
 // Says that as many records were created as came before.

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "collector/index.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -24,6 +25,7 @@ TEST_GROUP(Intake) {
     CollectorConfig config = live_config(archive);
     std::vector<std::string> problems;
     std::unique_ptr<DeviceGroups> groups;
+    LabelFixture labels;
     std::unique_ptr<Intake> intake;
     bool reachable = true;
 
@@ -77,7 +79,7 @@ TEST_GROUP(Intake) {
     uint64_t seal() {
         uint64_t jobs = 0;
         while (const auto job = intake->next_job(kNow)) {
-            intake->sealed(*job, seal_windows(*job, {config, *groups, "0.1.0"}));
+            intake->sealed(*job, seal_windows(*job, {config, *groups, "0.1.0"}, labels.memory));
             ++jobs;
         }
         return jobs;

@@ -9,6 +9,7 @@
 
 #include "collector/intake.h"
 #include "tests/collector/file_faults.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -59,6 +60,7 @@ class Line {
     fs::path archive;
     CollectorConfig config;
     std::unique_ptr<DeviceGroups> groups;
+    LabelFixture labels;
     std::unique_ptr<Intake> intake;
     std::optional<SealJob> job;  // taken and not yet done
     Moment now;
@@ -227,7 +229,8 @@ class Line {
             return;
         }
         try {
-            const SealedWindows sealed = seal_windows(*job, {config, *groups, "0.1.0"}, 2000);
+            const SealedWindows sealed =
+                seal_windows(*job, {config, *groups, "0.1.0"}, labels.memory, 2000);
             intake->sealed(*job, sealed);
         } catch (const std::runtime_error&) {
             intake->seal_failed(*job, now);
@@ -285,7 +288,7 @@ class Line {
                 }
             }
             while (auto due = intake->next_job(now)) {
-                intake->sealed(*due, seal_windows(*due, {config, *groups, "0.1.0"}));
+                intake->sealed(*due, seal_windows(*due, {config, *groups, "0.1.0"}, labels.memory));
             }
         }
         for (const ModelProbe& probe : probes) {

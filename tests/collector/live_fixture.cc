@@ -122,6 +122,10 @@ proto::FrameView view_of(const proto::ReceivedFrame& frame) {
 
 void put_groups(const fs::path& signatures) {
     fs::create_directories(signatures / "groups");
+    put_content(signatures / "names.toml",
+                "[[signature]]\nid = \"clock\"\ntitle = \"A clock\"\nreference = \"none\"\n"
+                "kind = \"name\"\npattern = \"time.example\"\nservice = \"clock\"\n"
+                "examples.match = [\"time.example\"]\nexamples.no_match = [\"example\"]\n");
     put_content(signatures / "groups/any.toml", "name = \"any\"\ntitle = \"Any\"\n");
     put_content(signatures / "groups/house.toml", "name = \"house\"\ntitle = \"A house\"\n");
 }

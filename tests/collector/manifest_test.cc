@@ -21,7 +21,7 @@ const std::string kBeforeFile = R"({
     "name": "walk",
     "preset": "curlew",
     "fields": "full",
-    "record_schema": 1,
+    "record_schema": 2,
     "records": "all",
     "selection": "host 10.0.0.1",
     "ruleset_hash": "1111111111111111",
@@ -91,6 +91,47 @@ const std::string kBehindFile = R"(  },
     "messages": 0,
     "malformed": 0
   },
+  "devices_found": 2,
+  "devices": [
+    {
+      "id": "address-10.0.0.1",
+      "mac": "",
+      "mac_kind": "none",
+      "vendor": "",
+      "device": "",
+      "device_source": "",
+      "discovered": "",
+      "role": "",
+      "addresses": [
+        {
+          "address": "10.0.0.1",
+          "first_us": 1545661851869217,
+          "last_us": 1545661851869217
+        }
+      ],
+      "names": [],
+      "evidence": []
+    },
+    {
+      "id": "address-10.0.0.2",
+      "mac": "",
+      "mac_kind": "none",
+      "vendor": "",
+      "device": "",
+      "device_source": "",
+      "discovered": "",
+      "role": "",
+      "addresses": [
+        {
+          "address": "10.0.0.2",
+          "first_us": 1545661851869217,
+          "last_us": 1545661851869217
+        }
+      ],
+      "names": [],
+      "evidence": []
+    }
+  ],
   "unclean_end": null
 }
 )";

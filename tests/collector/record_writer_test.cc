@@ -6,7 +6,7 @@
 #include <string>
 
 #include "collector/wire_text.h"
-#include "tests/collector/flows.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -15,10 +15,15 @@ namespace {
 using std::string_literals::operator""s;
 
 std::string record(const proto::FlowSummary& flow, FieldSet fields = FieldSet::full) {
-    const signatures::GroupRules rules = any_group();
-    const Annotator annotator(rules);
+    const LabelFixture labels(any_group(),
+                              payload_signature("dns-query",
+                                                "protocol = 'dns'\nservice = 'names'\n"
+                                                "label = 'dns-query'"));
+    Annotator annotator(labels.rules(), labels.memory);
     RecordWriter writer(fields, "any-0123456789abcdef");
-    return std::string(writer.write(flow, annotator.annotate(flow)));
+    FlowFacts facts = facts_of(flow);
+    writer.begin(flow, facts);
+    return std::string(writer.finish(annotator.annotate(flow, facts)));
 }
 
 rapidjson::Document parsed(const std::string& text) {
@@ -68,8 +73,7 @@ proto::FlowSummary question_and_answer() {
     for (const int64_t sum : {196, 0, -3, 66}) {
         flow.add_walsh_sums(sum);
     }
-    proto::Match& match =
-        add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "AB", "dns", "names", "dns-query");
+    proto::Match& match = add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "AB", "dns-query");
     match.set_packet(0);
     match.set_offset(2);
     return flow;
@@ -101,10 +105,12 @@ TEST(RecordWriter, writes_every_field_of_a_full_record) {
         R"("flow_id":"1545661851869217-f41f224028796e60","record":0,)"
         R"("quality":["begin_seen","list_cut"],)"
         R"("matched":[{"kind":"payload","field":"payload","value":"AB",)"
-        R"("signature":"signature-1"}],)"
-        R"("label":{"type":"dns-query","protocol":"dns","service":"names","evidence":[)"
-        R"({"kind":"payload","field":"payload","value":"AB","signature":"signature-1",)"
-        R"("packet":0,"offset":2}],"confidence":"certain","ruleset":"any-0123456789abcdef"},)"
+        R"("signature":"dns-query","packet":0,"offset":2,"dir":">"}],)"
+        R"("label":{"type":"dns-query","protocol":"dns","service":"names","activity":"",)"
+        R"("device":"","evidence":[)"
+        R"({"kind":"payload","field":"payload","value":"AB","signature":"dns-query",)"
+        R"("packet":0,"offset":2,"dir":">"}],)"
+        R"("confidence":"certain","ruleset":"any-0123456789abcdef"},)"
         R"("flow_type":"dns-query"})"
         "\n";
     STRCMP_EQUAL(expected.c_str(), record(question_and_answer()).c_str());
@@ -129,7 +135,8 @@ TEST(RecordWriter, a_bare_record_says_what_is_not_there) {
         R"("community_id":"1:fGMMlAn5OW4ALtQn4k5OPdivs7o=",)"
         R"("direction_source":"first-packet","flow_end_reason":4,)"
         R"("flow_id":"1545661851869217-5126bff9861010e9+3","record":2,"quality":[],"matched":[],)"
-        R"("label":{"type":"unknown","protocol":"","service":"","evidence":[{"kind":"none"}],)"
+        R"("label":{"type":"unknown","protocol":"","service":"","activity":"","device":"",)"
+        R"("evidence":[{"kind":"none"}],)"
         R"("confidence":"guess","ruleset":"any-0123456789abcdef"},"flow_type":"unknown"})"
         "\n",
         line.c_str());
@@ -179,14 +186,9 @@ TEST(RecordWriter, the_flow_id_is_that_of_either_direction) {
 
 TEST(RecordWriter, hostile_names_stay_inside_their_string) {
     proto::FlowSummary flow = small_flow();
-    add_match(flow,
-              proto::EVIDENCE_KIND_NAME,
-              "a\",\"flow_type\":\"x\\\0\n\xff\xe2\x82"s,
-              "",
-              "",
-              "l\"\xc0");
+    add_match(flow, proto::EVIDENCE_KIND_NAME, "a\",\"flow_type\":\"x\\\0\n\xff\xe2\x82"s);
     const rapidjson::Document document = parsed(record(flow));
-    STRCMP_EQUAL("l\"\xc3\x80", document["flow_type"].GetString());
+    STRCMP_EQUAL("unknown", document["flow_type"].GetString());
     const rapidjson::Value& value = document["matched"][0]["value"];
     const std::string text(value.GetString(), value.GetStringLength());
     CHECK(text == "a\",\"flow_type\":\"x\\\0\n\xc3\xbf\xc3\xa2\xc2\x82"s);
@@ -201,8 +203,7 @@ TEST(RecordWriter, any_octets_give_one_line_of_json) {
         for (char& octet : octets) {
             octet = static_cast<char>(random());
         }
-        add_match(
-            flow, static_cast<proto::EvidenceKind>(random() % 12), octets, octets, octets, octets);
+        add_match(flow, static_cast<proto::EvidenceKind>(random() % 12), octets, octets);
         flow.mutable_forward()->mutable_tcp_start()->set_options(octets.substr(0, 40));
         flow.mutable_forward()->set_first_packet(octets);
         flow.mutable_forward()->set_first_payload_offset(static_cast<uint32_t>(random() % 80));

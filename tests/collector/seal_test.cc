@@ -43,7 +43,7 @@ TEST_GROUP(Seal) {
 TEST(Seal, writes_a_dataset_a_manifest_and_an_index_entry) {
     const SealResult result = seal_octets(config, segment_of(0, 40));
     CHECK(names_in(archive / "any/kitchen") ==
-          (std::vector<std::string>{"walk.json", "walk.manifest.json"}));
+          (std::vector<std::string>{"walk.devices.json", "walk.json", "walk.manifest.json"}));
     CHECK(result.path == archive / "any/kitchen/walk.json");
     CHECK_EQUAL(40, result.records_created);
     CHECK_EQUAL(40, result.records_written);

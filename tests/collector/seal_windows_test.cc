@@ -4,6 +4,7 @@
 
 #include "collector/index.h"
 #include "collector/seal_state.h"
+#include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -24,6 +25,7 @@ TEST_GROUP(SealWindows) {
     fs::path open = archive / "open";
     CollectorConfig config = live_config(archive);
     std::unique_ptr<DeviceGroups> groups;
+    LabelFixture labels;
     TestProbe probe;
     std::unique_ptr<Journal> journal;
 
@@ -51,8 +53,8 @@ TEST_GROUP(SealWindows) {
                 .unclean_end = ""};
     }
 
-    SealedWindows seal(const SealJob& job) const {
-        return seal_windows(job, {config, *groups, "0.1.0"});
+    SealedWindows seal(const SealJob& job) {
+        return seal_windows(job, {config, *groups, "0.1.0"}, labels.memory);
     }
 
     SealState state() const {

@@ -56,20 +56,12 @@ TEST(Inspector, a_hit_and_its_name_become_matches) {
     const proto::Match& hit = record.matches(0);
     CHECK_EQUAL(proto::EVIDENCE_KIND_PAYLOAD, hit.kind());
     STRCMP_EQUAL("dns-query", hit.signature().c_str());
-    STRCMP_EQUAL("dns", hit.protocol().c_str());
     CHECK_EQUAL(7u, hit.offset());
     const proto::Match& name = record.matches(1);
     CHECK_EQUAL(proto::EVIDENCE_KIND_NAME, name.kind());
     STRCMP_EQUAL("dns.question", name.field().c_str());
     STRCMP_EQUAL("known.example", name.value().c_str());
-    STRCMP_EQUAL("known", name.signature().c_str());
-    STRCMP_EQUAL("known-service", name.service().c_str());
-}
-
-TEST(Inspector, a_name_that_nobody_lists_is_kept_without_signature) {
-    const proto::FlowSummary record = record_of({ask("other.example", 0)});
-    STRCMP_EQUAL("other.example", record.matches(1).value().c_str());
-    STRCMP_EQUAL("", record.matches(1).signature().c_str());
+    STRCMP_EQUAL("", name.signature().c_str());
 }
 
 TEST(Inspector, a_name_is_kept_once_and_later_ones_are_still_read) {
@@ -147,20 +139,6 @@ TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {
     STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
     CHECK_EQUAL(1u, record.matches(1).packet());
-}
-
-TEST(Inspector, a_host_with_a_port_is_looked_up_without_it) {
-    const Packet packet = PacketBuilder{}
-                              .ethernet()
-                              .ipv4("10.0.0.1", "10.0.0.2")
-                              .tcp(3000, 80)
-                              .flags("PA")
-                              .payload("GET / HTTP/1.1\r\nHost: known.example:80\r\n\r\n")
-                              .build();
-    const proto::FlowSummary record = record_of({packet});
-    CHECK_EQUAL(2, record.matches_size());
-    STRCMP_EQUAL("known.example:80", record.matches(1).value().c_str());
-    STRCMP_EQUAL("known", record.matches(1).signature().c_str());
 }
 
 TEST(Inspector, the_middle_of_a_fragmented_datagram_is_not_a_message) {

@@ -12,7 +12,7 @@ using namespace curlew::tests;
 namespace {
 
 StoredPiece piece_with(uint8_t flags) {
-    return {MessageKind::dns, flags, 3, 0, 0};
+    return {MessageKind::dns, flags, 3, 0, 0, {0x0102, 0x0304}};
 }
 
 }  // namespace
@@ -26,9 +26,9 @@ TEST_GROUP(MessagePieces) {
 TEST(MessagePieces, a_piece_is_its_header_and_its_octets) {
     const std::vector<uint8_t> octets{7, 8, 9};
     CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), octets));
-    const std::vector<uint8_t> expected{1, kPieceBegins, 3, 0, 3, 0, 7, 8, 9};
+    const std::vector<uint8_t> expected{1, kPieceBegins, 3, 0, 3, 0, 2, 1, 4, 3, 7, 8, 9};
     CHECK(expected == chain_octets(pool, pieces.head));
-    CHECK_EQUAL(9u, pieces.octets);
+    CHECK_EQUAL(13u, pieces.octets);
     CHECK_EQUAL(1u, pieces.messages);
 }
 
@@ -57,7 +57,7 @@ TEST(MessagePieces, an_empty_pool_keeps_neither_header_nor_octets) {
 }
 
 TEST(MessagePieces, a_message_is_copied_out_of_its_pieces) {
-    const StoredPiece theirs{MessageKind::dns, kPieceBegins | kPieceFromHigh, 0, 0, 0};
+    const StoredPiece theirs{MessageKind::dns, kPieceBegins | kPieceFromHigh, 0, 0, 0, {}};
     put_piece(pool, pieces, piece_with(kPieceBegins), std::vector<uint8_t>(117, 1));
     put_piece(pool, pieces, theirs, std::vector<uint8_t>(300, 2));
     put_piece(pool, pieces, piece_with(0), std::vector<uint8_t>(50, 3));

@@ -132,9 +132,11 @@ TEST(SignatureSet, a_value_of_a_wrong_type_is_told_at_the_value) {
 }
 
 TEST(SignatureSet, an_unknown_kind_or_transport_is_told) {
-    expect_problem("\"payload\"",
-                   "\"regex\"",
-                   "t.toml:5:8: the kind 'regex' is neither 'payload' nor 'name'\n");
+    expect_problem(
+        "\"payload\"",
+        "\"regex\"",
+        "t.toml:5:8: the kind 'regex' is none of 'payload', 'name', 'field', 'sequence', "
+        "'behaviour', 'port'\n");
     expect_problem("\"tcp\"",
                    "\"sctp\"",
                    "t.toml:7:13: the transport 'sctp' is none of 'any', 'tcp', 'udp'\n");
@@ -177,9 +179,10 @@ TEST(SignatureSet, an_id_or_word_with_foreign_letters_is_told) {
 }
 
 TEST(SignatureSet, a_hit_has_to_say_something) {
-    expect_problem("protocol = \"ssh\"\nlabel = \"ssh\"\n",
-                   "",
-                   "t.toml:1:1: a hit would say nothing: no protocol, service or label\n");
+    expect_problem(
+        "protocol = \"ssh\"\nlabel = \"ssh\"\n",
+        "",
+        "t.toml:1:1: a hit would say nothing: no protocol, service, label, activity or device\n");
 }
 
 TEST(SignatureSet, a_name_that_is_none_is_told) {
@@ -191,9 +194,9 @@ TEST(SignatureSet, a_name_that_is_none_is_told) {
 
 TEST(SignatureSet, a_key_of_the_other_kind_is_told) {
     expect_problem(
-        "transport = \"tcp\"", "suffix = true", "t.toml:7:10: only a name can be a suffix\n");
+        "transport = \"tcp\"", "suffix = true", "t.toml:7:1: a signature has no key 'suffix'\n");
     STRCMP_EQUAL(
-        "t.toml:7:13: a name is looked for on every transport\n",
+        "t.toml:7:1: a signature has no key 'transport'\n",
         problems_of(changed(kGoodName, "service", "transport = \"tcp\"\nservice")).c_str());
     STRCMP_EQUAL("t.toml:7:9: a name gives a service; the label type stays its protocol's\n",
                  problems_of(changed(kGoodName, "service = \"a\"", "label = \"a\"")).c_str());
@@ -316,10 +319,10 @@ TEST(SignatureFolder, a_broken_file_does_not_hide_the_others) {
 }
 
 TEST(SignatureFolder, a_file_longer_than_the_limit_is_told) {
-    write("a.toml", std::string((1 << 20) + 1, '#'));
+    write("a.toml", std::string((8 << 20) + 1, '#'));
     const auto problems = SignatureSet::load(folder).problems();
     LONGS_EQUAL(1, problems.size());
-    STRCMP_EQUAL("is longer than 1048576 octets", problems[0].what.c_str());
+    STRCMP_EQUAL("is longer than 8388608 octets", problems[0].what.c_str());
 }
 
 TEST(SignatureFolder, a_folder_that_is_missing_or_empty_is_told) {

@@ -1,0 +1,126 @@
+#include "collector/address_names.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "collector/protocols/dns.h"
+#include "collector/wire_text.h"
+
+namespace curlew::collector {
+namespace {
+
+constexpr uint16_t kA = 1;
+constexpr uint16_t kCname = 5;
+constexpr uint16_t kAaaa = 28;
+// Longer chains are followed by nobody.
+constexpr size_t kMaximumChain = 16;
+// An answer with a time to live of 0 is for the connection that follows at once (RFC 1035 section
+// 3.2.1).
+constexpr uint64_t kShortestLife_us = 1'000'000;
+constexpr uint64_t kSecond_us = 1'000'000;
+
+std::string lower_case(std::string_view name) {
+    std::string lower(name);
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return lower;
+}
+
+// The names that lead to `owner`, and the shortest time to live on the way.
+struct Origin {
+    std::string name;
+    uint32_t ttl;
+};
+
+// From an address record back through CNAMEs to the name that was asked for.
+Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
+    Origin origin{lower_case(address.name), address.ttl};
+    for (size_t step = 0; step < kMaximumChain; ++step) {
+        const auto alias =
+            std::find_if(message.answers.begin(), message.answers.end(), [&](const DnsRecord& one) {
+                return one.type == kCname && one.decoded && lower_case(one.text) == origin.name;
+            });
+        if (alias == message.answers.end()) {
+            break;
+        }
+        origin = {lower_case(alias->name), std::min(origin.ttl, alias->ttl)};
+    }
+    return origin;
+}
+
+std::string key_of(std::string_view client, std::string_view address) {
+    return std::string(client).append(address);
+}
+
+}  // namespace
+
+void AddressNames::add(const proto::FlowSummary& flow) {
+    for (const proto::ProtocolMessage& message : flow.messages()) {
+        if (message.protocol() != proto::MESSAGE_PROTOCOL_DNS) {
+            continue;
+        }
+        const DnsMessage decoded = decode_dns(message.octets(), message.cut());
+        if (!decoded.response || decoded.questions.empty()) {
+            continue;
+        }
+        const std::string asked = lower_case(decoded.questions.front().name);
+        const std::string& client =
+            message.reverse() ? flow.initiator_address() : flow.responder_address();
+        const uint64_t time_us = flow.flow_start_ns() / 1000 + message.offset_us();
+        for (const DnsRecord& record : decoded.answers) {
+            const size_t octets = record.type == kA ? 4 : record.type == kAaaa ? 16 : 0;
+            if (octets == 0 || record.data.size() != octets) {
+                continue;
+            }
+            const Origin origin = origin_of(decoded, record);
+            // An answer to something that was not asked is nobody's name.
+            if (origin.name == asked) {
+                const uint64_t life_us = std::max(origin.ttl * kSecond_us, kShortestLife_us);
+                bind(client, record.data, wire_text(asked), time_us, time_us + life_us);
+            }
+        }
+    }
+}
+
+void AddressNames::bind(std::string_view client,
+                        std::string_view address,
+                        const std::string& name,
+                        uint64_t from_us,
+                        uint64_t until_us) {
+    if (size_ == capacity_) {
+        ++left_out_;
+        return;
+    }
+    bindings_[key_of(client, address)].push_back({name, from_us, until_us});
+    ++size_;
+}
+
+std::vector<std::string> AddressNames::find(std::string_view client,
+                                            std::string_view address,
+                                            uint64_t time_us) const {
+    std::vector<std::string> names;
+    const auto found = bindings_.find(key_of(client, address));
+    if (found == bindings_.end()) {
+        return names;
+    }
+    for (const Binding& binding : found->second) {
+        if (binding.from_us <= time_us && time_us <= binding.until_us) {
+            names.push_back(binding.name);
+        }
+    }
+    std::sort(names.begin(), names.end());
+    names.erase(std::unique(names.begin(), names.end()), names.end());
+    names.resize(std::min(names.size(), kMaximumFound));
+    return names;
+}
+
+void AddressNames::forget_before(uint64_t time_us) {
+    for (auto at = bindings_.begin(); at != bindings_.end();) {
+        size_ -= std::erase_if(
+            at->second, [time_us](const Binding& binding) { return binding.until_us < time_us; });
+        at = at->second.empty() ? bindings_.erase(at) : std::next(at);
+    }
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <rapidjson/document.h>
+#include <rapidjson/prettywriter.h>
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "collector/devices.h"
+#include "collector/json_output.h"
+
+// The devices of a dataset: the member `devices` of its manifest, which the index holds, and the
+// same as a file of its own beside it. DATASET.md has the members.
+
+namespace curlew::collector {
+
+inline constexpr const char* kDevicesSuffix = ".devices.json";
+// More are counted, not listed.
+inline constexpr size_t kMaximumListedDevices = 10'000;
+
+using ManifestOutput = JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
+
+// The member `devices`.
+void write_devices(ManifestOutput& json, const std::vector<Device>& devices);
+
+// The file that belongs to a manifest; nothing when the manifest tells no devices.
+std::optional<std::string> device_file_of(std::string_view manifest);
+
+// What labels need of it: ids, MAC addresses, addresses and words. Nothing when it is none.
+std::optional<std::vector<Device>> parse_device_file(std::string_view text);
+
+}  // namespace curlew::collector

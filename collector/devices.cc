@@ -1,0 +1,344 @@
+#include "collector/devices.h"
+
+#include <algorithm>
+#include <charconv>
+#include <fstream>
+#include <iterator>
+#include <optional>
+
+#include "collector/wire_text.h"
+
+namespace curlew::collector {
+namespace {
+
+using signatures::Signature;
+using signatures::WordKind;
+
+// So many addresses of version 4 that are not in one subnet of 256 are a router's.
+constexpr size_t kRouterSubnets = 4;
+constexpr size_t kMaximumNames = 16;
+constexpr size_t kMaximumClues = 64;
+
+bool is_private_v4(const std::string& octets) {
+    const auto at = [&octets](size_t i) { return static_cast<uint8_t>(octets[i]); };
+    return octets.size() == 4 &&
+           (at(0) == 10 || (at(0) == 172 && (at(1) & 0xf0) == 16) ||
+            (at(0) == 192 && at(1) == 168) || (at(0) == 169 && at(1) == 254) ||
+            (at(0) == 100 && (at(1) & 0xc0) == 64));
+}
+
+// Somebody, not everybody or nobody yet.
+bool is_host(const std::string& octets) {
+    if (octets.size() == 4) {
+        const auto first = static_cast<uint8_t>(octets[0]);
+        return first != 0 && first < 224;
+    }
+    return octets.size() == 16 && static_cast<uint8_t>(octets[0]) != 0xff &&
+           octets != std::string(16, '\0');
+}
+
+std::optional<uint32_t> maker_octets(std::string_view mac) {
+    uint32_t value = 0;
+    for (const size_t at : {size_t{0}, size_t{3}, size_t{6}}) {
+        uint32_t octet = 0;
+        if (mac.size() != 17 ||
+            std::from_chars(mac.data() + at, mac.data() + at + 2, octet, 16).ptr !=
+                mac.data() + at + 2) {
+            return std::nullopt;
+        }
+        value = value << 8 | octet;
+    }
+    return value;
+}
+
+bool is_random(std::string_view mac) {
+    const auto maker = maker_octets(mac);
+    return maker && (*maker & 0x020000) != 0;
+}
+
+std::string lower_case(std::string_view text) {
+    std::string lower(text);
+    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
+        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+    });
+    return lower;
+}
+
+// What a device gives itself as a name.
+bool is_own_name(const Fact& fact) {
+    return fact.field == "dhcp.host_name" || fact.field == "mdns.answer";
+}
+
+}  // namespace
+
+MacVendors MacVendors::parse(std::string_view text) {
+    // "00-0B-57   (hex)", two tabs, "Silicon Laboratories"
+    constexpr std::string_view kMark = "   (hex)\t\t";
+    MacVendors vendors;
+    while (!text.empty()) {
+        const size_t end = std::min(text.find('\n'), text.size());
+        std::string_view line = text.substr(0, end);
+        text.remove_prefix(std::min(end + 1, text.size()));
+        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
+            line.remove_suffix(1);
+        }
+        if (line.size() > 8 + kMark.size() && line.substr(8, kMark.size()) == kMark) {
+            const std::string mac = std::string(line.substr(0, 8)) + "-00-00-00";
+            if (const auto maker = maker_octets(mac)) {
+                vendors.vendors_.emplace(*maker, wire_text(line.substr(8 + kMark.size())));
+            }
+        }
+    }
+    return vendors;
+}
+
+MacVendors MacVendors::load(const std::filesystem::path& file) {
+    std::ifstream stream(file, std::ios::binary);
+    const std::string text{std::istreambuf_iterator<char>(stream), {}};
+    return parse(text);
+}
+
+std::string_view MacVendors::vendor(std::string_view mac) const {
+    const auto maker = maker_octets(mac);
+    const auto found = maker ? vendors_.find(*maker) : vendors_.end();
+    return found == vendors_.end() ? std::string_view() : std::string_view(found->second);
+}
+
+std::string_view name_of(MacKind kind) noexcept {
+    constexpr std::string_view kNames[] = {"none", "universal", "random", "router"};
+    return kNames[static_cast<size_t>(kind)];
+}
+
+Devices::Presence* Devices::note_end(const std::string& mac,
+                                     const std::string& address,
+                                     const FlowFacts& facts) {
+    const Key key{mac, address};
+    auto found = presences_.find(key);
+    if (found == presences_.end()) {
+        if (presences_.size() == kMaximumPresences) {
+            return nullptr;
+        }
+        found =
+            presences_.emplace(key, Presence{{facts.flow_start_us, facts.end_us}, {}, {}}).first;
+    }
+    AddressSpan& span = found->second.span;
+    span.first_us = std::min(span.first_us, facts.flow_start_us);
+    span.last_us = std::max(span.last_us, facts.end_us);
+    return &found->second;
+}
+
+void Devices::note_facts(const FlowFacts& facts, bool reverse, Presence& presence) const {
+    std::vector<uint16_t> hits;
+    const auto note = [&](const Fact& fact, uint16_t index) {
+        if (index == signatures::ContentRules::kNone || (*rules_)[index].device.empty()) {
+            return;
+        }
+        const Signature& signature = (*rules_)[index];
+        const std::string key = signature.id + '\n' + fact.field + '\n' + fact.value;
+        const auto clue = presence.clues.find(key);
+        if (clue != presence.clues.end()) {
+            ++clue->second.flows;
+        } else if (presence.clues.size() < kMaximumClues) {
+            DeviceClue fresh{signature.device, fact, 1, false};
+            fresh.fact.signature = signature.id;
+            fresh.fact.packet = fresh.fact.offset = 0;
+            presence.clues.emplace(key, std::move(fresh));
+        }
+    };
+    for (const Fact& fact : facts.facts) {
+        if (fact.reverse != reverse) {
+            continue;
+        }
+        if (fact.kind == EvidenceKind::payload) {
+            note(fact, rules_->with_id(fact.signature));
+        } else if (fact.kind == EvidenceKind::name) {
+            note(fact, rules_->name(fact.value));
+            if (is_own_name(fact) && presence.names.size() < kMaximumNames) {
+                presence.names.insert(fact.value);
+            }
+        }
+    }
+    for (const Fact& field : facts.fields) {
+        if (field.reverse == reverse) {
+            hits.clear();
+            rules_->fields(field.field, field.value, hits);
+            for (const uint16_t index : hits) {
+                note(field, index);
+            }
+        }
+    }
+}
+
+void Devices::add(const FlowFacts& facts) {
+    const std::string* macs[] = {&facts.initiator_mac, &facts.responder_mac};
+    const std::string* addresses[] = {&facts.initiator, &facts.responder};
+    for (const size_t end : {size_t{0}, size_t{1}}) {
+        if (macs[end]->empty() && end == 1 && !facts.initiator_mac.empty()) {
+            continue;  // sent nothing
+        }
+        if (Presence* presence = note_end(*macs[end], *addresses[end], facts)) {
+            note_facts(facts, end == 1, *presence);
+        }
+    }
+}
+
+Device Devices::describe(const std::string& mac,
+                         MacKind kind,
+                         Presences::const_iterator begin,
+                         Presences::const_iterator end) const {
+    Device device;
+    device.mac = kind == MacKind::router ? std::string() : mac;
+    device.mac_kind = kind;
+    if (kind == MacKind::universal) {
+        device.vendor = vendors_->vendor(mac);
+    }
+    std::map<std::string, uint64_t> weights;
+    for (auto at = begin; at != end; ++at) {
+        if (is_host(address_octets(at->first.second))) {
+            device.addresses.emplace(at->first.second, at->second.span);
+        }
+        device.names.insert(at->second.names.begin(), at->second.names.end());
+        for (const auto& [key, clue] : at->second.clues) {
+            DeviceClue& mine = device.clues.emplace_back(clue);
+            const signatures::Word* word =
+                rules_->set().vocabulary().find(WordKind::device, clue.device);
+            const bool is_makers =
+                word != nullptr && kind == MacKind::universal &&
+                std::any_of(word->vendors.begin(), word->vendors.end(), [&](const auto& vendor) {
+                    return lower_case(device.vendor).starts_with(lower_case(vendor));
+                });
+            const bool said_itself = clue.fact.kind != EvidenceKind::name || is_own_name(clue.fact);
+            mine.believed = is_makers || said_itself;
+            // What a device says outweighs whatever it asks for.
+            weights[clue.device] += !mine.believed ? 0
+                                    : said_itself  ? clue.flows + (1ull << 32)
+                                                   : clue.flows;
+        }
+    }
+    uint64_t best = 0;
+    for (const auto& [word, weight] : weights) {
+        if (weight == best) {
+            device.discovered.clear();  // two say as much
+        } else if (weight > best) {
+            best = weight;
+            device.discovered = word;
+        }
+    }
+    device.id = !device.mac.empty()        ? "mac-" + device.mac
+                : device.addresses.empty() ? std::string()
+                                           : "address-" + device.addresses.begin()->first;
+    return device;
+}
+
+namespace {
+
+MacKind kind_of(const std::string& mac, const std::vector<std::string>& addresses) {
+    if (mac.empty()) {
+        return MacKind::none;
+    }
+    std::set<std::string> subnets;
+    size_t version4 = 0;
+    bool any_public = false;
+    for (const std::string& address : addresses) {
+        const std::string octets = address_octets(address);
+        if (octets.size() == 4 && is_host(octets)) {
+            ++version4;
+            subnets.insert(octets.substr(0, 3));
+            any_public = any_public || !is_private_v4(octets);
+        }
+    }
+    if ((any_public && version4 > 1) || subnets.size() >= kRouterSubnets) {
+        return MacKind::router;
+    }
+    return is_random(mac) ? MacKind::random : MacKind::universal;
+}
+
+void tell_role(const signatures::GroupRules& group, Device& device) {
+    for (const auto& [role, addresses] : group.roles()) {
+        const bool holds = std::any_of(addresses.begin(), addresses.end(), [&](const auto& one) {
+            return device.addresses.contains(one);
+        });
+        if (holds) {
+            device.role = role;
+            const auto told = group.devices().find(role);
+            if (told != group.devices().end()) {
+                device.device = told->second;
+                device.device_source = "told";
+            }
+            return;
+        }
+    }
+}
+
+}  // namespace
+
+std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
+    std::vector<Device> devices;
+    const auto add = [&](Device device) {
+        if (device.id.empty()) {
+            return;
+        }
+        tell_role(group, device);
+        if (device.device.empty() && !device.discovered.empty()) {
+            device.device = device.discovered;
+            device.device_source = "discovered";
+        }
+        devices.push_back(std::move(device));
+    };
+    for (auto begin = presences_.begin(); begin != presences_.end();) {
+        const std::string& mac = begin->first.first;
+        auto end = begin;
+        std::vector<std::string> addresses;
+        for (; end != presences_.end() && end->first.first == mac; ++end) {
+            addresses.push_back(end->first.second);
+        }
+        const MacKind kind = kind_of(mac, addresses);
+        if (kind == MacKind::universal || kind == MacKind::random) {
+            add(describe(mac, kind, begin, end));
+        } else {
+            for (auto at = begin; at != end; ++at) {
+                if (is_private_v4(address_octets(at->first.second))) {
+                    add(describe(mac, kind, at, std::next(at)));
+                }
+            }
+        }
+        begin = end;
+    }
+    std::sort(devices.begin(), devices.end(), [](const Device& left, const Device& right) {
+        return left.id < right.id;
+    });
+    return devices;
+}
+
+DeviceWords::DeviceWords(const std::vector<Device>& devices) {
+    for (const Device& device : devices) {
+        if (device.device.empty()) {
+            continue;
+        }
+        auto& addresses = device.mac.empty() ? by_address_ : by_owned_address_;
+        for (const auto& [address, span] : device.addresses) {
+            addresses.emplace(address, device.device);
+        }
+        if (!device.mac.empty()) {
+            by_mac_.emplace(device.mac, device.device);
+        }
+    }
+}
+
+std::string DeviceWords::find(const std::string& mac, const std::string& address) const {
+    if (const auto found = by_mac_.find(mac); found != by_mac_.end()) {
+        return found->second;
+    }
+    if (const auto found = by_address_.find(address); found != by_address_.end()) {
+        return found->second;
+    }
+    const auto found = by_owned_address_.find(address);
+    return mac.empty() && found != by_owned_address_.end() ? found->second : std::string();
+}
+
+std::string DeviceWords::of(const FlowFacts& facts) const {
+    std::string word = find(facts.initiator_mac, facts.initiator);
+    return !word.empty() ? word : find(facts.responder_mac, facts.responder);
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,129 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "collector/flow_facts.h"
+#include "signatures/content_rules.h"
+#include "signatures/group_rules.h"
+
+// The devices of one line: who they are by MAC address, address, and what they say of themselves.
+//
+// What a device says (a field or payload whose signature names a device) is believed. That it asks
+// for its maker's names is believed only where the registry says that its MAC address is the
+// maker's: an app on a phone asks for the same names. Random MAC addresses (the bit for local
+// administration) have no maker. Behind a router's MAC address are many: there each private address
+// is a device of its own, and nothing is concluded from names asked.
+//
+// The order in which flows are added does not matter.
+
+namespace curlew::collector {
+
+// Makers by the first three octets of a MAC address: IEEE's registry, Debian's package ieee-data.
+class MacVendors {
+  public:
+    // Empty when there is no such file.
+    static MacVendors load(const std::filesystem::path& file = "/usr/share/ieee-data/oui.txt");
+    static MacVendors parse(std::string_view text);
+
+    // Empty when not registered. `mac` as text, "00:0b:57:...".
+    std::string_view vendor(std::string_view mac) const;
+    bool empty() const noexcept { return vendors_.empty(); }
+
+  private:
+    std::unordered_map<uint32_t, std::string> vendors_;
+};
+
+enum class MacKind : uint8_t { none, universal, random, router };
+// "none", "universal", "random", "router".
+std::string_view name_of(MacKind kind) noexcept;
+
+// How often a signature's fact was seen of a device.
+struct DeviceClue {
+    std::string device;
+    Fact fact;  // with its signature
+    uint64_t flows = 0;
+    bool believed = false;
+};
+
+struct AddressSpan {
+    uint64_t first_us = 0;
+    uint64_t last_us = 0;
+};
+
+struct Device {
+    std::string id;   // "mac-..." or "address-...": the same whatever address DHCP gives
+    std::string mac;  // empty: none, or a router's
+    MacKind mac_kind = MacKind::none;
+    std::string vendor;
+    std::map<std::string, AddressSpan> addresses;
+    std::set<std::string> names;  // that it gave itself by DHCP or mDNS
+    std::string device;           // a word of the vocabulary; empty: not known
+    std::string device_source;    // "told" by the group, "discovered", or empty
+    std::string discovered;       // what was discovered, where the group told another
+    std::string role;             // of the group; empty: none
+    std::vector<DeviceClue> clues;
+};
+
+class Devices {
+  public:
+    // Requires: the rules outlive this.
+    Devices(const signatures::ContentRules& rules, const MacVendors& vendors)
+        : rules_(&rules), vendors_(&vendors) {}
+
+    // `facts` with the fields of its messages.
+    void add(const FlowFacts& facts);
+
+    // Decides, from what was added so far. Roles are those of the group.
+    std::vector<Device> found(const signatures::GroupRules& group) const;
+
+    // Ends of flows beyond these are not looked at.
+    static constexpr size_t kMaximumPresences = 100'000;
+
+  private:
+    // A MAC address with one of its addresses.
+    struct Presence {
+        AddressSpan span;
+        std::set<std::string> names;
+        std::map<std::string, DeviceClue> clues;  // by what identifies them
+    };
+    using Key = std::pair<std::string, std::string>;  // MAC address, address
+    using Presences = std::map<Key, Presence>;
+
+    Presence* note_end(const std::string& mac, const std::string& address, const FlowFacts& facts);
+    void note_facts(const FlowFacts& facts, bool reverse, Presence& presence) const;
+    Device describe(const std::string& mac,
+                    MacKind kind,
+                    Presences::const_iterator begin,
+                    Presences::const_iterator end) const;
+
+    const signatures::ContentRules* rules_;
+    const MacVendors* vendors_;
+    Presences presences_;
+};
+
+// Which device the ends of a flow are, by what was found.
+class DeviceWords {
+  public:
+    DeviceWords() = default;
+    explicit DeviceWords(const std::vector<Device>& devices);
+
+    // The initiator's word before the responder's; empty when neither is known.
+    std::string of(const FlowFacts& facts) const;
+
+  private:
+    std::string find(const std::string& mac, const std::string& address) const;
+
+    std::unordered_map<std::string, std::string> by_mac_;
+    std::unordered_map<std::string, std::string> by_address_;  // of devices without a MAC address
+    // Addresses of devices with one, for ends whose MAC address was not seen.
+    std::unordered_map<std::string, std::string> by_owned_address_;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,239 @@
+#include "collector/labeller.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <tuple>
+
+namespace curlew::collector {
+namespace {
+
+using signatures::Signature;
+using signatures::Transport;
+
+constexpr std::string_view kAmbiguous = "ambiguous";
+// Endpoints remembered; beyond, none is added.
+constexpr size_t kMaximumKnown = 200'000;
+
+Transport transport_of(const FlowFacts& facts) {
+    return facts.protocol == 6    ? Transport::tcp
+           : facts.protocol == 17 ? Transport::udp
+                                  : Transport::any;
+}
+
+bool sent_by(const Signature& signature, const Fact& fact) {
+    return signature.sender == signatures::Sender::any ||
+           fact.reverse == (signature.sender == signatures::Sender::responder);
+}
+
+// The same for both directions of the endpoints.
+std::string endpoints_of(const FlowFacts& facts) {
+    std::string one = fmt::format("{} {}", facts.initiator, facts.initiator_port);
+    std::string other = fmt::format("{} {}", facts.responder, facts.responder_port);
+    if (other < one) {
+        one.swap(other);
+    }
+    return fmt::format("{} {} {}", facts.protocol, one, other);
+}
+
+template <typename Hits, typename Says>
+const typename Hits::value_type* first_that(const Hits& hits, Says says) {
+    for (const auto& hit : hits) {
+        if (hit.signature != nullptr && says(*hit.signature)) {
+            return &hit;
+        }
+    }
+    return nullptr;
+}
+
+// Names for one address that do not all say the same service.
+template <typename Hits>
+bool is_ambiguous(const Hits& hits) {
+    const std::string* first = nullptr;
+    static const std::string kNothing;
+    bool differ = false;
+    for (const auto& hit : hits) {
+        if (hit.fact.kind == EvidenceKind::name_by_dns) {
+            const std::string& service =
+                hit.signature != nullptr ? hit.signature->service : kNothing;
+            differ = differ || (first != nullptr && *first != service);
+            first = first != nullptr ? first : &service;
+        }
+    }
+    return differ;
+}
+
+// Of several names the longest says most; without a name that a signature lists, anything that says
+// a service.
+template <typename Hits>
+const typename Hits::value_type* service_hit(const Hits& hits) {
+    const typename Hits::value_type* longest = nullptr;
+    for (const auto& hit : hits) {
+        if (hit.fact.kind == EvidenceKind::name && hit.signature != nullptr &&
+            !hit.signature->service.empty() &&
+            (longest == nullptr || hit.fact.value.size() > longest->fact.value.size())) {
+            longest = &hit;
+        }
+    }
+    return longest != nullptr
+               ? longest
+               : first_that(hits, [](const Signature& one) { return !one.service.empty(); });
+}
+
+}  // namespace
+
+std::string confidence_of(EvidenceKind kind) {
+    switch (kind) {
+        case EvidenceKind::payload:
+        case EvidenceKind::name:
+        case EvidenceKind::field:
+            return "certain";
+        case EvidenceKind::name_by_dns:
+        case EvidenceKind::sequence:
+        case EvidenceKind::continued:
+            return "likely";
+        default:
+            return "guess";
+    }
+}
+
+void Labeller::add_by_index(const Fact& fact, uint16_t index, Hits& hits) const {
+    Hit hit{nullptr, fact, false};
+    if (index != signatures::ContentRules::kNone && sent_by(rules_[index], fact)) {
+        hit.signature = &rules_[index];
+        hit.fact.signature = hit.signature->id;
+        hit.has_ports = !hit.signature->ports.empty();
+    }
+    hits.push_back(std::move(hit));
+}
+
+void Labeller::add_fact(const Fact& fact, Hits& hits) const {
+    switch (fact.kind) {
+        case EvidenceKind::payload:
+            add_by_index(fact, rules_.with_id(fact.signature), hits);
+            break;
+        case EvidenceKind::behaviour:
+            add_by_index(fact, rules_.behaviour(fact.value), hits);
+            break;
+        default:
+            add_by_index(fact, rules_.name(fact.value), hits);
+    }
+}
+
+// Strongest kind first; within a kind the earlier packet, then what asks for a port as well, then
+// what matched more octets, then as they were found.
+Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
+    Hits hits;
+    for (const Fact& fact : facts.facts) {
+        add_fact(fact, hits);
+    }
+    std::vector<uint16_t> found;
+    for (const Fact& field : facts.fields) {
+        found.clear();
+        rules_.fields(field.field, field.value, found);
+        for (const uint16_t index : found) {
+            if (sent_by(rules_[index], field)) {
+                add_by_index(field, index, hits);
+            }
+        }
+    }
+    found.clear();
+    rules_.sequences(transport_of(facts), facts.symbols, found);
+    for (const uint16_t index : found) {
+        add_by_index(
+            {EvidenceKind::sequence, "packets", facts.symbols, {}, 0, 0, false}, index, hits);
+    }
+    if (facts.responder_port != 0) {
+        const uint16_t index = rules_.port(transport_of(facts), facts.responder_port);
+        if (index != signatures::ContentRules::kNone) {
+            add_by_index({EvidenceKind::port,
+                          "dp",
+                          fmt::format("{}", facts.responder_port),
+                          {},
+                          0,
+                          0,
+                          false},
+                         index,
+                         hits);
+        }
+    }
+    std::stable_sort(hits.begin(), hits.end(), [](const Hit& left, const Hit& right) {
+        const auto rank = [](const Hit& hit) {
+            return std::make_tuple(hit.fact.kind, hit.fact.packet, !hit.has_ports);
+        };
+        return std::make_tuple(rank(left), right.fact.offset) <
+               std::make_tuple(rank(right), left.fact.offset);
+    });
+    if (hits.size() > kMaximumMatched) {
+        hits.resize(kMaximumMatched);
+    }
+    return hits;
+}
+
+bool Labeller::is_continuation(const FlowFacts& facts, const Known& known) const {
+    return !facts.flow_id.empty() && facts.flow_id != known.flow_id && facts.has_payload &&
+           !facts.begin_seen && facts.flow_start_us <= known.end_us + kContinuedWithin_us;
+}
+
+void Labeller::continue_label(const Known& known, Label& label) {
+    label.type = known.label.type;
+    label.protocol = known.label.protocol;
+    label.service = known.label.service;
+    label.activity = known.label.activity;
+    label.confidence = confidence_of(EvidenceKind::continued);
+    const Fact fact{EvidenceKind::continued, "flow_id", known.flow_id, {}, 0, 0, false};
+    label.evidence.insert(label.evidence.begin(), fact);
+    label.matched.push_back(fact);
+}
+
+Label Labeller::label(const FlowFacts& facts) {
+    const Hits hits = hits_of(facts);
+    const Hit* type = first_that(
+        hits, [](const Signature& one) { return !one.label.empty() || !one.protocol.empty(); });
+    const Hit* protocol =
+        first_that(hits, [](const Signature& one) { return !one.protocol.empty(); });
+    const Hit* activity =
+        first_that(hits, [](const Signature& one) { return !one.activity.empty(); });
+    const Hit* service = service_hit(hits);
+
+    Label label;
+    label.type = type == nullptr                   ? "unknown"
+                 : !type->signature->label.empty() ? type->signature->label
+                                                   : type->signature->protocol;
+    label.protocol = protocol != nullptr ? protocol->signature->protocol : "";
+    label.service = service != nullptr ? service->signature->service : "";
+    label.activity = activity != nullptr ? activity->signature->activity : "";
+    const bool by_dns = service == nullptr || service->fact.kind >= EvidenceKind::name_by_dns;
+    const bool ambiguous = by_dns && is_ambiguous(hits);
+    if (ambiguous) {
+        label.service = kAmbiguous;
+    }
+    for (const Hit& hit : hits) {
+        // All names of an address are evidence where its service is told by them.
+        const bool candidate = hit.fact.kind == EvidenceKind::name_by_dns &&
+                               (ambiguous || (service != nullptr && by_dns));
+        if (&hit == type || &hit == protocol || &hit == service || &hit == activity || candidate) {
+            label.evidence.push_back(hit.fact);
+        }
+        label.matched.push_back(hit.fact);
+    }
+    label.confidence = confidence_of(type != nullptr ? type->fact.kind : EvidenceKind::none);
+
+    // Only what the content said goes on to later flows.
+    const std::string endpoints = endpoints_of(facts);
+    const auto known = known_.find(endpoints);
+    if (strongest_evidence(label) > EvidenceKind::continued && known != known_.end() &&
+        is_continuation(facts, known->second)) {
+        continue_label(known->second, label);
+    }
+    if (type != nullptr && type->fact.kind < EvidenceKind::continued && !facts.flow_id.empty() &&
+        (known != known_.end() || known_.size() < kMaximumKnown)) {
+        Label kept = label;
+        kept.evidence.clear();
+        kept.matched.clear();
+        known_.insert_or_assign(endpoints, Known{facts.end_us, facts.flow_id, std::move(kept)});
+    }
+    return label;
+}
+
+}  // namespace curlew::collector

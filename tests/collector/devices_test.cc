@@ -1,0 +1,186 @@
+#include "collector/devices.h"
+
+#include "collector/device_file.h"
+#include "tests/collector/label_fixture.h"
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+namespace {
+
+const std::string kSignatures =
+    field_signature("gateway", "mdns.service", ".*[.]_hap[.]_tcp[.]local", "device = 'gateway'") +
+    name_signature("cloud", "cloud.example", "service = 'cloud'\ndevice = 'camera'\nsuffix = true");
+
+constexpr const char* kVocabulary =
+    "version = 1\n"
+    "[[device]]\nword = 'camera'\ndefinition = 'a camera'\nvendors = ['EDIMAX']\n"
+    "[[device]]\nword = 'gateway'\ndefinition = 'a gateway'\n";
+
+constexpr const char* kCameraMac = "00:1f:1f:00:00:01";
+constexpr const char* kOtherMac = "00:0b:57:00:00:02";
+constexpr const char* kRandomMac = "02:00:00:00:00:03";
+
+}  // namespace
+
+TEST_GROUP(Devices) {
+    curlew::tests::TemporaryFolder folder;
+    std::unique_ptr<signatures::SignatureSet> set;
+    std::unique_ptr<signatures::ContentRules> content;
+    MacVendors vendors = MacVendors::parse(
+        "00-0B-57   (hex)\t\tSilicon Laboratories\r\n"
+        "00-1F-1F   (hex)\t\tEdimax Technology Co. Ltd.\r\n");
+    signatures::GroupRules group = any_group();
+    std::unique_ptr<Devices> devices;
+
+    void setup() override {
+        curlew::tests::put_content(folder.path() / "a.toml", kSignatures);
+        curlew::tests::put_content(folder.path() / "vocabulary.toml", kVocabulary);
+        set = std::make_unique<signatures::SignatureSet>(
+            signatures::SignatureSet::load(folder.path()));
+        for (const signatures::Problem& problem : set->problems()) {
+            FAIL(to_string(problem).c_str());
+        }
+        content = std::make_unique<signatures::ContentRules>(*set);
+        devices = std::make_unique<Devices>(*content, vendors);
+    }
+
+    static FlowFacts flow(const char* mac, const char* address, uint64_t time_us = 1000) {
+        FlowFacts facts;
+        facts.protocol = 17;
+        facts.initiator = address;
+        facts.responder = "224.0.0.251";
+        facts.initiator_mac = mac;
+        facts.flow_start_us = time_us;
+        facts.end_us = time_us + 10;
+        return facts;
+    }
+
+    static FlowFacts asks(const char* mac, const char* address, const char* name) {
+        FlowFacts facts = flow(mac, address);
+        facts.facts.push_back({EvidenceKind::name, "dns.question", name, "", 0, 0, false});
+        return facts;
+    }
+
+    static FlowFacts announces(const char* mac, const char* address, const char* service) {
+        FlowFacts facts = flow(mac, address);
+        facts.fields.push_back({EvidenceKind::field, "mdns.service", service, "", 0, 0, false});
+        return facts;
+    }
+
+    std::string word() const {
+        const auto found = devices->found(group);
+        CHECK_EQUAL(1, found.size());
+        return found[0].device;
+    }
+};
+
+TEST(Devices, one_that_announces_itself_is_believed) {
+    devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
+    STRCMP_EQUAL("gateway", word().c_str());
+}
+
+TEST(Devices, names_asked_are_believed_of_the_makers_own_hardware_alone) {
+    devices->add(asks(kCameraMac, "10.0.0.7", "www.cloud.example"));
+    STRCMP_EQUAL("camera", word().c_str());
+}
+
+TEST(Devices, an_app_that_asks_for_the_makers_names_is_no_device) {
+    for (const char* mac : {kOtherMac, kRandomMac}) {
+        Devices fresh(*content, vendors);
+        fresh.add(asks(mac, "10.0.0.7", "www.cloud.example"));
+        const auto found = fresh.found(group);
+        CHECK_EQUAL(1, found.size());
+        STRCMP_EQUAL("", found[0].device.c_str());
+        CHECK_FALSE(found[0].clues.at(0).believed);
+    }
+}
+
+TEST(Devices, what_a_device_says_outweighs_what_it_asks) {
+    for (int i = 0; i < 5; ++i) {
+        devices->add(asks(kCameraMac, "10.0.0.7", "www.cloud.example"));
+    }
+    devices->add(announces(kCameraMac, "10.0.0.7", "Lamp._hap._tcp.local"));
+    STRCMP_EQUAL("gateway", word().c_str());
+}
+
+TEST(Devices, the_id_stays_when_dhcp_gives_another_address) {
+    devices->add(flow(kCameraMac, "10.0.0.7", 1000));
+    devices->add(flow(kCameraMac, "10.0.0.8", 9000));
+    const auto found = devices->found(group);
+    CHECK_EQUAL(1, found.size());
+    STRCMP_EQUAL("mac-00:1f:1f:00:00:01", found[0].id.c_str());
+    STRCMP_EQUAL("Edimax Technology Co. Ltd.", found[0].vendor.c_str());
+    CHECK_EQUAL(2, found[0].addresses.size());
+    CHECK_EQUAL(9010, found[0].addresses.at("10.0.0.8").last_us);
+}
+
+TEST(Devices, a_random_mac_address_has_no_maker) {
+    devices->add(flow(kRandomMac, "10.0.0.7"));
+    const auto found = devices->found(group);
+    CHECK(found.at(0).mac_kind == MacKind::random);
+    STRCMP_EQUAL("", found[0].vendor.c_str());
+}
+
+TEST(Devices, behind_a_router_each_private_address_is_a_device_and_names_prove_nothing) {
+    devices->add(asks(kCameraMac, "10.0.0.7", "www.cloud.example"));
+    devices->add(flow(kCameraMac, "10.0.0.8"));
+    devices->add(flow(kCameraMac, "198.51.100.1"));
+    const auto found = devices->found(group);
+    CHECK_EQUAL(2, found.size());
+    STRCMP_EQUAL("address-10.0.0.7", found[0].id.c_str());
+    CHECK(found[0].mac_kind == MacKind::router);
+    STRCMP_EQUAL("", found[0].device.c_str());
+}
+
+TEST(Devices, the_order_of_flows_does_not_matter) {
+    const std::vector<FlowFacts> flows{announces(kOtherMac, "10.0.0.7", "A._hap._tcp.local"),
+                                       asks(kCameraMac, "10.0.0.9", "cloud.example"),
+                                       flow(kOtherMac, "10.0.0.8"),
+                                       flow(kCameraMac, "10.0.0.9", 77)};
+    Devices other(*content, vendors);
+    for (size_t i = 0; i < flows.size(); ++i) {
+        devices->add(flows[i]);
+        other.add(flows[flows.size() - 1 - i]);
+    }
+    ManifestOutput one;
+    ManifestOutput two;
+    for (auto [output, from] : {std::pair(&one, devices.get()), std::pair(&two, &other)}) {
+        output->start_object();
+        write_devices(*output, from->found(group));
+        output->end_object();
+    }
+    STRCMP_EQUAL(std::string(one.finish()).c_str(), std::string(two.finish()).c_str());
+}
+
+TEST(Devices, what_the_group_tells_wins_and_both_are_kept) {
+    group = signatures::GroupRules::parse(
+        "name = 'g'\ntitle = 't'\n[roles]\nhub = '10.0.0.7'\n[devices]\nhub = 'camera'\n",
+        "g.toml");
+    CHECK(group.problems().empty());
+    devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
+    const auto found = devices->found(group);
+    STRCMP_EQUAL("camera", found.at(0).device.c_str());
+    STRCMP_EQUAL("told", found[0].device_source.c_str());
+    STRCMP_EQUAL("gateway", found[0].discovered.c_str());
+    STRCMP_EQUAL("hub", found[0].role.c_str());
+}
+
+TEST(Devices, a_flow_has_the_word_of_its_initiator_before_its_responders) {
+    devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
+    devices->add(asks(kCameraMac, "10.0.0.9", "cloud.example"));
+    const DeviceWords words(devices->found(group));
+    FlowFacts facts = flow(kCameraMac, "10.0.0.9");
+    facts.responder_mac = kOtherMac;
+    STRCMP_EQUAL("camera", words.of(facts).c_str());
+    facts.initiator_mac = kRandomMac;
+    STRCMP_EQUAL("gateway", words.of(facts).c_str());
+    facts.responder_mac.clear();
+    facts.responder = "10.0.0.7";
+    STRCMP_EQUAL("gateway", words.of(facts).c_str());
+    facts.responder = "10.0.0.77";
+    STRCMP_EQUAL("", words.of(facts).c_str());
+}
+
+}  // namespace curlew::collector

@@ -1,0 +1,34 @@
+#include "collector/line_memory.h"
+
+#include "tests/collector/label_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+TEST_GROUP(LineMemory) {
+    LabelFixture labels{any_group(),
+                        field_signature("plug", "ssdp.server", "Plug/.*", "device = 'plug'")};
+};
+
+TEST(LineMemory, keeps_names_and_what_devices_say_in_their_messages) {
+    LineMemory& memory = labels.memory;
+    memory.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 0));
+    CHECK_EQUAL(1, memory.names().size());
+
+    proto::FlowSummary notify = flow_between("10.0.0.9", 1900, "239.255.255.250", 1900, 17);
+    notify.mutable_forward()->set_source_mac(std::string("\x00\x1f\x1f\x00\x00\x01", 6));
+    proto::ProtocolMessage& message = *notify.add_messages();
+    message.set_protocol(proto::MESSAGE_PROTOCOL_SSDP);
+    message.set_octets("NOTIFY * HTTP/1.1\r\nServer: Plug/1.0\r\n\r\n");
+    memory.add(notify);
+    const auto devices = memory.devices().found(labels.group);
+    const auto plug = std::find_if(devices.begin(), devices.end(), [](const Device& one) {
+        return one.mac == "00:1f:1f:00:00:01";
+    });
+    CHECK(plug != devices.end());
+    STRCMP_EQUAL("plug", plug->device.c_str());
+    memory.forget_before(kStart / 1000 + 60'000'001);
+    CHECK_EQUAL(0, memory.names().size());
+}
+
+}  // namespace curlew::collector
