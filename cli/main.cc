@@ -13,6 +13,7 @@
 #include "cli/annotate.h"
 #include "cli/compare.h"
 #include "cli/one_line.h"
+#include "cli/relabel.h"
 #include "cli/run.h"
 #include "cli/signatures.h"
 #include "cli/traffic.h"
@@ -87,16 +88,54 @@ int do_run(RunOptions& options, const std::filesystem::path& signatures_folder) 
     return summary.failures.empty() ? kDone : kFailed;
 }
 
-CLI::App* add_annotate(CLI::App& app, AnnotateConfig& config) {
+struct AnnotateOptions {
+    AnnotateConfig config;
+    std::string rules = "published";
+    std::filesystem::path ruleset;
+};
+
+CLI::App* add_annotate(CLI::App& app, AnnotateOptions& options) {
     CLI::App* annotate =
-        app.add_subcommand("annotate", "Add flow_type to Joy records, changing nothing else");
-    annotate->add_option("--group", config.group, "group whose published rules label")->required();
-    annotate->add_option("IN", config.inputs, "JSON lines, plain, gzip or zstd")->required();
-    annotate->add_option("--out", config.output, "folder of the results")->required();
+        app.add_subcommand("annotate", "Add flow_type to Joy records, or label an archive anew");
+    annotate->add_option("--group", options.config.group, "group whose published rules label");
+    annotate
+        ->add_option("IN",
+                     options.config.inputs,
+                     "JSON lines, plain, gzip or zstd; with --rules curlew an archive")
+        ->required();
+    annotate->add_option("--out", options.config.output, "folder of the results");
+    annotate
+        ->add_option("--rules",
+                     options.rules,
+                     "published: flow_type by --group (default); curlew: labels by signatures")
+        ->check(CLI::IsMember({"published", "curlew"}));
+    annotate->add_option("--ruleset",
+                         options.ruleset,
+                         "with --rules curlew: a folder of signatures, or a file to add to them");
     return annotate;
 }
 
-int do_annotate(AnnotateConfig& config, const std::filesystem::path& signatures_folder) {
+int do_relabel(const AnnotateOptions& options, const std::filesystem::path& signatures_folder) {
+    if (!options.config.group.empty() || !options.config.output.empty()) {
+        throw UsageError(
+            "--group and --out: not with --rules curlew, which writes beside datasets");
+    }
+    if (options.config.inputs.size() != 1) {
+        throw UsageError("--rules curlew takes one archive");
+    }
+    return run_relabel(
+        {options.config.inputs.front(), signatures_folder, options.ruleset}, std::cout, std::cerr);
+}
+
+int do_annotate(AnnotateOptions& options, const std::filesystem::path& signatures_folder) {
+    if (options.rules == "curlew") {
+        return do_relabel(options, signatures_folder);
+    }
+    if (options.config.group.empty() || options.config.output.empty() || !options.ruleset.empty()) {
+        throw UsageError(
+            "annotate: --group and --out are wanted, --ruleset only with --rules curlew");
+    }
+    AnnotateConfig& config = options.config;
     config.groups_folder = signatures_folder / "groups";
     try {
         const AnnotateSummary summary = annotate(config);
@@ -182,12 +221,12 @@ int dispatch(int argument_count, char** arguments) {
         ->envname("CURLEW_SIGNATURES");
 
     RunOptions run_options;
-    AnnotateConfig annotate_config;
+    AnnotateOptions annotate_options;
     CompareOptions compare_options;
     TrafficConfig traffic_config;
     std::filesystem::path archive;
     const CLI::App* run = add_run(app, run_options);
-    const CLI::App* annotate = add_annotate(app, annotate_config);
+    const CLI::App* annotate = add_annotate(app, annotate_options);
     const CLI::App* compare = add_compare(app, compare_options);
     CLI::App* verify = app.add_subcommand("verify", "Hold index, manifests and files together");
     verify->add_option("ARCHIVE", archive, "folder of the datasets")->required();
@@ -208,7 +247,7 @@ int dispatch(int argument_count, char** arguments) {
         return do_run(run_options, signatures_folder);
     }
     if (annotate->parsed()) {
-        return do_annotate(annotate_config, signatures_folder);
+        return do_annotate(annotate_options, signatures_folder);
     }
     if (compare->parsed()) {
         return do_compare(compare_options);

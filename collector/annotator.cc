@@ -1,5 +1,6 @@
 #include "collector/annotator.h"
 
+#include "collector/digest.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -45,13 +46,20 @@ void add_names(const proto::FlowSummary& flow, const AddressNames& names, FlowFa
 
 }  // namespace
 
+std::string ruleset_name(const std::string& group,
+                         const std::string& rules_hash,
+                         const std::string& signatures_hash) {
+    return group + "-" + sha256_of(rules_hash + "\n" + signatures_hash).substr(0, 16);
+}
+
 Annotator::Annotator(const LabelRules& rules, const LineMemory& memory)
     : group_(rules.group),
       memory_(memory),
       devices_(memory.devices().found(rules.group)),
       device_words_(devices_),
       labeller_(rules.content),
-      ruleset_(rules.group.name() + "-" + rules.group.content_hash()) {}
+      ruleset_(ruleset_name(
+          rules.group.name(), rules.group.content_hash(), rules.content.set().content_hash())) {}
 
 Annotation Annotator::annotate(const proto::FlowSummary& flow, FlowFacts& facts) {
     add_names(flow, memory_.names(), facts);

@@ -28,6 +28,11 @@ struct Annotation {
     Label label;
 };
 
+// "<group>-<16 hex digits>" of the hashes of the group's rules and of the signatures.
+std::string ruleset_name(const std::string& group,
+                         const std::string& rules_hash,
+                         const std::string& signatures_hash);
+
 // The records of one dataset, in their order.
 class Annotator {
   public:
@@ -44,7 +49,7 @@ class Annotator {
     // The published rules' alone.
     std::string flow_type(const proto::FlowSummary& flow) const;
 
-    // "<group>-<hash of its rules>", what label.ruleset holds.
+    // What label.ruleset holds.
     const std::string& ruleset() const noexcept { return ruleset_; }
 
   private:

@@ -61,6 +61,37 @@ std::string text_of(const rapidjson::Value& object, const char* name) {
                : std::string();
 }
 
+MacKind mac_kind_named(const std::string& word) {
+    for (const MacKind kind : {MacKind::universal, MacKind::random, MacKind::router}) {
+        if (word == name_of(kind)) {
+            return kind;
+        }
+    }
+    return MacKind::none;
+}
+
+bool read_clues(const rapidjson::Value& device, std::vector<DeviceClue>& clues) {
+    const auto list = device.FindMember("evidence");
+    if (list == device.MemberEnd() || !list->value.IsArray()) {
+        return false;
+    }
+    for (const rapidjson::Value& one : list->value.GetArray()) {
+        if (!one.IsObject()) {
+            return false;
+        }
+        DeviceClue& clue = clues.emplace_back();
+        clue.device = text_of(one, "device");
+        clue.fact.kind = evidence_kind_named(text_of(one, "kind"));
+        clue.fact.field = text_of(one, "field");
+        clue.fact.value = text_of(one, "value");
+        clue.fact.signature = text_of(one, "signature");
+        const auto flows = one.FindMember("flows");
+        clue.flows =
+            flows != one.MemberEnd() && flows->value.IsUint64() ? flows->value.GetUint64() : 0;
+    }
+    return true;
+}
+
 // Of a text of this schema; null when it is none.
 const rapidjson::Value* devices_of(const rapidjson::Document& document) {
     if (document.HasParseError() || !document.IsObject()) {
@@ -115,6 +146,8 @@ std::optional<std::vector<Device>> parse_device_file(std::string_view text) {
         device.id = text_of(one, "id");
         device.mac = text_of(one, "mac");
         device.device = text_of(one, "device");
+        device.vendor = text_of(one, "vendor");
+        device.mac_kind = mac_kind_named(text_of(one, "mac_kind"));
         const auto addresses = one.FindMember("addresses");
         if (addresses == one.MemberEnd() || !addresses->value.IsArray()) {
             return std::nullopt;
@@ -124,6 +157,9 @@ std::optional<std::vector<Device>> parse_device_file(std::string_view text) {
                 return std::nullopt;
             }
             device.addresses.emplace(text_of(address, "address"), AddressSpan{});
+        }
+        if (!read_clues(one, device.clues)) {
+            return std::nullopt;
         }
     }
     return devices;

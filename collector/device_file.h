@@ -28,7 +28,7 @@ void write_devices(ManifestOutput& json, const std::vector<Device>& devices);
 // The file that belongs to a manifest; nothing when the manifest tells no devices.
 std::optional<std::string> device_file_of(std::string_view manifest);
 
-// What labels need of it: ids, MAC addresses, addresses and words. Nothing when it is none.
+// What labels need of it: all but times, names and roles. Nothing when it is none.
 std::optional<std::vector<Device>> parse_device_file(std::string_view text);
 
 }  // namespace curlew::collector

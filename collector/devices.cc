@@ -182,6 +182,43 @@ void Devices::add(const FlowFacts& facts) {
     }
 }
 
+namespace {
+
+// The vocabulary lists the maker of the device's MAC address for this word.
+bool is_of_maker(const signatures::ContentRules& rules,
+                 const Device& device,
+                 const std::string& word) {
+    const signatures::Word* entry = rules.set().vocabulary().find(WordKind::device, word);
+    return entry != nullptr && device.mac_kind == MacKind::universal &&
+           std::any_of(entry->vendors.begin(), entry->vendors.end(), [&](const auto& vendor) {
+               return lower_case(device.vendor).starts_with(lower_case(vendor));
+           });
+}
+
+// From the clues to what is discovered: what a device says outweighs whatever it asks for; of two
+// that say as much, none.
+void weigh(const signatures::ContentRules& rules, Device& device) {
+    constexpr uint64_t kSaidItself = uint64_t{1} << 32;
+    std::map<std::string, uint64_t> weights;
+    for (DeviceClue& clue : device.clues) {
+        const bool said_itself = clue.fact.kind != EvidenceKind::name || is_own_name(clue.fact);
+        clue.believed = said_itself || is_of_maker(rules, device, clue.device);
+        weights[clue.device] += clue.believed ? clue.flows + (said_itself ? kSaidItself : 0) : 0;
+    }
+    uint64_t best = 0;
+    device.discovered.clear();
+    for (const auto& [word, weight] : weights) {
+        if (weight > best) {
+            device.discovered = word;
+        } else if (weight == best) {
+            device.discovered.clear();
+        }
+        best = std::max(best, weight);
+    }
+}
+
+}  // namespace
+
 Device Devices::describe(const std::string& mac,
                          MacKind kind,
                          Presences::const_iterator begin,
@@ -192,38 +229,16 @@ Device Devices::describe(const std::string& mac,
     if (kind == MacKind::universal) {
         device.vendor = vendors_->vendor(mac);
     }
-    std::map<std::string, uint64_t> weights;
     for (auto at = begin; at != end; ++at) {
         if (is_host(address_octets(at->first.second))) {
             device.addresses.emplace(at->first.second, at->second.span);
         }
         device.names.insert(at->second.names.begin(), at->second.names.end());
         for (const auto& [key, clue] : at->second.clues) {
-            DeviceClue& mine = device.clues.emplace_back(clue);
-            const signatures::Word* word =
-                rules_->set().vocabulary().find(WordKind::device, clue.device);
-            const bool is_makers =
-                word != nullptr && kind == MacKind::universal &&
-                std::any_of(word->vendors.begin(), word->vendors.end(), [&](const auto& vendor) {
-                    return lower_case(device.vendor).starts_with(lower_case(vendor));
-                });
-            const bool said_itself = clue.fact.kind != EvidenceKind::name || is_own_name(clue.fact);
-            mine.believed = is_makers || said_itself;
-            // What a device says outweighs whatever it asks for.
-            weights[clue.device] += !mine.believed ? 0
-                                    : said_itself  ? clue.flows + (1ull << 32)
-                                                   : clue.flows;
+            device.clues.push_back(clue);
         }
     }
-    uint64_t best = 0;
-    for (const auto& [word, weight] : weights) {
-        if (weight == best) {
-            device.discovered.clear();  // two say as much
-        } else if (weight > best) {
-            best = weight;
-            device.discovered = word;
-        }
-    }
+    weigh(*rules_, device);
     device.id = !device.mac.empty()        ? "mac-" + device.mac
                 : device.addresses.empty() ? std::string()
                                            : "address-" + device.addresses.begin()->first;
@@ -253,20 +268,26 @@ MacKind kind_of(const std::string& mac, const std::vector<std::string>& addresse
     return is_random(mac) ? MacKind::random : MacKind::universal;
 }
 
+// The role is that of an address, the device what the group tells of the role, else what was
+// discovered.
 void tell_role(const signatures::GroupRules& group, Device& device) {
+    device.role.clear();
+    device.device = device.discovered;
+    device.device_source = device.device.empty() ? "" : "discovered";
     for (const auto& [role, addresses] : group.roles()) {
         const bool holds = std::any_of(addresses.begin(), addresses.end(), [&](const auto& one) {
             return device.addresses.contains(one);
         });
-        if (holds) {
-            device.role = role;
-            const auto told = group.devices().find(role);
-            if (told != group.devices().end()) {
-                device.device = told->second;
-                device.device_source = "told";
-            }
-            return;
+        if (!holds) {
+            continue;
         }
+        device.role = role;
+        const auto told = group.devices().find(role);
+        if (told != group.devices().end()) {
+            device.device = told->second;
+            device.device_source = "told";
+        }
+        return;
     }
 }
 
@@ -279,10 +300,6 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
             return;
         }
         tell_role(group, device);
-        if (device.device.empty() && !device.discovered.empty()) {
-            device.device = device.discovered;
-            device.device_source = "discovered";
-        }
         devices.push_back(std::move(device));
     };
     for (auto begin = presences_.begin(); begin != presences_.end();) {
@@ -308,6 +325,34 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
         return left.id < right.id;
     });
     return devices;
+}
+
+void decide_again(const signatures::ContentRules& rules,
+                  const signatures::GroupRules& group,
+                  std::vector<Device>& devices) {
+    for (Device& device : devices) {
+        std::vector<DeviceClue> clues;
+        for (DeviceClue& clue : device.clues) {
+            std::vector<uint16_t> hits;
+            if (clue.fact.kind == EvidenceKind::payload) {
+                hits = {rules.with_id(clue.fact.signature)};
+            } else if (clue.fact.kind == EvidenceKind::name) {
+                hits = {rules.name(clue.fact.value)};
+            } else {
+                rules.fields(clue.fact.field, clue.fact.value, hits);
+            }
+            for (const uint16_t index : hits) {
+                if (index != signatures::ContentRules::kNone && !rules[index].device.empty()) {
+                    DeviceClue& fresh = clues.emplace_back(clue);
+                    fresh.device = rules[index].device;
+                    fresh.fact.signature = rules[index].id;
+                }
+            }
+        }
+        device.clues = std::move(clues);
+        weigh(rules, device);
+        tell_role(group, device);
+    }
 }
 
 DeviceWords::DeviceWords(const std::vector<Device>& devices) {

@@ -108,6 +108,12 @@ class Devices {
     Presences presences_;
 };
 
+// Decides anew by other rules, from the clues that were kept: what no signature hit before is not
+// among them.
+void decide_again(const signatures::ContentRules& rules,
+                  const signatures::GroupRules& group,
+                  std::vector<Device>& devices);
+
 // Which device the ends of a flow are, by what was found.
 class DeviceWords {
   public:

@@ -13,6 +13,7 @@
 #include "collector/device_file.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
+#include "collector/label_overlay.h"
 #include "collector/manifest.h"
 
 namespace curlew::collector {
@@ -90,6 +91,14 @@ void unlink_files(const Files& files) {
             any = true;
         } else if (errno != ENOENT) {
             throw_file_error("remove", *file);
+        }
+    }
+    // Labels by other rules are nothing without their records.
+    const std::string begin = files.plain.stem().string() + kOverlayMark;
+    std::error_code failure;
+    for (const auto& entry : fs::directory_iterator(files.plain.parent_path(), failure)) {
+        if (entry.path().filename().string().starts_with(begin)) {
+            any = ::unlink(entry.path().c_str()) == 0 || any;
         }
     }
     if (any) {

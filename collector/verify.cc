@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 #include <stdexcept>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
+#include "collector/label_overlay.h"
 #include "collector/manifest.h"
 #include "collector/record_check.h"
 #include "collector/wire_text.h"
@@ -172,6 +174,7 @@ class Verifier {
             tell(fmt::format("{}: its ledgers do not close", entry.manifest));
         }
         const std::string dataset = base + suffix_of(facts->encoding);
+        content_sums_[base] = facts->sums.content_sha256;
         known_files_.insert(dataset);
         check_devices(base + kDevicesSuffix, text);
         check_guarded(dataset, [&] { check_dataset(dataset, *facts); });
@@ -242,6 +245,15 @@ class Verifier {
             tell(fmt::format("{} was left unsealed by a run that did not end", file));
         } else if (known_files_.contains(file)) {
             return;
+        } else if (const size_t mark = file.rfind(kOverlayMark);
+                   mark != std::string::npos && content_sums_.contains(file.substr(0, mark))) {
+            check_guarded(file, [&] {
+                const std::string wrong =
+                    check_overlay(archive_ / file, content_sums_[file.substr(0, mark)]);
+                if (!wrong.empty()) {
+                    tell(fmt::format("{}: {}", file, wrong));
+                }
+            });
         } else if (file.ends_with(kManifestSuffix)) {
             tell(fmt::format("{} is not listed in the index", file));
         } else if (file.ends_with(".json") || file.ends_with(".json.zst")) {
@@ -252,7 +264,8 @@ class Verifier {
     const fs::path& archive_;
     const std::function<void(const std::string&)>& on_problem_;
     std::set<std::string> known_files_;
-    std::set<std::string> removed_;  // manifests with a tombstone
+    std::map<std::string, std::string> content_sums_;  // by path without its ending
+    std::set<std::string> removed_;                    // manifests with a tombstone
     VerifyResult result_;
 };
 

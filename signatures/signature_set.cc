@@ -536,6 +536,12 @@ SignatureSet SignatureSet::of(std::vector<Signature> signatures) {
 
 std::string SignatureSet::content_hash() const {
     ContentHash hash;
+    for (const auto& [word, device] : vocabulary_.words(WordKind::device)) {
+        hash.add(word);
+        for (const std::string& vendor : device.vendors) {
+            hash.add(vendor);
+        }
+    }
     for (const Signature& signature : signatures_) {
         hash.add(signature.id);
         hash.add(name_of(signature.kind));

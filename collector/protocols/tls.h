@@ -9,7 +9,7 @@
 #include "collector/protocols/tls_hello.h"
 
 // The member `tls` of a record, out of what both directions of a connection said in clear:
-// SSLv2-style hellos, SSLv3, TLS 1.0 to 1.3, DTLS. DATASET.md says what its members mean, METADATA.md from what.
+// SSLv2-style hellos, SSLv3, TLS 1.0 to 1.3, DTLS. DATASET.md and METADATA.md say what they mean.
 
 namespace curlew::collector {
 

@@ -46,6 +46,10 @@ TEST(DeviceFile, is_the_manifests_list_and_is_read_back) {
     STRCMP_EQUAL("00:0b:57:00:00:02", read->at(0).mac.c_str());
     CHECK(read->at(0).addresses.contains("fe80::1"));
     STRCMP_EQUAL("", read->at(1).device.c_str());
+    CHECK(read->at(0).mac_kind == MacKind::universal);
+    CHECK_EQUAL(1, read->at(0).clues.size());
+    STRCMP_EQUAL("lamp-mdns", read->at(0).clues[0].fact.signature.c_str());
+    CHECK_EQUAL(3, read->at(0).clues[0].flows);
 }
 
 TEST(DeviceFile, a_manifest_without_devices_has_none) {

@@ -167,6 +167,19 @@ TEST(Devices, what_the_group_tells_wins_and_both_are_kept) {
     STRCMP_EQUAL("hub", found[0].role.c_str());
 }
 
+TEST(Devices, decided_again_by_the_same_rules_they_are_the_same) {
+    devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
+    devices->add(asks(kCameraMac, "10.0.0.9", "cloud.example"));
+    auto found = devices->found(group);
+    decide_again(*content, group, found);
+    STRCMP_EQUAL("gateway", found.at(0).device.c_str());
+    STRCMP_EQUAL("camera", found.at(1).device.c_str());
+    const signatures::SignatureSet nothing;
+    const signatures::ContentRules none(nothing);
+    decide_again(none, group, found);
+    STRCMP_EQUAL("", found[0].device.c_str());
+}
+
 TEST(Devices, a_flow_has_the_word_of_its_initiator_before_its_responders) {
     devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
     devices->add(asks(kCameraMac, "10.0.0.9", "cloud.example"));

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+
+#include "signatures/content_rules.h"
+#include "signatures/group_rules.h"
+
+// Labels of a sealed dataset by other signatures, without packets: a file beside it,
+// NAME.labels-<16 hex digits>.json, for a sealed file never changes. DATASET.md has its form.
+//
+// Evaluated again are payload signatures that hit (by their id), all names, the decoded fields that
+// the record holds, the first packets, ports, and the devices' evidence. What no record holds
+// cannot be found: a new payload signature, or a field in a record of field set slim.
+
+namespace curlew::collector {
+
+inline constexpr const char* kOverlayMark = ".labels-";
+
+struct OverlaySummary {
+    std::filesystem::path file;
+    uint64_t records = 0;
+    uint64_t changed = 0;  // whose label is another one now
+    // "type tls -> quic", by how many records; members type, protocol, service, activity, device
+    // and the strongest evidence.
+    std::map<std::string, uint64_t> differences;
+};
+
+// `manifest` is a sealed dataset's, of preset curlew. Writes the overlay durably, over one of the
+// same rules. Throws std::runtime_error with one sentence.
+OverlaySummary write_overlay(const std::filesystem::path& manifest,
+                             const signatures::GroupRules& group,
+                             const signatures::ContentRules& rules);
+
+// Empty, or one sentence on what is wrong with an overlay of that dataset.
+std::string check_overlay(const std::filesystem::path& file, const std::string& content_sha256);
+
+}  // namespace curlew::collector
