@@ -153,7 +153,8 @@ void Devices::note_facts(const FlowFacts& facts, bool reverse, Presence& presenc
             note(fact, rules_->with_id(fact.signature));
         } else if (fact.kind == EvidenceKind::name) {
             note(fact, rules_->name(fact.value));
-            if (is_own_name(fact) && presence.names.size() < kMaximumNames) {
+            if (is_own_name(fact) && !fact.value.ends_with(".arpa") &&
+                presence.names.size() < kMaximumNames) {
                 presence.names.insert(fact.value);
             }
         }

@@ -161,10 +161,12 @@ void add_mdns(const Json& record, FlowFacts& facts) {
 void add_dhcp(const Json& record, FlowFacts& facts) {
     for_each(record, "dhcp", [&facts](const Json& message) {
         if (number_of(member(message, "op")) == 1) {
-            add_field(facts,
-                      "dhcp.vendor_class",
-                      text_of(member(message, "vendor_class")),
-                      is_reverse(message));
+            for (const char* name : {"host_name", "vendor_class"}) {
+                add_field(facts,
+                          std::string("dhcp.") + name,
+                          text_of(member(message, name)),
+                          is_reverse(message));
+            }
         }
     });
 }

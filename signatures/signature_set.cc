@@ -19,7 +19,8 @@ constexpr std::array<std::string_view, kSignatureKinds> kKindNames = {
     "payload", "name", "field", "sequence", "behaviour", "port"};
 constexpr std::array<std::string_view, 3> kTransportNames = {"any", "tcp", "udp"};
 constexpr std::array<std::string_view, 3> kSenderNames = {"any", "initiator", "responder"};
-constexpr std::array<std::string_view, 16> kFieldNames = {
+constexpr std::array<std::string_view, 17> kFieldNames = {
+    "dhcp.host_name",
     "dhcp.vendor_class",
     "http.path",
     "http.server",
