@@ -17,6 +17,7 @@
 #include "probe/dispatcher.h"
 #include "probe/joy_replay.h"
 #include "probe/replay_port.h"
+#include "signatures/compiled_set.h"
 #include "signatures/group_rules.h"
 #include "signatures/signature_set.h"
 
@@ -132,7 +133,10 @@ void check_places(const RunConfig& config) {
 Equipment equip(const RunConfig& config) {
     check_places(config);
     Equipment equipment{
-        signatures::SignatureSet::load(config.signatures_folder), load_group(config), {}, {}};
+        signatures::load_compiled(config.signatures_folder, signatures::default_cache_folder()).set,
+        load_group(config),
+        {},
+        {}};
     if (!equipment.signatures.problems().empty()) {
         throw_problems(equipment.signatures.problems());
     }

@@ -41,7 +41,7 @@ std::optional<uint32_t> maker_octets(std::string_view mac) {
     uint32_t value = 0;
     for (const size_t at : {size_t{0}, size_t{3}, size_t{6}}) {
         uint32_t octet = 0;
-        if (mac.size() != 17 ||
+        if (mac.size() < 8 ||
             std::from_chars(mac.data() + at, mac.data() + at + 2, octet, 16).ptr !=
                 mac.data() + at + 2) {
             return std::nullopt;
@@ -71,21 +71,19 @@ bool is_own_name(const Fact& fact) {
 
 }  // namespace
 
-MacVendors MacVendors::parse(std::string_view text) {
+MacVendors MacVendors::parse(std::string text) {
+    MacVendors vendors;
+    vendors.text_ = std::move(text);
     // "00-0B-57   (hex)", two tabs, "Silicon Laboratories"
     constexpr std::string_view kMark = "   (hex)\t\t";
-    MacVendors vendors;
-    while (!text.empty()) {
-        const size_t end = std::min(text.find('\n'), text.size());
-        std::string_view line = text.substr(0, end);
-        text.remove_prefix(std::min(end + 1, text.size()));
-        while (!line.empty() && (line.back() == '\r' || line.back() == ' ')) {
-            line.remove_suffix(1);
-        }
-        if (line.size() > 8 + kMark.size() && line.substr(8, kMark.size()) == kMark) {
-            const std::string mac = std::string(line.substr(0, 8)) + "-00-00-00";
-            if (const auto maker = maker_octets(mac)) {
-                vendors.vendors_.emplace(*maker, wire_text(line.substr(8 + kMark.size())));
+    constexpr size_t kMakerLetters = 8;
+    const std::string_view all = vendors.text_;
+    for (size_t at = all.find(kMark); at != std::string_view::npos; at = all.find(kMark, at + 1)) {
+        const size_t begin = at + kMark.size();
+        const size_t end = std::min(all.find_first_of("\r\n", begin), all.size());
+        if (at >= kMakerLetters) {
+            if (const auto maker = maker_octets(all.substr(at - kMakerLetters, kMakerLetters))) {
+                vendors.vendors_.emplace(*maker, std::pair(begin, end - begin));
             }
         }
     }
@@ -93,15 +91,21 @@ MacVendors MacVendors::parse(std::string_view text) {
 }
 
 MacVendors MacVendors::load(const std::filesystem::path& file) {
+    std::error_code failure;
+    const auto octets = std::filesystem::file_size(file, failure);
+    std::string text(failure ? 0 : octets, '\0');
     std::ifstream stream(file, std::ios::binary);
-    const std::string text{std::istreambuf_iterator<char>(stream), {}};
-    return parse(text);
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    text.resize(static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
+    return parse(std::move(text));
 }
 
-std::string_view MacVendors::vendor(std::string_view mac) const {
+std::string MacVendors::vendor(std::string_view mac) const {
     const auto maker = maker_octets(mac);
     const auto found = maker ? vendors_.find(*maker) : vendors_.end();
-    return found == vendors_.end() ? std::string_view() : std::string_view(found->second);
+    return found == vendors_.end() ? std::string()
+                                   : wire_text(std::string_view(text_).substr(
+                                         found->second.first, found->second.second));
 }
 
 std::string_view name_of(MacKind kind) noexcept {

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "collector/flow_facts.h"
@@ -30,14 +31,16 @@ class MacVendors {
   public:
     // Empty when there is no such file.
     static MacVendors load(const std::filesystem::path& file = "/usr/share/ieee-data/oui.txt");
-    static MacVendors parse(std::string_view text);
+    static MacVendors parse(std::string text);
 
     // Empty when not registered. `mac` as text, "00:0b:57:...".
-    std::string_view vendor(std::string_view mac) const;
+    std::string vendor(std::string_view mac) const;
     bool empty() const noexcept { return vendors_.empty(); }
 
   private:
-    std::unordered_map<uint32_t, std::string> vendors_;
+    std::string text_;
+    // Where a maker's name stands in it: begin and length.
+    std::unordered_map<uint32_t, std::pair<size_t, size_t>> vendors_;
 };
 
 enum class MacKind : uint8_t { none, universal, random, router };

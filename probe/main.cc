@@ -12,6 +12,7 @@
 #include "probe/packet_filter.h"
 #include "probe/probe_service.h"
 #include "proto/service_signals.h"
+#include "signatures/compiled_set.h"
 #include "signatures/config_file.h"
 #include "signatures/signature_folder.h"
 #include "signatures/signature_set.h"
@@ -40,8 +41,11 @@ void say(const std::string& sentence) {
 
 // Throws ConfigError with every problem, one a line.
 signatures::SignatureSet load_signatures(const probe::ProbeConfig& config) {
-    signatures::SignatureSet set = signatures::SignatureSet::load(
-        config.signatures.empty() ? signatures::default_signature_folder() : config.signatures);
+    signatures::SignatureSet set =
+        signatures::load_compiled(
+            config.signatures.empty() ? signatures::default_signature_folder() : config.signatures,
+            signatures::default_cache_folder())
+            .set;
     std::string told;
     for (const signatures::Problem& problem : set.problems()) {
         told += (told.empty() ? "" : "\n") + to_string(problem);

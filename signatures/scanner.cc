@@ -3,8 +3,11 @@
 
 #include <hs.h>
 
+#include <algorithm>
 #include <cassert>
+#include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -62,6 +65,14 @@ Compiled compile(const std::vector<const char*>& expressions, const std::vector<
         hs_free_compile_error(error);
     }
     return compiled;
+}
+
+Database loaded(const std::string& octets) {
+    hs_database_t* database = nullptr;
+    if (hs_deserialize_database(octets.data(), octets.size(), &database) != HS_SUCCESS) {
+        throw std::runtime_error("the compiled signatures are not of this engine and processor");
+    }
+    return Database(database);
 }
 
 struct ScanContext {
@@ -123,6 +134,10 @@ Scanner::Scanner(const SignatureSet& set) : implementation_(std::make_unique<Imp
     if (!expressions.empty() && hs_valid_platform() != HS_SUCCESS) {
         throw std::runtime_error("Hyperscan does not run on this processor: it needs SSSE3");
     }
+    if (!set.database().empty()) {
+        implementation_->database = loaded(set.database());
+        return;
+    }
     Compiled compiled = compile(expressions, ids);
     if (!compiled.error.empty()) {
         const std::string which =
@@ -171,6 +186,89 @@ void Scanner::scan(std::span<const uint8_t> payload,
                                     &on_match,
                                     &context);
     result.failed = code != HS_SUCCESS;
+}
+
+std::string Scanner::serialized() const {
+    char* octets = nullptr;
+    size_t length = 0;
+    if (implementation_->database == nullptr ||
+        hs_serialize_database(implementation_->database.get(), &octets, &length) != HS_SUCCESS) {
+        return {};
+    }
+    std::string copy(octets, length);
+    std::free(octets);
+    return copy;
+}
+
+std::string Scanner::engine_version() {
+    const hs_platform_info_t platform = pinned_platform();
+    return std::string(hs_version()) + ' ' + std::to_string(platform.cpu_features);
+}
+
+namespace {
+
+// What costs are measured on: letters as in text, zeros, and octets without order.
+std::vector<uint8_t> costly_octets() {
+    constexpr std::string_view kText = "GET /index.html HTTP/1.1 host: a.example ";
+    std::vector<uint8_t> octets(6 * 1024);
+    uint32_t state = 1;
+    for (size_t i = 0; i < octets.size(); ++i) {
+        state = state * 1664525 + 1013904223;
+        octets[i] = i < 2048   ? static_cast<uint8_t>(kText[i % kText.size()])
+                    : i < 3072 ? uint8_t{0}
+                               : static_cast<uint8_t>(state >> 24);
+    }
+    return octets;
+}
+
+// Best of five, in clock ticks of the machine; large when it does not compile.
+double cost_of(const char* expression, const std::vector<uint8_t>& octets) {
+    const Compiled compiled = compile({expression}, {0});
+    hs_scratch_t* scratch = nullptr;
+    if (compiled.database == nullptr ||
+        hs_alloc_scratch(compiled.database.get(), &scratch) != HS_SUCCESS) {
+        return 0;
+    }
+    // From the first octet, and from later ones: what is anchored must not look cheap by chance.
+    const auto scan_all = [&] {
+        for (size_t begin = 0; begin < octets.size(); begin += 1024) {
+            hs_scan(
+                compiled.database.get(),
+                reinterpret_cast<const char*>(octets.data() + begin),
+                static_cast<unsigned>(octets.size() - begin),
+                0,
+                scratch,
+                [](unsigned, unsigned long long, unsigned long long, unsigned, void*) { return 0; },
+                nullptr);
+        }
+    };
+    double best = 0;
+    for (int round = 0; round < 5; ++round) {
+        const auto begin = std::chrono::steady_clock::now();
+        scan_all();
+        const std::chrono::duration<double> time = std::chrono::steady_clock::now() - begin;
+        best = round == 0 ? time.count() : std::min(best, time.count());
+    }
+    hs_free_scratch(scratch);
+    return best;
+}
+
+// A literal anywhere in a payload: the work that a matcher cannot do without.
+constexpr const char* kCalibration = "SSH-2\\.0-OpenSSH";
+
+}  // namespace
+
+std::vector<float> pattern_costs(const SignatureSet& set) {
+    const std::vector<uint8_t> octets = costly_octets();
+    const double calibration = std::max(cost_of(kCalibration, octets), 1e-9);
+    std::vector<float> costs;
+    for (const Signature& signature : set.signatures()) {
+        costs.push_back(
+            signature.kind == SignatureKind::payload
+                ? static_cast<float>(cost_of(signature.pattern.c_str(), octets) / calibration)
+                : 0.0f);
+    }
+    return costs;
 }
 
 std::string check_pattern(const Signature& signature) {

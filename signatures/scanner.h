@@ -4,6 +4,8 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "signatures/signature_set.h"
 
@@ -15,8 +17,8 @@ namespace curlew::signatures {
 
 class Scanner {
   public:
-    // Compiles all payload signatures of the set. Throws std::runtime_error with one sentence that
-    // names the signature. Requires: the set outlives the scanner.
+    // Compiles all payload signatures of the set, or takes its database. Throws std::runtime_error
+    // with one sentence that names the signature. Requires: the set outlives the scanner.
     explicit Scanner(const SignatureSet& set);
     ~Scanner();
     Scanner(const Scanner&) = delete;
@@ -57,10 +59,18 @@ class Scanner {
               Scratch& scratch,
               Result& result) const noexcept;
 
+    // The compiled patterns as octets; empty when there are none. Of this engine and processor.
+    std::string serialized() const;
+    static std::string engine_version();
+
   private:
     struct Implementation;
     std::unique_ptr<Implementation> implementation_;
 };
+
+// By signature: how long its pattern alone scans fixed octets, best of five, as a ratio to a
+// calibration pattern; 0 for other kinds. Requires: every pattern compiles.
+std::vector<float> pattern_costs(const SignatureSet& set);
 
 // Compiles the pattern of one payload signature. Empty when Hyperscan takes it, else one sentence.
 std::string check_pattern(const Signature& signature);

@@ -104,6 +104,20 @@ std::string refused_pattern(const Signature& signature) {
 
 }  // namespace
 
+std::vector<Problem> refused_patterns(const SignatureSet& set) {
+    std::vector<Problem> problems;
+    for (const Signature& signature : set.signatures()) {
+        std::string wrong = refused_pattern(signature);
+        if (!wrong.empty()) {
+            problems.push_back({signature.file,
+                                signature.pattern_line,
+                                signature.pattern_column,
+                                std::move(wrong)});
+        }
+    }
+    return problems;
+}
+
 std::vector<Problem> check_signatures(const SignatureSet& set) {
     std::vector<Problem> problems;
     // One pattern that does not compile would hide the examples of all others.

@@ -12,4 +12,7 @@ namespace curlew::signatures {
 // that must match and do not, or must not and do. The set's own problems() are not repeated.
 std::vector<Problem> check_signatures(const SignatureSet& set);
 
+// The patterns that their engine refuses, alone.
+std::vector<Problem> refused_patterns(const SignatureSet& set);
+
 }  // namespace curlew::signatures

@@ -38,7 +38,6 @@ constexpr std::array<std::string_view, 17> kFieldNames = {
     "tls.certificate_subject",
     "tls.ja4",
 };
-constexpr std::string_view kVocabularyFile = "vocabulary.toml";
 constexpr std::array<std::string_view, 3> kBehaviourNames = {"empty", "refused", "unanswered"};
 
 // Where `word` stands in a list, or its size.
@@ -400,37 +399,6 @@ void Loader::add_examples(TableReader& examples,
     }
 }
 
-std::vector<std::filesystem::path> signature_files(const std::filesystem::path& folder,
-                                                   std::vector<Problem>& problems) {
-    std::error_code failure;
-    std::vector<std::filesystem::path> files;
-    std::filesystem::directory_iterator entry(folder, failure);
-    for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
-        std::error_code unreadable;
-        if (entry->path().extension() == ".toml" && entry->path().filename() != kVocabularyFile &&
-            !entry->is_directory(unreadable)) {
-            files.push_back(entry->path());
-        }
-    }
-    if (failure) {
-        problems.push_back({folder.string(), 0, 0, "cannot be read: " + failure.message()});
-        return {};
-    }
-    if (files.empty()) {
-        problems.push_back({folder.string(), 0, 0, "holds no file *.toml"});
-    }
-    if (files.size() > kMaximumSignatureFiles) {
-        problems.push_back(
-            {folder.string(),
-             0,
-             0,
-             "holds more than " + std::to_string(kMaximumSignatureFiles) + " files *.toml"});
-        return {};
-    }
-    std::sort(files.begin(), files.end());
-    return files;
-}
-
 }  // namespace
 
 std::string_view name_of(SignatureKind kind) noexcept {
@@ -454,22 +422,21 @@ std::span<const std::string_view> known_behaviours() noexcept {
 }
 
 SignatureSet SignatureSet::load(const std::filesystem::path& folder) {
+    return of_files(read_signature_files(folder));
+}
+
+SignatureSet SignatureSet::of_files(const SignatureFiles& files) {
     SignatureSet set;
+    set.problems_ = files.problems;
     Loader loader(set.signatures_, set.problems_);
-    for (const std::filesystem::path& file : signature_files(folder, set.problems_)) {
-        const std::optional<std::string> text = read_file(file, set.problems_);
-        if (text) {
-            loader.read(*text, file.string());
+    for (const SignatureFile& file : files.files) {
+        if (file.is_vocabulary) {
+            set.vocabulary_ = Vocabulary::parse(file.text, file.path, set.problems_);
+        } else {
+            loader.read(file.text, file.path);
         }
     }
-    const std::filesystem::path vocabulary = folder / kVocabularyFile;
-    if (std::filesystem::exists(vocabulary)) {
-        const std::optional<std::string> text = read_file(vocabulary, set.problems_);
-        if (text) {
-            set.vocabulary_ = Vocabulary::parse(*text, vocabulary.string(), set.problems_);
-        }
-        set.check_words();
-    }
+    set.check_words();
     return set;
 }
 
@@ -495,6 +462,12 @@ SignatureSet SignatureSet::load_with(const std::filesystem::path& folder,
         set.signatures_.resize(kMaximumSignatures);
     }
     return set;
+}
+
+void SignatureSet::add_problems(std::vector<Problem> problems) {
+    problems_.insert(problems_.end(),
+                     std::make_move_iterator(problems.begin()),
+                     std::make_move_iterator(problems.end()));
 }
 
 // Every word of a signature is one of the vocabulary, but for the service, which is an open set.
@@ -528,10 +501,11 @@ SignatureSet SignatureSet::parse(std::string_view toml, const std::string& file_
     return set;
 }
 
-SignatureSet SignatureSet::of(std::vector<Signature> signatures) {
+SignatureSet SignatureSet::of(std::vector<Signature> signatures, Vocabulary vocabulary) {
     assert(signatures.size() <= kMaximumSignatures);
     SignatureSet set;
     set.signatures_ = std::move(signatures);
+    set.vocabulary_ = std::move(vocabulary);
     return set;
 }
 

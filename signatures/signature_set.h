@@ -5,9 +5,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "signatures/problem.h"
+#include "signatures/signature_files.h"
 #include "signatures/vocabulary.h"
 
 // What Curlew knows of contents: the *.toml files beside this header, read and checked once.
@@ -100,10 +102,16 @@ class SignatureSet {
 
     // A set of signatures already checked, for example a part of another set.
     // Requires: at most kMaximumSignatures.
-    static SignatureSet of(std::vector<Signature> signatures);
+    static SignatureSet of(std::vector<Signature> signatures, Vocabulary vocabulary = {});
+
+    static SignatureSet of_files(const SignatureFiles& files);
 
     const std::vector<Signature>& signatures() const noexcept { return signatures_; }
     const std::vector<Problem>& problems() const noexcept { return problems_; }
+    // The payload patterns as Scanner::serialized() gave them; empty: not compiled yet.
+    const std::string& database() const noexcept { return database_; }
+    void set_database(std::string database) { database_ = std::move(database); }
+    void add_problems(std::vector<Problem> problems);
     const Vocabulary& vocabulary() const noexcept { return vocabulary_; }
 
     // Names the content: 64-bit FNV-1a over everything that changes a result, 16 hex digits. Not a
@@ -116,6 +124,7 @@ class SignatureSet {
     std::vector<Signature> signatures_;
     std::vector<Problem> problems_;
     Vocabulary vocabulary_;
+    std::string database_;
 };
 
 // True for labels of 1 to 63 letters, digits, hyphens and underscores with dots between, 255 octets
