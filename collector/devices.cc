@@ -64,9 +64,10 @@ std::string lower_case(std::string_view text) {
     return lower;
 }
 
-// What a device gives itself as a name.
+// What a device gives itself as a name. Names of DHCP come as fields, with their owner.
 bool is_own_name(const Fact& fact) {
-    return fact.field == "dhcp.host_name" || fact.field == "mdns.answer";
+    return fact.field == "mdns.answer" ||
+           (fact.kind == EvidenceKind::field && fact.field == "dhcp.host_name");
 }
 
 }  // namespace
@@ -131,58 +132,61 @@ Devices::Presence* Devices::note_end(const std::string& mac,
     return &found->second;
 }
 
-void Devices::note_facts(const FlowFacts& facts, bool reverse, Presence& presence) const {
-    std::vector<uint16_t> hits;
-    const auto note = [&](const Fact& fact, uint16_t index) {
-        if (index == signatures::ContentRules::kNone || (*rules_)[index].device.empty()) {
-            return;
-        }
-        const Signature& signature = (*rules_)[index];
-        const std::string key = signature.id + '\n' + fact.field + '\n' + fact.value;
-        const auto clue = presence.clues.find(key);
-        if (clue != presence.clues.end()) {
-            ++clue->second.flows;
-        } else if (presence.clues.size() < kMaximumClues) {
-            DeviceClue fresh{signature.device, fact, 1, false};
-            fresh.fact.signature = signature.id;
-            fresh.fact.packet = fresh.fact.offset = 0;
-            presence.clues.emplace(key, std::move(fresh));
-        }
-    };
-    for (const Fact& fact : facts.facts) {
-        if (fact.reverse != reverse) {
-            continue;
-        }
-        if (fact.kind == EvidenceKind::payload) {
-            note(fact, rules_->with_id(fact.signature));
-        } else if (fact.kind == EvidenceKind::name) {
-            note(fact, rules_->name(fact.value));
-            if (is_own_name(fact) && !fact.value.ends_with(".arpa") &&
-                presence.names.size() < kMaximumNames) {
-                presence.names.insert(fact.value);
-            }
+void Devices::note_hit(const Fact& fact, uint16_t index, Presence& presence) const {
+    if (index == signatures::ContentRules::kNone || (*rules_)[index].device.empty()) {
+        return;
+    }
+    const Signature& signature = (*rules_)[index];
+    const std::string key = signature.id + '\n' + fact.field + '\n' + fact.value;
+    const auto clue = presence.clues.find(key);
+    if (clue != presence.clues.end()) {
+        ++clue->second.flows;
+    } else if (presence.clues.size() < kMaximumClues) {
+        DeviceClue fresh{signature.device, fact, 1, false};
+        fresh.fact.signature = signature.id;
+        fresh.fact.packet = fresh.fact.offset = 0;
+        presence.clues.emplace(key, std::move(fresh));
+    }
+}
+
+void Devices::note_fact(const Fact& fact, Presence& presence) const {
+    if (fact.kind == EvidenceKind::payload) {
+        note_hit(fact, rules_->with_id(fact.signature), presence);
+    } else if (fact.kind == EvidenceKind::name && fact.field != "dhcp.host_name") {
+        note_hit(fact, rules_->name(fact.value), presence);
+    } else if (fact.kind == EvidenceKind::field) {
+        std::vector<uint16_t> hits;
+        rules_->fields(fact.field, fact.value, hits);
+        for (const uint16_t index : hits) {
+            note_hit(fact, index, presence);
         }
     }
-    for (const Fact& field : facts.fields) {
-        if (field.reverse == reverse) {
-            hits.clear();
-            rules_->fields(field.field, field.value, hits);
-            for (const uint16_t index : hits) {
-                note(field, index);
-            }
-        }
+    if (is_own_name(fact) && !fact.value.ends_with(".arpa") &&
+        presence.names.size() < kMaximumNames) {
+        presence.names.insert(fact.value);
     }
 }
 
 void Devices::add(const FlowFacts& facts) {
     const std::string* macs[] = {&facts.initiator_mac, &facts.responder_mac};
     const std::string* addresses[] = {&facts.initiator, &facts.responder};
-    for (const size_t end : {size_t{0}, size_t{1}}) {
-        if (macs[end]->empty() && end == 1 && !facts.initiator_mac.empty()) {
-            continue;  // sent nothing
-        }
-        if (Presence* presence = note_end(*macs[end], *addresses[end], facts)) {
-            note_facts(facts, end == 1, *presence);
+    for (const bool reverse : {false, true}) {
+        const std::string& address = *addresses[reverse ? 1 : 0];
+        const std::string& mac = *macs[reverse ? 1 : 0];
+        const bool sent_nothing = mac.empty() && reverse && !facts.initiator_mac.empty();
+        Presence* presence = sent_nothing ? nullptr : note_end(mac, address, facts);
+        for (const auto* list : {&facts.facts, &facts.fields}) {
+            for (const Fact& fact : *list) {
+                if (fact.reverse != reverse) {
+                    continue;
+                }
+                Presence* owner = fact.owner.empty() || fact.owner == mac
+                                      ? presence
+                                      : note_end(fact.owner, address, facts);
+                if (owner != nullptr) {
+                    note_fact(fact, *owner);
+                }
+            }
         }
     }
 }

@@ -100,7 +100,8 @@ class Devices {
     using Presences = std::map<Key, Presence>;
 
     Presence* note_end(const std::string& mac, const std::string& address, const FlowFacts& facts);
-    void note_facts(const FlowFacts& facts, bool reverse, Presence& presence) const;
+    void note_fact(const Fact& fact, Presence& presence) const;
+    void note_hit(const Fact& fact, uint16_t index, Presence& presence) const;
     Device describe(const std::string& mac,
                     MacKind kind,
                     Presences::const_iterator begin,

@@ -55,13 +55,18 @@ void add_symbol(size_t& count, bool reverse, uint64_t octets, std::string& symbo
     ++count;
 }
 
-void add_field(FlowFacts& facts, std::string field, std::string value, bool reverse) {
+void add_field(FlowFacts& facts,
+               std::string field,
+               std::string value,
+               bool reverse,
+               const std::string& owner = {}) {
     const bool known = std::any_of(facts.fields.begin(), facts.fields.end(), [&](const Fact& one) {
-        return one.field == field && one.value == value && one.reverse == reverse;
+        return one.field == field && one.value == value && one.reverse == reverse &&
+               one.owner == owner;
     });
     if (!known && !value.empty()) {
         facts.fields.push_back(
-            {EvidenceKind::field, std::move(field), std::move(value), {}, 0, 0, reverse});
+            {EvidenceKind::field, std::move(field), std::move(value), {}, 0, 0, reverse, owner});
     }
 }
 
@@ -158,15 +163,22 @@ void add_mdns(const Json& record, FlowFacts& facts) {
     });
 }
 
+// Clients without an address share one flow, from 0.0.0.0 to everybody: who speaks is told by the
+// hardware address in the message, and the flow is nobody's where that is another one.
 void add_dhcp(const Json& record, FlowFacts& facts) {
     for_each(record, "dhcp", [&facts](const Json& message) {
-        if (number_of(member(message, "op")) == 1) {
-            for (const char* name : {"host_name", "vendor_class"}) {
-                add_field(facts,
-                          std::string("dhcp.") + name,
-                          text_of(member(message, name)),
-                          is_reverse(message));
-            }
+        if (number_of(member(message, "op")) != 1) {
+            return;
+        }
+        const bool reverse = is_reverse(message);
+        const std::string owner = text_of(member(message, "chaddr"));
+        for (const char* name : {"host_name", "vendor_class"}) {
+            add_field(
+                facts, std::string("dhcp.") + name, text_of(member(message, name)), reverse, owner);
+        }
+        std::string& mac = reverse ? facts.responder_mac : facts.initiator_mac;
+        if (!owner.empty() && mac != owner) {
+            mac.clear();
         }
     });
 }

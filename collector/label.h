@@ -36,6 +36,7 @@ struct Fact {
     uint32_t packet = 0;    // payload, name: ordinal among the flow's payload packets, from 0
     uint32_t offset = 0;    // payload: end of the match
     bool reverse = false;   // from the responder
+    std::string owner;      // MAC address of whom it tells; empty: of its sender
 };
 
 struct Label {

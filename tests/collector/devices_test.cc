@@ -134,6 +134,20 @@ TEST(Devices, behind_a_router_each_private_address_is_a_device_and_names_prove_n
     STRCMP_EQUAL("", found[0].device.c_str());
 }
 
+TEST(Devices, clients_of_dhcp_that_share_a_flow_are_told_apart_by_their_messages) {
+    FlowFacts facts = flow("", "0.0.0.0");
+    facts.fields.push_back(
+        {EvidenceKind::field, "dhcp.host_name", "GW-1", "", 0, 0, false, kOtherMac});
+    facts.fields.push_back(
+        {EvidenceKind::field, "dhcp.host_name", "camera", "", 0, 0, false, kCameraMac});
+    devices->add(facts);
+    const auto found = devices->found(group);
+    CHECK_EQUAL(2, found.size());
+    CHECK(found[0].names == std::set<std::string>{"GW-1"});
+    CHECK(found[1].names == std::set<std::string>{"camera"});
+    CHECK(found[1].addresses.empty());
+}
+
 TEST(Devices, the_order_of_flows_does_not_matter) {
     const std::vector<FlowFacts> flows{announces(kOtherMac, "10.0.0.7", "A._hap._tcp.local"),
                                        asks(kCameraMac, "10.0.0.9", "cloud.example"),
