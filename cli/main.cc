@@ -12,6 +12,7 @@
 
 #include "cli/annotate.h"
 #include "cli/compare.h"
+#include "cli/explain.h"
 #include "cli/one_line.h"
 #include "cli/relabel.h"
 #include "cli/run.h"
@@ -234,6 +235,10 @@ int dispatch(int argument_count, char** arguments) {
     signatures->require_subcommand(1);
     const CLI::App* check = signatures->add_subcommand("check", "Check every file and example");
     const CLI::App* list = signatures->add_subcommand("list", "List every signature");
+    CLI::App* explain = signatures->add_subcommand(
+        "explain", "What matched where in each flow of a capture, and what nearly did");
+    std::filesystem::path explained;
+    explain->add_option("CAPTURE", explained, "capture to look into")->required();
     const CLI::App* traffic = add_traffic(app, traffic_config);
     try {
         app.parse(argument_count, arguments);
@@ -260,6 +265,9 @@ int dispatch(int argument_count, char** arguments) {
     }
     if (list->parsed()) {
         return run_signatures_list(signatures_folder, std::cout, std::cerr);
+    }
+    if (explain->parsed()) {
+        return run_explain(explained, signatures_folder, std::cout, std::cerr);
     }
     return traffic->parsed() ? do_traffic(traffic_config) : kUsage;
 }

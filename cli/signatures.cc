@@ -1,5 +1,7 @@
 #include "cli/signatures.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <ostream>
@@ -8,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "signatures/compiled_set.h"
 #include "signatures/group_rules.h"
 #include "signatures/signature_check.h"
 #include "signatures/signature_set.h"
@@ -17,8 +20,8 @@ namespace {
 
 using signatures::Problem;
 
-constexpr size_t kColumns = 5;
-using Row = std::array<std::string_view, kColumns>;
+constexpr size_t kColumns = 7;
+using Row = std::array<std::string, kColumns>;
 
 bool is_folder(const std::filesystem::path& folder, std::ostream& err) {
     std::error_code failure;
@@ -82,17 +85,43 @@ int run_signatures_check(const std::filesystem::path& folder,
     return problems.empty() ? 0 : 1;
 }
 
+namespace {
+
+std::string measured_text(const signatures::Signature& signature) {
+    if (!signature.measured || signature.measured->flows == 0) {
+        return "unmeasured";
+    }
+    const signatures::Measured& measured = *signature.measured;
+    const std::string flows = fmt::format("{} flows", measured.flows);
+    return measured.judged == 0 ? flows + ", none judged"
+                                : fmt::format("{}, {:.1f} % of {}",
+                                              flows,
+                                              100.0 * measured.right / measured.judged,
+                                              measured.judged);
+}
+
+std::string or_dash(const std::string& text) {
+    return text.empty() ? "-" : text;
+}
+
+}  // namespace
+
 int run_signatures_list(const std::filesystem::path& folder, std::ostream& out, std::ostream& err) {
     if (!is_folder(folder, err)) {
         return 1;
     }
-    const auto set = signatures::SignatureSet::load(folder);
-    std::vector<Row> rows = {{"id", "kind", "protocol", "service", "title"}};
-    for (const signatures::Signature& signature : set.signatures()) {
+    const auto compiled = signatures::load_compiled(folder, signatures::default_cache_folder());
+    const signatures::SignatureSet& set = compiled.set;
+    std::vector<Row> rows = {{"id", "kind", "protocol", "service", "cost", "measured", "title"}};
+    for (size_t i = 0; i < set.signatures().size(); ++i) {
+        const signatures::Signature& signature = set.signatures()[i];
+        const bool has_cost = i < compiled.costs.size() && compiled.costs[i] > 0;
         rows.push_back({signature.id,
-                        name_of(signature.kind),
-                        signature.protocol.empty() ? "-" : std::string_view(signature.protocol),
-                        signature.service.empty() ? "-" : std::string_view(signature.service),
+                        std::string(name_of(signature.kind)),
+                        or_dash(signature.protocol),
+                        or_dash(signature.service),
+                        has_cost ? fmt::format("{:.1f}", compiled.costs[i]) : "-",
+                        measured_text(signature),
                         signature.title});
     }
     std::array<size_t, kColumns> widths{};

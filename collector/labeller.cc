@@ -143,7 +143,10 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
         add_by_index(
             {EvidenceKind::sequence, "packets", facts.symbols, {}, 0, 0, false}, index, hits);
     }
-    if (facts.responder_port != 0) {
+    const bool has_protocol = std::any_of(hits.begin(), hits.end(), [](const Hit& hit) {
+        return hit.signature != nullptr && !hit.signature->protocol.empty();
+    });
+    if (facts.responder_port != 0 && !has_protocol) {
         const uint16_t index = rules_.port(transport_of(facts), facts.responder_port);
         if (index != signatures::ContentRules::kNone) {
             add_by_index({EvidenceKind::port,

@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the form below changes.
-constexpr uint32_t kForm = 1;
+constexpr uint32_t kForm = 2;
 constexpr size_t kKeyOctets = 32;
 constexpr size_t kSumOctets = 32;
 constexpr uint64_t kLongestCache = uint64_t{512} << 20;
@@ -140,6 +140,8 @@ void pack_signature(const Signature& signature, float cost, Packer& packer) {
     for (const uint16_t port : signature.ports) {
         packer.number(port);
     }
+    packer.number(signature.measured.has_value());
+    packer.number(signature.measured.value_or(Measured{}));
     packer.number(cost);
 }
 
@@ -169,6 +171,9 @@ Signature unpack_signature(Unpacker& unpacker, float& cost) {
     for (uint32_t i = 0; i < ports && unpacker.ok(); ++i) {
         signature.ports.push_back(unpacker.number<uint16_t>());
     }
+    const bool is_measured = unpacker.number<bool>();
+    const auto measured = unpacker.number<Measured>();
+    signature.measured = is_measured ? std::optional(measured) : std::nullopt;
     cost = unpacker.number<float>();
     return signature;
 }

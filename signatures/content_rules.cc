@@ -167,6 +167,11 @@ void ContentRules::sequences(Transport transport,
     });
 }
 
+bool matches_in_part(const Signature& signature, std::string_view value) {
+    const RE2 pattern(signature.pattern, pattern_options());
+    return pattern.ok() && RE2::PartialMatch({value.data(), value.size()}, pattern);
+}
+
 std::string check_content_pattern(const Signature& signature) {
     const RE2 pattern(signature.pattern, pattern_options());
     return pattern.ok() ? std::string() : pattern.error();

@@ -64,4 +64,7 @@ class ContentRules {
 // sentence.
 std::string check_content_pattern(const Signature& signature);
 
+// Whether the pattern of a signature of kind field matches anywhere in the value.
+bool matches_in_part(const Signature& signature, std::string_view value);
+
 }  // namespace curlew::signatures

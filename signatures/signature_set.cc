@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <limits>
 #include <unordered_map>
 #include <utility>
 
@@ -122,6 +123,7 @@ class Loader {
     void note_once(TableReader& table, const Signature& signature, const std::string& what);
     void read_meaning(TableReader& table, Signature& signature);
     void read_examples(TableReader& table, Signature& signature);
+    void read_measured(TableReader& table, Signature& signature);
     void add_examples(TableReader& examples,
                       std::string_view key,
                       bool must_match,
@@ -170,6 +172,7 @@ void Loader::read_signature(TableReader& table, const std::string& file_name) {
     }
     read_meaning(table, signature);
     read_examples(table, signature);
+    read_measured(table, signature);
     if (has_kind) {
         table.finish("signature");
     }
@@ -367,6 +370,24 @@ void Loader::read_examples(TableReader& table, Signature& signature) {
     add_examples(*examples, "match", true, signature);
     add_examples(*examples, "no_match", false, signature);
     examples->finish("table of examples");
+}
+
+void Loader::read_measured(TableReader& table, Signature& signature) {
+    std::optional<TableReader> measured = table.optional_table("measured");
+    if (!measured) {
+        return;
+    }
+    const auto count = [&measured](std::string_view key) {
+        return static_cast<uint32_t>(
+            measured->optional_number(key, 0, std::numeric_limits<int32_t>::max()).value_or(0));
+    };
+    signature.measured = Measured{count("flows"), count("judged"), count("right")};
+    measured->finish("table of what was measured");
+    if (signature.measured->right > signature.measured->judged ||
+        signature.measured->judged > signature.measured->flows) {
+        table.problem(table.place_of_value("measured"),
+                      "more are right than judged, or than flows");
+    }
 }
 
 void Loader::add_examples(TableReader& examples,

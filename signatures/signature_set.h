@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,13 @@ struct Example {
     uint32_t column = 0;
 };
 
+// What a signature was seen to do over captures whose contents another program names.
+struct Measured {
+    uint32_t flows = 0;   // that it hit
+    uint32_t judged = 0;  // of these, where the other program names something
+    uint32_t right = 0;   // and agrees
+};
+
 struct Signature {
     std::string id;  // unique over all files, for example "ssdp-notify"
     std::string title;
@@ -65,7 +73,8 @@ struct Signature {
     std::string service;
     std::string label;  // label type; empty: the protocol's word
     std::string activity;
-    std::string device;  // of whoever sent it
+    std::string device;                // of whoever sent it
+    std::optional<Measured> measured;  // nothing: unmeasured
     std::vector<Example> examples;
     std::string file;   // where it stands, for messages
     uint32_t line = 0;  // of the table
