@@ -25,17 +25,16 @@ MANY_FLOWS = 20
 
 # nDPI's word where ours is another one than the same in lower case with hyphens.
 OUR_WORDS = {
-    "service_location_protocol": {"slp"},
-    "ethereum": {"devp2p", "ethereum"},
-    "dtls": {"dtls", "srtp-dtls"},
+    "service-location-protocol": {"slp"},
+    "ethereum": {"devp2p"},
     "imaps": {"tls", "imap"},
     "pops": {"tls", "pop3"},
     "smtps": {"tls", "smtp"},
     "ftps": {"tls", "ftp"},
     "smbv1": {"smb"},
     "smbv23": {"smb"},
-    "netbios": {"netbios", "nbns", "nbss", "nbdgm"},
     "ftp-control": {"ftp"},
+    "ethernetip": {"ethernet-ip"},
 }
 
 FLOW = re.compile(r"^\t\d+\t(\S+)(?: \[vlan[^]]*\])? (\S+) (?:<->|->) (\S+) "
