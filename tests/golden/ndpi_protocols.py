@@ -34,6 +34,12 @@ OUR_WORDS = {
     "smbv1": {"smb"},
     "smbv23": {"smb"},
     "ftp-control": {"ftp"},
+    "usenet": {"nntp"},
+    "ptpv2": {"ptp"},
+    "whois-das": {"whois"},
+    "neteasegames": {"netease-games"},
+    # Every ONC RPC, the port mapper among it, is NFS to nDPI.
+    "nfs": {"nfs", "onc-rpc", "rpcbind"},
     "ethernetip": {"ethernet-ip"},
 }
 
