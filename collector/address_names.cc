@@ -12,6 +12,7 @@ namespace {
 constexpr uint16_t kA = 1;
 constexpr uint16_t kCname = 5;
 constexpr uint16_t kAaaa = 28;
+constexpr uint16_t kSrv = 33;
 // Longer chains are followed by nobody.
 constexpr size_t kMaximumChain = 16;
 // An answer with a time to live of 0 is for the connection that follows at once (RFC 1035 section
@@ -49,63 +50,113 @@ Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
     return origin;
 }
 
+// What a client asked: its address and the other one.
 std::string key_of(std::string_view client, std::string_view address) {
     return std::string(client).append(address);
+}
+
+// A service: as nobody's client, with its port.
+std::string key_of(std::string_view address, uint16_t port) {
+    std::string key = "srv ";
+    key.append(address);
+    key.push_back(static_cast<char>(port >> 8));
+    key.push_back(static_cast<char>(port & 0xff));
+    return key;
+}
+
+uint64_t time_of(const proto::FlowSummary& flow, const proto::ProtocolMessage& message) {
+    return flow.flow_start_ns() / 1000 + message.offset_us();
 }
 
 }  // namespace
 
 void AddressNames::add(const proto::FlowSummary& flow) {
     for (const proto::ProtocolMessage& message : flow.messages()) {
-        if (message.protocol() != proto::MESSAGE_PROTOCOL_DNS) {
+        if (message.protocol() == proto::MESSAGE_PROTOCOL_DNS) {
+            add_answers(flow, message);
+        } else if (message.protocol() == proto::MESSAGE_PROTOCOL_MDNS) {
+            add_services(flow, message);
+        }
+    }
+}
+
+void AddressNames::add_answers(const proto::FlowSummary& flow,
+                               const proto::ProtocolMessage& message) {
+    const DnsMessage decoded = decode_dns(message.octets(), message.cut());
+    if (!decoded.response || decoded.questions.empty()) {
+        return;
+    }
+    const std::string asked = lower_case(decoded.questions.front().name);
+    const std::string& client =
+        message.reverse() ? flow.initiator_address() : flow.responder_address();
+    for (const DnsRecord& record : decoded.answers) {
+        const size_t octets = record.type == kA ? 4 : record.type == kAaaa ? 16 : 0;
+        if (octets == 0 || record.data.size() != octets) {
             continue;
         }
-        const DnsMessage decoded = decode_dns(message.octets(), message.cut());
-        if (!decoded.response || decoded.questions.empty()) {
-            continue;
+        const Origin origin = origin_of(decoded, record);
+        // An answer to something that was not asked is nobody's name.
+        if (origin.name == asked) {
+            bind(key_of(client, record.data),
+                 wire_text(asked),
+                 time_of(flow, message),
+                 std::max(origin.ttl * kSecond_us, kShortestLife_us));
         }
-        const std::string asked = lower_case(decoded.questions.front().name);
-        const std::string& client =
-            message.reverse() ? flow.initiator_address() : flow.responder_address();
-        const uint64_t time_us = flow.flow_start_ns() / 1000 + message.offset_us();
-        for (const DnsRecord& record : decoded.answers) {
-            const size_t octets = record.type == kA ? 4 : record.type == kAaaa ? 16 : 0;
-            if (octets == 0 || record.data.size() != octets) {
-                continue;
-            }
-            const Origin origin = origin_of(decoded, record);
-            // An answer to something that was not asked is nobody's name.
-            if (origin.name == asked) {
-                const uint64_t life_us = std::max(origin.ttl * kSecond_us, kShortestLife_us);
-                bind(client, record.data, wire_text(asked), time_us, time_us + life_us);
+    }
+}
+
+void AddressNames::add_services(const proto::FlowSummary& flow,
+                                const proto::ProtocolMessage& message) {
+    constexpr size_t kPortOfSrv = 2;
+    const DnsMessage decoded = decode_dns(message.octets(), message.cut());
+    if (!decoded.response) {
+        return;
+    }
+    const std::string& host =
+        message.reverse() ? flow.responder_address() : flow.initiator_address();
+    for (const auto* section : {&decoded.answers, &decoded.additionals}) {
+        for (const DnsRecord& record : *section) {
+            if (record.type == kSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
+                bind(key_of(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])),
+                     wire_text(lower_case(record.name)),
+                     time_of(flow, message),
+                     std::max(record.ttl * kSecond_us, kShortestLife_us));
             }
         }
     }
 }
 
-void AddressNames::bind(std::string_view client,
-                        std::string_view address,
+void AddressNames::bind(std::string key,
                         const std::string& name,
                         uint64_t from_us,
-                        uint64_t until_us) {
+                        uint64_t life_us) {
+    std::vector<Binding>& bindings = bindings_[std::move(key)];
+    // The same again is one that lasts longer, whichever of the two is added first.
+    for (Binding& known : bindings) {
+        if (known.name == name && from_us <= known.until_us && known.from_us <= from_us + life_us) {
+            known.from_us = std::min(known.from_us, from_us);
+            known.until_us = std::max(known.until_us, from_us + life_us);
+            return;
+        }
+    }
     if (size_ == capacity_) {
         ++left_out_;
         return;
     }
-    bindings_[key_of(client, address)].push_back({name, from_us, until_us});
+    bindings.push_back({name, from_us, from_us + life_us});
     ++size_;
 }
 
-std::vector<std::string> AddressNames::find(std::string_view client,
-                                            std::string_view address,
-                                            uint64_t time_us) const {
+std::vector<std::string> AddressNames::names_of(const std::string& key,
+                                                uint64_t from_us,
+                                                uint64_t to_us) const {
     std::vector<std::string> names;
-    const auto found = bindings_.find(key_of(client, address));
+    const auto found = bindings_.find(key);
     if (found == bindings_.end()) {
         return names;
     }
     for (const Binding& binding : found->second) {
-        if (binding.from_us <= time_us && time_us <= binding.until_us) {
+        if (binding.from_us <= to_us && from_us <= binding.until_us) {
             names.push_back(binding.name);
         }
     }
@@ -113,6 +164,19 @@ std::vector<std::string> AddressNames::find(std::string_view client,
     names.erase(std::unique(names.begin(), names.end()), names.end());
     names.resize(std::min(names.size(), kMaximumFound));
     return names;
+}
+
+std::vector<std::string> AddressNames::find(std::string_view client,
+                                            std::string_view address,
+                                            uint64_t time_us) const {
+    return names_of(key_of(client, address), time_us, time_us);
+}
+
+std::vector<std::string> AddressNames::find_services(std::string_view address,
+                                                     uint16_t port,
+                                                     uint64_t start_us,
+                                                     uint64_t end_us) const {
+    return names_of(key_of(address, port), start_us, end_us);
 }
 
 void AddressNames::forget_before(uint64_t time_us) {

@@ -11,6 +11,9 @@
 // Which names a client was told for an address: A and AAAA records in the answer section of DNS,
 // through chains of CNAME, from the moment of the answer until its time to live has passed. Decided
 // by the times of packets alone, so the order in which flows are added does not matter.
+//
+// And which services stand behind a port, as their host announces them by multicast DNS (SRV, RFC
+// 6763 section 4.1): for everybody, from and until as above.
 
 namespace curlew::collector {
 
@@ -34,6 +37,13 @@ class AddressNames {
                                   std::string_view address,
                                   uint64_t time_us) const;
 
+    // Names of services that were announced for this address and port, for a flow from `start_us`
+    // to `end_us`: one that begins before the announcement has the same service behind it.
+    std::vector<std::string> find_services(std::string_view address,
+                                           uint16_t port,
+                                           uint64_t start_us,
+                                           uint64_t end_us) const;
+
     // Forgets what is valid no longer at that moment.
     void forget_before(uint64_t time_us);
 
@@ -47,13 +57,12 @@ class AddressNames {
         uint64_t until_us;
     };
 
-    void bind(std::string_view client,
-              std::string_view address,
-              const std::string& name,
-              uint64_t from_us,
-              uint64_t until_us);
+    void add_answers(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
+    void add_services(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
+    void bind(std::string key, const std::string& name, uint64_t from_us, uint64_t life_us);
+    std::vector<std::string> names_of(const std::string& key, uint64_t from, uint64_t to) const;
 
-    std::unordered_map<std::string, std::vector<Binding>> bindings_;  // by client and address
+    std::unordered_map<std::string, std::vector<Binding>> bindings_;  // by key_of()
     size_t capacity_;
     size_t size_ = 0;
     uint64_t left_out_ = 0;

@@ -30,7 +30,7 @@ std::string published_label(const signatures::GroupRules& rules, const proto::Fl
     return std::string(rules.label(view));
 }
 
-// Whoever of the two asked for the other's name.
+// Whoever of the two asked for the other's name, and what the responder announced.
 void add_names(const proto::FlowSummary& flow, const AddressNames& names, FlowFacts& facts) {
     const std::string& initiator = flow.initiator_address();
     const std::string& responder = flow.responder_address();
@@ -39,8 +39,16 @@ void add_names(const proto::FlowSummary& flow, const AddressNames& names, FlowFa
                                             reverse ? initiator : responder,
                                             facts.flow_start_us)) {
             facts.facts.push_back(
-                {EvidenceKind::name_by_dns, "dns.answer", std::move(name), {}, 0, 0, reverse});
+                {EvidenceKind::name_by_dns, "dns.answer", std::move(name), {}, 0, 0, reverse, {}});
         }
+    }
+    if (facts.responder_port == 0) {
+        return;
+    }
+    for (std::string& name :
+         names.find_services(responder, facts.responder_port, facts.flow_start_us, facts.end_us)) {
+        facts.facts.push_back(
+            {EvidenceKind::name_by_dns, "mdns.srv", std::move(name), {}, 0, 0, true, {}});
     }
 }
 

@@ -71,4 +71,26 @@ TEST(Annotator, names_told_for_an_address_are_evidence_for_whoever_asked) {
     STRCMP_EQUAL("", service("10.0.0.5", 61'000'000).c_str());
 }
 
+TEST(Annotator, a_service_that_its_host_announced_is_evidence_for_everybody) {
+    LabelFixture labels(
+        any_group(), name_signature("hap", "_hap._tcp.local", "protocol = 'hap'\nsuffix = true"));
+    proto::FlowSummary announcement = flow_between("10.0.0.9", 5353, "224.0.0.251", 5353, 17);
+    proto::ProtocolMessage& message = *announcement.add_messages();
+    message.set_protocol(proto::MESSAGE_PROTOCOL_MDNS);
+    // b._hap._tcp.local SRV 0 0 80 b.local, for 120 s
+    message.set_octets(
+        std::string("\0\0\x84\0\0\0\0\1\0\0\0\0\1b\4_hap\4_tcp\5local\0"
+                    "\0\x21\x80\1\0\0\0\x78\0\x0f\0\0\0\0\0\x50\1b\5local\0",
+                    56));
+    labels.memory.add(announcement);
+    Annotator annotator(labels.rules(), labels.memory);
+    const auto protocol = [&](uint16_t port) {
+        proto::FlowSummary flow = flow_between("10.0.0.5", 40000, "10.0.0.9", port, 6);
+        FlowFacts facts = facts_of(flow);
+        return annotator.annotate(flow, facts).label.protocol;
+    };
+    STRCMP_EQUAL("hap", protocol(80).c_str());
+    STRCMP_EQUAL("", protocol(81).c_str());
+}
+
 }  // namespace curlew::collector
