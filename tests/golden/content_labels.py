@@ -3,9 +3,9 @@
 
 usage: content_labels.py CURLEW [--all]
 
-Of the datasets: a flow with payload has a label that rests on more than port, address or TTL; flows
-that the published rules call DNS have protocol `dns`, QUIC among the Google services says so, and
-in normal-user nothing is a device. Of the home devices, without any configuration: 95 % of the flows
+Of the datasets: a flow with payload has a label that rests on more than port, address or TTL;
+flows of port 53 have protocol `dns`, QUIC among the Google services says so, and in normal-user
+nothing is a device. Of the home devices, without any configuration: 95 % of the flows
 have a protocol, and no device is another maker's. What is found is printed in tables.
 """
 

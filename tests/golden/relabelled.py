@@ -72,8 +72,8 @@ def check_changed(results, curlew, archive, folder):
     done = run(curlew, "annotate", "--rules", "curlew", "--ruleset", ruleset, archive)
     results.check("annotate by a file", done.returncode == 0, done.stderr[-300:])
     differ = [line for line in done.stdout.splitlines() if "->" in line]
-    results.check("what changed is told", bool(differ) and
-                  all("igmp" in line or "membership" in line for line in differ), done.stdout[-300:])
+    told = all("igmp" in line or "membership" in line for line in differ)
+    results.check("what changed is told", bool(differ) and told, done.stdout[-300:])
     fresh = sorted(set(overlays_of(archive)) - before)
     with open(fresh[0], "r+b") as file:
         file.seek(-100, 2)

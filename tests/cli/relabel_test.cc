@@ -1,0 +1,53 @@
+#include "cli/relabel.h"
+
+#include <sstream>
+
+#include "cli/run.h"
+#include "cli/usage_error.h"
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+namespace curlew::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+const fs::path kRoot = CURLEW_SOURCE_ROOT;
+
+}  // namespace
+
+TEST_GROUP(Relabel) {
+    curlew::tests::TemporaryFolder folder;
+    RelabelConfig config;
+    std::ostringstream out;
+    std::ostringstream err;
+
+    void setup() override {
+        RunConfig run;
+        run.captures = {kRoot / "tests/golden/cases/gateway-boot/input.pcap"};
+        run.archive = folder.path() / "archive";
+        run.signatures_folder = kRoot / "signatures";
+        CHECK(run_captures(run).failures.empty());
+        config.archive = run.archive;
+        config.signatures_folder = run.signatures_folder;
+    }
+};
+
+TEST(Relabel, by_the_installed_signatures_nothing_changes) {
+    CHECK_EQUAL(0, run_relabel(config, out, err));
+    STRCMP_CONTAINS("\n0 of ", ("\n" + out.str()).c_str());
+}
+
+TEST(Relabel, a_ruleset_with_a_problem_is_a_wrong_command) {
+    config.ruleset = folder.path() / "bad.toml";
+    curlew::tests::put_content(config.ruleset, "[[signature]]\nid = 'x'\n");
+    CHECK_THROWS(UsageError, run_relabel(config, out, err));
+}
+
+TEST(Relabel, what_is_no_archive_is_a_wrong_command) {
+    config.archive = folder.path();
+    CHECK_THROWS(UsageError, run_relabel(config, out, err));
+}
+
+}  // namespace curlew::cli

@@ -1,0 +1,71 @@
+#include "collector/label_overlay.h"
+
+#include <fstream>
+
+#include "collector/verify.h"
+#include "tests/collector/dataset_fixture.h"
+#include "tests/support/cpputest.h"
+
+namespace curlew::collector {
+
+namespace fs = std::filesystem;
+
+TEST_GROUP(LabelOverlay) {
+    TemporaryFolder folder;
+    fs::path manifest;
+    std::string content_sha256;
+
+    void setup() override {
+        const SealResult sealed =
+            seal_octets(dataset_config(folder.path(), "walk"), segment_of(1, 5));
+        manifest = sealed.manifest;
+        content_sha256 = sealed.sums.content_sha256;
+    }
+
+    uint64_t problems() const {
+        return verify_archive(folder.path(), [](const std::string&) {}).problems;
+    }
+};
+
+TEST(LabelOverlay, by_the_same_rules_nothing_changes) {
+    const LabelFixture same;
+    const OverlaySummary summary = write_overlay(manifest, same.group, same.content);
+    CHECK_EQUAL(5, summary.records);
+    CHECK_EQUAL(0, summary.changed);
+    CHECK(summary.differences.empty());
+    STRCMP_EQUAL("", check_overlay(summary.file, content_sha256).c_str());
+    STRCMP_EQUAL("it is of another dataset", check_overlay(summary.file, "00").c_str());
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(LabelOverlay, by_others_what_changes_is_told) {
+    const LabelFixture other(
+        any_group(), field_signature("tcp", "ip.protocol", "6|17", "protocol = 'something'"));
+    const OverlaySummary summary = write_overlay(manifest, other.group, other.content);
+    CHECK_EQUAL(5, summary.changed);
+    CHECK_EQUAL(5, summary.differences.at("type unknown -> something"));
+    CHECK_EQUAL(5, summary.differences.at("evidence none -> field"));
+}
+
+TEST(LabelOverlay, a_changed_octet_is_found_wherever_it_is) {
+    const LabelFixture same;
+    const fs::path file = write_overlay(manifest, same.group, same.content).file;
+    const std::string whole = content_of(file);
+    for (size_t at = 0; at < whole.size(); at += 97) {
+        std::string changed = whole;
+        changed[at] = static_cast<char>(changed[at] ^ 1);
+        put_content(file, changed);
+        CHECK_EQUAL(1, problems());
+    }
+    put_content(file, whole);
+    CHECK_EQUAL(0, problems());
+}
+
+TEST(LabelOverlay, of_a_manifest_that_is_none_there_is_none) {
+    put_content(manifest, "{}");
+    const LabelFixture same;
+    CHECK_THROWS(std::runtime_error, write_overlay(manifest, same.group, same.content));
+    CHECK_FALSE(fs::exists(folder.path() / "any/kitchen/walk.labels.part"));
+}
+
+}  // namespace curlew::collector

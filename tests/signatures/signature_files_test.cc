@@ -1,0 +1,35 @@
+#include "signatures/signature_files.h"
+
+#include <filesystem>
+
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+namespace curlew::signatures {
+
+TEST_GROUP(SignatureFiles) {
+    curlew::tests::TemporaryFolder folder;
+};
+
+TEST(SignatureFiles, are_read_in_order_of_name_with_the_vocabulary_told_apart) {
+    curlew::tests::put_content(folder.path() / "b.toml", "b");
+    curlew::tests::put_content(folder.path() / "a.toml", "a");
+    curlew::tests::put_content(folder.path() / "vocabulary.toml", "v");
+    curlew::tests::put_content(folder.path() / "README.md", "no signature");
+    const SignatureFiles files = read_signature_files(folder.path());
+    CHECK(files.problems.empty());
+    CHECK_EQUAL(3, files.files.size());
+    STRCMP_EQUAL("a", files.files[0].text.c_str());
+    STRCMP_EQUAL("b", files.files[1].text.c_str());
+    CHECK(files.files[2].is_vocabulary);
+    CHECK(files.vocabulary() == "v");
+}
+
+TEST(SignatureFiles, a_folder_without_any_or_that_is_not_there_is_a_problem) {
+    CHECK_EQUAL(1, read_signature_files(folder.path()).problems.size());
+    CHECK_EQUAL(1, read_signature_files(folder.path() / "nothing").problems.size());
+    CHECK(read_signature_files(folder.path()).vocabulary().empty());
+}
+
+}  // namespace curlew::signatures
