@@ -132,20 +132,31 @@ class SeenSequence:
         self.highest = 0
         self.ranges = []
 
-    def add(self, sequence, length):
+    def add(self, sequence, length, is_syn):
         """'new', 'retransmission' or 'out_of_order' of a segment that takes sequence space."""
         if self.first is None:
             self.first = sequence
         begin = struct.unpack(">i", struct.pack(">I", (sequence - self.first - self.highest)
                                                 & 0xffffffff))[0] + self.highest
+        if is_syn and self.ranges and self.ranges[0][0] not in (begin, begin + 1):
+            # Another connection between the same two.
+            self.__init__()
+            return self.add(sequence, length, is_syn)
         end = begin + length
-        covered = any(low <= begin and end <= high for low, high in self.ranges)
-        verdict = "retransmission" if covered else \
-            "out_of_order" if self.ranges and begin < self.highest else "new"
+        verdict = "new"
+        if self.ranges and begin < self.highest:
+            # What lies before the highest number seen fills a gap, or was there before.
+            if self.has_all(begin, min(end, self.highest)):
+                verdict = "retransmission" if end <= self.highest else "new"
+            else:
+                verdict = "out_of_order"
         self.ranges.append((begin, end))
         self.join()
         self.highest = max(self.highest, end) if self.ranges else end
         return verdict
+
+    def has_all(self, begin, end):
+        return any(low <= begin and end <= high for low, high in self.ranges)
 
     def join(self):
         joined = []
@@ -165,7 +176,7 @@ def tcp_faults(side, seen):
             continue
         length = p.layer.payload_octets + (flags & 1) + (flags >> 1 & 1)
         if length and not flags & 4:
-            found[seen.add(p.layer.sequence, length)] += 1
+            found[seen.add(p.layer.sequence, length, bool(flags & 2))] += 1
         found["zero_windows"] += p.layer.window == 0 and not flags & 6
     return {"retransmissions": found["retransmission"], "out_of_order": found["out_of_order"],
             "zero_windows": found["zero_windows"]}
