@@ -165,13 +165,17 @@ bool finer_than_microseconds(std::span<const uint8_t> head) {
 uint64_t nanoseconds(const timeval& time) {
     constexpr int64_t kPerSecond = 1'000'000'000;
     constexpr auto kBound = int64_t{ReplayPort::kMaximumTimeNs};
-    if (time.tv_sec < 0) {
+    // The file's seconds are 32 bits without a sign; libpcap takes them for signed.
+    constexpr int64_t kSecondsWrap = int64_t{1} << 32;
+    const int64_t seconds =
+        time.tv_sec < 0 && time.tv_sec >= INT32_MIN ? time.tv_sec + kSecondsWrap : time.tv_sec;
+    if (seconds < 0) {
         return 0;
     }
-    if (time.tv_sec > kBound / kPerSecond) {
+    if (seconds > kBound / kPerSecond) {
         return ReplayPort::kMaximumTimeNs;
     }
-    const int64_t whole = int64_t{time.tv_sec} * kPerSecond;
+    const int64_t whole = seconds * kPerSecond;
     const int64_t fraction = std::min(int64_t{time.tv_usec}, kBound - whole);
     return static_cast<uint64_t>(std::max(whole + fraction, int64_t{0}));
 }
