@@ -328,8 +328,7 @@ RunSummary run_captures(const RunConfig& config) {
     const double processor_begin = processor_seconds();
     const Equipment equipment = equip(config);
     const signatures::ContentRules content(equipment.signatures);
-    const collector::MacVendors vendors = collector::MacVendors::load();
-    const collector::LabelRules rules{equipment.rules, content, vendors};
+    const collector::LabelRules rules{equipment.rules, content, collector::MacVendors::installed()};
     std::optional<probe::Inspector> inspector;
     if (!is_joy(config)) {
         inspector.emplace(equipment.signatures);

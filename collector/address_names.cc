@@ -20,14 +20,6 @@ constexpr size_t kMaximumChain = 16;
 constexpr uint64_t kShortestLife_us = 1'000'000;
 constexpr uint64_t kSecond_us = 1'000'000;
 
-std::string lower_case(std::string_view name) {
-    std::string lower(name);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return lower;
-}
-
 // The names that lead to `owner`, and the shortest time to live on the way.
 struct Origin {
     std::string name;

@@ -160,11 +160,10 @@ struct DeviceGroups::Implementation {
     }
 
     explicit Implementation(const std::filesystem::path& folder)
-        : set(load_signatures(folder)), content(set), vendors(MacVendors::load()) {}
+        : set(load_signatures(folder)), content(set) {}
 
     signatures::SignatureSet set;
     signatures::ContentRules content;
-    MacVendors vendors;
     std::vector<signatures::GroupRules> rules;
     std::unordered_map<std::string, size_t> exact;  // address or MAC address to its first group
     std::vector<Prefix> prefixes;                   // in order of groups
@@ -208,7 +207,7 @@ const signatures::GroupRules& DeviceGroups::rules(size_t group) const {
 }
 
 LabelRules DeviceGroups::label_rules(size_t group) const {
-    return {implementation_->rules[group], implementation_->content, implementation_->vendors};
+    return {implementation_->rules[group], implementation_->content, MacVendors::installed()};
 }
 
 }  // namespace curlew::collector

@@ -56,14 +56,6 @@ bool is_random(std::string_view mac) {
     return maker && (*maker & 0x020000) != 0;
 }
 
-std::string lower_case(std::string_view text) {
-    std::string lower(text);
-    std::transform(lower.begin(), lower.end(), lower.begin(), [](char c) {
-        return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-    });
-    return lower;
-}
-
 // What a device gives itself as a name. Names of DHCP come as fields, with their owner.
 bool is_own_name(const Fact& fact) {
     return fact.field == "mdns.answer" ||
@@ -99,6 +91,11 @@ MacVendors MacVendors::load(const std::filesystem::path& file) {
     stream.read(text.data(), static_cast<std::streamsize>(text.size()));
     text.resize(static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
     return parse(std::move(text));
+}
+
+const MacVendors& MacVendors::installed() {
+    static const MacVendors vendors = load();
+    return vendors;
 }
 
 std::string MacVendors::vendor(std::string_view mac) const {

@@ -32,6 +32,8 @@ class MacVendors {
     // Empty when there is no such file.
     static MacVendors load(const std::filesystem::path& file = "/usr/share/ieee-data/oui.txt");
     static MacVendors parse(std::string text);
+    // The installed registry, read when it is first asked for.
+    static const MacVendors& installed();
 
     // Empty when not registered. `mac` as text, "00:0b:57:...".
     std::string vendor(std::string_view mac) const;

@@ -122,11 +122,7 @@ void add_http(const Json& record, FlowFacts& facts) {
         add_field(facts, "http.path", text_of(member(message, "uri")), reverse);
         add_field(facts, "http.user_agent", text_of(member(message, "user_agent")), reverse);
         for_each(message, "headers", [&](const Json& header) {
-            std::string name = text_of(member(header, "name"));
-            std::transform(name.begin(), name.end(), name.begin(), [](char c) {
-                return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-            });
-            if (name == "server") {
+            if (lower_case(text_of(member(header, "name"))) == "server") {
                 add_field(facts, "http.server", text_of(member(header, "value")), reverse);
             }
         });

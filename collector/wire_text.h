@@ -12,6 +12,9 @@ std::string wire_text(std::string_view octets);
 
 bool is_utf8(std::string_view octets) noexcept;
 
+// Letters from A to Z in lower case, every other octet as it is.
+std::string lower_case(std::string_view text);
+
 // IPv4 or IPv6 (RFC 5952) from 4 or 16 octets in network order; empty for any other length.
 std::string address_text(std::string_view address);
 

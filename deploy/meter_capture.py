@@ -174,7 +174,7 @@ def by_run(build, capture, group, archive):
     result = json.loads(done.stdout)
     result = result[0] if isinstance(result, list) else result
     files = [pathlib.Path(name) for name in result["files"]]
-    return [path for path in files if not path.name.endswith(".manifest.json")]
+    return [path for path in files if not path.name.endswith((".manifest.json", ".devices.json"))]
 
 
 def main():

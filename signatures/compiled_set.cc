@@ -116,18 +116,24 @@ class Unpacker {
     bool ok_ = true;
 };
 
+// All that is kept of its texts, in the order of the cache.
+template <typename AnySignature>
+auto texts_of(AnySignature& signature) {
+    return std::array{&signature.id,
+                      &signature.title,
+                      &signature.reference,
+                      &signature.pattern,
+                      &signature.field,
+                      &signature.protocol,
+                      &signature.service,
+                      &signature.label,
+                      &signature.activity,
+                      &signature.device,
+                      &signature.file};
+}
+
 void pack_signature(const Signature& signature, float cost, Packer& packer) {
-    for (const std::string* text : {&signature.id,
-                                    &signature.title,
-                                    &signature.reference,
-                                    &signature.pattern,
-                                    &signature.field,
-                                    &signature.protocol,
-                                    &signature.service,
-                                    &signature.label,
-                                    &signature.activity,
-                                    &signature.device,
-                                    &signature.file}) {
+    for (const std::string* text : texts_of(signature)) {
         packer.text(*text);
     }
     packer.number(signature.kind);
@@ -148,17 +154,7 @@ void pack_signature(const Signature& signature, float cost, Packer& packer) {
 // Examples are not kept: they are for whoever checks, who reads the files.
 Signature unpack_signature(Unpacker& unpacker, float& cost) {
     Signature signature;
-    for (std::string* text : {&signature.id,
-                              &signature.title,
-                              &signature.reference,
-                              &signature.pattern,
-                              &signature.field,
-                              &signature.protocol,
-                              &signature.service,
-                              &signature.label,
-                              &signature.activity,
-                              &signature.device,
-                              &signature.file}) {
+    for (std::string* text : texts_of(signature)) {
         *text = unpacker.text();
     }
     signature.kind = unpacker.number<SignatureKind>();

@@ -20,6 +20,10 @@ TEST(WireText, well_formed_utf8_stays) {
     CHECK(is_utf8(text));
 }
 
+TEST(WireText, lower_case_is_of_letters_alone) {
+    STRCMP_EQUAL("az[\xc0 1", lower_case("AZ[\xc0 1").c_str());
+}
+
 TEST(WireText, another_octet_becomes_its_code_point) {
     STRCMP_EQUAL(
         "a\xc3\xbf"

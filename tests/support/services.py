@@ -132,7 +132,7 @@ def final_ledgers(archive):
 def records(archive):
     """Every record of an archive whose datasets are not compressed."""
     for path in sorted(pathlib.Path(archive).rglob("*.json")):
-        if path.name.endswith(".manifest.json"):
+        if path.name.endswith((".manifest.json", ".devices.json")):
             continue
         with path.open(encoding="utf-8") as lines:
             for line in lines:
