@@ -86,7 +86,7 @@ def main():
     results = Results()
     cases = sorted((ROOT / "tests/golden/cases").rglob("input.pcap"))
     shared = shared_or_skip(results, "shared captures labelled anew", "captures-public")
-    captures = of_datasets(12) + of_public(25) if shared is not None else []
+    captures = of_datasets(24) + of_public(60) if shared is not None else []
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder) / "archive"
         for number, capture in enumerate(cases + captures):
