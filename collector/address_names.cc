@@ -131,7 +131,7 @@ void AddressNames::bind(std::string key,
             return;
         }
     }
-    if (size_ == capacity_) {
+    if (size_ == capacity_ || bindings.size() == kMaximumOfOne) {
         ++left_out_;
         return;
     }

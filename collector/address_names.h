@@ -22,6 +22,9 @@ class AddressNames {
     // Names kept; what comes then is counted and left out.
     static constexpr size_t kDefaultCapacity = 1'000'000;
 
+    // Names of one address and client, or of one service, at all times; more is left out, so that
+    // nobody makes this slow.
+    static constexpr size_t kMaximumOfOne = 64;
     // Of one address at one moment; the rest is left out.
     static constexpr size_t kMaximumFound = 16;
 

@@ -60,6 +60,9 @@ void add_field(FlowFacts& facts,
                std::string value,
                bool reverse,
                const std::string& owner = {}) {
+    if (facts.fields.size() == kMaximumFields) {
+        return;
+    }
     const bool known = std::any_of(facts.fields.begin(), facts.fields.end(), [&](const Fact& one) {
         return one.field == field && one.value == value && one.reverse == reverse &&
                one.owner == owner;

@@ -34,6 +34,8 @@ struct FlowFacts {
     std::string symbols;       // of the first packets: '>' or '<' and payload octets each
 };
 
+// Fields of one record; more are left out.
+inline constexpr size_t kMaximumFields = 128;
 // Packets whose symbols are told.
 inline constexpr size_t kMaximumSymbols = 16;
 

@@ -71,6 +71,14 @@ TEST(AddressNames, more_than_its_capacity_is_counted_and_left_out) {
     CHECK_EQUAL(1, small.left_out());
 }
 
+TEST(AddressNames, of_one_address_no_more_than_some_are_kept) {
+    for (int i = 0; i < 100; ++i) {
+        names.add(answer_to("10.0.0.5", "n" + std::to_string(i) + ".example", "192.0.2.1", 60, 0));
+    }
+    CHECK_EQUAL(AddressNames::kMaximumOfOne, names.size());
+    CHECK_EQUAL(100 - AddressNames::kMaximumOfOne, names.left_out());
+}
+
 TEST(AddressNames, what_is_over_is_forgotten) {
     names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 0));
     names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 90, 0));

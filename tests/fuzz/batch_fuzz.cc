@@ -7,17 +7,35 @@
 #include "collector/record_writer.h"
 #include "proto/flow.pb.h"
 #include "proto/frame.h"
+#include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
 
 // Input: the body of a frame, a FlowBatch. The frame around it is right: a peer that means harm
-// computes its checksum. What the decoder lets through must be written as a record.
+// computes its checksum. What the decoder lets through must be labelled and written as a record.
+
+namespace {
+
+// One of each kind that looks at what a flow holds.
+constexpr const char* kSignatures =
+    "[[signature]]\nid = 'name'\ntitle = 't'\nreference = 'r'\nkind = 'name'\n"
+    "pattern = 'example'\nsuffix = true\nservice = 's'\ndevice = 'd'\n"
+    "examples.match = ['a']\nexamples.no_match = ['b']\n"
+    "[[signature]]\nid = 'field'\ntitle = 't'\nreference = 'r'\nkind = 'field'\n"
+    "field = 'ssdp.server'\npattern = '.*a.*'\nlabel = 'x'\ndevice = 'e'\n"
+    "examples.match = ['a']\nexamples.no_match = ['b']\n"
+    "[[signature]]\nid = 'sequence'\ntitle = 't'\nreference = 'r'\nkind = 'sequence'\n"
+    "pattern = '>[0-9]+<'\nlabel = 'y'\nexamples.match = ['a']\nexamples.no_match = ['b']\n";
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     using namespace curlew;
     static const collector::BatchDecoder decoder;
     static const signatures::GroupRules rules =
         signatures::GroupRules::parse("name = \"any\"\ntitle = \"test\"\n", "any.toml");
-    static const collector::Annotator annotator(rules);
+    static const signatures::SignatureSet set = signatures::SignatureSet::parse(kSignatures, "set");
+    static const signatures::ContentRules content(set);
+    static const collector::MacVendors vendors;
     static collector::RecordWriter writer(collector::FieldSet::full, "any");
     static collector::JoyRecordWriter joy_writer;
     static proto::FlowBatch batch;
@@ -33,8 +51,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         decoder.decode(frame, batch) != collector::BatchError::none) {
         return 0;
     }
+    collector::LineMemory memory(content, vendors);
     for (const proto::FlowSummary& flow : batch.flows()) {
-        writer.write(flow, annotator.annotate(flow));
+        memory.add(flow);
+    }
+    collector::Annotator annotator({rules, content, vendors}, memory);
+    for (const proto::FlowSummary& flow : batch.flows()) {
+        collector::FlowFacts facts = collector::facts_of(flow);
+        writer.begin(flow, facts);
+        writer.finish(annotator.annotate(flow, facts));
         if (flow.has_joy()) {
             joy_writer.write(flow, nullptr);
         }
