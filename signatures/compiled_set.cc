@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the form below changes.
-constexpr uint32_t kForm = 2;
+constexpr uint32_t kForm = 3;
 constexpr size_t kKeyOctets = 32;
 constexpr size_t kSumOctets = 32;
 constexpr uint64_t kLongestCache = uint64_t{512} << 20;
@@ -286,9 +286,7 @@ std::optional<CompiledSet> load_cached(const fs::path& file, std::string_view ke
     return unpack(content);
 }
 
-// Compiles what was read, unless it has problems or a pattern is too dear.
-void compile(CompiledSet& compiled) {
-    compiled.costs = pattern_costs(compiled.set);
+std::vector<Problem> too_dear(const CompiledSet& compiled) {
     std::vector<Problem> dear;
     for (size_t i = 0; i < compiled.costs.size(); ++i) {
         const Signature& signature = compiled.set.signatures()[i];
@@ -302,12 +300,18 @@ void compile(CompiledSet& compiled) {
                                 std::to_string(static_cast<int>(kDearestPattern)) + " times"});
         }
     }
-    compiled.set.add_problems(std::move(dear));
-    if (!compiled.set.problems().empty()) {
-        return;
-    }
+    return dear;
+}
+
+// Compiles what was read. It has a database only when no pattern is refused or too dear.
+void compile(CompiledSet& compiled) {
     try {
-        compiled.set.set_database(Scanner(compiled.set).serialized());
+        const Scanner scanner(compiled.set);
+        compiled.costs = scanner.pattern_costs(compiled.set);
+        compiled.set.add_problems(too_dear(compiled));
+        if (compiled.set.problems().empty()) {
+            compiled.set.set_database(scanner.serialized());
+        }
     } catch (const std::runtime_error& failure) {
         std::vector<Problem> refused = refused_patterns(compiled.set);
         if (refused.empty()) {

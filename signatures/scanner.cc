@@ -4,14 +4,19 @@
 #include <hs.h>
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <limits>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 #include <vector>
+
+#include "signatures/first_octets.h"
 
 namespace curlew::signatures {
 namespace {
@@ -36,38 +41,24 @@ hs_platform_info_t pinned_platform() noexcept {
 }
 
 struct Compiled {
-    Database database;    // null when there is nothing to compile, or on an error
-    std::string error;    // the engine's sentence; empty: no error
-    int expression = -1;  // index of the expression in error; -1: none in particular
+    Database database;  // null on an error
+    std::string error;  // the engine's sentence; empty: no error
 };
 
-Compiled compile(const std::vector<const char*>& expressions, const std::vector<unsigned>& ids) {
-    Compiled compiled;
-    if (expressions.empty()) {
-        return compiled;
-    }
-    const std::vector<unsigned> flags(expressions.size(), kFlags);
+Compiled compile(const char* pattern) {
     const hs_platform_info_t platform = pinned_platform();
     hs_database_t* database = nullptr;
     hs_compile_error_t* error = nullptr;
-    const hs_error_t result = hs_compile_multi(expressions.data(),
-                                               flags.data(),
-                                               ids.data(),
-                                               static_cast<unsigned>(expressions.size()),
-                                               HS_MODE_BLOCK,
-                                               &platform,
-                                               &database,
-                                               &error);
-    compiled.database.reset(database);
-    if (result != HS_SUCCESS) {
+    Compiled compiled;
+    if (hs_compile(pattern, kFlags, HS_MODE_BLOCK, &platform, &database, &error) != HS_SUCCESS) {
         compiled.error = error != nullptr ? error->message : "Hyperscan gives no cause.";
-        compiled.expression = error != nullptr ? error->expression : -1;
         hs_free_compile_error(error);
     }
+    compiled.database.reset(database);
     return compiled;
 }
 
-Database loaded(const std::string& octets) {
+Database loaded(std::string_view octets) {
     hs_database_t* database = nullptr;
     if (hs_deserialize_database(octets.data(), octets.size(), &database) != HS_SUCCESS) {
         throw std::runtime_error("the compiled signatures are not of this engine and processor");
@@ -77,86 +68,134 @@ Database loaded(const std::string& octets) {
 
 struct ScanContext {
     Scanner::Result* result;
-    const Transport* transports;  // by signature index
-    Transport transport;
+    unsigned signature;
 };
 
-// Keeps the hits in order of index and, when there are too many, the lowest: what is kept does not
-// depend on the order in which the engine reports.
-int on_match(unsigned id, unsigned long long, unsigned long long to, unsigned, void* raw) noexcept {
+// Slots are in the order of their signatures, and so are the hits.
+int on_match(unsigned, unsigned long long, unsigned long long to, unsigned, void* raw) noexcept {
     const auto& context = *static_cast<const ScanContext*>(raw);
-    const Transport wanted = context.transports[id];
-    if (wanted != Transport::any && context.transport != Transport::any &&
-        wanted != context.transport) {
-        return 0;
-    }
     Scanner::Result& result = *context.result;
-    uint32_t at = result.count;
-    while (at > 0 && result.hits[at - 1].signature > id) {
-        --at;
-    }
-    if (at > 0 && result.hits[at - 1].signature == id) {
-        return 0;
-    }
     if (result.count == Scanner::kMaximumHits) {
         result.cut = true;
     } else {
-        ++result.count;
+        result.hits[result.count++] = {static_cast<uint16_t>(context.signature),
+                                       static_cast<uint32_t>(to)};
     }
-    for (uint32_t move = result.count; move > at + 1; --move) {
-        result.hits[move - 1] = result.hits[move - 2];
-    }
-    if (at < result.count) {
-        result.hits[at] = {static_cast<uint16_t>(id), static_cast<uint32_t>(to)};
-    }
-    return 0;
+    return 1;  // the first match is enough
 }
+
+constexpr size_t kTransports = 3;
 
 }  // namespace
 
+// A slot is a pattern's place in the sieve; each has a database of its own. Hyperscan makes one
+// automaton of many patterns of binary protocols, which takes seconds, megabytes, and microseconds a
+// payload; alone they are quick to compile and to scan, and the sieve leaves few to scan.
 struct Scanner::Implementation {
-    Database database;
-    std::vector<Transport> transports;  // by signature index
+    struct Slot {
+        unsigned signature;  // index into the set
+        Database database;
+    };
+
+    std::vector<Slot> slots;
+    size_t words = 0;                    // of 64 slots
+    std::vector<uint64_t> sieve;         // by place, octet, word: the slots that may have it there
+    std::vector<uint64_t> of_transport;  // by Transport, word: the slots that are for it
+
+    const uint64_t* row(size_t place, uint8_t octet) const noexcept {
+        return sieve.data() + (place * 256 + octet) * words;
+    }
+
+    void lay_out(const std::vector<Signature>& signatures);
+    void compile_all(const std::vector<Signature>& signatures);
+    void load_all(std::string_view octets);
 };
 
-Scanner::Scanner(const SignatureSet& set) : implementation_(std::make_unique<Implementation>()) {
-    const std::vector<Signature>& signatures = set.signatures();
-    assert(signatures.size() <= kMaximumSignatures);
-    std::vector<const char*> expressions;
-    std::vector<unsigned> ids;
+// Which slots there are, and what passes the sieve to them.
+void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) {
     for (size_t index = 0; index < signatures.size(); ++index) {
-        implementation_->transports.push_back(signatures[index].transport);
         if (signatures[index].kind == SignatureKind::payload) {
-            expressions.push_back(signatures[index].pattern.c_str());
-            ids.push_back(static_cast<unsigned>(index));
+            slots.push_back({static_cast<unsigned>(index), nullptr});
         }
     }
-    if (!expressions.empty() && hs_valid_platform() != HS_SUCCESS) {
-        throw std::runtime_error("Hyperscan does not run on this processor: it needs SSSE3");
+    words = (slots.size() + 63) / 64;
+    sieve.resize(kFirstPlaces * 256 * words);
+    of_transport.resize(kTransports * words);
+    for (size_t slot = 0; slot < slots.size(); ++slot) {
+        const Signature& signature = signatures[slots[slot].signature];
+        const FirstOctets first = first_octets(signature.pattern);
+        const uint64_t bit = uint64_t{1} << slot % 64;
+        for (size_t row = 0; row < kFirstPlaces * 256; ++row) {
+            sieve[row * words + slot / 64] |= first[row / 256][row % 256] ? bit : 0;
+        }
+        for (const Transport transport : {Transport::any, Transport::tcp, Transport::udp}) {
+            const bool is_for = signature.transport == Transport::any ||
+                                transport == Transport::any || signature.transport == transport;
+            of_transport[static_cast<size_t>(transport) * words + slot / 64] |= is_for ? bit : 0;
+        }
     }
-    if (!set.database().empty()) {
-        implementation_->database = loaded(set.database());
+}
+
+void Scanner::Implementation::compile_all(const std::vector<Signature>& signatures) {
+    for (Slot& slot : slots) {
+        const Signature& signature = signatures[slot.signature];
+        Compiled compiled = compile(signature.pattern.c_str());
+        if (!compiled.error.empty()) {
+            throw std::runtime_error("the signature '" + signature.id +
+                                     "' cannot be compiled: " + compiled.error);
+        }
+        slot.database = std::move(compiled.database);
+    }
+}
+
+// Throws std::runtime_error when the octets are not what Scanner::serialized gave.
+void Scanner::Implementation::load_all(std::string_view octets) {
+    const auto take = [&](void* out, size_t size) {
+        if (octets.size() < size) {
+            throw std::runtime_error("the compiled signatures are damaged");
+        }
+        std::memcpy(out, octets.data(), size);
+        octets.remove_prefix(size);
+    };
+    std::string one;
+    for (Slot& slot : slots) {
+        uint64_t size = 0;
+        take(&size, sizeof(size));
+        one.resize(std::min<uint64_t>(size, octets.size() + 1));
+        take(one.data(), one.size());
+        slot.database = loaded(one);
+    }
+    if (!octets.empty()) {
+        throw std::runtime_error("the compiled signatures are damaged");
+    }
+}
+
+Scanner::Scanner(const SignatureSet& set) : implementation_(std::make_unique<Implementation>()) {
+    assert(set.signatures().size() <= kMaximumSignatures);
+    implementation_->lay_out(set.signatures());
+    if (implementation_->slots.empty()) {
         return;
     }
-    Compiled compiled = compile(expressions, ids);
-    if (!compiled.error.empty()) {
-        const std::string which =
-            compiled.expression < 0
-                ? "the signatures"
-                : "the signature '" + signatures[ids[static_cast<size_t>(compiled.expression)]].id +
-                      "'";
-        throw std::runtime_error(which + " cannot be compiled: " + compiled.error);
+    if (hs_valid_platform() != HS_SUCCESS) {
+        throw std::runtime_error("Hyperscan does not run on this processor: it needs SSSE3");
     }
-    implementation_->database = std::move(compiled.database);
+    if (set.database().empty()) {
+        implementation_->compile_all(set.signatures());
+    } else {
+        implementation_->load_all(set.database());
+    }
 }
 
 Scanner::~Scanner() = default;
 
 Scanner::Scratch::Scratch(const Scanner& scanner) {
+    // One for all of them: it grows to what each needs.
     hs_scratch_t* scratch = nullptr;
-    const hs_database_t* database = scanner.implementation_->database.get();
-    if (database != nullptr && hs_alloc_scratch(database, &scratch) != HS_SUCCESS) {
-        throw std::runtime_error("Hyperscan gives no scratch space: out of memory");
+    for (const auto& slot : scanner.implementation_->slots) {
+        if (hs_alloc_scratch(slot.database.get(), &scratch) != HS_SUCCESS) {
+            hs_free_scratch(scratch);
+            throw std::runtime_error("Hyperscan gives no scratch space: out of memory");
+        }
     }
     scratch_ = scratch;
 }
@@ -174,30 +213,45 @@ void Scanner::scan(std::span<const uint8_t> payload,
     result.failed = false;
     result.cut = false;
     // No pattern may match nothing, and Hyperscan refuses a null pointer.
-    if (payload.empty() || implementation_->database == nullptr) {
+    if (payload.empty()) {
         return;
     }
-    ScanContext context{&result, implementation_->transports.data(), transport};
-    const hs_error_t code = hs_scan(implementation_->database.get(),
-                                    reinterpret_cast<const char*>(payload.data()),
-                                    static_cast<unsigned>(payload.size()),
-                                    0,
-                                    static_cast<hs_scratch_t*>(scratch.scratch_),
-                                    &on_match,
-                                    &context);
-    result.failed = code != HS_SUCCESS;
+    const Implementation& made = *implementation_;
+    const size_t places = std::min(payload.size(), kFirstPlaces);
+    for (size_t word = 0; word < made.words; ++word) {
+        uint64_t left = made.of_transport[static_cast<size_t>(transport) * made.words + word];
+        for (size_t place = 0; place < places; ++place) {
+            left &= made.row(place, payload[place])[word];
+        }
+        for (; left != 0; left &= left - 1) {
+            const auto& slot = made.slots[word * 64 + static_cast<size_t>(std::countr_zero(left))];
+            ScanContext context{&result, slot.signature};
+            const hs_error_t code = hs_scan(slot.database.get(),
+                                            reinterpret_cast<const char*>(payload.data()),
+                                            static_cast<unsigned>(payload.size()),
+                                            0,
+                                            static_cast<hs_scratch_t*>(scratch.scratch_),
+                                            &on_match,
+                                            &context);
+            result.failed = result.failed || (code != HS_SUCCESS && code != HS_SCAN_TERMINATED);
+        }
+    }
 }
 
 std::string Scanner::serialized() const {
-    char* octets = nullptr;
-    size_t length = 0;
-    if (implementation_->database == nullptr ||
-        hs_serialize_database(implementation_->database.get(), &octets, &length) != HS_SUCCESS) {
-        return {};
+    std::string all;
+    for (const auto& slot : implementation_->slots) {
+        char* octets = nullptr;
+        size_t length = 0;
+        if (hs_serialize_database(slot.database.get(), &octets, &length) != HS_SUCCESS) {
+            return {};
+        }
+        const uint64_t size = length;
+        all.append(reinterpret_cast<const char*>(&size), sizeof(size));
+        all.append(octets, length);
+        std::free(octets);
     }
-    std::string copy(octets, length);
-    std::free(octets);
-    return copy;
+    return all;
 }
 
 std::string Scanner::engine_version() {
@@ -221,19 +275,17 @@ std::vector<uint8_t> costly_octets() {
     return octets;
 }
 
-// Best of five, in clock ticks of the machine; large when it does not compile.
-double cost_of(const char* expression, const std::vector<uint8_t>& octets) {
-    const Compiled compiled = compile({expression}, {0});
+// Seconds, best of five.
+double cost_of(const hs_database_t* database, const std::vector<uint8_t>& octets) {
     hs_scratch_t* scratch = nullptr;
-    if (compiled.database == nullptr ||
-        hs_alloc_scratch(compiled.database.get(), &scratch) != HS_SUCCESS) {
-        return 0;
+    if (hs_alloc_scratch(database, &scratch) != HS_SUCCESS) {
+        throw std::runtime_error("Hyperscan gives no scratch space: out of memory");
     }
     // From the first octet, and from later ones: what is anchored must not look cheap by chance.
     const auto scan_all = [&] {
         for (size_t begin = 0; begin < octets.size(); begin += 1024) {
             hs_scan(
-                compiled.database.get(),
+                database,
                 reinterpret_cast<const char*>(octets.data() + begin),
                 static_cast<unsigned>(octets.size() - begin),
                 0,
@@ -258,21 +310,22 @@ constexpr const char* kCalibration = "SSH-2\\.0-OpenSSH";
 
 }  // namespace
 
-std::vector<float> pattern_costs(const SignatureSet& set) {
+std::vector<float> Scanner::pattern_costs(const SignatureSet& set) const {
+    std::vector<float> costs(set.signatures().size());
+    const Compiled calibration = compile(kCalibration);
+    if (calibration.database == nullptr) {
+        throw std::runtime_error("the calibration pattern does not compile: " + calibration.error);
+    }
     const std::vector<uint8_t> octets = costly_octets();
-    const double calibration = std::max(cost_of(kCalibration, octets), 1e-9);
-    std::vector<float> costs;
-    for (const Signature& signature : set.signatures()) {
-        costs.push_back(
-            signature.kind == SignatureKind::payload
-                ? static_cast<float>(cost_of(signature.pattern.c_str(), octets) / calibration)
-                : 0.0f);
+    const double unit = std::max(cost_of(calibration.database.get(), octets), 1e-9);
+    for (const auto& slot : implementation_->slots) {
+        costs[slot.signature] = static_cast<float>(cost_of(slot.database.get(), octets) / unit);
     }
     return costs;
 }
 
 std::string check_pattern(const Signature& signature) {
-    return compile({signature.pattern.c_str()}, {0}).error;
+    return compile(signature.pattern.c_str()).error;
 }
 
 }  // namespace curlew::signatures

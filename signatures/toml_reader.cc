@@ -1,6 +1,7 @@
 #include "signatures/toml_reader.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <charconv>
 #include <cstring>
@@ -29,10 +30,13 @@ std::optional<std::string> read_file(const std::filesystem::path& file,
         problems.push_back({file.string(), 0, 0, "cannot be read: " + cause});
         return std::nullopt;
     }
-    // One octet more than allowed tells a file that is too long from one that just fits.
-    std::string text(kMaximumFileOctets + 1, '\0');
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(stream.gcount()));
+    // Piece by piece, for files are small and the longest one allowed is not.
+    std::string text;
+    std::array<char, 65536> piece;
+    while (stream && text.size() <= kMaximumFileOctets) {
+        stream.read(piece.data(), piece.size());
+        text.append(piece.data(), static_cast<size_t>(stream.gcount()));
+    }
     if (stream.bad()) {
         problems.push_back({file.string(), 0, 0, "cannot be read to its end"});
         return std::nullopt;

@@ -29,6 +29,20 @@ from flows import Assignment  # noqa: E402
 from packets import NotLaidOut, packets_of  # noqa: E402
 from results import Results  # noqa: E402
 
+# What tshark cannot judge, each looked at by hand; a capture that has no difference any more fails.
+JUMBO = "tshark ends at a UDP length of 0, of a packet above 65,535 octets; we follow the tunnel"
+EXPLAINED = {
+    "tcpdump-malformed/bigtcp-ipv4-geneve-ipv6.pcap": JUMBO,
+    "tcpdump-malformed/bigtcp-ipv4-vxlan-ipv6.pcap": JUMBO,
+    "tcpdump-malformed/bigtcp-ipv6-geneve-ipv4.pcap": JUMBO,
+    "tcpdump-malformed/bigtcp-ipv6-vxlan-ipv6.pcap": JUMBO,
+    "tcpdump-malformed/timestamp_invalid_nano.pcap":
+        "nanoseconds of a second and more: tshark shows them as negative times",
+    "suricata-verify/ipv6-evasion/ipv6-malformed-fragments-12/frag-12.pcap":
+        "a packet with 171 fragment headers is malformed to us, and no flow's",
+    "zeek/modbus/fuzz-72.pcap":
+        "a sequence number exactly 2^31 off, for which RFC 1982 leaves the order undefined",
+}
 FIELDS = list(record_schema.load()["properties"])
 DATASETS_SAMPLE, PUBLIC_SAMPLE = 6, 48  # one in so many
 LONGEST_PROBLEM = 300
@@ -160,7 +174,12 @@ def main():
             outer += at_outer
             for problem in problems[:PROBLEMS_SHOWN]:
                 print(f"{name}: {problem[:LONGEST_PROBLEM]}")
-            results.check(name, not problems, f"{len(problems)} problems")
+            why = EXPLAINED.get(name.removeprefix("captures-public/"))
+            if why is None:
+                results.check(name, not problems, f"{len(problems)} problems")
+            else:
+                print(f"{name}: {why}")
+                results.check(name, bool(problems), "explained, but there is no difference")
     results.check("a record was looked at", total > 0)
     print(f"{len(chosen)} captures, {refused} left out; {total} records recomputed; "
           f"{outer} packets metered at an outer layer")

@@ -1,7 +1,12 @@
+#include <algorithm>
 #include <filesystem>
 #include <map>
+#include <random>
+#include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "signatures/host_names.h"
 #include "signatures/scanner.h"
@@ -103,6 +108,47 @@ TEST(ShippedSignatures, never_take_an_example_of_another_protocol) {
             }
         }
     }
+}
+
+// The first octets of a payload may rule out only what does not match it. A pattern in a group rules
+// nothing out.
+TEST(ShippedSignatures, match_what_they_match_without_the_sieve) {
+    std::vector<Signature> wrapped;
+    for (Signature signature : set.signatures()) {
+        signature.pattern = "(?:" + signature.pattern + ")";
+        wrapped.push_back(signature);
+    }
+    const SignatureSet wrapped_set = SignatureSet::of(std::move(wrapped));
+    const Scanner sieved(set);
+    const Scanner whole(wrapped_set);
+    Scanner::Scratch sieved_scratch(sieved);
+    Scanner::Scratch whole_scratch(whole);
+    Scanner::Result found;
+    Scanner::Result expected;
+    std::mt19937 random(7);
+    size_t hits = 0;
+    for (const Signature& signature : set.signatures()) {
+        for (const auto& example : signature.examples) {
+            std::string octets = example.octets;
+            // As it is, then changed and cut more and more.
+            for (int round = 0; round < 12 && !octets.empty(); ++round) {
+                const std::span payload(reinterpret_cast<const uint8_t*>(octets.data()),
+                                        octets.size());
+                sieved.scan(payload, Transport::any, sieved_scratch, found);
+                whole.scan(payload, Transport::any, whole_scratch, expected);
+                CHECK_EQUAL(expected.count, found.count);
+                for (uint32_t at = 0; at < expected.count; ++at) {
+                    CHECK_EQUAL(expected.hits[at].signature, found.hits[at].signature);
+                    CHECK_EQUAL(expected.hits[at].end_offset, found.hits[at].end_offset);
+                }
+                hits += expected.count;
+                const size_t place = random() % std::min<size_t>(octets.size(), 32);
+                octets[place] = static_cast<char>(random());
+                octets.resize(round % 4 == 3 ? octets.size() / 2 : octets.size());
+            }
+        }
+    }
+    CHECK(hits > 1000);
 }
 
 TEST(ShippedSignatures, are_anchored) {

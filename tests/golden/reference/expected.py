@@ -197,23 +197,22 @@ def side_statistics(side, seen):
 
 
 def handshake(placed):
-    """Microseconds: `in` SYN to SYN+ACK, `out` SYN+ACK to the initiator's next ACK. Of one that was
-    repeated the last before its answer counts; an answer stamped earlier is none."""
-    syn = syn_ack = None
-    found = {}
+    """Microseconds that a side took to answer the other's SYN by SYN+ACK, or its SYN+ACK by ACK. Of
+    one that was repeated the last before its answer counts; an answer stamped earlier is none. In a
+    split handshake (RFC 793 figure 8 and what is made of it) the responder's SYN begins it anew."""
+    syn, syn_ack, found = {}, {}, {}
     for p in placed:
         kind = (p.layer.flags or 0) & 0x17
-        now = p.packet.time_ns
-        if kind == 2 and p.out and "in" not in found:
-            syn = now
-        elif kind == 0x12 and not p.out:
-            if syn is not None and "in" not in found:
-                found["in"] = (now - syn) / 1000
-            syn_ack = now
-        elif p.out and kind & 0x16 == 0x10 and syn_ack is not None:
-            found["out"] = (now - syn_ack) / 1000
-            break
-    return {name: value for name, value in found.items() if value >= 0}
+        now, side, other = p.packet.time_ns, *(("out", "in") if p.out else ("in", "out"))
+        if kind == 2 and other not in found and other not in syn_ack:
+            syn[side] = now
+        elif kind == 0x12:
+            if other in syn and side not in found:
+                found[side] = now - syn[other]
+            syn_ack[side] = now
+        elif kind & 0x16 == 0x10 and other in syn_ack and side not in found:
+            found[side] = now - syn_ack[other]
+    return {name: value / 1000 for name, value in found.items() if value >= 0}
 
 
 def statistics(placed, record_number):

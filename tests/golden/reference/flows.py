@@ -6,6 +6,7 @@ its own. That they are the right ones then shows in its times, octets and lists.
 
 import collections
 import dataclasses
+import ipaddress
 
 FRAGMENT_TIMEOUT_NS = 60_000_000_000
 
@@ -46,7 +47,8 @@ class Fragments:
 
 
 def key_of_record(record):
-    ends = sorted([(record["sa"], record["sp"] or 0), (record["da"], record["dp"] or 0)])
+    ends = sorted([(str(ipaddress.ip_address(record["sa"])), record["sp"] or 0),
+                   (str(ipaddress.ip_address(record["da"])), record["dp"] or 0)])
     networks = [one["id"] for one in record.get("tunnel", [])
                 if one["type"] in ("vxlan", "geneve", "unknown")]
     return ends[0], ends[1], record["pr"], networks[-1] if networks else None
@@ -60,6 +62,20 @@ def key_of_layer(layer):
 def order_of(record):
     start, _, rest = record["flow_id"].partition("-")
     return int(start), rest.partition("+")[2].rjust(8, "0"), record["record"]
+
+
+def packets_claimed(record):
+    return record["num_pkts_out"] + record.get("num_pkts_in", 0)
+
+
+def next_record(left, packets):
+    """Of the records of one key whose packets are the next ones of the capture. By their order, but
+    where stamps jump back a record that began earlier may come later: then by the packets' times."""
+    for record in left:
+        times = [packet.time_ns for packet, _ in packets[:packets_claimed(record)]]
+        if times and (min(times), max(times)) == (record["time_start_ns"], record["time_end_ns"]):
+            return record
+    return left[0]
 
 
 class Assignment:
@@ -93,15 +109,17 @@ class Assignment:
         """Yields (record, its packets in order of the capture) for what can be told."""
         for key, records in self.by_key.items():
             packets = self.packets[key]
-            claimed = sum(r["num_pkts_out"] + r.get("num_pkts_in", 0) for r in records)
+            claimed = sum(packets_claimed(record) for record in records)
             name = f"{key[0][0]}:{key[0][1]} - {key[1][0]}:{key[1][1]} protocol {key[2]}"
             if claimed != len(packets):
                 self.problems.append(f"{name}: {claimed} packets, tshark has {len(packets)}")
                 continue
-            at = 0
-            for record in sorted(records, key=order_of):
-                end = at + record["num_pkts_out"] + record.get("num_pkts_in", 0)
-                initiator = (record["sa"], record["sp"] or 0)
+            at, left = 0, sorted(records, key=order_of)
+            while left:
+                record = next_record(left, packets[at:])
+                left.remove(record)
+                end = at + packets_claimed(record)
+                initiator = (str(ipaddress.ip_address(record["sa"])), record["sp"] or 0)
                 yield record, [Placed(packet, layer, layer.ends()[0] == initiator)
                                for packet, layer in packets[at:end]]
                 at = end

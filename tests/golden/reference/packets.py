@@ -42,7 +42,7 @@ class Layer:
         try:
             read = self.read_ipv4 if octets[0] >> 4 == 4 else self.read_ipv6
             segment, segment_octets = read(octets, wire_octets)
-        except (IndexError, struct.error):
+        except (IndexError, struct.error, ipaddress.AddressValueError):
             self.fault = "header truncated"
             return
         if not self.fault:
@@ -143,7 +143,7 @@ class Layer:
 
     def holds(self, inner):
         """Whether the layer inside ends within this one, by the lengths of both."""
-        return bool(self.fault or inner.fault) or \
+        return bool(self.fault or inner.fault or self.fragment) or \
             inner.place + inner.octets <= self.place + self.octets
 
     def ends(self):
@@ -171,6 +171,8 @@ def check_octets(radiotap):
     flags, behind the words of what is present and a time stamp."""
     at, present = 4, []
     while not present or present[-1] >> 31:
+        if len(radiotap) < at + 4:
+            return 0
         present.append(struct.unpack_from("<I", radiotap, at)[0])
         at += 4
     if present[0] & 1:
@@ -178,12 +180,23 @@ def check_octets(radiotap):
     return 4 if present[0] & 2 and radiotap[at] & 0x10 else 0
 
 
-def packet_of(pairs):
+def snapshot_octets(capture):
+    """How many octets of a frame are told by the header of a pcap, which libpcap keeps to and tshark
+    does not. None: no bound, or a capture of another kind."""
+    with open(capture, "rb") as file:
+        header = file.read(24)
+    order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<",
+             b"\xa1\xb2\xc3\xd4": ">", b"\xa1\xb2\x3c\x4d": ">"}.get(header[:4])
+    return struct.unpack(order + "I", header[16:20])[0] or None if order else None
+
+
+def packet_of(pairs, snapshot):
     """From one packet of tshark's JSON, its members as pairs because names stand again."""
     members = dict(pairs)
     frame = dict(members["frame"])
     try:
-        octets = bytes.fromhex(members["frame_raw"][0])
+        # A frame of no octets has no such member.
+        octets = bytes.fromhex(members.get("frame_raw", [""])[0])[:snapshot]
     except ValueError:
         raise NotLaidOut(members["frame_raw"][0]) from None
     wire_octets = max(int(frame["frame.len"]), len(octets))
@@ -205,7 +218,7 @@ def packet_of(pairs):
             octets = octets[:place + 6 + int.from_bytes(header[4:6], "big")]
         elif name in ("vxlan_raw", "geneve_raw"):
             network = int.from_bytes(header[4:7], "big")
-        elif not layers or not layers[-1].fragment:  # what a fragment carries is not followed
+        elif not layers or not layers[-1].later:  # a first fragment has the inner headers
             layer = Layer(octets[place:], behind - place, network)
             layer.place = place
             if not layers or layers[-1].holds(layer):
@@ -216,6 +229,7 @@ def packet_of(pairs):
 
 def packets_of(capture, preferences=()):
     """Yields every packet of the capture in its order."""
+    snapshot = snapshot_octets(capture)
     command = ["tshark", "-n", "-r", capture, "-T", "json", "-x", "-j",
                "frame frame.number frame.time_epoch frame.len"]
     for preference in PREFERENCES + tuple(preferences):
@@ -228,7 +242,7 @@ def packets_of(capture, preferences=()):
                 lines = ["{\n"]
             elif line.startswith("  }"):
                 packet = json.loads("".join(lines) + "}", object_pairs_hook=list)
-                yield packet_of(dict(dict(packet)["_source"])["layers"])
+                yield packet_of(dict(dict(packet)["_source"])["layers"], snapshot)
             else:
                 lines.append(line)
         # 2 is a capture that ends in the middle, which gives what could be read.
