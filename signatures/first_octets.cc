@@ -19,7 +19,16 @@ constexpr size_t kDeepest = 64;
 constexpr uint32_t kNoBound = UINT32_MAX;
 
 struct Node {
-    enum class Kind { octets, sequence, choice, repeat, begin, boundary, end, end_or_last_line_feed };
+    enum class Kind {
+        octets,
+        sequence,
+        choice,
+        repeat,
+        begin,
+        boundary,
+        end,
+        end_or_last_line_feed
+    };
     Kind kind = Kind::sequence;
     Octets octets;
     std::vector<Node> parts;

@@ -16,9 +16,9 @@ inline constexpr size_t kFirstPlaces = 24;
 // By place, from the payload's first octet. A place behind the payload's end says nothing.
 using FirstOctets = std::array<std::bitset<256>, kFirstPlaces>;
 
-// Of a pattern as Hyperscan reads it: PCRE, octets, `.` also a line's end. All octets everywhere for
-// one that does not begin with ^ in every branch, or uses what is not read here. Throws nothing but
-// std::bad_alloc.
+// Of a pattern as Hyperscan reads it: PCRE, octets, `.` also a line's end. All octets everywhere
+// for one that does not begin with ^ in every branch, or uses what is not read here. Throws nothing
+// but std::bad_alloc.
 FirstOctets first_octets(std::string_view pattern);
 
 }  // namespace curlew::signatures

@@ -89,8 +89,8 @@ constexpr size_t kTransports = 3;
 }  // namespace
 
 // A slot is a pattern's place in the sieve; each has a database of its own. Hyperscan makes one
-// automaton of many patterns of binary protocols, which takes seconds, megabytes, and microseconds a
-// payload; alone they are quick to compile and to scan, and the sieve leaves few to scan.
+// automaton of many patterns of binary protocols, which takes seconds, megabytes, and microseconds
+// a payload; alone they are quick to compile and to scan, and the sieve leaves few to scan.
 struct Scanner::Implementation {
     struct Slot {
         unsigned signature;  // index into the set

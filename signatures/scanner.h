@@ -9,10 +9,10 @@
 
 #include "signatures/signature_set.h"
 
-// Hyperscan, block mode: the only place for hs.h. Each pattern is a database, and a payload is scanned
-// for those alone that its first octets do not rule out (first_octets.h). Shared and const; one
-// Scratch per worker. Facts that shaped this: Debian's literal API loses matches, so everything is
-// compiled as a regex, and every return code of a scan is checked.
+// Hyperscan, block mode: the only place for hs.h. Each pattern is a database, and a payload is
+// scanned for those alone that its first octets do not rule out (first_octets.h). Shared and const;
+// one Scratch per worker. Facts that shaped this: Debian's literal API loses matches, so everything
+// is compiled as a regex, and every return code of a scan is checked.
 
 namespace curlew::signatures {
 
@@ -65,8 +65,8 @@ class Scanner {
     static std::string engine_version();
 
     // By signature: how long its pattern alone scans fixed octets, best of five, as a ratio to a
-    // calibration pattern; 0 for other kinds. Requires: the set that the scanner was made of. Throws
-    // std::runtime_error with one sentence.
+    // calibration pattern; 0 for other kinds. Requires: the set that the scanner was made of.
+    // Throws std::runtime_error with one sentence.
     std::vector<float> pattern_costs(const SignatureSet& set) const;
 
   private:

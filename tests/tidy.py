@@ -208,10 +208,10 @@ def function_length(tree):
                 yield source.path, first, f"{last - first + 1} lines: {header[:60]}"
 
 
-@rule("pragma-once", "a header begins with #pragma once")
+@rule("pragma-once", "a header begins with #pragma once, but for one that is compiled by itself")
 def pragma_once(tree):
     for source in tree.cpp():
-        if source.suffix == ".h":
+        if source.suffix == ".h" and "/pch/" not in source.path:
             first = next(((number, line) for number, line in enumerate(source.code_lines, 1)
                           if line.strip()), (1, ""))
             if first[1].strip() != "#pragma once":

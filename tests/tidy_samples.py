@@ -133,7 +133,8 @@ SAMPLES = {
             cpp("#ifndef X_H\n#define X_H\n#endif\n", "probe/x.h"),
             cpp("#include <vector>\n#pragma once\n", "probe/x.h"),
         ],
-        "good": [cpp("// What it is.\n#pragma once\n", "probe/x.h"), cpp("int x;\n")],
+        "good": [cpp("// What it is.\n#pragma once\n", "probe/x.h"), cpp("int x;\n"),
+                 cpp("#include <vector>\n", "probe/pch/x.h")],
     },
     "whitespace": {
         "bad": [cpp("\tint x;\n"), cpp("int x; \n"), cpp("int x;"), cpp("int x;\n\n"),

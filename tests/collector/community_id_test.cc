@@ -107,7 +107,7 @@ TEST(CommunityId, icmp6_questions_and_answers_are_one_flow) {
     CHECK_EQUAL(std::string("1:pkvHqCL88/tg1k4cPigmZXUtL00="), icmp6_id(other, "ff02::1", 134));
     CHECK_EQUAL(std::string("1:+TW+HtLHvV1xnGhV1lv7XoJrqQg="),
                 icmp6_id("3ffe:501:0:1001::2", "3ffe:507:0:1:200:86ff:fe05:80da", 129));
-    for (const uint8_t question : {128, 130, 133, 135, 139, 144}) {
+    for (const uint8_t question : std::vector<uint8_t>{128, 130, 133, 135, 139, 144}) {
         CHECK_EQUAL(icmp6_id(one, other, question),
                     icmp6_id(other, one, static_cast<uint8_t>(question + 1)));
     }

@@ -137,7 +137,7 @@ TEST(FlowFeatures, a_list_takes_as_many_packets_of_each_direction_as_it_is_told)
         packets.push_back(forward(2 * i).payload("abc").build());
         packets.push_back(reverse(2 * i + 1).payload("d").build());
     }
-    for (const uint16_t bound : {0, 3, 512}) {
+    for (const uint16_t bound : {uint16_t{0}, uint16_t{3}, uint16_t{512}}) {
         DispatcherConfig config;
         config.worker.meter.list.packets = bound;
         const proto::FlowSummary record = record_of(packets, config);

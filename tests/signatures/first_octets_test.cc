@@ -96,9 +96,25 @@ TEST(FirstOctets, what_may_begin_anywhere_rules_nothing_out) {
 }
 
 TEST(FirstOctets, what_is_not_read_here_rules_nothing_out) {
-    for (const char* pattern : {"^(?=a)b", "^(a)\\1", "^[[:alpha:]]", "^\\x{61}", "^\\Qa\\E", "^\\xg0",
-                                "^(?m)a", "^(?P<n>a)", "^a**", "^*", "^a{2,1}", "^a{x}", "^[a",
-                                "^(a", "^a)", "^a\\", "^[b-\\d]", "^\\x6", "(?x)^a b"}) {
+    for (const char* pattern : {"^(?=a)b",
+                                "^(a)\\1",
+                                "^[[:alpha:]]",
+                                "^\\x{61}",
+                                "^\\Qa\\E",
+                                "^\\xg0",
+                                "^(?m)a",
+                                "^(?P<n>a)",
+                                "^a**",
+                                "^*",
+                                "^a{2,1}",
+                                "^a{x}",
+                                "^[a",
+                                "^(a",
+                                "^a)",
+                                "^a\\",
+                                "^[b-\\d]",
+                                "^\\x6",
+                                "(?x)^a b"}) {
         CHECK_TEXT(rules_nothing_out(pattern), pattern);
     }
 }

@@ -110,8 +110,8 @@ TEST(ShippedSignatures, never_take_an_example_of_another_protocol) {
     }
 }
 
-// The first octets of a payload may rule out only what does not match it. A pattern in a group rules
-// nothing out.
+// The first octets of a payload may rule out only what does not match it. A pattern in a group
+// rules nothing out.
 TEST(ShippedSignatures, match_what_they_match_without_the_sieve) {
     std::vector<Signature> wrapped;
     for (Signature signature : set.signatures()) {

@@ -1,0 +1,19 @@
+// What nearly every source of the collector includes, compiled once. A source includes what it uses
+// all the same; one build of CI has no precompiled headers.
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <stdexcept>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "proto/flow.pb.h"

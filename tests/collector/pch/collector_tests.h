@@ -1,0 +1,4 @@
+// As tests/support/pch/tests.h, with the messages that the collector's tests are made of.
+
+#include "proto/flow.pb.h"
+#include "tests/support/pch/tests.h"
