@@ -161,14 +161,15 @@ bool finer_than_microseconds(std::span<const uint8_t> head) {
     return false;
 }
 
-// The fraction may be more than a second: files say what they like.
-uint64_t nanoseconds(const timeval& time) {
+// The fraction may be more than a second: files say what they like. `unit_ns` is what the file counts
+// it in.
+uint64_t nanoseconds(const timeval& time, int64_t unit_ns) {
     constexpr int64_t kPerSecond = 1'000'000'000;
     constexpr auto kBound = int64_t{ReplayPort::kMaximumTimeNs};
-    // The file's seconds are 32 bits without a sign; libpcap takes them for signed.
-    constexpr int64_t kSecondsWrap = int64_t{1} << 32;
+    // The file's seconds and fractions are 32 bits without a sign; libpcap takes them for signed.
+    constexpr int64_t kWrap = int64_t{1} << 32;
     const int64_t seconds =
-        time.tv_sec < 0 && time.tv_sec >= INT32_MIN ? time.tv_sec + kSecondsWrap : time.tv_sec;
+        time.tv_sec < 0 && time.tv_sec >= INT32_MIN ? time.tv_sec + kWrap : time.tv_sec;
     if (seconds < 0) {
         return 0;
     }
@@ -176,8 +177,8 @@ uint64_t nanoseconds(const timeval& time) {
         return ReplayPort::kMaximumTimeNs;
     }
     const int64_t whole = seconds * kPerSecond;
-    const int64_t fraction = std::min(int64_t{time.tv_usec}, kBound - whole);
-    return static_cast<uint64_t>(std::max(whole + fraction, int64_t{0}));
+    const int64_t fraction = time.tv_usec < 0 ? time.tv_usec + kWrap * unit_ns : time.tv_usec;
+    return static_cast<uint64_t>(std::clamp(whole + fraction, int64_t{0}, kBound));
 }
 
 ssize_t read_stream(void* stream, char* out, size_t size) noexcept {
@@ -305,7 +306,7 @@ bool ReplayPort::read_packet(PacketView& packet) noexcept {
     packet.wire_octets = wire_octets - std::min(wire_octets, fcs_octets_);
     packet.captured_octets = std::min({header->caplen, packet.wire_octets, kMaximumPacketOctets});
     packet.data = octets;
-    packet.time_ns = nanoseconds(header->ts);
+    packet.time_ns = nanoseconds(header->ts, nanosecond_ ? 1 : 1000);
     packet.link = link_;
     ++counters_.packets_offered;
     counters_.octets_offered += packet.wire_octets;

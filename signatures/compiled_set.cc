@@ -27,7 +27,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the form below changes.
-constexpr uint32_t kForm = 3;
+constexpr uint32_t kForm = 4;
 constexpr size_t kKeyOctets = 32;
 constexpr size_t kSumOctets = 32;
 constexpr uint64_t kLongestCache = uint64_t{512} << 20;
@@ -146,6 +146,7 @@ void pack_signature(const Signature& signature, float cost, Packer& packer) {
     for (const uint16_t port : signature.ports) {
         packer.number(port);
     }
+    packer.number(signature.length);
     packer.number(signature.measured.has_value());
     packer.number(signature.measured.value_or(Measured{}));
     packer.number(cost);
@@ -167,6 +168,7 @@ Signature unpack_signature(Unpacker& unpacker, float& cost) {
     for (uint32_t i = 0; i < ports && unpacker.ok(); ++i) {
         signature.ports.push_back(unpacker.number<uint16_t>());
     }
+    signature.length = unpacker.number<LengthField>();
     const bool is_measured = unpacker.number<bool>();
     const auto measured = unpacker.number<Measured>();
     signature.measured = is_measured ? std::optional(measured) : std::nullopt;

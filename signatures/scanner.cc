@@ -94,6 +94,7 @@ constexpr size_t kTransports = 3;
 struct Scanner::Implementation {
     struct Slot {
         unsigned signature;  // index into the set
+        LengthField length;
         Database database;
     };
 
@@ -115,7 +116,7 @@ struct Scanner::Implementation {
 void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) {
     for (size_t index = 0; index < signatures.size(); ++index) {
         if (signatures[index].kind == SignatureKind::payload) {
-            slots.push_back({static_cast<unsigned>(index), nullptr});
+            slots.push_back({static_cast<unsigned>(index), signatures[index].length, nullptr});
         }
     }
     words = (slots.size() + 63) / 64;
@@ -225,6 +226,9 @@ void Scanner::scan(std::span<const uint8_t> payload,
         }
         for (; left != 0; left &= left - 1) {
             const auto& slot = made.slots[word * 64 + static_cast<size_t>(std::countr_zero(left))];
+            if (!is_right(slot.length, payload)) {
+                continue;
+            }
             ScanContext context{&result, slot.signature};
             const hs_error_t code = hs_scan(slot.database.get(),
                                             reinterpret_cast<const char*>(payload.data()),

@@ -249,6 +249,9 @@ void Loader::read_kind_only_keys(TableReader& table, Signature& signature) {
                 table.problem(table.place_of_value("ports"),
                               "there are more than " + std::to_string(kMaximumPorts) + " ports");
             }
+            if (std::optional<TableReader> length = table.optional_table("length")) {
+                signature.length = read_length_field(*length);
+            }
             signature.packets = static_cast<uint8_t>(
                 table.optional_number("packets", 1, kMaximumScannedPackets).value_or(0));
             break;
@@ -546,6 +549,11 @@ std::string SignatureSet::content_hash() const {
         hash.add(name_of(signature.transport));
         for (const uint16_t port : signature.ports) {
             hash.add(uint64_t{port});
+        }
+        if (const LengthField& length = signature.length; length.octets != 0) {
+            hash.add(uint64_t{length.at} << 8 | length.octets);
+            hash.add(uint64_t{length.low_first});
+            hash.add(static_cast<uint64_t>(length.plus));
         }
         hash.add(name_of(signature.sender));
         hash.add(uint64_t{signature.packets});

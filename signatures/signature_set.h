@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "signatures/length_field.h"
 #include "signatures/problem.h"
 #include "signatures/signature_files.h"
 #include "signatures/vocabulary.h"
@@ -66,6 +67,7 @@ struct Signature {
     bool suffix = false;  // name: subdomains match too
     Transport transport = Transport::any;
     std::vector<uint16_t> ports;  // payload: one end has one of these; empty: any
+    LengthField length;           // payload: a number in it that tells how long it is
     Sender sender = Sender::any;
     uint8_t packets = 0;   // payload: among the first so many of a side; 0: any looked at
     std::string field;     // field: which

@@ -4,9 +4,9 @@
 usage: measure_signatures.py CURLEW [--write] [--one-in N]
 
 Of each signature: the flows that it hit, of these those where tshark names an application protocol,
-of these those where it is the signature's. Flows are those of TCP and UDP outside tunnels. With
---write the three go into the signature's file, as `measured`. tshark goes by ports where we do not,
-so what differs is worth a look, not wrong by itself.
+of these those where it is the signature's, and what tshark says otherwise. Flows are those of TCP and
+UDP outside tunnels. With --write the three go into the signature's file, as `measured`. tshark goes
+by ports where we do not, so what differs is worth a look, not wrong by itself.
 """
 
 import collections
@@ -26,6 +26,7 @@ from results import ROOT  # noqa: E402
 TSHARK = {
     "bacnet": {"bvlc", "bacnet"}, "beckhoffads": {"ams"}, "cassandra": {"cql"},
     "controller-area-network": {"can"}, "dce-rpc": {"dcerpc"}, "dhcp": {"dhcp", "bootp"},
+    "dns": {"dns", "mdns", "llmnr"},
     "ethernet-ip": {"enip"}, "fins": {"omron"}, "h323": {"h225", "h245", "ras", "tpkt"},
     "hap": {"http"}, "hart-ip": {"hart_ip"}, "iax": {"iax2"},
     "iec60870": {"104apci", "iec60870_104"},
@@ -72,7 +73,7 @@ def tshark_flows(capture):
 
 
 def measure(curlew, captures, protocols):
-    counts = collections.defaultdict(lambda: [0, 0, 0])
+    counts = collections.defaultdict(lambda: [0, 0, 0, collections.Counter()])
     for capture in captures:
         with tempfile.TemporaryDirectory() as archive:
             command = [curlew, "run", capture, "--archive", archive, "--json"]
@@ -100,6 +101,8 @@ def count_records(path, flows, protocols, counts):
                 counts[one][0] += 1
                 counts[one][1] += 1 if named else 0
                 counts[one][2] += 1 if named & ours else 0
+                if named and not named & ours:
+                    counts[one][3].update(named)
 
 
 def write(files, counts):
@@ -109,8 +112,8 @@ def write(files, counts):
         for number, table in enumerate(tables[1:], 1):
             identity = re.search(r'^id = "(.+)"$', table, re.MULTILINE)
             table = re.sub(r"^measured = .*\n", "", table, flags=re.MULTILINE)
-            if identity and counts.get(identity[1], [0])[0]:
-                flows, judged, right = counts[identity[1]]
+            if identity and identity[1] in counts:
+                flows, judged, right, _ = counts[identity[1]]
                 line = f"measured = {{ flows = {flows}, judged = {judged}, right = {right} }}\n"
                 at = re.search(r"^examples\.", table, re.MULTILINE)
                 table = table[:at.start()] + line + table[at.start():]
@@ -129,9 +132,10 @@ def main():
             if signature["kind"] == "payload":
                 protocols[signature["id"]] = signature.get("protocol", "")
     counts = measure(curlew, of_datasets(one_in) + of_public(one_in), protocols)
-    for one, (flows, judged, right) in sorted(counts.items()):
+    for one, (flows, judged, right, others) in sorted(counts.items()):
         share = f"{100 * right / judged:.1f} %" if judged else "none judged"
-        print(f"{one:32} {flows:7} flows {judged:7} judged {right:7} right  {share}")
+        otherwise = ", ".join(f"{word} {count}" for word, count in others.most_common(4))
+        print(f"{one:32} {flows:7} flows {judged:7} judged {right:7} right  {share}  {otherwise}")
     if "--write" in sys.argv:
         write(files, counts)
 

@@ -22,9 +22,6 @@ from results import Results, shared_or_skip  # noqa: E402
 
 GROUPS = ("ikea-app", "ikea-homekit", "ipcam", "normal-user", "voice-assistant")
 WEAK = {"port", "address", "ttl", "none"}
-# HomeKit's frames are encrypted, and where neither their beginning nor the announcement of their
-# host is in the capture nothing tells them.
-UNREADABLE = {"Homekit Data", "Unknown"}
 # The folder of a home device: what its flows may be called.
 DEVICES = {
     "Aria": {"fitbit-aria"},
@@ -74,8 +71,7 @@ def check_group(results, curlew, captures, group):
             ends = f"{record['sa']} {record['sp']} {record['da']} {record['dp']}"
             what = f"{record['flow_type']}, {label['type']} by {kind}: {ends}"
             port = 53 in (record["sp"], record["dp"])
-            if has_payload(record) and kind in WEAK and not (
-                    record["flow_type"] in UNREADABLE and 80 in (record["sp"], record["dp"])):
+            if has_payload(record) and kind in WEAK:
                 weak.append(what)
             if port and has_payload(record) and label["protocol"] != "dns":
                 not_dns.append(what)
