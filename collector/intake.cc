@@ -349,8 +349,11 @@ void Intake::tidy_up(Moment now) {
 }
 
 void Intake::finish(const Reachable& is_reachable) {
-    forget_if(
-        [&](const ProbeStream& stream) { return !stream.peer().empty() && !is_reachable(stream); });
+    // A probe delivers what its spool has of older epochs before it begins another: those ask no
+    // more.
+    forget_if([&](const ProbeStream& stream) {
+        return stream.superseded() || (!stream.peer().empty() && !is_reachable(stream));
+    });
 }
 
 size_t Intake::probes() const noexcept {

@@ -79,7 +79,7 @@ class Intake {
 
     // Forgets epochs that are sealed to their end and silent for a while.
     void tidy_up(Moment now);
-    // At the end: those, too, whose probe has gone since it was acknowledged.
+    // At the end: those, too, whose probe has gone since it was acknowledged, or has begun another.
     void finish(const Reachable& is_reachable);
 
     // Of probes that have an epoch which has not ended.

@@ -174,6 +174,12 @@ class Reader {
         if (const auto queue = table->optional_octets("queue")) {
             config_.queue_octets = *queue;
         }
+        if (const auto spool = table->optional_text("spool")) {
+            config_.spool = spool->text;
+        }
+        if (const auto octets = table->optional_octets("spool_octets")) {
+            config_.spool_octets = *octets;
+        }
         read_number(*table, "ledger_seconds", 1, 3600, config_.ledger_seconds);
         read_number(*table, "drain_seconds", 0, 3600, config_.drain_seconds);
         table->finish("table [collector]");
@@ -227,8 +233,11 @@ std::string print_config(const ProbeConfig& config) {
         config.timeouts.active_ns / kSecond,
         config.timeouts.closed_ns / kSecond);
     out += fmt::format(
-        "\n[collector]\nendpoint = {}\nqueue = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
+        "\n[collector]\nendpoint = {}\nspool = {}\nspool_octets = {}\nqueue = {}\n"
+        "ledger_seconds = {}\ndrain_seconds = {}\n",
         toml_string(config.collector),
+        toml_string(config.spool),
+        config.spool_octets,
         config.queue_octets,
         config.ledger_seconds,
         config.drain_seconds);

@@ -34,6 +34,10 @@ struct ProbeConfig {
     std::filesystem::path signatures;             // empty: the installation's
     std::string collector;                        // endpoint: "tcp://ADDRESS:PORT" or "ipc://PATH"
     uint64_t queue_octets = uint64_t{256} << 20;  // unacknowledged frames in memory
+    // Folder of the spool; empty: `spool` in the folder of STATE_DIRECTORY (systemd's), and where
+    // that is not set there is no spool.
+    std::string spool;
+    uint64_t spool_octets = uint64_t{8} << 30;  // of frames in it; 0: there is no spool
     uint32_t ledger_seconds = 5;
     uint32_t drain_seconds = 10;  // at the end, for the last acknowledgement
     std::vector<std::string> eal_options;

@@ -28,6 +28,8 @@ constexpr milliseconds kIdleTurn{1};
 // fsync is no reason.
 constexpr milliseconds kGivenUpAfter{60'000};
 constexpr milliseconds kFullTurn{20};
+constexpr std::chrono::seconds kSpoolSilence{60};
+constexpr size_t kMostNews = 64;
 // Between two looks at the rings, so that a rush of records does not keep answers waiting.
 constexpr int kRecordsPerTurn = 4096;
 // Field 2 of FlowBatch, length-delimited (protobuf wire format).
@@ -150,11 +152,15 @@ std::span<const uint8_t> octets_of(const std::string& text) {
 struct Exporter::Implementation {
     Implementation(const ExporterConfig& exporter_config,
                    const signatures::SignatureSet& signature_set,
-                   proto::ChannelSender& channel_sender)
+                   proto::ChannelSender& channel_sender,
+                   Spool* own_spool,
+                   Leftover* left)
         : config(exporter_config),
           set(signature_set),
           sender(channel_sender),
-          outbox(exporter_config.outbox_octets) {
+          spool(own_spool),
+          leftover(left),
+          outbox(exporter_config.outbox_octets, spool == nullptr ? 0 : config.spool_octets) {
         begin_batch();
     }
 
@@ -214,12 +220,12 @@ struct Exporter::Implementation {
             return;
         }
         const size_t frame_octets = proto::kFrameHeaderOctets + batch.size();
-        while (!outbox.has_room(frame_octets) && config.wait_for_collector && fault.empty()) {
+        while (!outbox.has_spool_room(frame_octets) && !outbox.has_room(frame_octets) &&
+               config.wait_for_collector && fault.empty()) {
             pump(kFullTurn);
             give_up_if_silent();
         }
-        if (fault.empty() && outbox.has_room(frame_octets)) {
-            enqueue(proto::FrameKind::batch, batch, batch_records);
+        if (fault.empty() && enqueue(proto::FrameKind::batch, batch, batch_records)) {
             records_sent += batch_records;
         } else {
             records_lost += batch_records;
@@ -227,14 +233,53 @@ struct Exporter::Implementation {
         begin_batch();
     }
 
-    void enqueue(proto::FrameKind kind, const std::string& body, uint32_t records) {
+    // False when it finds no room. A ledger always does.
+    bool enqueue(proto::FrameKind kind, const std::string& body, uint32_t records) {
         // A ledger holds no record, but takes a number so that its loss would be seen.
         const uint32_t numbers = kind == proto::FrameKind::ledger ? 1 : records;
-        auto frame = std::make_shared<std::string>();
-        proto::append_frame(
-            {kind, config.probe_id, config.epoch, next_sequence, records}, octets_of(body), *frame);
-        outbox.append({std::move(frame), next_sequence, next_sequence + numbers - 1, records});
+        auto octets = std::make_shared<std::string>();
+        proto::append_frame({kind, config.probe_id, config.epoch, next_sequence, records},
+                            octets_of(body),
+                            *octets);
+        OutboxFrame frame{nullptr, {}, next_sequence, next_sequence + numbers - 1, records};
+        if (!to_spool(*octets, frame)) {
+            if (records != 0 && !outbox.has_room(octets->size())) {
+                return false;
+            }
+            frame.octets = std::move(octets);
+        }
+        outbox.append(std::move(frame));
         next_sequence += numbers;
+        return true;
+    }
+
+    bool to_spool(const std::string& octets, OutboxFrame& frame) {
+        if (!outbox.has_spool_room(octets.size())) {
+            return false;
+        }
+        try {
+            frame.place = spool->append(octets, frame.first_sequence, frame.last_sequence);
+            return true;
+        } catch (const std::runtime_error& error) {
+            tell_of_spool(
+                fmt::format("the spool takes nothing, records wait in memory: {}", error.what()));
+            return false;
+        }
+    }
+
+    // Once a minute at most: a full disk stays full.
+    void tell_of_spool(std::string sentence) {
+        if (Clock::now() >= spool_told_again) {
+            spool_told_again = Clock::now() + kSpoolSilence;
+            tell(std::move(sentence));
+        }
+    }
+
+    void tell(std::string sentence) {
+        const std::lock_guard lock(state_mutex);
+        if (news.size() < kMostNews) {
+            news.push_back(std::move(sentence));
+        }
     }
 
     void send_ledger(const MeterLedger& ledger, bool final) {
@@ -267,25 +312,56 @@ struct Exporter::Implementation {
             return;
         }
         try {
-            const uint64_t before = sender.last_acknowledged();
-            sender.turn(outbox.first_held(), timeout);
-            outbox.acknowledged(sender.last_acknowledged());
-            if (sender.last_acknowledged() != before || outbox.empty()) {
-                last_progress = Clock::now();
-            }
-            while (sender.state() == proto::SenderState::welcomed && sender.has_room()) {
-                // What a collector asks for that is here no more, it cannot get: it starts at what
-                // the hello said is held.
-                const OutboxFrame* frame = outbox.after(sender.last_sent());
-                if (frame == nullptr || !sender.send(frame->octets, frame->last_sequence)) {
-                    break;
-                }
+            if (leftover != nullptr && !leftover->is_done()) {
+                deliver_leftover(timeout);
+            } else {
+                deliver(timeout);
             }
         } catch (const std::exception& error) {
             // This thread has nobody to tell an exception to.
             fault = error.what();
         }
         publish_state();
+    }
+
+    void deliver_leftover(milliseconds timeout) {
+        const uint64_t before = leftover->records_waiting();
+        leftover->turn(timeout);
+        if (leftover->records_waiting() != before) {
+            last_progress = Clock::now();
+        }
+        for (std::string& sentence : leftover->problems()) {
+            tell(std::move(sentence));
+        }
+    }
+
+    void deliver(milliseconds timeout) {
+        const uint64_t before = sender.last_acknowledged();
+        sender.turn(outbox.first_held(), timeout);
+        outbox.acknowledged(sender.last_acknowledged());
+        if (spool != nullptr) {
+            spool->acknowledged(sender.last_acknowledged());
+        }
+        if (sender.last_acknowledged() != before || outbox.empty()) {
+            last_progress = Clock::now();
+        }
+        while (sender.state() == proto::SenderState::welcomed && sender.has_room()) {
+            // What a collector asks for that is here no more, it cannot get: it starts at what the
+            // hello said is held.
+            const OutboxFrame* frame = outbox.after(sender.last_sent());
+            if (frame == nullptr || !send(*frame)) {
+                break;
+            }
+        }
+    }
+
+    bool send(const OutboxFrame& frame) {
+        if (frame.octets != nullptr) {
+            return sender.send(frame.octets, frame.last_sequence);
+        }
+        return frame.last_sequence <= spool->synced() &&
+               sender.send(std::make_shared<const std::string>(spool->read(frame.place)),
+                           frame.last_sequence);
     }
 
     void give_up_if_silent() {
@@ -300,10 +376,12 @@ struct Exporter::Implementation {
 
     void publish_state() {
         const std::lock_guard lock(state_mutex);
-        published.channel = sender.state();
-        published.refusal = sender.refusal();
+        const bool is_left = leftover != nullptr && !leftover->is_done();
+        published.channel = is_left ? leftover->channel() : sender.state();
+        published.refusal = is_left ? leftover->refusal() : sender.refusal();
         published.records_sent = records_sent;
-        published.records_waiting = outbox.records();
+        published.records_waiting =
+            outbox.records() + (is_left ? leftover->records_waiting() : uint64_t{0});
         published.records_lost = records_lost;
     }
 
@@ -343,15 +421,23 @@ struct Exporter::Implementation {
                 break;
             }
         }
+        if (spool != nullptr) {
+            spool->finish(sender.last_acknowledged());
+        }
         if (outbox.empty() && fault.empty()) {
             return;
         }
-        records_lost += outbox.records();
-        if (fault.empty()) {
-            fault = outbox.records() == 0
+        const uint64_t lost = outbox.records_in_memory();
+        records_lost += lost;
+        if (outbox.records() != lost) {
+            tell(fmt::format("{} records wait in the spool for the next run",
+                             outbox.records() - lost));
+        }
+        // What is in the spool is delivered yet, the final ledger with it.
+        if (fault.empty() && (lost != 0 || spool == nullptr)) {
+            fault = lost == 0
                         ? "the collector did not acknowledge the end of the input"
-                        : fmt::format("the collector did not acknowledge {} records in time",
-                                      outbox.records());
+                        : fmt::format("the collector did not acknowledge {} records in time", lost);
         }
         publish_state();
     }
@@ -359,6 +445,8 @@ struct Exporter::Implementation {
     ExporterConfig config;
     const signatures::SignatureSet& set;
     proto::ChannelSender& sender;
+    Spool* spool;
+    Leftover* leftover;
     Outbox outbox;
     std::atomic<bool> finished{false};   // written by finish(), read by run()
     std::atomic<bool> abandoned{false};  // written by abandon(), read by run()
@@ -376,13 +464,17 @@ struct Exporter::Implementation {
     Clock::time_point last_progress = Clock::now();
     std::string fault;
     mutable std::mutex state_mutex;
-    DeliveryState published;  // under the mutex
+    DeliveryState published;        // under the mutex
+    std::vector<std::string> news;  // under the mutex
+    Clock::time_point spool_told_again = Clock::now();
 };
 
 Exporter::Exporter(const ExporterConfig& config,
                    const signatures::SignatureSet& set,
-                   proto::ChannelSender& sender)
-    : implementation_(std::make_unique<Implementation>(config, set, sender)) {}
+                   proto::ChannelSender& sender,
+                   Spool* spool,
+                   Leftover* leftover)
+    : implementation_(std::make_unique<Implementation>(config, set, sender, spool, leftover)) {}
 
 Exporter::~Exporter() = default;
 
@@ -408,6 +500,11 @@ void Exporter::abandon() {
 DeliveryState Exporter::state() const {
     const std::lock_guard lock(implementation_->state_mutex);
     return implementation_->published;
+}
+
+std::vector<std::string> Exporter::news() {
+    const std::lock_guard lock(implementation_->state_mutex);
+    return std::exchange(implementation_->news, {});
 }
 
 const std::string& Exporter::fault() const noexcept {

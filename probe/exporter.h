@@ -8,13 +8,15 @@
 #include <vector>
 
 #include "probe/byte_ring.h"
+#include "probe/leftover.h"
 #include "probe/meter_ledger.h"
+#include "probe/spool.h"
 #include "proto/channel.h"
 #include "signatures/signature_set.h"
 
 // From the workers' rings to the collector: each RecordImage becomes a FlowSummary, many become a
-// batch, batches wait in an outbox until the collector has them. The only place where the probe
-// speaks protobuf. One thread runs it, off the workers' cores.
+// batch, batches wait in the spool, or in memory, until the collector has them. The only place
+// where the probe speaks protobuf. One thread runs it, off the workers' cores.
 
 namespace curlew::probe {
 
@@ -24,7 +26,8 @@ struct ExporterConfig {
     size_t batch_octets = 64 * 1024;  // a batch is sent when it has grown to this
     // ... or is this old. A run of a capture need not care.
     std::chrono::milliseconds batch_age{100};
-    size_t outbox_octets = size_t{64} << 20;
+    size_t outbox_octets = size_t{64} << 20;  // of frames in memory
+    uint64_t spool_octets = 0;                // of frames in the spool
     // True: a full outbox is waited for, and a collector silent for a minute is given up. False:
     // records that find no room are lost and counted, and the collector is waited for for ever.
     bool wait_for_collector = true;
@@ -41,22 +44,25 @@ struct DeliveryState {
     proto::SenderState channel = proto::SenderState::connecting;
     std::string refusal;           // the collector's sentence while refused
     uint64_t records_sent = 0;     // took a sequence number
-    uint64_t records_waiting = 0;  // in the outbox, not acknowledged
-    uint64_t records_lost = 0;     // found the outbox full, or were never acknowledged
+    uint64_t records_waiting = 0;  // not acknowledged, those of earlier runs included
+    uint64_t records_lost = 0;     // found no room, or were never acknowledged
 };
 
 class Exporter {
   public:
-    // Requires: all references outlive this; the sender is used by the thread in run() only.
+    // Requires: all references outlive this; sender, spool and leftover are used by the thread in
+    // run() only. Without a spool all waits in memory.
     Exporter(const ExporterConfig& config,
              const signatures::SignatureSet& set,
-             proto::ChannelSender& sender);
+             proto::ChannelSender& sender,
+             Spool* spool = nullptr,
+             Leftover* leftover = nullptr);
     ~Exporter();
 
     // Empties the rings until finish() was called and they are empty, then sends the final ledger
     // and waits for the last acknowledgement. `ledger` is asked, from this thread, whenever one is
     // due before the end. When the collector is given up, the rings are emptied all the same and
-    // what was not acknowledged counts as lost.
+    // what was not acknowledged, and is not in the spool, counts as lost.
     void run(const std::vector<ByteRing*>& rings, const std::function<MeterLedger()>& ledger = {});
 
     // Any thread: no worker writes any more; this is what they counted.
@@ -67,6 +73,9 @@ class Exporter {
 
     // Any thread.
     DeliveryState state() const;
+
+    // Any thread: sentences for people about the spool; each is given once.
+    std::vector<std::string> news();
 
     // After run(): one sentence when records could not be delivered, else empty.
     const std::string& fault() const noexcept;

@@ -6,27 +6,43 @@
 
 namespace curlew::probe {
 
-Outbox::Outbox(size_t maximum_octets) : maximum_octets_(maximum_octets) {}
+Outbox::Outbox(size_t maximum_octets, uint64_t maximum_spooled_octets)
+    : maximum_octets_(maximum_octets), maximum_spooled_octets_(maximum_spooled_octets) {}
 
 bool Outbox::has_room(size_t frame_octets) const noexcept {
     // An empty outbox takes any frame: a bound below one frame would otherwise stop everything.
     return frames_.empty() || octets_ + frame_octets <= maximum_octets_;
 }
 
+bool Outbox::has_spool_room(size_t frame_octets) const noexcept {
+    return spooled_octets_ + frame_octets <= maximum_spooled_octets_;
+}
+
 void Outbox::append(OutboxFrame frame) {
     assert(frame.first_sequence == next_sequence_);
     assert(frame.last_sequence >= frame.first_sequence);
-    assert(frame.records == 0 || has_room(frame.octets->size()));
     next_sequence_ = frame.last_sequence + 1;
-    octets_ += frame.octets->size();
     records_ += frame.records;
+    if (frame.octets != nullptr) {
+        assert(frame.records == 0 || has_room(frame.octets->size()));
+        octets_ += frame.octets->size();
+        records_in_memory_ += frame.records;
+    } else {
+        spooled_octets_ += frame.place.octets;
+    }
     frames_.push_back(std::move(frame));
 }
 
 void Outbox::acknowledged(uint64_t last_sequence) {
     while (!frames_.empty() && frames_.front().last_sequence <= last_sequence) {
-        octets_ -= frames_.front().octets->size();
-        records_ -= frames_.front().records;
+        const OutboxFrame& frame = frames_.front();
+        records_ -= frame.records;
+        if (frame.octets != nullptr) {
+            octets_ -= frame.octets->size();
+            records_in_memory_ -= frame.records;
+        } else {
+            spooled_octets_ -= frame.place.octets;
+        }
         frames_.pop_front();
     }
 }
@@ -49,6 +65,10 @@ size_t Outbox::octets() const noexcept {
 
 uint64_t Outbox::records() const noexcept {
     return records_;
+}
+
+uint64_t Outbox::records_in_memory() const noexcept {
+    return records_in_memory_;
 }
 
 bool Outbox::empty() const noexcept {

@@ -5,13 +5,17 @@
 #include <memory>
 #include <string>
 
-// Frames that wait for their acknowledgement: in memory, bounded. What does not fit is refused, so
-// nothing that has a sequence number is ever lost here. One thread calls everything.
+#include "probe/spool.h"
+
+// Frames that wait for their acknowledgement: in memory or in the spool, each bounded. What does
+// not fit is refused, so nothing that has a sequence number is ever lost here. One thread calls
+// everything.
 
 namespace curlew::probe {
 
 struct OutboxFrame {
-    std::shared_ptr<const std::string> octets;
+    std::shared_ptr<const std::string> octets;  // null: in the spool
+    SpoolPlace place;                           // when in the spool
     uint64_t first_sequence = 0;
     uint64_t last_sequence = 0;
     uint32_t records = 0;  // 0: a ledger
@@ -19,13 +23,15 @@ struct OutboxFrame {
 
 class Outbox {
   public:
-    explicit Outbox(size_t maximum_octets);
+    // 0 for the spool: there is none.
+    explicit Outbox(size_t maximum_octets, uint64_t maximum_spooled_octets = 0);
 
-    // Whether a frame of this length fits now.
+    // Whether a frame of this length fits now into memory, or into the spool.
     bool has_room(size_t frame_octets) const noexcept;
+    bool has_spool_room(size_t frame_octets) const noexcept;
 
-    // Requires: first_sequence follows the last frame's; a batch fits. A ledger is taken in any
-    // case: who sends them keeps them few while the outbox is full.
+    // Requires: first_sequence follows the last frame's; a batch fits where it is. A ledger is
+    // taken in any case: who sends them keeps them few while the outbox is full.
     void append(OutboxFrame frame);
 
     // Forgets all up to `last_sequence`.
@@ -36,15 +42,19 @@ class Outbox {
 
     // The first sequence that is here, or the next that will be.
     uint64_t first_held() const noexcept;
-    size_t octets() const noexcept;
-    uint64_t records() const noexcept;  // that wait here
+    size_t octets() const noexcept;               // in memory
+    uint64_t records() const noexcept;            // that wait here
+    uint64_t records_in_memory() const noexcept;  // of these, not in the spool
     bool empty() const noexcept;
 
   private:
     std::deque<OutboxFrame> frames_;
     size_t maximum_octets_;
+    uint64_t maximum_spooled_octets_;
     size_t octets_ = 0;
+    uint64_t spooled_octets_ = 0;
     uint64_t records_ = 0;
+    uint64_t records_in_memory_ = 0;
     uint64_t next_sequence_ = 1;
 };
 

@@ -7,7 +7,10 @@
 #include <array>
 #include <atomic>
 #include <condition_variable>
+#include <cstdlib>
 #include <cstring>
+#include <filesystem>
+#include <memory>
 #include <mutex>
 #include <stdexcept>
 #include <thread>
@@ -109,10 +112,20 @@ ExporterConfig exporter_config(const ProbeConfig& probe, bool is_live, uint64_t 
     exporter.probe_id = identity_of(probe.name);
     exporter.epoch = epoch;
     exporter.outbox_octets = probe.queue_octets;
+    exporter.spool_octets = probe.spool_octets;
     exporter.wait_for_collector = !is_live;
     exporter.ledger_interval = std::chrono::seconds(probe.ledger_seconds);
     exporter.drain = std::chrono::seconds(probe.drain_seconds);
     return exporter;
+}
+
+std::unique_ptr<SpoolFolder> spool_folder(const ProbeConfig& probe) {
+    std::filesystem::path folder = probe.spool;
+    if (const char* state = std::getenv("STATE_DIRECTORY"); folder.empty() && state != nullptr) {
+        folder = std::filesystem::path(state) / "spool";
+    }
+    return folder.empty() || probe.spool_octets == 0 ? nullptr
+                                                     : std::make_unique<SpoolFolder>(folder);
 }
 
 }  // namespace
@@ -137,9 +150,47 @@ struct ProbeService::Implementation {
                   .probe_id = identity_of(service_config.probe.name),
                   .epoch = epoch,
                   .hello = hello()}),
+          folder(spool_folder(service_config.probe)),
+          spool(own_spool()),
+          leftover(left_in_spool()),
           exporter(exporter_config(service_config.probe, open_ports.front().port->is_live(), epoch),
                    set,
-                   sender) {}
+                   sender,
+                   spool.get(),
+                   leftover.get()) {}
+
+    std::unique_ptr<Spool> own_spool() const {
+        if (folder == nullptr) {
+            return nullptr;
+        }
+        const std::string body = hello();
+        std::string frame;
+        proto::append_frame({proto::FrameKind::hello, identity_of(config.probe.name), epoch, 1, 0},
+                            {reinterpret_cast<const uint8_t*>(body.data()), body.size()},
+                            frame);
+        return std::make_unique<Spool>(*folder, epoch, std::move(frame));
+    }
+
+    std::unique_ptr<Leftover> left_in_spool() {
+        if (folder == nullptr) {
+            return nullptr;
+        }
+        std::vector<std::string> problems;
+        std::vector<SpooledRun> runs = folder->left(problems);
+        for (const std::string& problem : problems) {
+            say(problem);
+        }
+        auto left = std::make_unique<Leftover>(
+            *folder,
+            std::move(runs),
+            context,
+            proto::SenderConfig{.endpoint = config.probe.collector, .hello = {}});
+        if (!left->is_done()) {
+            say(fmt::format("{} records of earlier runs are in the spool and go first",
+                            left->records_waiting()));
+        }
+        return left;
+    }
 
     static std::vector<Port*> ports_of(const std::vector<OpenPort>& open) {
         std::vector<Port*> found;
@@ -164,6 +215,7 @@ struct ProbeService::Implementation {
     void watch_ports();
     void watch_channel(const DeliveryState& state);
     void watch_losses(const DeliveryState& state, const MeterLedger& now);
+    void watch_spool();
     void tell_status(const DeliveryState& state, const MeterLedger& now);
     void feed_watchdog();
 
@@ -176,6 +228,9 @@ struct ProbeService::Implementation {
     Dispatcher dispatcher;
     proto::ChannelContext context;
     proto::ChannelSender sender;
+    std::unique_ptr<SpoolFolder> folder;  // null: there is no spool
+    std::unique_ptr<Spool> spool;
+    std::unique_ptr<Leftover> leftover;
     Exporter exporter;
 
     std::mutex mutex;
@@ -195,6 +250,7 @@ struct ProbeService::Implementation {
     std::array<Topic, 3> channel_topics;  // by SenderState
     Topic packets_lost_topic;
     Topic records_lost_topic;
+    Topic spool_topic;
 };
 
 std::string ProbeService::Implementation::hello() const {
@@ -304,6 +360,16 @@ void ProbeService::Implementation::watch_losses(const DeliveryState& state,
     }
 }
 
+void ProbeService::Implementation::watch_spool() {
+    for (const std::string& sentence : exporter.news()) {
+        say(sentence);
+    }
+    if (spool != nullptr && spool_topic.may_be_told(spool->failed_syncs())) {
+        say(fmt::format("the spool's disk failed to sync {} times: what is there may not survive",
+                        spool->failed_syncs()));
+    }
+}
+
 void ProbeService::Implementation::tell_status(const DeliveryState& state, const MeterLedger& now) {
     if (Clock::now() - last_status < kStatusInterval) {
         return;
@@ -352,6 +418,7 @@ void ProbeService::Implementation::watch() {
         const MeterLedger now = dispatcher.ledger();
         watch_channel(state);
         watch_losses(state, now);
+        watch_spool();
         tell_status(state, now);
         feed_watchdog();
         lock.lock();
@@ -395,6 +462,7 @@ ServiceOutcome ProbeService::run() {
     // What the last round did not see any more.
     self.watch_ports();
     self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
+    self.watch_spool();
     if (fault.empty()) {
         fault = self.exporter.fault();
     }

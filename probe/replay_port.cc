@@ -161,8 +161,8 @@ bool finer_than_microseconds(std::span<const uint8_t> head) {
     return false;
 }
 
-// The fraction may be more than a second: files say what they like. `unit_ns` is what the file counts
-// it in.
+// The fraction may be more than a second: files say what they like. `unit_ns` is what the file
+// counts it in.
 uint64_t nanoseconds(const timeval& time, int64_t unit_ns) {
     constexpr int64_t kPerSecond = 1'000'000'000;
     constexpr auto kBound = int64_t{ReplayPort::kMaximumTimeNs};

@@ -16,8 +16,8 @@ struct LengthField {
     int32_t plus = 0;  // payload octets = number + plus
 };
 
-// Of a table { at, octets, order = "big" | "little", plus }; what is missing is 0, and "big". What is
-// wrong is a problem of the table's.
+// Of a table { at, octets, order = "big" | "little", plus }; what is missing is 0, and "big". What
+// is wrong is a problem of the table's.
 LengthField read_length_field(TableReader& table);
 
 // The number stands within the payload, and is right. True when there is none.

@@ -4,9 +4,9 @@
 usage: measure_signatures.py CURLEW [--write] [--one-in N]
 
 Of each signature: the flows that it hit, of these those where tshark names an application protocol,
-of these those where it is the signature's, and what tshark says otherwise. Flows are those of TCP and
-UDP outside tunnels. With --write the three go into the signature's file, as `measured`. tshark goes
-by ports where we do not, so what differs is worth a look, not wrong by itself.
+of these those where it is the signature's, and what tshark says otherwise. Flows are those of TCP
+and UDP outside tunnels. With --write the three go into the signature's file, as `measured`. tshark
+goes by ports where we do not, so what differs is worth a look, not wrong by itself.
 """
 
 import collections
@@ -25,8 +25,10 @@ from results import ROOT  # noqa: E402
 # tshark's words where they are others than ours.
 TSHARK = {
     "bacnet": {"bvlc", "bacnet"}, "beckhoffads": {"ams"}, "cassandra": {"cql"},
-    "controller-area-network": {"can"}, "dce-rpc": {"dcerpc"}, "dhcp": {"dhcp", "bootp"},
+    "controller-area-network": {"can", "caneth"}, "dce-rpc": {"dcerpc"}, "dhcp": {"dhcp", "bootp"},
     "dns": {"dns", "mdns", "llmnr"},
+    "dropbox": {"db-lsp", "db-lsp-disc"}, "gtp": {"gtp", "gtpprime"}, "lisp": {"lisp", "lisp-tcp"},
+    "stun": {"stun", "classicstun"},
     "ethernet-ip": {"enip"}, "fins": {"omron"}, "h323": {"h225", "h245", "ras", "tpkt"},
     "hap": {"http"}, "hart-ip": {"hart_ip"}, "iax": {"iax2"},
     "iec60870": {"104apci", "iec60870_104"},

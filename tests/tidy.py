@@ -299,7 +299,7 @@ def namespace(tree):
             for number, line in enumerate(source.code_lines, 1):
                 if re.search(r"\busing\s+namespace\b", line):
                     yield source.path, number, "using namespace in a header"
-        if source.folder not in LIBRARIES or source.name == "main.cc":
+        if source.folder not in LIBRARIES or source.name == "main.cc" or "/pch/" in source.path:
             continue
         own = f"curlew::{source.folder}"
         spaces = [match for match in opened.finditer(source.code)

@@ -13,6 +13,7 @@
 #include "proto/flow.pb.h"
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -194,6 +195,91 @@ TEST(Exporter, what_a_full_outbox_refuses_is_in_the_ledger_to_the_record) {
     CHECK_EQUAL(1, ledger.records_lost_size());
     STRCMP_EQUAL("outbox", ledger.records_lost(0).reason().c_str());
     CHECK_EQUAL(kFlows - records, ledger.records_lost(0).packets());
+}
+
+TEST(Exporter, what_no_collector_took_is_in_the_spool_and_goes_first_the_next_time) {
+    constexpr uint16_t kFlows = 2000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    {
+        std::string hello;
+        proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+        Spool spool(folder, 99, hello);
+        const Inspector inspector(test_signatures());
+        ScriptedPort port(datagrams(kFlows));
+        Dispatcher dispatcher({}, {&port}, inspector);
+        Exporter exporter({.probe_id = 7,
+                           .epoch = 99,
+                           .batch_octets = 4 * 1024,
+                           .outbox_octets = 1,
+                           .spool_octets = 1 << 24,
+                           .wait_for_collector = false,
+                           .drain = std::chrono::milliseconds(0)},
+                          test_signatures(),
+                          sender,
+                          &spool);
+        dispatcher.run({});
+        exporter.finish(dispatcher.ledger());
+        exporter.run(dispatcher.record_rings());
+        STRCMP_EQUAL("", exporter.fault().c_str());
+        CHECK_EQUAL(0u, exporter.state().records_lost);
+        CHECK_EQUAL(kFlows, exporter.state().records_waiting);
+        STRCMP_EQUAL("2000 records wait in the spool for the next run",
+                     exporter.news().at(0).c_str());
+    }
+    std::vector<std::string> problems;
+    Leftover left(folder, folder.left(problems), context, {.endpoint = kEndpoint, .hello = {}});
+    CHECK_EQUAL(kFlows, left.records_waiting());
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    std::vector<std::string> frames;
+    std::thread receiving([&] { frames = receive_all(receiver); });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!left.is_done() && std::chrono::steady_clock::now() < end) {
+        left.turn(std::chrono::milliseconds(1));
+    }
+    receiving.join();
+    uint64_t next = 1;
+    for (size_t i = 0; i + 1 < frames.size(); ++i) {
+        const proto::FrameView view = view_of(frames[i]);
+        CHECK_EQUAL(next, view.header.first_sequence);
+        next += view.header.record_count;
+    }
+    CHECK_EQUAL(kFlows + 1u, next);
+    CHECK_EQUAL(0u, folder.left(problems).size());
+}
+
+TEST(Exporter, through_the_spool_all_arrives_and_nothing_is_left_there) {
+    constexpr uint16_t kFlows = 3000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    std::string hello;
+    proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+    Spool spool(folder, 99, hello, 65536);
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    const Inspector inspector(test_signatures());
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    Exporter exporter(
+        {.probe_id = 7, .epoch = 99, .batch_octets = 8 * 1024, .spool_octets = 1 << 24},
+        test_signatures(),
+        sender,
+        &spool);
+    std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+    std::thread metering([&] {
+        dispatcher.run({});
+        exporter.finish(dispatcher.ledger());
+    });
+    const std::vector<std::string> frames = receive_all(receiver);
+    metering.join();
+    exporting.join();
+    STRCMP_EQUAL("", exporter.fault().c_str());
+    uint64_t records = 0;
+    for (const std::string& octets : frames) {
+        records += view_of(octets).header.record_count;
+    }
+    CHECK_EQUAL(kFlows, records);
+    std::vector<std::string> problems;
+    CHECK_EQUAL(0u, folder.left(problems).size());
 }
 
 TEST(Exporter, serialized_records_cross_as_they_are) {

@@ -8,6 +8,7 @@ namespace {
 
 OutboxFrame frame(uint64_t first, uint64_t last, size_t octets = 100) {
     return {std::make_shared<const std::string>(octets, 'x'),
+            {},
             first,
             last,
             static_cast<uint32_t>(last - first + 1)};
@@ -58,4 +59,20 @@ TEST(Outbox, a_ledger_is_taken_when_it_is_full_and_holds_no_record) {
     outbox.append(ledger);
     CHECK_EQUAL(10u, outbox.records());
     CHECK_EQUAL(350u, outbox.octets());
+}
+
+TEST(Outbox, what_is_in_the_spool_has_a_bound_of_its_own) {
+    Outbox both(250, 1000);
+    both.append({nullptr, {0, 0, 900}, 1, 10, 10});
+    CHECK_TRUE(both.has_spool_room(100));
+    CHECK_FALSE(both.has_spool_room(101));
+    CHECK_TRUE(both.has_room(250));
+    both.append(frame(11, 20));
+    CHECK_FALSE(both.has_room(151));
+    CHECK_EQUAL(20u, both.records());
+    CHECK_EQUAL(10u, both.records_in_memory());
+    both.acknowledged(10);
+    CHECK_TRUE(both.has_spool_room(1000));
+    CHECK_EQUAL(10u, both.records());
+    CHECK_FALSE(outbox.has_spool_room(1));
 }

@@ -298,8 +298,9 @@ TEST(ReplayPort, absurd_times_are_moved_to_a_bound) {
     CHECK_EQUAL(4'294'967'295'000'000'000,
                 only_packet(pcap_header() + pcap_packet(0xffffffff, 0, {1}, 1)).time_ns);
     // Nor have fractions.
-    CHECK_EQUAL(3'147'483'648,
-                only_packet(pcap_header(kNanoseconds) + pcap_packet(1, 0x80000000, {1}, 1)).time_ns);
+    CHECK_EQUAL(
+        3'147'483'648,
+        only_packet(pcap_header(kNanoseconds) + pcap_packet(1, 0x80000000, {1}, 1)).time_ns);
     CHECK_EQUAL(2'148'483'648'000,
                 only_packet(pcap_header() + pcap_packet(1, 0x80000000, {1}, 1)).time_ns);
 }

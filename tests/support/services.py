@@ -90,7 +90,8 @@ def collector_config(folder, endpoint, archive, **more):
 
 
 def probe_config(folder, endpoint, devices, **more):
-    """Writes probe.toml. `more`: name, filter, workers, queue, ledger_seconds, meter (lines)."""
+    """Writes probe.toml. `more`: name, filter, workers, queue, spool, ledger_seconds,
+    drain_seconds, meter (lines)."""
     name = more.get("name", "test-probe")
     path = folder / f"{name}.toml"
     ports = "".join(f"[[port]]\ndevice = {toml_text(device)}\n" for device in devices)
@@ -104,6 +105,7 @@ def probe_config(folder, endpoint, devices, **more):
         f"{more.get('meter', '')}\n"
         "[collector]\n"
         f"endpoint = {toml_text(endpoint)}\n"
+        f"spool = {toml_text(more.get('spool', ''))}\n"
         f"queue = {more.get('queue', 64 << 20)}\n"
         f"ledger_seconds = {more.get('ledger_seconds', 1)}\n"
         f"drain_seconds = {more.get('drain_seconds', 30)}\n",
@@ -134,9 +136,13 @@ def records(archive):
     for path in sorted(pathlib.Path(archive).rglob("*.json")):
         if path.name.endswith((".manifest.json", ".devices.json")):
             continue
-        with path.open(encoding="utf-8") as lines:
-            for line in lines:
-                yield json.loads(line)
+        yield from records_of(path)
+
+
+def records_of(dataset):
+    with dataset.open(encoding="utf-8") as lines:
+        for line in lines:
+            yield json.loads(line)
 
 
 class Network:

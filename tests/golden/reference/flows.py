@@ -70,10 +70,11 @@ def packets_claimed(record):
 
 def next_record(left, packets):
     """Of the records of one key whose packets are the next ones of the capture. By their order, but
-    where stamps jump back a record that began earlier may come later: then by the packets' times."""
+    where stamps jump back a record that began earlier may come later: then by its times."""
     for record in left:
         times = [packet.time_ns for packet, _ in packets[:packets_claimed(record)]]
-        if times and (min(times), max(times)) == (record["time_start_ns"], record["time_end_ns"]):
+        ends = record["time_start_ns"], record["time_end_ns"]
+        if times and (min(times), max(times)) == ends:
             return record
     return left[0]
 

@@ -181,8 +181,8 @@ def check_octets(radiotap):
 
 
 def snapshot_octets(capture):
-    """How many octets of a frame are told by the header of a pcap, which libpcap keeps to and tshark
-    does not. None: no bound, or a capture of another kind."""
+    """How many octets of a frame a pcap's header allows, to which libpcap keeps and tshark not.
+    None: no bound, or a capture of another kind."""
     with open(capture, "rb") as file:
         header = file.read(24)
     order = {b"\xd4\xc3\xb2\xa1": "<", b"\x4d\x3c\xb2\xa1": "<",
