@@ -16,8 +16,8 @@
 #include "probe/exporter.h"
 #include "probe/inspector.h"
 #include "proto/channel.h"
+#include "proto/probe_identity.h"
 #include "proto/service_manager.h"
-#include "signatures/content_hash.h"
 
 namespace curlew::probe {
 
@@ -62,12 +62,6 @@ uint64_t random_number() {
     return number;
 }
 
-uint64_t identity_of(const std::string& name) {
-    signatures::ContentHash hash;
-    hash.add(name);
-    return std::stoull(hash.text(), nullptr, 16);
-}
-
 uint64_t packets_lost(const MeterLedger& ledger) {
     return ledger.port.packets_missed + ledger.port.packets_in_error +
            ledger.port.packets_without_buffer + ledger.packets.packets_lost_handing_over;
@@ -106,7 +100,7 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
 
 ExporterConfig exporter_config(const ProbeConfig& probe, bool is_live, uint64_t epoch) {
     ExporterConfig exporter;
-    exporter.probe_id = identity_of(probe.name);
+    exporter.probe_id = proto::probe_id_of(probe.name);
     exporter.epoch = epoch;
     exporter.outbox_octets = probe.queue_octets;
     exporter.wait_for_collector = !is_live;
@@ -134,9 +128,11 @@ struct ProbeService::Implementation {
                      inspector),
           sender(context,
                  {.endpoint = service_config.probe.collector,
-                  .probe_id = identity_of(service_config.probe.name),
+                  .probe_id = proto::probe_id_of(service_config.probe.name),
                   .epoch = epoch,
-                  .hello = hello()}),
+                  .hello = hello(),
+                  .keys = service_config.keys,
+                  .insecure = service_config.insecure}),
           exporter(exporter_config(service_config.probe, open_ports.front().port->is_live(), epoch),
                    set,
                    sender) {}

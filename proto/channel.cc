@@ -1,5 +1,3 @@
-#include "proto/channel.h"
-
 #include <algorithm>
 #include <cerrno>
 #include <utility>
@@ -9,8 +7,8 @@
 namespace curlew::proto {
 namespace {
 
-// ZeroMQ reads a longer message only to refuse it; without this bound it would believe any length.
-constexpr int64_t kMaximumMessageOctets = kFrameHeaderOctets + kMaximumFrameBodyOctets;
+// What encryption adds to a message: name, nonce, check, flags (RFC 26).
+constexpr int64_t kCurveOctets = 8 + 8 + 16 + 1;
 // Stands for any longer wait, so that no sum with the clock overflows.
 constexpr std::chrono::milliseconds kLongestWait = std::chrono::hours(24 * 365);
 
@@ -46,12 +44,16 @@ std::string frame_of(const FrameHeader& header, const std::string& body) {
     return frame;
 }
 
+void set_bound(zmq::socket_t& socket, bool with_keys) {
+    constexpr int64_t kLongest = kFrameHeaderOctets + kMaximumFrameBodyOctets;
+    socket.set(zmq::sockopt::maxmsgsize, kLongest + (with_keys ? kCurveOctets : 0));
+}
+
 void set_common(zmq::socket_t& socket) {
     constexpr int kHeartbeatMs = 1000;
     constexpr int kHeartbeatTimeoutMs = 3000;
     socket.set(zmq::sockopt::linger, 0);
-    socket.set(zmq::sockopt::maxmsgsize, kMaximumMessageOctets);
-    socket.set(zmq::sockopt::handshake_ivl, kHeartbeatMs);
+    socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(kHandshakeTimeout.count()));
     socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
     socket.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
     socket.set(zmq::sockopt::heartbeat_ttl, kHeartbeatTimeoutMs);
@@ -111,6 +113,10 @@ bool send_now(zmq::socket_t& socket, zmq::message_t& message, zmq::send_flags fl
             }
         }
     }
+}
+
+bool is_tcp(const std::string& endpoint) noexcept {
+    return endpoint.starts_with("tcp://");
 }
 
 FrameView ReceivedFrame::view() const noexcept {

@@ -8,11 +8,15 @@
 #include <utility>
 
 #include "proto/channel_socket.h"
+#include "proto/doorkeeper.h"
 
 namespace curlew::proto {
 namespace {
 
 using Clock = ChannelClock;
+
+// Of one peer, received and not yet taken: what a peer can make this process hold.
+constexpr int kFramesOfPeer = 64;
 
 // ZeroMQ takes a path over from whoever listens there, without a word; a socket file whose owner is
 // dead may be taken, a living one's may not.
@@ -48,12 +52,15 @@ void require_free(const std::string& endpoint) {
 }  // namespace
 
 struct ChannelReceiver::Implementation {
-    Implementation(ChannelContext& context, const std::string& endpoint)
-        : zmq(context.implementation().zmq) {
+    Implementation(ChannelContext& context,
+                   const std::string& endpoint,
+                   const ReceiverConfig& receiver_config)
+        : config(receiver_config), zmq(context.implementation().zmq) {
         try {
             socket = zmq::socket_t(*zmq, zmq::socket_type::router);
             set_common(socket);
-            socket.set(zmq::sockopt::rcvhwm, int{kMaximumWindowFrames} + kSpareMessages);
+            // More waits at the peer.
+            socket.set(zmq::sockopt::rcvhwm, kFramesOfPeer);
             socket.set(zmq::sockopt::sndhwm, int{kMaximumWindowFrames} + kSpareMessages);
             // Otherwise an answer to a peer that is gone would vanish without a word.
             socket.set(zmq::sockopt::router_mandatory, true);
@@ -64,9 +71,28 @@ struct ChannelReceiver::Implementation {
         bind(endpoint);
     }
 
+    // For the next bind only: ZeroMQ takes it over into what it binds.
+    void set_up_for(const std::string& endpoint) {
+        const bool with_keys = is_tcp(endpoint) && config.keys.has_value();
+        if (is_tcp(endpoint) && !with_keys && !config.insecure) {
+            throw std::runtime_error(fmt::format(
+                "channel {}: cannot listen without keys: anybody could send records", endpoint));
+        }
+        if (is_tcp(endpoint) && doorkeeper == nullptr) {
+            doorkeeper = std::make_unique<Doorkeeper>(zmq, socket, config.maximum_connections);
+            doorkeeper->allow(config.allowed);
+        }
+        set_bound(socket, with_keys);
+        socket.set(zmq::sockopt::curve_server, with_keys);
+        if (with_keys) {
+            socket.set(zmq::sockopt::curve_secretkey, config.keys->secret_key);
+        }
+    }
+
     void bind(const std::string& endpoint) {
         require_free(endpoint);
         try {
+            set_up_for(endpoint);
             socket.bind(endpoint);
         } catch (const zmq::error_t& error) {
             const char* mend = error.num() == EADDRINUSE ? "; another process listens there"
@@ -104,9 +130,21 @@ struct ChannelReceiver::Implementation {
             ++counters.frames_refused;
             return true;
         }
+        // ZeroMQ's word for what the door said of the peer; none without keys.
+        const char* const key = zmq_msg_gets(frame.handle(), "User-Id");
+        std::optional<KeyOwner> owner;
+        if (key != nullptr) {
+            owner = doorkeeper->owner_of(key);
+            if (!owner) {
+                ++counters.frames_of_unknown_keys;
+                return true;
+            }
+        }
         ++counters.frames_received;
-        received = ReceivedFrame{
-            .peer = peer.to_string(), .octets = frame.to_string(), .header = view.header};
+        received = ReceivedFrame{.peer = peer.to_string(),
+                                 .octets = frame.to_string(),
+                                 .header = view.header,
+                                 .owner = std::move(owner)};
         return true;
     }
 
@@ -121,13 +159,17 @@ struct ChannelReceiver::Implementation {
         return true;
     }
 
+    const ReceiverConfig config;
     std::shared_ptr<zmq::context_t> zmq;
-    zmq::socket_t socket;  // after the context, so that it is closed before
+    std::unique_ptr<Doorkeeper> doorkeeper;  // once tcp is bound; goes after the socket
+    zmq::socket_t socket;                    // after the context, so that it is closed before
     ReceiverCounters counters;
 };
 
-ChannelReceiver::ChannelReceiver(ChannelContext& context, const std::string& endpoint)
-    : implementation_(std::make_unique<Implementation>(context, endpoint)) {}
+ChannelReceiver::ChannelReceiver(ChannelContext& context,
+                                 const std::string& endpoint,
+                                 const ReceiverConfig& config)
+    : implementation_(std::make_unique<Implementation>(context, endpoint, config)) {}
 
 ChannelReceiver::~ChannelReceiver() = default;
 
@@ -148,6 +190,16 @@ std::optional<ReceivedFrame> ChannelReceiver::receive(std::chrono::milliseconds 
 
 void ChannelReceiver::bind(const std::string& endpoint) {
     implementation_->bind(endpoint);
+}
+
+std::string ChannelReceiver::last_endpoint() const {
+    return implementation_->socket.get(zmq::sockopt::last_endpoint);
+}
+
+void ChannelReceiver::allow(const std::vector<AllowedKey>& keys) {
+    if (implementation_->doorkeeper != nullptr) {
+        implementation_->doorkeeper->allow(keys);
+    }
 }
 
 bool ChannelReceiver::welcome(const ReceivedFrame& hello, uint64_t last_durable_sequence) {
@@ -181,8 +233,12 @@ bool ChannelReceiver::acknowledge(const std::string& peer,
                                     .first_sequence = last_durable_sequence});
 }
 
-const ReceiverCounters& ChannelReceiver::counters() const noexcept {
-    return implementation_->counters;
+ReceiverCounters ChannelReceiver::counters() const {
+    ReceiverCounters counters = implementation_->counters;
+    if (implementation_->doorkeeper != nullptr) {
+        counters.connections = implementation_->doorkeeper->refused();
+    }
+    return counters;
 }
 
 }  // namespace curlew::proto

@@ -1,7 +1,10 @@
 #include <fmt/core.h>
+#include <zmq.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
+#include <cstring>
 #include <deque>
 #include <stdexcept>
 #include <utility>
@@ -41,6 +44,12 @@ struct ChannelSender::Implementation {
             throw std::runtime_error(
                 fmt::format("channel {}: the hello is too long", config.endpoint));
         }
+        if (is_tcp(config.endpoint) && !config.keys && !config.insecure) {
+            throw std::runtime_error(
+                fmt::format("channel {}: cannot connect without keys: anybody could take the "
+                            "records",
+                            config.endpoint));
+        }
         open();
     }
 
@@ -59,14 +68,79 @@ struct ChannelSender::Implementation {
             socket.set(zmq::sockopt::reconnect_ivl_max, kLastReconnectMs);
             socket.set(zmq::sockopt::sndhwm, queue);
             socket.set(zmq::sockopt::rcvhwm, queue);
+            const bool with_keys = is_tcp(config.endpoint) && config.keys.has_value();
+            set_bound(socket, with_keys);
+            if (with_keys) {
+                socket.set(zmq::sockopt::curve_serverkey, config.keys->collector);
+                socket.set(zmq::sockopt::curve_publickey, config.keys->own.public_key);
+                socket.set(zmq::sockopt::curve_secretkey, config.keys->own.secret_key);
+            }
+            if (is_tcp(config.endpoint)) {
+                watch_handshakes();
+            }
             socket.connect(config.endpoint);
         } catch (const zmq::error_t& error) {
             throw std::runtime_error(
                 fmt::format("channel {}: cannot connect: {}", config.endpoint, error.what()));
         }
         state = SenderState::connecting;
+        refusal.clear();
         in_flight.clear();
         hello_due = Clock::now();
+        is_given_up = false;
+    }
+
+    void watch_handshakes() {
+        // The one before is closed by ZeroMQ when it gets round to it: each has its own name.
+        static std::atomic<uint64_t> count = 0;
+        const std::string name = fmt::format("inproc://handshakes-{}", ++count);
+        constexpr int kNews = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+        if (zmq_socket_monitor(socket.handle(), name.c_str(), kNews) != 0) {
+            throw zmq::error_t();
+        }
+        handshakes = zmq::socket_t(*zmq, zmq::socket_type::pair);
+        handshakes.set(zmq::sockopt::linger, 0);
+        handshakes.set(zmq::sockopt::rcvhwm, 0);
+        handshakes.connect(name);
+    }
+
+    // After a refused key and a wrong answer ZeroMQ never connects again; after a connection that
+    // breaks off it does by itself, and once may be chance.
+    void take_handshakes() {
+        zmq::message_t event;
+        zmq::message_t endpoint;
+        while (handshakes.handle() != nullptr && receive_now(handshakes, event) &&
+               receive_now(handshakes, endpoint)) {
+            uint16_t number = 0;
+            assert(event.size() >= sizeof(number));
+            std::memcpy(&number, event.data(), sizeof(number));
+            const bool breaks_off = number == ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL;
+            if (breaks_off && state == SenderState::welcomed) {
+                continue;
+            }
+            state = SenderState::refused;
+            refusal = number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
+                          ? "this probe's key is not one of those that it lets in"
+                      : config.keys
+                          ? "no keys could be exchanged: it has another public key, or none"
+                          : "no connection without keys";
+            if (!breaks_off) {
+                in_flight.clear();
+                is_given_up = true;
+                hello_due = Clock::now() + config.refused_pause;
+            }
+        }
+    }
+
+    void try_again_if_given_up() {
+        if (is_given_up && Clock::now() >= hello_due) {
+            const std::string why = refusal;
+            open();
+            // Until it is known better.
+            state = SenderState::refused;
+            refusal = why;
+        }
     }
 
     bool has_room() const noexcept { return in_flight.size() < config.window_frames; }
@@ -99,7 +173,7 @@ struct ChannelSender::Implementation {
                                                           : "the collector refuses this probe";
         state = SenderState::refused;
         in_flight.clear();
-        hello_due = Clock::now() + kRefusedPause;
+        hello_due = Clock::now() + config.refused_pause;
     }
 
     void take_answer(const zmq::message_t& message) {
@@ -130,13 +204,15 @@ struct ChannelSender::Implementation {
     }
 
     bool take_answers() {
+        const SenderState before = state;
+        take_handshakes();
         zmq::message_t message;
         bool any = false;
         while (receive_now(socket, message)) {
             take_answer(message);
             any = true;
         }
-        return any;
+        return any || state != before;
     }
 
     // True when one could be handed to a connection.
@@ -152,7 +228,8 @@ struct ChannelSender::Implementation {
         if (!send_now(socket, hello, zmq::send_flags::none)) {
             return false;
         }
-        hello_due = Clock::now() + (state == SenderState::refused ? kRefusedPause : kHelloPause);
+        hello_due =
+            Clock::now() + (state == SenderState::refused ? config.refused_pause : kHelloPause);
         return true;
     }
 
@@ -169,7 +246,11 @@ struct ChannelSender::Implementation {
         return wants_connection ? short{ZMQ_POLLIN | ZMQ_POLLOUT} : short{ZMQ_POLLIN};
     }
 
+    // Failed handshakes wake nobody.
     Clock::time_point next_event(Clock::time_point deadline) const {
+        if (handshakes.handle() != nullptr) {
+            deadline = std::min(deadline, Clock::now() + kHandshakeRound);
+        }
         if (state != SenderState::welcomed) {
             return hello_due > Clock::now() ? std::min(deadline, hello_due) : deadline;
         }
@@ -181,6 +262,7 @@ struct ChannelSender::Implementation {
         bool changed = take_answers();
         while (true) {
             reopen_if_silent();
+            try_again_if_given_up();
             say_hello_if_due(first_held);
             const auto now = Clock::now();
             if (changed || now >= deadline || closed) {
@@ -195,14 +277,16 @@ struct ChannelSender::Implementation {
     }
 
     static constexpr std::chrono::milliseconds kHelloPause{250};
-    static constexpr std::chrono::milliseconds kRefusedPause{5000};
+    static constexpr std::chrono::milliseconds kHandshakeRound{50};
 
     SenderConfig config;
     std::shared_ptr<zmq::context_t> zmq;
+    zmq::socket_t handshakes;        // tcp only: news of those that failed
     zmq::socket_t socket;            // after the context, so that it is closed before
     std::deque<uint64_t> in_flight;  // last sequences of the frames not acknowledged
     SenderState state = SenderState::connecting;
-    bool closed = false;  // the context is gone
+    bool closed = false;       // the context is gone
+    bool is_given_up = false;  // ZeroMQ does not connect again on this socket
     std::string refusal;
     Clock::time_point hello_due;
     Clock::time_point last_progress;

@@ -18,6 +18,10 @@ using ChannelClock = std::chrono::steady_clock;
 // What may lie in a queue beside the frames of a window: hellos said while no collector was there.
 inline constexpr int kSpareMessages = 16;
 
+// Who has not shown a key by then is turned away: with more patience, silent connections take every
+// descriptor.
+inline constexpr std::chrono::milliseconds kHandshakeTimeout{1000};
+
 // Each end holds the ZeroMQ context too, so that it is terminated when the last socket is closed;
 // terminating it earlier would wait for that.
 struct ChannelContext::Implementation {
@@ -35,9 +39,16 @@ zmq::message_t message_of(std::string&& octets);
 
 std::string frame_of(const FrameHeader& header, const std::string& body = {});
 
+bool is_tcp(const std::string& endpoint) noexcept;
+
 // What both ends want of a connection: a dead or silent peer is noticed, an honest one is waited
-// for, no length is believed.
+// for.
 void set_common(zmq::socket_t& socket);
+
+// ZeroMQ reads a message longer than our longest frame only to refuse it; without this bound it
+// would believe any length, also of a peer that has not shown its key yet. For what is bound or
+// connected next.
+void set_bound(zmq::socket_t& socket, bool with_keys);
 
 // Waits until one of `events` holds. False at the deadline, or when the context was closed.
 bool wait_for(zmq::socket_ref socket, short events, ChannelClock::time_point deadline);
