@@ -13,6 +13,7 @@
 #include "cli/annotate.h"
 #include "cli/compare.h"
 #include "cli/explain.h"
+#include "cli/keys.h"
 #include "cli/one_line.h"
 #include "cli/relabel.h"
 #include "cli/run.h"
@@ -213,6 +214,24 @@ int do_traffic(const TrafficConfig& config) {
     return kDone;
 }
 
+// `curlew keys new` and `curlew keys show`.
+struct KeysCommands {
+    const CLI::App* make = nullptr;
+    const CLI::App* show = nullptr;
+    std::filesystem::path file;
+
+    explicit KeysCommands(CLI::App& app) {
+        CLI::App* keys = app.add_subcommand("keys", "Keys of probes and collectors, for tcp");
+        keys->require_subcommand(1);
+        CLI::App* added = keys->add_subcommand("new", "Make a secret key, print its public key");
+        added->add_option("FILE", file, "key file to make")->required();
+        make = added;
+        added = keys->add_subcommand("show", "Print the public key of a secret key");
+        added->add_option("FILE", file, "key file")->required();
+        show = added;
+    }
+};
+
 int dispatch(int argument_count, char** arguments) {
     CLI::App app("Curlew: captures to annotated, sealed datasets of flow records", "curlew");
     app.require_subcommand(1);
@@ -240,6 +259,7 @@ int dispatch(int argument_count, char** arguments) {
     std::filesystem::path explained;
     explain->add_option("CAPTURE", explained, "capture to look into")->required();
     const CLI::App* traffic = add_traffic(app, traffic_config);
+    const KeysCommands keys(app);
     try {
         app.parse(argument_count, arguments);
     } catch (const CLI::ParseError& error) {
@@ -268,6 +288,12 @@ int dispatch(int argument_count, char** arguments) {
     }
     if (explain->parsed()) {
         return run_explain(explained, signatures_folder, std::cout, std::cerr);
+    }
+    if (keys.make->parsed()) {
+        return run_keys_new(keys.file, std::cout);
+    }
+    if (keys.show->parsed()) {
+        return run_keys_show(keys.file, std::cout);
     }
     return traffic->parsed() ? do_traffic(traffic_config) : kUsage;
 }

@@ -2,6 +2,7 @@
 
 #include <google/protobuf/stubs/logging.h>
 
+#include <atomic>
 #include <cassert>
 #include <span>
 #include <string_view>
@@ -14,6 +15,9 @@
 
 namespace curlew::collector {
 namespace {
+
+// Any thread that decodes writes, any reads.
+std::atomic<uint64_t> count_of_complaints = 0;
 
 constexpr uint32_t kBatchFlows = 2;      // FlowBatch.flows
 constexpr uint32_t kFlowMatches = 21;    // FlowSummary.matches
@@ -270,7 +274,19 @@ const char* name_of(BatchError error) noexcept {
 }
 
 BatchDecoder::BatchDecoder() {
-    google::protobuf::SetLogHandler(nullptr);
+    // Once: libprotobuf does not mind threads here.
+    static const bool is_silent = [] {
+        google::protobuf::SetLogHandler(
+            [](google::protobuf::LogLevel, const char*, int, const std::string&) {
+                ++count_of_complaints;
+            });
+        return true;
+    }();
+    static_cast<void>(is_silent);
+}
+
+uint64_t BatchDecoder::complaints() noexcept {
+    return count_of_complaints;
 }
 
 BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::FlowBatch& batch) const {

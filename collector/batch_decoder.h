@@ -49,6 +49,9 @@ class BatchDecoder {
     // Silences libprotobuf's own log, which hostile input would fill, for the whole process.
     BatchDecoder();
 
+    // Lines that libprotobuf would have logged in this process; any thread.
+    static uint64_t complaints() noexcept;
+
     // Requires: frame.header.kind is batch. `batch` is defined only when the result is none; give
     // the same one each time, it keeps its memory.
     BatchError decode(const proto::FrameView& frame, proto::FlowBatch& batch) const;

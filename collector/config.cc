@@ -3,6 +3,11 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
+#include "collector/journal_reader.h"
+#include "proto/key_file.h"
+#include "proto/probe_identity.h"
 #include "signatures/config_file.h"
 
 namespace curlew::collector {
@@ -43,6 +48,12 @@ class Reader {
         if (!root_.has("listen")) {
             root_.problem(root_.place(), "'listen' is missing");
         }
+        std::string key_file;
+        read_text(root_, "key_file", key_file);
+        config_.key_file = key_file;
+        for (TableReader& table : root_.optional_tables("probe")) {
+            read_probe(table);
+        }
         std::string signatures;
         read_text(root_, "signatures", signatures);
         config_.signatures = signatures;
@@ -55,6 +66,32 @@ class Reader {
     }
 
   private:
+    void read_probe(TableReader& table) {
+        ProbeKey probe;
+        if (const auto name = table.required_text("name")) {
+            probe.name = name->text;
+            if (!is_probe_name(name->text)) {
+                table.problem(name->place,
+                              "'name' wants 1 to 32 lower-case letters, digits and hyphens");
+            }
+        }
+        if (const auto key = table.required_text("public_key")) {
+            probe.public_key = key->text;
+            if (!proto::is_key(key->text)) {
+                table.problem(key->place,
+                              "'public_key' wants the 40 characters that `curlew keys` printed");
+            }
+            const auto same_key = [&probe](const ProbeKey& other) {
+                return other.public_key == probe.public_key;
+            };
+            if (std::any_of(config_.probes.begin(), config_.probes.end(), same_key)) {
+                table.problem(key->place, "'public_key' is another probe's already");
+            }
+        }
+        table.finish("table [[probe]]");
+        config_.probes.push_back(std::move(probe));
+    }
+
     void read_archive() {
         auto table = root_.optional_table("archive");
         if (!table) {
@@ -135,10 +172,41 @@ CollectorConfig load_config(const std::filesystem::path& file) {
     return config;
 }
 
+proto::ReceiverConfig receiver_config(const CollectorConfig& config, bool insecure) {
+    proto::ReceiverConfig receiver;
+    receiver.insecure = insecure;
+    if (!config.key_file.empty()) {
+        try {
+            receiver.keys = proto::read_key_file(config.key_file);
+        } catch (const std::runtime_error& error) {
+            throw signatures::ConfigError(error.what());
+        }
+    }
+    for (const ProbeKey& probe : config.probes) {
+        receiver.allowed.push_back(
+            {probe.public_key, {probe.name, proto::probe_id_of(probe.name)}});
+    }
+    for (const std::string& endpoint : config.listen) {
+        if (endpoint.starts_with("tcp://") && !receiver.keys && !insecure) {
+            throw signatures::ConfigError(
+                fmt::format("{}: anybody could send records there: name a 'key_file' and a "
+                            "[[probe]] for each that may, or start with --insecure",
+                            endpoint));
+        }
+    }
+    return receiver;
+}
+
 std::string print_config(const CollectorConfig& config) {
-    std::string out = fmt::format("listen = {}\nsignatures = {}\n",
+    std::string out = fmt::format("listen = {}\nkey_file = {}\nsignatures = {}\n",
                                   list_of(config.listen),
+                                  toml_string(config.key_file.string()),
                                   toml_string(config.signatures.string()));
+    for (const ProbeKey& probe : config.probes) {
+        out += fmt::format("\n[[probe]]\nname = {}\npublic_key = {}\n",
+                           toml_string(probe.name),
+                           toml_string(probe.public_key));
+    }
     out += fmt::format(
         "\n[archive]\nfolder = {}\nscenario = {}\ndefault_group = {}\nfields = {}\n"
         "compress = {}\nrotate = {{ minutes = {}, octets = {} }}\n"

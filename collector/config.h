@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "collector/record_writer.h"
+#include "proto/channel.h"
 
 // The collector's configuration file: TOML, read whole, every problem told at its line and column.
 // deploy/collector.toml is its manual.
@@ -33,8 +34,16 @@ struct GroupConfig {
     std::vector<std::pair<std::string, std::string>> roles;  // role to address
 };
 
+// A probe that may speak over tcp. Several keys of one name are one probe that changes its key.
+struct ProbeKey {
+    std::string name;
+    std::string public_key;
+};
+
 struct CollectorConfig {
     std::vector<std::string> listen;  // endpoints, at least one
+    std::filesystem::path key_file;   // the collector's secret key; empty: no tcp
+    std::vector<ProbeKey> probes;
     std::filesystem::path archive;
     std::string scenario = "live";
     FieldSet fields = FieldSet::standard;
@@ -48,6 +57,10 @@ struct CollectorConfig {
 
 // Throws signatures::ConfigError. Group files are not read here.
 CollectorConfig load_config(const std::filesystem::path& file);
+
+// What the channel is to know of keys. Throws signatures::ConfigError when tcp is listened at
+// without keys and not `insecure`, or when the key file cannot be used.
+proto::ReceiverConfig receiver_config(const CollectorConfig& config, bool insecure);
 
 // The whole configuration in force, defaults included, as TOML that load_config() takes.
 std::string print_config(const CollectorConfig& config);

@@ -107,7 +107,23 @@ Intake::Stream* Intake::current(uint64_t probe_id) {
     return found == streams_.end() ? nullptr : &*found;
 }
 
+std::string Intake::impersonation(const proto::ReceivedFrame& frame) {
+    if (!frame.owner || frame.owner->probe_id == frame.header.probe_id) {
+        return {};
+    }
+    return fmt::format(
+        "its key is that of the probe {}: a probe has the name that its key stands for",
+        frame.owner->name);
+}
+
 void Intake::take(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now) {
+    if (std::string why = impersonation(frame); !why.empty()) {
+        ++counters_.frames_impersonating;
+        if (frame.header.kind == proto::FrameKind::hello) {
+            refuse(frame, proto::REFUSAL_REASON_PROBE_ID, std::move(why));
+        }
+        return;
+    }
     if (frame.header.kind == proto::FrameKind::hello) {
         take_hello(frame, is_reachable, now);
     } else {
@@ -153,6 +169,16 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
         refuse(frame,
                proto::REFUSAL_REASON_HELLO,
                "the probe's name is to be 1 to 32 of the characters a-z, 0-9 and \"-\"");
+        return false;
+    }
+    // Datasets have the name, so the id alone is not enough.
+    if (frame.owner && frame.owner->name != hello.probe_name()) {
+        ++counters_.frames_impersonating;
+        refuse(frame,
+               proto::REFUSAL_REASON_PROBE_ID,
+               fmt::format("the probe calls itself {} and its key is that of {}",
+                           hello.probe_name(),
+                           frame.owner->name));
         return false;
     }
     const Stream* other = current(frame.header.probe_id);
@@ -288,11 +314,12 @@ void Intake::commit(Moment now) {
     for (Stream& stream : streams_) {
         const bool is_durable = commit(stream, now);
         if (std::exchange(stream.to_answer, false) && is_durable) {
-            answers_.push_back({.kind = Answer::Kind::acknowledge,
-                                .peer = stream.stream.peer(),
-                                .probe_id = stream.stream.facts().probe_id,
-                                .epoch = stream.stream.facts().epoch,
-                                .last_durable = stream.stream.last_durable()});
+            Answer answer;
+            answer.peer = stream.stream.peer();
+            answer.probe_id = stream.stream.facts().probe_id;
+            answer.epoch = stream.stream.facts().epoch;
+            answer.last_durable = stream.stream.last_durable();
+            answers_.push_back(std::move(answer));
         }
     }
 }

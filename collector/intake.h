@@ -16,7 +16,8 @@
 // thread: one thread gives it frames and time, and sends its answers.
 //
 // A probe is its id; each of its starts is an epoch with a journal of its own. Nothing that was
-// acknowledged is lost, and nothing counts twice.
+// acknowledged is lost, and nothing counts twice. Who has a key is the probe that the key stands
+// for, and speaks for no other.
 
 namespace curlew::collector {
 
@@ -38,9 +39,10 @@ struct IntakeCounters {
     uint64_t frames_stored = 0;
     uint64_t frames_duplicate = 0;
     uint64_t frames_out_of_sequence = 0;
-    uint64_t frames_foreign = 0;     // of a peer that said no hello
-    uint64_t frames_unexpected = 0;  // empty batches, and kinds that no probe sends
-    uint64_t frames_unstored = 0;    // the disk failed: they come again
+    uint64_t frames_foreign = 0;        // of a peer that said no hello
+    uint64_t frames_impersonating = 0;  // of a probe that the peer's key does not stand for
+    uint64_t frames_unexpected = 0;     // empty batches, and kinds that no probe sends
+    uint64_t frames_unstored = 0;       // the disk failed: they come again
     uint64_t hellos_refused = 0;
     uint64_t commits = 0;
     uint64_t gaps = 0;  // times that something is lost for good
@@ -100,6 +102,8 @@ class Intake {
     Stream* find(uint64_t probe_id, uint64_t epoch);
     // The epoch of the probe that is not superseded.
     Stream* current(uint64_t probe_id);
+    // What the peer's key says against the frame: empty when nothing.
+    static std::string impersonation(const proto::ReceivedFrame& frame);
     void take_hello(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
     bool is_welcome(const proto::ReceivedFrame& frame,
                     const Reachable& is_reachable,

@@ -32,6 +32,33 @@ constexpr std::chrono::minutes kTidyUp{1};
 
 }  // namespace
 
+uint64_t Refusals::total() const {
+    return connections.keys_unknown + connections.handshakes_failed +
+           connections.connections_over_bound + frames_refused + frames_of_unknown_keys +
+           frames_impersonating + frames_foreign + frames_unexpected + hellos_refused + complaints;
+}
+
+std::string Refusals::sentence() const {
+    const std::pair<uint64_t, const char*> reasons[] = {
+        {connections.keys_unknown, "keys_unknown"},
+        {connections.handshakes_failed, "handshakes_failed"},
+        {connections.connections_over_bound, "connections_over_bound"},
+        {frames_refused, "frames_refused"},
+        {frames_of_unknown_keys, "frames_of_unknown_keys"},
+        {frames_impersonating, "frames_impersonating"},
+        {frames_foreign, "frames_foreign"},
+        {frames_unexpected, "frames_unexpected"},
+        {hellos_refused, "hellos_refused"},
+        {complaints, "complaints"}};
+    std::string text;
+    for (const auto& [count, reason] : reasons) {
+        if (count != 0) {
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason, count);
+        }
+    }
+    return text;
+}
+
 std::string LiveStatus::sentence() const {
     std::string text = fmt::format("{} {}, {} records received, {} sealed in {} datasets",
                                    probes,
@@ -39,6 +66,9 @@ std::string LiveStatus::sentence() const {
                                    records_stored,
                                    records_sealed,
                                    datasets_sealed);
+    if (refusals.total() != 0) {
+        text += "; refused: " + refusals.sentence();
+    }
     for (const std::string* trouble : {&intake_trouble, &seal_trouble, &retention_trouble}) {
         if (!trouble->empty()) {
             text += "; " + *trouble;
@@ -173,7 +203,20 @@ struct LiveCollector::Implementation {
         intake.finish(reachable_by(receiver));
     }
 
-    LiveStatus status(const SealingThread& sealing) const {
+    Refusals refusals(const proto::ChannelReceiver& receiver) const {
+        const proto::ReceiverCounters channel = receiver.counters();
+        const IntakeCounters& taken = intake.counters();
+        return {.connections = channel.connections,
+                .frames_refused = channel.frames_refused,
+                .frames_of_unknown_keys = channel.frames_of_unknown_keys,
+                .frames_impersonating = taken.frames_impersonating,
+                .frames_foreign = taken.frames_foreign,
+                .frames_unexpected = taken.frames_unexpected,
+                .hellos_refused = taken.hellos_refused,
+                .complaints = BatchDecoder::complaints()};
+    }
+
+    LiveStatus status(const SealingThread& sealing, const proto::ChannelReceiver& receiver) const {
         const SealingState state = sealing.state();
         return {.probes = intake.probes(),
                 .records_stored = intake.counters().records_stored,
@@ -181,6 +224,7 @@ struct LiveCollector::Implementation {
                 .datasets_sealed = state.datasets_sealed,
                 .records_sealed = state.records_sealed,
                 .datasets_removed = state.datasets_removed,
+                .refusals = refusals(receiver),
                 .intake_trouble = intake.trouble(),
                 .seal_trouble = state.seal_trouble,
                 .retention_trouble = state.retention_trouble};
@@ -214,7 +258,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
     SealingThread sealing(self.setup);
     const auto turn = [&] {
         if (on_turn) {
-            on_turn(self.status(sealing));
+            on_turn(self.status(sealing, receiver));
         }
     };
     Clock::time_point next_turn = Clock::now();

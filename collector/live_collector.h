@@ -18,6 +18,22 @@
 
 namespace curlew::collector {
 
+// What was not let in, since the start; each reason alone.
+struct Refusals {
+    proto::RefusedConnections connections;
+    uint64_t frames_refused = 0;  // the rest: as the channel's receiver and the intake count them
+    uint64_t frames_of_unknown_keys = 0;
+    uint64_t frames_impersonating = 0;
+    uint64_t frames_foreign = 0;
+    uint64_t frames_unexpected = 0;
+    uint64_t hellos_refused = 0;
+    uint64_t complaints = 0;  // libprotobuf's, of batches that it could not read
+
+    uint64_t total() const;
+    // "keys_unknown 3, hellos_refused 2": those that are not 0.
+    std::string sentence() const;
+};
+
 struct LiveStatus {
     size_t probes = 0;  // whose epoch goes on
     uint64_t records_stored = 0;
@@ -25,6 +41,7 @@ struct LiveStatus {
     uint64_t datasets_sealed = 0;
     uint64_t records_sealed = 0;
     uint64_t datasets_removed = 0;  // by retention
+    Refusals refusals;
     // One sentence each for what does not go as it should; empty: all does.
     std::string intake_trouble;
     std::string seal_trouble;

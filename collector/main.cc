@@ -1,9 +1,11 @@
 // curlew-collector: from many probes to an archive of sealed datasets.
 
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <CLI/CLI.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <exception>
@@ -36,12 +38,17 @@ std::filesystem::path signatures_folder(const collector::CollectorConfig& config
     return config.signatures.empty() ? signatures::default_signature_folder() : config.signatures;
 }
 
-void reload(collector::LiveCollector& service, const std::filesystem::path& file) {
+void reload(collector::LiveCollector& service,
+            proto::ChannelReceiver& receiver,
+            const std::filesystem::path& file,
+            bool insecure) {
     proto::notify_reloading();
     try {
         const collector::CollectorConfig config = collector::load_config(file);
+        const proto::ReceiverConfig door = collector::receiver_config(config, insecure);
         service.reconfigure(config, signatures_folder(config));
-        say("the configuration was read again; endpoints change at a restart only");
+        receiver.allow(door.allowed);
+        say("the configuration was read again; endpoints and key_file change at a restart only");
     } catch (const std::exception& error) {
         say(fmt::format("the configuration stays as it was: {}", error.what()));
     }
@@ -56,6 +63,12 @@ class Status {
         tell(status.seal_trouble, seal_told_);
         tell(status.retention_trouble, retention_told_);
         const auto now = std::chrono::steady_clock::now();
+        // Who is refused must not be able to fill a log.
+        if (status.refusals.total() > refusals_told_ && now >= refusals_next_) {
+            refusals_told_ = status.refusals.total();
+            refusals_next_ = now + std::chrono::minutes(1);
+            say("refused so far: " + status.refusals.sentence());
+        }
         if (now - last_ >= std::chrono::seconds(1)) {
             last_ = now;
             proto::notify_status(status.sentence());
@@ -77,9 +90,37 @@ class Status {
     std::string seal_told_;
     std::string retention_told_;
     std::chrono::steady_clock::time_point last_;
+    uint64_t refusals_told_ = 0;
+    std::chrono::steady_clock::time_point refusals_next_;
 };
 
-int collect(const collector::CollectorConfig& config, const std::filesystem::path& file) {
+// Each connection has a descriptor, and files are to be opened besides.
+void raise_descriptor_limit() {
+    constexpr rlim_t kWanted = 8192;
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kWanted) {
+        limit.rlim_cur = std::min(kWanted, limit.rlim_max);
+        ::setrlimit(RLIMIT_NOFILE, &limit);
+    }
+}
+
+std::string told_of(const std::string& endpoint, const proto::ReceiverConfig& door) {
+    if (!endpoint.starts_with("tcp://")) {
+        return "";
+    }
+    if (!door.keys) {
+        return "; without keys: whoever reaches it may send";
+    }
+    return fmt::format(
+        "; its public key is {}, {} may send",
+        door.keys->public_key,
+        door.allowed.size() == 1 ? "1 key" : fmt::format("{} keys", door.allowed.size()));
+}
+
+int collect(const collector::CollectorConfig& config,
+            const proto::ReceiverConfig& door,
+            const std::filesystem::path& file) {
+    raise_descriptor_limit();
     proto::ServiceSignals signals;
     collector::LiveCollector service(config, signatures_folder(config), CURLEW_VERSION);
     for (const std::string& problem : service.problems()) {
@@ -88,16 +129,12 @@ int collect(const collector::CollectorConfig& config, const std::filesystem::pat
     // Probes may be other users of this machine: the socket is for the group.
     ::umask(0007);
     proto::ChannelContext context;
-    proto::ChannelReceiver receiver(context, config.listen.front());
+    proto::ChannelReceiver receiver(context, config.listen.front(), door);
     for (size_t i = 1; i < config.listen.size(); ++i) {
         receiver.bind(config.listen[i]);
     }
     for (const std::string& endpoint : config.listen) {
-        say(fmt::format("listens at {}{}",
-                        endpoint,
-                        endpoint.starts_with("tcp://")
-                            ? "; whoever reaches it may send: trusted networks only"
-                            : ""));
+        say(fmt::format("listens at {}{}", endpoint, told_of(endpoint, door)));
     }
     std::stop_source stop;
     signals.watch(
@@ -105,7 +142,7 @@ int collect(const collector::CollectorConfig& config, const std::filesystem::pat
             say("ending: what has arrived is stored and acknowledged");
             stop.request_stop();
         },
-        [&service, &file] { reload(service, file); });
+        [&] { reload(service, receiver, file, door.insecure); });
     proto::notify_ready();
     say("ready");
     Status status;
@@ -122,6 +159,7 @@ int main(int argc, char** argv) {
     std::filesystem::path file;
     bool check = false;
     bool print = false;
+    bool insecure = false;
     CLI::App app{"Receives flow records from probes and seals them as datasets."};
     app.set_version_flag("--version", CURLEW_VERSION);
     app.add_option("--config", file, "configuration file; deploy/collector.toml explains it")
@@ -129,6 +167,7 @@ int main(int argc, char** argv) {
     auto* check_flag = app.add_flag("--check", check, "check the configuration and end");
     app.add_flag("--print-config", print, "print the configuration in force and end")
         ->excludes(check_flag);
+    app.add_flag("--insecure", insecure, "listen on tcp without keys: anybody may send records");
     try {
         app.parse(argc, argv);
     } catch (const CLI::Success& success) {
@@ -144,7 +183,8 @@ int main(int argc, char** argv) {
             return std::fflush(stdout) == 0 ? kDone : kFailed;
         }
         const collector::DeviceGroups groups(config, signatures_folder(config));
-        return check ? kDone : collect(config, file);
+        const proto::ReceiverConfig door = collector::receiver_config(config, insecure);
+        return check ? kDone : collect(config, door, file);
     } catch (const signatures::ConfigError& error) {
         fmt::print(stderr, "{}\n", error.what());
         return kWrongUsage;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "probe/packet_filter.h"
+#include "proto/key_file.h"
 #include "signatures/config_file.h"
 
 namespace curlew::probe {
@@ -171,6 +172,18 @@ class Reader {
                                "'endpoint' wants tcp://ADDRESS:PORT or ipc://PATH");
             }
         }
+        std::string key_file;
+        read_text(*table, "key_file", key_file);
+        config_.key_file = key_file;
+        read_text(*table, "public_key", config_.collector_key);
+        if (!config_.collector_key.empty() && !proto::is_key(config_.collector_key)) {
+            table->problem(table->place_of_value("public_key"),
+                           "'public_key' wants the 40 characters that `curlew keys` printed for "
+                           "the collector");
+        }
+        if (config_.key_file.empty() != config_.collector_key.empty()) {
+            table->problem(table->place(), "'key_file' and 'public_key' go together");
+        }
         if (const auto queue = table->optional_octets("queue")) {
             config_.queue_octets = *queue;
         }
@@ -204,6 +217,26 @@ ProbeConfig load_config(const std::filesystem::path& file) {
     return config;
 }
 
+std::optional<proto::SenderKeys> sender_keys(const ProbeConfig& config, bool insecure) {
+    if (!config.collector.starts_with("tcp://")) {
+        return std::nullopt;
+    }
+    if (!config.key_file.empty()) {
+        try {
+            return proto::SenderKeys{proto::read_key_file(config.key_file), config.collector_key};
+        } catch (const std::runtime_error& error) {
+            throw signatures::ConfigError(error.what());
+        }
+    }
+    if (!insecure) {
+        throw signatures::ConfigError(
+            fmt::format("{}: anybody could take the records there: name a 'key_file' and the "
+                        "collector's 'public_key', or start with --insecure",
+                        config.collector));
+    }
+    return std::nullopt;
+}
+
 std::string print_config(const ProbeConfig& config) {
     std::string out = fmt::format("name = {}\nsignatures = {}\n",
                                   toml_string(config.name),
@@ -233,9 +266,11 @@ std::string print_config(const ProbeConfig& config) {
         config.timeouts.active_ns / kSecond,
         config.timeouts.closed_ns / kSecond);
     out += fmt::format(
-        "\n[collector]\nendpoint = {}\nspool = {}\nspool_octets = {}\nqueue = {}\n"
-        "ledger_seconds = {}\ndrain_seconds = {}\n",
+        "\n[collector]\nendpoint = {}\nkey_file = {}\npublic_key = {}\nspool = {}\n"
+        "spool_octets = {}\nqueue = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
         toml_string(config.collector),
+        toml_string(config.key_file.string()),
+        toml_string(config.collector_key),
         toml_string(config.spool),
         config.spool_octets,
         config.queue_octets,

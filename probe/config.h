@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 #include "probe/flow_meter.h"
+#include "proto/channel.h"
 
 // The probe's configuration file: TOML, read whole, every problem told at its line and column.
 // deploy/probe.toml is its manual.
@@ -33,6 +35,8 @@ struct ProbeConfig {
     Timeouts timeouts;
     std::filesystem::path signatures;             // empty: the installation's
     std::string collector;                        // endpoint: "tcp://ADDRESS:PORT" or "ipc://PATH"
+    std::filesystem::path key_file;               // this probe's secret key; empty: no tcp
+    std::string collector_key;                    // the collector's public key
     uint64_t queue_octets = uint64_t{256} << 20;  // unacknowledged frames in memory
     // Folder of the spool; empty: `spool` in the folder of STATE_DIRECTORY (systemd's), and where
     // that is not set there is no spool.
@@ -45,6 +49,10 @@ struct ProbeConfig {
 
 // Throws signatures::ConfigError.
 ProbeConfig load_config(const std::filesystem::path& file);
+
+// What the channel is to know of keys: none for other endpoints than tcp. Throws
+// signatures::ConfigError when they are missing and not `insecure`, or the key file cannot be used.
+std::optional<proto::SenderKeys> sender_keys(const ProbeConfig& config, bool insecure);
 
 // The whole configuration in force, defaults included, as TOML that load_config() takes.
 std::string print_config(const ProbeConfig& config);

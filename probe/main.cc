@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <exception>
 #include <mutex>
+#include <optional>
 
 #include "probe/config.h"
 #include "probe/packet_filter.h"
@@ -29,6 +30,7 @@ struct Arguments {
     std::filesystem::path config;
     bool check = false;
     bool print = false;
+    bool insecure = false;
     double stop_when_idle = 0;
     std::vector<std::string> eal_options;
 };
@@ -113,6 +115,7 @@ Devices open_devices(dpdk_port::Eal& eal,
 
 int meter(const Arguments& arguments,
           const probe::ProbeConfig& config,
+          const std::optional<proto::SenderKeys>& keys,
           const signatures::SignatureSet& set) {
     proto::ServiceSignals signals;
     dpdk_port::EalConfig eal_config;
@@ -137,6 +140,8 @@ int meter(const Arguments& arguments,
     probe::ServiceConfig service_config;
     service_config.probe = config;
     service_config.program_version = CURLEW_VERSION;
+    service_config.keys = keys;
+    service_config.insecure = arguments.insecure;
     service_config.ports_keep_flows = open.keep_flows;
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
@@ -163,7 +168,10 @@ int meter(const Arguments& arguments,
 
 namespace {
 
-int meter(const Arguments&, const probe::ProbeConfig&, const signatures::SignatureSet&) {
+int meter(const Arguments&,
+          const probe::ProbeConfig&,
+          const std::optional<proto::SenderKeys>&,
+          const signatures::SignatureSet&) {
     say("this build has no DPDK: install libdpdk-dev and build again");
     return kFailed;
 }
@@ -209,6 +217,9 @@ int main(int argc, char** argv) {
     auto* check = app.add_flag("--check", arguments.check, "check the configuration and end");
     app.add_flag("--print-config", arguments.print, "print the configuration in force and end")
         ->excludes(check);
+    app.add_flag("--insecure",
+                 arguments.insecure,
+                 "connect over tcp without keys: anybody on the way may read the records");
     app.add_option("--stop-when-idle",
                    arguments.stop_when_idle,
                    "end when no packet came for so many seconds")
@@ -228,8 +239,9 @@ int main(int argc, char** argv) {
             fmt::print("{}", probe::print_config(config));
             return std::fflush(stdout) == 0 ? kDone : kFailed;
         }
+        const auto keys = probe::sender_keys(config, arguments.insecure);
         const signatures::SignatureSet set = load_signatures(config);
-        return arguments.check ? kDone : meter(arguments, config, set);
+        return arguments.check ? kDone : meter(arguments, config, keys, set);
     } catch (const signatures::ConfigError& error) {
         fmt::print(stderr, "{}\n", error.what());
         return kWrongUsage;

@@ -19,8 +19,8 @@
 #include "probe/exporter.h"
 #include "probe/inspector.h"
 #include "proto/channel.h"
+#include "proto/probe_identity.h"
 #include "proto/service_manager.h"
-#include "signatures/content_hash.h"
 
 namespace curlew::probe {
 
@@ -65,12 +65,6 @@ uint64_t random_number() {
     return number;
 }
 
-uint64_t identity_of(const std::string& name) {
-    signatures::ContentHash hash;
-    hash.add(name);
-    return std::stoull(hash.text(), nullptr, 16);
-}
-
 uint64_t packets_lost(const MeterLedger& ledger) {
     return ledger.port.packets_missed + ledger.port.packets_in_error +
            ledger.port.packets_without_buffer + ledger.packets.packets_lost_handing_over;
@@ -109,7 +103,7 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
 
 ExporterConfig exporter_config(const ProbeConfig& probe, bool is_live, uint64_t epoch) {
     ExporterConfig exporter;
-    exporter.probe_id = identity_of(probe.name);
+    exporter.probe_id = proto::probe_id_of(probe.name);
     exporter.epoch = epoch;
     exporter.outbox_octets = probe.queue_octets;
     exporter.spool_octets = probe.spool_octets;
@@ -147,9 +141,11 @@ struct ProbeService::Implementation {
                      inspector),
           sender(context,
                  {.endpoint = service_config.probe.collector,
-                  .probe_id = identity_of(service_config.probe.name),
+                  .probe_id = proto::probe_id_of(service_config.probe.name),
                   .epoch = epoch,
-                  .hello = hello()}),
+                  .hello = hello(),
+                  .keys = service_config.keys,
+                  .insecure = service_config.insecure}),
           folder(spool_folder(service_config.probe)),
           spool(own_spool()),
           leftover(left_in_spool()),
@@ -165,9 +161,10 @@ struct ProbeService::Implementation {
         }
         const std::string body = hello();
         std::string frame;
-        proto::append_frame({proto::FrameKind::hello, identity_of(config.probe.name), epoch, 1, 0},
-                            {reinterpret_cast<const uint8_t*>(body.data()), body.size()},
-                            frame);
+        proto::append_frame(
+            {proto::FrameKind::hello, proto::probe_id_of(config.probe.name), epoch, 1, 0},
+            {reinterpret_cast<const uint8_t*>(body.data()), body.size()},
+            frame);
         return std::make_unique<Spool>(*folder, epoch, std::move(frame));
     }
 
@@ -180,11 +177,14 @@ struct ProbeService::Implementation {
         for (const std::string& problem : problems) {
             say(problem);
         }
-        auto left = std::make_unique<Leftover>(
-            *folder,
-            std::move(runs),
-            context,
-            proto::SenderConfig{.endpoint = config.probe.collector, .hello = {}});
+        auto left =
+            std::make_unique<Leftover>(*folder,
+                                       std::move(runs),
+                                       context,
+                                       proto::SenderConfig{.endpoint = config.probe.collector,
+                                                           .hello = {},
+                                                           .keys = config.keys,
+                                                           .insecure = config.insecure});
         if (!left->is_done()) {
             say(fmt::format("{} records of earlier runs are in the spool and go first",
                             left->records_waiting()));

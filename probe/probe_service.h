@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,6 +30,8 @@ struct OpenPort {
 struct ServiceConfig {
     ProbeConfig probe;
     std::string program_version;
+    std::optional<proto::SenderKeys> keys;  // of the channel, as sender_keys() gives them
+    bool insecure = false;                  // tcp without keys was asked for
     bool ports_keep_flows = false;
     std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
 };

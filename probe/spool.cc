@@ -16,6 +16,7 @@
 #include <system_error>
 #include <utility>
 
+#include "proto/file_handle.h"
 #include "proto/frame.h"
 
 namespace curlew::probe {
@@ -33,23 +34,13 @@ constexpr size_t kHexDigits = 16;
         fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(errno)));
 }
 
-// Owns a file descriptor.
-class File {
-  public:
-    File(const fs::path& path, int flags)
-        : descriptor_(::open(path.c_str(), flags | O_CLOEXEC, 0640)) {
-        if (descriptor_ < 0) {
-            throw_spool_error("open", path);
-        }
+int opened(const fs::path& path, int flags) {
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
+    if (descriptor < 0) {
+        throw_spool_error("open", path);
     }
-    ~File() { ::close(descriptor_); }
-    File(const File&) = delete;
-    File& operator=(const File&) = delete;
-    int get() const noexcept { return descriptor_; }
-
-  private:
-    int descriptor_;
-};
+    return descriptor;
+}
 
 bool write_at(int descriptor, std::string_view octets, uint64_t offset) {
     while (!octets.empty()) {
@@ -131,7 +122,7 @@ std::span<const uint8_t> octets_of(std::string_view text) {
 uint64_t position_of(const fs::path& folder, uint64_t epoch) {
     try {
         const fs::path path = position_file(folder, epoch);
-        const File file(path, O_RDONLY);
+        const proto::FileHandle file(opened(path, O_RDONLY));
         return hexadecimal(read_at(file.get(), 0, kHexDigits, path)).value_or(0);
     } catch (const std::runtime_error&) {
         return 0;
@@ -141,7 +132,7 @@ uint64_t position_of(const fs::path& folder, uint64_t epoch) {
 // Reads the frames of one segment, in bounded memory: up to its end, or what is no frame.
 class SegmentReader {
   public:
-    explicit SegmentReader(const fs::path& path) : path_(path), file_(path, O_RDONLY) {
+    explicit SegmentReader(const fs::path& path) : path_(path), file_(opened(path, O_RDONLY)) {
         struct stat facts {};
         if (::fstat(file_.get(), &facts) != 0) {
             throw_spool_error("read", path);
@@ -173,7 +164,7 @@ class SegmentReader {
 
   private:
     fs::path path_;
-    File file_;
+    proto::FileHandle file_;
     uint64_t octets_ = 0;
     uint64_t offset_ = 0;
     uint64_t taken_ = 0;
@@ -329,16 +320,16 @@ void SpoolFolder::remove(uint64_t epoch) {
 }
 
 std::string read_spooled(const SpooledRun::Frame& frame) {
-    const File file(frame.file, O_RDONLY);
+    const proto::FileHandle file(opened(frame.file, O_RDONLY));
     return read_at(file.get(), frame.offset, frame.octets, frame.file);
 }
 
 struct Spool::Segment {
     explicit Segment(const fs::path& file_path)
-        : path(file_path), file(file_path, O_RDWR | O_CREAT | O_EXCL) {}
+        : path(file_path), file(opened(file_path, O_RDWR | O_CREAT | O_EXCL)) {}
 
     fs::path path;
-    File file;
+    proto::FileHandle file;
     uint64_t octets = 0;         // written; behind them are zeros
     uint64_t last_sequence = 0;  // appended
     bool failed = false;         // not trusted any more: takes nothing. Under the mutex

@@ -5,12 +5,17 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "proto/flow.pb.h"
 #include "proto/frame.h"
+#include "proto/key_file.h"
 
 // The channel between probe and collector: ZeroMQ DEALER and ROUTER, frames as messages,
 // acknowledgement after the collector made a frame durable. The only place for ZeroMQ.
+//
+// On tcp both ends know each other by their keys (CURVE), and who has no listed key never gets a
+// frame in. Other endpoints are as safe as the file system's permissions.
 
 namespace curlew::proto {
 
@@ -33,6 +38,12 @@ class ChannelContext {
     std::unique_ptr<Implementation> implementation_;
 };
 
+// What a probe needs to speak over tcp.
+struct SenderKeys {
+    KeyPair own;
+    std::string collector;  // public key
+};
+
 struct SenderConfig {
     std::string endpoint;  // "inproc://...", "ipc://PATH", "tcp://ADDRESS:PORT"
     uint64_t probe_id = 0;
@@ -41,6 +52,10 @@ struct SenderConfig {
     uint32_t window_frames = 64;  // sent and not yet acknowledged: 1 .. kMaximumWindowFrames
     // With frames in flight and no acknowledgement for this long, the connection is made anew.
     std::chrono::milliseconds patience{2000};
+    // After a refusal, before the collector is asked again.
+    std::chrono::milliseconds refused_pause{5000};
+    std::optional<SenderKeys> keys;
+    bool insecure = false;  // tcp without keys is an error otherwise
 };
 
 // Written by the sending thread only.
@@ -53,7 +68,8 @@ struct SenderCounters {
 enum class SenderState : uint8_t {
     connecting,  // no welcome yet, or again
     welcomed,    // frames may be sent
-    refused,     // the collector does not want this probe; asked again every few seconds
+    refused,     // the collector does not want this probe or its key, or is not the one with the
+                 // key that was told; asked again every few seconds
 };
 
 // The probe's end; never blocks longer than told. One thread calls everything. Either end may be
@@ -81,7 +97,8 @@ class ChannelSender {
     uint64_t last_sent() const noexcept;
     uint64_t last_acknowledged() const noexcept;
     SenderState state() const noexcept;
-    // Why the collector refused, in its words, made printable; empty unless refused.
+    // Why the collector refused, in its words made printable, or why no keys could be exchanged;
+    // empty unless refused.
     const std::string& refusal() const noexcept;
     const SenderCounters& counters() const noexcept;
 
@@ -90,21 +107,52 @@ class ChannelSender {
     std::unique_ptr<Implementation> implementation_;
 };
 
+// A public key that may come in over tcp, and whom it stands for.
+struct KeyOwner {
+    std::string name;
+    uint64_t probe_id = 0;
+};
+
+struct AllowedKey {
+    std::string public_key;
+    KeyOwner owner;
+};
+
 // A frame as it came from a peer; `frame` was decoded and its checksum holds.
 struct ReceivedFrame {
     std::string peer;    // opaque: hand it back to acknowledge() or welcome()
     std::string octets;  // the whole frame
     FrameHeader header;
+    // Whose key the peer has, whatever the frame says. None: it came by a way without keys.
+    std::optional<KeyOwner> owner = std::nullopt;
 
     // Into the octets.
     FrameView view() const noexcept;
 };
 
-// Written by the receiving thread only.
+// Of tcp alone: what did not come in.
+struct RefusedConnections {
+    uint64_t keys_unknown = 0;            // a key that is not allowed
+    uint64_t handshakes_failed = 0;       // no key, a wrong key for the collector, silence, noise
+    uint64_t connections_over_bound = 0;  // more at once than are let in
+};
+
+// Written by the receiving thread only, but for `connections`.
 struct ReceiverCounters {
     uint64_t frames_received = 0;
-    uint64_t frames_refused = 0;  // not decodable, or of a kind that no probe sends
-    uint64_t answers_lost = 0;    // the peer is gone or does not read
+    uint64_t frames_refused = 0;          // not decodable, or of a kind that no probe sends
+    uint64_t frames_of_unknown_keys = 0;  // of a key that was allowed once
+    uint64_t answers_lost = 0;            // the peer is gone or does not read
+    RefusedConnections connections;
+};
+
+// What a collector needs to listen on tcp.
+struct ReceiverConfig {
+    std::optional<KeyPair> keys;
+    std::vector<AllowedKey> allowed;
+    bool insecure = false;  // tcp without keys is an error otherwise
+    // Over tcp at once, those that never say a word included.
+    size_t maximum_connections = 1024;
 };
 
 // The collector's end. One thread calls everything.
@@ -112,8 +160,10 @@ class ChannelReceiver {
   public:
     // Binds: "inproc://...", "ipc://PATH" (whose folder exists; a dead owner's socket is replaced,
     // a living one's is an error), "tcp://ADDRESS:PORT". Throws std::runtime_error with one
-    // sentence.
-    ChannelReceiver(ChannelContext& context, const std::string& endpoint);
+    // sentence, also for tcp without keys.
+    ChannelReceiver(ChannelContext& context,
+                    const std::string& endpoint,
+                    const ReceiverConfig& config = {});
     ~ChannelReceiver();
 
     // The next frame, or nothing when none came in time. A message that is no frame is counted and
@@ -122,6 +172,12 @@ class ChannelReceiver {
 
     // Listens at one more endpoint. Throws as the constructor does.
     void bind(const std::string& endpoint);
+    // Where the last bind listens, with the port that the system chose for "tcp://ADDRESS:*".
+    std::string last_endpoint() const;
+
+    // Any thread: these keys may come in from now on and no others; what others send, also on
+    // connections that stand, is counted and passed over.
+    void allow(const std::vector<AllowedKey>& keys);
 
     // These three: false when the peer is gone, or does not read.
     bool welcome(const ReceivedFrame& hello, uint64_t last_durable_sequence);
@@ -132,7 +188,7 @@ class ChannelReceiver {
                      uint64_t epoch,
                      uint64_t last_durable_sequence);
 
-    const ReceiverCounters& counters() const noexcept;
+    ReceiverCounters counters() const;
 
   private:
     struct Implementation;

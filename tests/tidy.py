@@ -47,7 +47,8 @@ FOREIGN = (
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
     ("re2/*", "signatures/content_rules.cc"),
-    ("zmq.h zmq.hpp zmq_addon.hpp", "proto/channel.cc tests/proto/*"),
+    ("zmq.h zmq.hpp zmq_addon.hpp",
+     "proto/channel.cc proto/channel_* proto/doorkeeper.* proto/key_file.cc tests/proto/*"),
     # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
     ("*.pb.h google/protobuf/*",
      "probe/exporter.cc probe/flow_summary.* probe/joy_* collector/* proto/* tests/*"),

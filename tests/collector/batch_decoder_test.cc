@@ -287,6 +287,17 @@ TEST(BatchDecoder, mutated_batches_are_taken_or_refused) {
     CHECK_TEXT(refused > 1000, ("seed " + std::to_string(seed)).c_str());
 }
 
+TEST(BatchDecoder, what_libprotobuf_complains_of_is_counted_and_not_said) {
+    const BatchDecoder decoder;
+    const uint64_t before = BatchDecoder::complaints();
+    // capture_warning, the one text that has to be UTF-8.
+    const std::string body = ledger_of(3).SerializeAsString() + "\x62\x01\xff";
+    proto::ProbeLedger ledger;
+    CHECK(decoder.decode(view_of(proto::FrameKind::ledger, body, 1), ledger) ==
+          BatchError::not_a_batch);
+    CHECK_EQUAL(before + 1, BatchDecoder::complaints());
+}
+
 TEST(BatchDecoder, a_ledger_keeps_its_limits) {
     const BatchDecoder decoder;
     const auto decode_ledger = [&](const proto::ProbeLedger& ledger) {

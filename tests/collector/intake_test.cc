@@ -177,6 +177,36 @@ TEST(Intake, other_schemas_are_refused_and_told_what_to_upgrade) {
     CHECK_EQUAL(0, intake->probes());
 }
 
+TEST(Intake, a_probe_is_who_its_key_says) {
+    TestProbe probe;
+    proto::ReceivedFrame hello = probe.hello();
+    hello.owner = proto::KeyOwner{"attic", probe.id};
+    CHECK(say(hello).front().kind == Answer::Kind::welcome);
+    proto::ReceivedFrame frame = probe.batch({live_flow(1, kWindow)});
+    frame.owner = hello.owner;
+    acknowledged(frame, 1);
+    CHECK_EQUAL(0, intake->counters().frames_impersonating);
+}
+
+TEST(Intake, nobody_speaks_for_a_probe_of_another_key) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    // The same peer by name, as one might call itself once the first is gone.
+    proto::ReceivedFrame frame = probe.batch({live_flow(1, kWindow)});
+    frame.owner = proto::KeyOwner{"cellar", 99};
+    CHECK(say(frame).empty());
+    proto::ReceivedFrame hello = probe.hello();
+    hello.owner = frame.owner;
+    refused(hello, proto::REFUSAL_REASON_PROBE_ID, "its key is that of the probe cellar");
+    CHECK_EQUAL(2, intake->counters().frames_impersonating);
+    CHECK_EQUAL(1, intake->counters().hellos_refused);
+    CHECK_EQUAL(0, intake->counters().records_stored);
+    // The id is a hash: that of the key with the name of another is refused as well.
+    hello.owner = proto::KeyOwner{"cellar", probe.id};
+    refused(
+        hello, proto::REFUSAL_REASON_PROBE_ID, "calls itself attic and its key is that of cellar");
+}
+
 TEST(Intake, a_name_that_is_none_is_refused) {
     for (const std::string& name : {std::string(), std::string("../x"), std::string(33, 'a')}) {
         const TestProbe probe(name);

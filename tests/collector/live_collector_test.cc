@@ -94,6 +94,22 @@ TEST(LiveCollector, an_epoch_that_ended_is_sealed_before_it_stops) {
     CHECK(verify_archive(archive, tell).holds());
 }
 
+TEST(LiveCollector, tells_what_it_refused_by_reason) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    TestProbe probe;
+    TestProbe unnamed("Not a name", 2);
+    proto::ChannelSender other(context,
+                               {.endpoint = kEndpoint,
+                                .probe_id = unnamed.id,
+                                .epoch = unnamed.epoch,
+                                .hello = hello_body(unnamed)});
+    other.turn(1, kTurn);
+    const LiveStatus status = serve(collector, probe, {probe.batch({live_flow(1, kWindow)})});
+    CHECK_EQUAL(1, status.refusals.hellos_refused);
+    STRCMP_EQUAL("hellos_refused 1", status.refusals.sentence().c_str());
+    STRCMP_CONTAINS("; refused: hellos_refused 1", status.sentence().c_str());
+}
+
 TEST(LiveCollector, what_is_not_complete_waits_for_the_next_start) {
     TestProbe probe;
     const proto::ReceivedFrame first = probe.batch({live_flow(1, kWindow)});

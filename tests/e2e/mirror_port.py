@@ -42,14 +42,20 @@ def run_case(results, programs, driver, capture, how, folder, overload=False):
         services.ip("-n", tap, "addr", "add", "10.99.0.1/24", "dev", "uplink")
         services.ip("-n", store, "addr", "add", "10.99.0.2/24", "dev", "downlink")
         endpoint = "tcp://10.99.0.2:5700"
+        keys = {name: services.make_key(programs[0], folder / f"{name}.key")
+                for name in ("collector", "test-probe")}
         collector = services.Service(
             "collector",
-            [programs[2], "--config", services.collector_config(folder, endpoint, archive)],
+            [programs[2], "--config",
+             services.collector_config(folder, endpoint, archive, key_file=folder / "collector.key",
+                                       probes={"test-probe": keys["test-probe"]})],
             folder, inside=("ip", "netns", "exec", store)).start()
         probe = services.Service(
             "probe",
             [programs[1], "--config",
-             services.probe_config(folder, endpoint, [f"{driver}0,iface=tap"])],
+             services.probe_config(folder, endpoint, [f"{driver}0,iface=tap"],
+                                   key_file=folder / "test-probe.key",
+                                   public_key=keys["collector"])],
             folder, inside=("ip", "netns", "exec", tap)).start()
         try:
             probe.wait_for_text("ready")

@@ -1,6 +1,9 @@
 #include "probe/config.h"
 
+#include "proto/key_file.h"
+#include "signatures/config_file.h"
 #include "tests/support/config_text.h"
+#include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -28,7 +31,9 @@ TEST(ProbeConfig, reads_every_key) {
         "[meter]\nprofile = \"line-rate\"\npackets = 512\npackets_of = \"all\"\nworkers = 2\ncores "
         "= [1, 2]\nflow_capacity = 65536\n"
         "decapsulate = false\nidle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
-        "[collector]\nendpoint = \"tcp://10.0.0.1:5700\"\nqueue = \"1 GiB\"\nledger_seconds = 7\n"
+        "[collector]\nendpoint = \"tcp://10.0.0.1:5700\"\nkey_file = \"/k\"\n"
+        "public_key = \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\"\nqueue = \"1 "
+        "GiB\"\nledger_seconds = 7\n"
         "drain_seconds = 8\n[eal]\noptions = [\"--no-huge\"]\n");
     STRCMP_EQUAL("hall-2", config.name.c_str());
     CHECK_EQUAL(2u, config.ports.front().queues);
@@ -45,6 +50,8 @@ TEST(ProbeConfig, reads_every_key) {
     CHECK_EQUAL(10'000'000'000u, config.timeouts.idle_tcp_ns);
     CHECK_EQUAL(0u, config.timeouts.idle_other_ns);
     CHECK_EQUAL(300'000'000'000u, config.timeouts.active_ns);
+    STRCMP_EQUAL("/k", config.key_file.c_str());
+    STRCMP_EQUAL("Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID", config.collector_key.c_str());
     CHECK_EQUAL(1'073'741'824u, config.queue_octets);
     CHECK_EQUAL(7u, config.ledger_seconds);
     CHECK_EQUAL(8u, config.drain_seconds);
@@ -84,6 +91,36 @@ TEST(ProbeConfig, packet_lists_have_a_bound_and_two_kinds) {
     CHECK(refusal(meter("packets = 513")).find("'packets'") != std::string::npos);
     CHECK(refusal(meter("packets_of = \"some\""))
               .find(":5:14: 'packets_of' is neither \"payload\" nor \"all\"") != std::string::npos);
+}
+
+TEST(ProbeConfig, tcp_wants_keys_that_are_secret_or_to_be_asked_for) {
+    curlew::tests::TemporaryFolder folder;
+    ProbeConfig config;
+    config.collector = "tcp://10.0.0.1:5700";
+    CHECK_THROWS(curlew::signatures::ConfigError, sender_keys(config, false));
+    CHECK_FALSE(sender_keys(config, true).has_value());
+    config.key_file = folder.path() / "probe.key";
+    const curlew::proto::KeyPair keys = curlew::proto::new_keys();
+    curlew::proto::write_key_file(config.key_file, keys);
+    config.collector_key = keys.public_key;
+    CHECK(keys.public_key == sender_keys(config, false)->own.public_key);
+    CHECK(keys.public_key == sender_keys(config, false)->collector);
+    std::filesystem::permissions(
+        config.key_file, std::filesystem::perms::others_read, std::filesystem::perm_options::add);
+    CHECK_THROWS(curlew::signatures::ConfigError, sender_keys(config, true));
+    // Nobody needs a key for a socket that the file system guards.
+    config.collector = "ipc:///run/c";
+    CHECK_FALSE(sender_keys(config, false).has_value());
+}
+
+TEST(ProbeConfig, both_keys_go_together) {
+    const auto collector = [](const std::string& keys) {
+        return "name = \"p\"\n[[port]]\ndevice = \"x\"\n[collector]\nendpoint = \"tcp://c:1\"\n" +
+               keys;
+    };
+    CHECK(refusal(collector("key_file = \"/k\"\n")).find("go together") != std::string::npos);
+    CHECK(refusal(collector("public_key = \"short\"\n"))
+              .find(":6:14: 'public_key' wants the 40 characters") != std::string::npos);
 }
 
 TEST(ProbeConfig, the_shipped_example_loads) {

@@ -68,13 +68,23 @@ def toml_text(text):
     return json.dumps(str(text))
 
 
+def make_key(curlew, file):
+    """Makes a key file; the public key, as `curlew keys new` prints it."""
+    return subprocess.run([curlew, "keys", "new", str(file)], check=True, capture_output=True,
+                          text=True).stdout.strip()
+
+
 def collector_config(folder, endpoint, archive, **more):
     """Writes collector.toml. `more`: scenario, fields, compress, minutes, octets, min_free,
-    group."""
+    group; key_file, probes (public key by name)."""
     path = folder / "collector.toml"
     keep = f"min_free = {more['min_free']}" if "min_free" in more else ""
+    probes = "".join(f"[[probe]]\nname = {toml_text(name)}\npublic_key = {toml_text(key)}\n"
+                     for name, key in more.get("probes", {}).items())
     path.write_text(
         f"listen = {toml_text(endpoint)}\n"
+        f"key_file = {toml_text(more.get('key_file', ''))}\n"
+        f"{probes}"
         "[archive]\n"
         f"folder = {toml_text(archive)}\n"
         f"scenario = {toml_text(more.get('scenario', 'live'))}\n"
@@ -91,7 +101,7 @@ def collector_config(folder, endpoint, archive, **more):
 
 def probe_config(folder, endpoint, devices, **more):
     """Writes probe.toml. `more`: name, filter, workers, queue, spool, ledger_seconds,
-    drain_seconds, meter (lines)."""
+    drain_seconds, meter (lines); key_file, public_key (the collector's)."""
     name = more.get("name", "test-probe")
     path = folder / f"{name}.toml"
     ports = "".join(f"[[port]]\ndevice = {toml_text(device)}\n" for device in devices)
@@ -106,6 +116,8 @@ def probe_config(folder, endpoint, devices, **more):
         "[collector]\n"
         f"endpoint = {toml_text(endpoint)}\n"
         f"spool = {toml_text(more.get('spool', ''))}\n"
+        f"key_file = {toml_text(more.get('key_file', ''))}\n"
+        f"public_key = {toml_text(more.get('public_key', ''))}\n"
         f"queue = {more.get('queue', 64 << 20)}\n"
         f"ledger_seconds = {more.get('ledger_seconds', 1)}\n"
         f"drain_seconds = {more.get('drain_seconds', 30)}\n",

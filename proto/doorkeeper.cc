@@ -1,0 +1,226 @@
+#include "proto/doorkeeper.h"
+
+#include <fmt/format.h>
+#include <netinet/in.h>
+#include <sys/eventfd.h>
+#include <sys/socket.h>
+#include <zmq.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <cassert>
+#include <cstring>
+#include <stdexcept>
+#include <utility>
+
+namespace curlew::proto {
+namespace {
+
+constexpr const char* kQuestions = "inproc://zeromq.zap.01";
+constexpr size_t kKeyOctets = 32;
+
+// A question of RFC 27: version, request, domain, address, routing id, mechanism, key.
+constexpr size_t kQuestionParts = 7;
+constexpr size_t kRequestPart = 1;
+constexpr size_t kMechanismPart = 5;
+constexpr size_t kKeyPart = 6;
+
+// Empty when it is no key.
+std::string key_text(const zmq::message_t& octets) {
+    std::array<char, 41> text;
+    if (octets.size() != kKeyOctets ||
+        zmq_z85_encode(text.data(), octets.data<uint8_t>(), octets.size()) == nullptr) {
+        return {};
+    }
+    return text.data();
+}
+
+}  // namespace
+
+Doorkeeper::Doorkeeper(std::shared_ptr<zmq::context_t> zmq,
+                       zmq::socket_t& router,
+                       size_t maximum_connections)
+    : zmq_(std::move(zmq)),
+      end_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)),
+      maximum_connections_(maximum_connections) {
+    try {
+        questions_ = zmq::socket_t(*zmq_, zmq::socket_type::rep);
+        questions_.set(zmq::sockopt::linger, 0);
+        questions_.bind(kQuestions);
+        // The one before may not be quite closed yet: each has its own name.
+        static std::atomic<uint64_t> count = 0;
+        const std::string events = fmt::format("inproc://doorkeeper-events-{}", ++count);
+        // No news of failed accepts: without descriptors these never end.
+        constexpr int kNews =
+            ZMQ_EVENT_ACCEPTED | ZMQ_EVENT_DISCONNECTED | ZMQ_EVENT_HANDSHAKE_SUCCEEDED;
+        if (zmq_socket_monitor(router.handle(), events.c_str(), kNews) != 0) {
+            throw zmq::error_t();
+        }
+        events_ = zmq::socket_t(*zmq_, zmq::socket_type::pair);
+        events_.set(zmq::sockopt::linger, 0);
+        // A bounded queue of news would make ZeroMQ's own thread wait for this one.
+        events_.set(zmq::sockopt::rcvhwm, 0);
+        events_.connect(events);
+    } catch (const zmq::error_t& error) {
+        throw std::runtime_error(
+            fmt::format("channel: nobody can be asked whose key may come in: {}", error.what()));
+    }
+    if (end_.get() < 0) {
+        throw std::runtime_error("channel: the system has no descriptor left");
+    }
+    thread_ = std::thread([this] { run(); });
+}
+
+Doorkeeper::~Doorkeeper() {
+    const uint64_t one = 1;
+    const ssize_t written = ::write(end_.get(), &one, sizeof(one));
+    assert(written == sizeof(one));
+    thread_.join();
+    try {
+        // At once, and not when ZeroMQ gets round to it: another may be made.
+        questions_.unbind(kQuestions);
+    } catch (const zmq::error_t&) {
+        // The context was closed, and its places with it.
+    }
+}
+
+void Doorkeeper::allow(const std::vector<AllowedKey>& keys) {
+    std::unordered_map<std::string, KeyOwner> owners;
+    for (const AllowedKey& key : keys) {
+        owners.emplace(key.public_key, key.owner);
+    }
+    const std::lock_guard lock(mutex_);
+    owners_ = std::move(owners);
+}
+
+std::optional<KeyOwner> Doorkeeper::owner_of(std::string_view public_key) const {
+    const std::lock_guard lock(mutex_);
+    const auto found = owners_.find(std::string(public_key));
+    return found == owners_.end() ? std::nullopt : std::optional(found->second);
+}
+
+// ZeroMQ does not tell of every peer that it turns away, so those count that were accepted and
+// never came to the end of their handshake. What may still do so counts later.
+RefusedConnections Doorkeeper::refused() const {
+    const std::lock_guard lock(mutex_);
+    const auto young_since = ChannelClock::now() - 2 * kHandshakeTimeout;
+    const auto young = static_cast<uint64_t>(
+        std::count_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
+            return connection.second > young_since;
+        }));
+    const uint64_t accounted = handshakes_done_ + keys_unknown_ + over_bound_ + young;
+    return {.keys_unknown = keys_unknown_,
+            .handshakes_failed = accepted_ > accounted ? accepted_ - accounted : 0,
+            .connections_over_bound = over_bound_};
+}
+
+void Doorkeeper::run() {
+    std::array<zmq::pollitem_t, 3> items = {{{questions_.handle(), 0, ZMQ_POLLIN, 0},
+                                             {events_.handle(), 0, ZMQ_POLLIN, 0},
+                                             {nullptr, end_.get(), ZMQ_POLLIN, 0}}};
+    while (items[2].revents == 0) {
+        try {
+            zmq::poll(items.data(), items.size(), std::chrono::milliseconds(-1));
+        } catch (const zmq::error_t& error) {
+            if (error.num() != EINTR) {
+                return;  // the context was closed
+            }
+            continue;
+        }
+        if (items[0].revents != 0) {
+            answer_question();
+        }
+        if (items[1].revents != 0) {
+            take_events();
+        }
+    }
+}
+
+void Doorkeeper::answer_question() {
+    std::array<zmq::message_t, kQuestionParts> parts;
+    size_t count = 0;
+    for (bool more = true; more; ++count) {
+        zmq::message_t part;
+        if (!receive_now(questions_, part)) {
+            return;
+        }
+        more = part.more();
+        if (count < parts.size()) {
+            parts[count] = std::move(part);
+        }
+    }
+    const std::string key = count == kQuestionParts && parts[kMechanismPart].to_string() == "CURVE"
+                                ? key_text(parts[kKeyPart])
+                                : std::string();
+    const bool allowed = owner_of(key).has_value();
+    if (!allowed) {
+        const std::lock_guard lock(mutex_);
+        ++keys_unknown_;
+    }
+    // The key becomes the peer's user, which ZeroMQ fastens to each of its messages.
+    std::array<zmq::message_t, 6> answer = {
+        zmq::message_t(std::string_view("1.0")),
+        std::move(parts[kRequestPart]),
+        zmq::message_t(std::string_view(allowed ? "200" : "400")),
+        zmq::message_t(std::string_view(allowed ? "OK" : "this key is not allowed")),
+        zmq::message_t(allowed ? key : std::string()),
+        zmq::message_t()};
+    for (size_t i = 0; i < answer.size(); ++i) {
+        const bool last = i + 1 == answer.size();
+        if (!send_now(
+                questions_, answer[i], last ? zmq::send_flags::none : zmq::send_flags::sndmore)) {
+            return;
+        }
+    }
+}
+
+// Each is two messages: number and value, then the endpoint that was bound.
+void Doorkeeper::take_events() {
+    zmq::message_t event;
+    zmq::message_t endpoint;
+    while (receive_now(events_, event) && receive_now(events_, endpoint)) {
+        uint16_t number = 0;
+        int32_t value = 0;
+        if (event.size() != sizeof(number) + sizeof(value) || !is_tcp(endpoint.to_string())) {
+            continue;
+        }
+        std::memcpy(&number, event.data(), sizeof(number));
+        std::memcpy(&value, event.data<uint8_t>() + sizeof(number), sizeof(value));
+        const std::lock_guard lock(mutex_);
+        switch (number) {
+            case ZMQ_EVENT_ACCEPTED:
+                take_accepted(value);
+                break;
+            case ZMQ_EVENT_DISCONNECTED:
+                connections_.erase(value);
+                break;
+            case ZMQ_EVENT_HANDSHAKE_SUCCEEDED:
+                ++handshakes_done_;
+                break;
+            default:
+                break;
+        }
+    }
+}
+
+// ZeroMQ has no bound on connections, and each has a descriptor and buffers before anybody proved
+// anything. One too many is shut, not closed: closing stays ZeroMQ's, which sees it as the peer's
+// end. By now the number may be another descriptor's; at worst that is a newer connection, whose
+// peer makes it anew.
+void Doorkeeper::take_accepted(int connection) {
+    ++accepted_;
+    connections_[connection] = ChannelClock::now();
+    if (connections_.size() <= maximum_connections_) {
+        return;
+    }
+    sockaddr_storage address{};
+    socklen_t size = sizeof(address);
+    if (::getsockname(connection, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
+        (address.ss_family == AF_INET || address.ss_family == AF_INET6)) {
+        ::shutdown(connection, SHUT_RDWR);
+    }
+    ++over_bound_;
+}
+
+}  // namespace curlew::proto

@@ -1,0 +1,302 @@
+#include "proto/doorkeeper.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "proto/channel.h"
+#include "proto/file_handle.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+// The channel over tcp: who comes in, and what becomes of those who do not. All of it on the
+// loopback interface, on ports that the system chooses.
+
+namespace {
+
+using namespace std::chrono_literals;
+using namespace curlew::proto;
+
+constexpr auto kLong = 10s;     // reached only by a test that fails
+constexpr auto kShort = 100ms;  // for what must not happen
+const std::string kAnyPort = "tcp://127.0.0.1:*";
+
+struct Door {
+    explicit Door(const ReceiverConfig& config) : receiver(context, kAnyPort, config) {}
+    std::string endpoint() const { return receiver.last_endpoint(); }
+
+    // Takes what comes until the condition holds.
+    template <typename Condition>
+    bool receive_until(Condition&& holds) {
+        const auto deadline = std::chrono::steady_clock::now() + kLong;
+        while (!holds() && std::chrono::steady_clock::now() < deadline) {
+            receiver.receive(5ms);
+        }
+        return holds();
+    }
+
+    ChannelContext context;
+    ChannelReceiver receiver;
+};
+
+std::string batch(const std::vector<uint8_t>& body) {
+    std::string frame;
+    append_frame({.kind = FrameKind::batch,
+                  .probe_id = 7,
+                  .epoch = 8,
+                  .first_sequence = 1,
+                  .record_count = 1},
+                 body,
+                 frame);
+    return frame;
+}
+
+// A hello comes out at the other end, or none.
+std::optional<ReceivedFrame> hello_of(ChannelSender& sender,
+                                      ChannelReceiver& receiver,
+                                      std::chrono::milliseconds patience) {
+    const auto deadline = std::chrono::steady_clock::now() + patience;
+    std::optional<ReceivedFrame> hello;
+    while (!hello && std::chrono::steady_clock::now() < deadline) {
+        sender.turn(1, 2ms);
+        hello = receiver.receive(2ms);
+    }
+    return hello;
+}
+
+bool is_refused(ChannelSender& sender) {
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    while (sender.turn(1, 5ms) != SenderState::refused) {
+        if (std::chrono::steady_clock::now() >= deadline) {
+            return false;
+        }
+    }
+    return true;
+}
+
+int silent_connection(const std::string& endpoint) {
+    const int connection = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port =
+        htons(static_cast<uint16_t>(std::stoi(endpoint.substr(endpoint.rfind(':') + 1))));
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    CHECK_EQUAL(
+        0, ::connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+    return connection;
+}
+
+void say(int connection, const std::string& octets) {
+    CHECK_EQUAL(static_cast<ssize_t>(octets.size()),
+                ::send(connection, octets.data(), octets.size(), MSG_NOSIGNAL));
+}
+
+// ZMTP's greeting (RFC 23) of version 3 without keys.
+std::string greeting() {
+    std::string octets = std::string("\xff\0\0\0\0\0\0\0\x01\x7f\x03\0NULL", 16);
+    octets.resize(64, '\0');
+    return octets;
+}
+
+}  // namespace
+
+TEST_GROUP(Doorkeeper) {
+    const KeyPair collector = new_keys();
+    const KeyPair attic = new_keys();
+    const KeyPair stranger = new_keys();
+    ChannelContext outside;
+
+    ReceiverConfig door_for_attic() const {
+        ReceiverConfig config;
+        config.keys = collector;
+        config.allowed = {{attic.public_key, {"attic", 7}}};
+        return config;
+    }
+    SenderConfig probe(const Door& door, const std::optional<SenderKeys>& keys) const {
+        SenderConfig config;
+        config.endpoint = door.endpoint();
+        config.probe_id = 7;
+        config.epoch = 8;
+        config.keys = keys;
+        config.refused_pause = 50ms;
+        config.insecure = true;
+        return config;
+    }
+};
+
+TEST(Doorkeeper, lets_a_listed_key_in_and_says_whose_it_is) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
+    const auto hello = hello_of(sender, door.receiver, kLong);
+    CHECK(hello.has_value());
+    CHECK(hello->owner.has_value());
+    STRCMP_EQUAL("attic", hello->owner->name.c_str());
+    CHECK_EQUAL(7u, hello->owner->probe_id);
+    CHECK(door.receiver.welcome(*hello, 0));
+    while (sender.turn(1, 5ms) != SenderState::welcomed) {
+    }
+    CHECK_EQUAL(0u, door.receiver.counters().connections.keys_unknown);
+    CHECK_EQUAL(0u, door.receiver.counters().connections.handshakes_failed);
+}
+
+TEST(Doorkeeper, largest_frame_fits_through_encrypted) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
+    const auto hello = hello_of(sender, door.receiver, kLong);
+    CHECK(hello.has_value());
+    CHECK(door.receiver.welcome(*hello, 0));
+    while (sender.turn(1, 5ms) != SenderState::welcomed) {
+    }
+    const std::string frame = batch(std::vector<uint8_t>(kMaximumFrameBodyOctets, 'x'));
+    CHECK(sender.send(std::make_shared<const std::string>(frame), 1));
+    const auto received = door.receiver.receive(kLong);
+    CHECK(received.has_value());
+    CHECK(frame == received->octets);
+}
+
+TEST(Doorkeeper, counts_a_key_that_is_not_listed_and_the_probe_is_told) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, SenderKeys{stranger, collector.public_key}));
+    CHECK(is_refused(sender));
+    STRCMP_EQUAL("this probe's key is not one of those that it lets in", sender.refusal().c_str());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK(door.receiver.counters().connections.keys_unknown > 0);
+    CHECK_EQUAL(0u, door.receiver.counters().frames_received);
+}
+
+TEST(Doorkeeper, counts_a_peer_without_keys) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, std::nullopt));
+    CHECK(is_refused(sender));
+    STRCMP_EQUAL("no connection without keys", sender.refusal().c_str());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK(door.receive_until(
+        [&] { return door.receiver.counters().connections.handshakes_failed > 0; }));
+    CHECK_EQUAL(0u, door.receiver.counters().connections.keys_unknown);
+    CHECK_EQUAL(0u, door.receiver.counters().frames_received);
+}
+
+TEST(Doorkeeper, counts_a_peer_that_takes_the_collector_for_another) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, SenderKeys{attic, stranger.public_key}));
+    CHECK(is_refused(sender));
+    STRCMP_EQUAL("no keys could be exchanged: it has another public key, or none",
+                 sender.refusal().c_str());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK(door.receive_until(
+        [&] { return door.receiver.counters().connections.handshakes_failed > 0; }));
+    CHECK_EQUAL(0u, door.receiver.counters().frames_received);
+}
+
+TEST(Doorkeeper, probe_gives_nothing_to_a_collector_without_keys) {
+    ReceiverConfig config;
+    config.insecure = true;
+    Door door(config);
+    ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
+    CHECK(is_refused(sender));
+    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+}
+
+TEST(Doorkeeper, key_listed_later_comes_in_and_one_struck_off_is_heard_no_more) {
+    Door door(door_for_attic());
+    ChannelSender sender(outside, probe(door, SenderKeys{stranger, collector.public_key}));
+    CHECK(is_refused(sender));
+    door.receiver.allow({{stranger.public_key, {"cellar", 7}}});
+    const auto hello = hello_of(sender, door.receiver, kLong);
+    CHECK(hello.has_value());
+    STRCMP_EQUAL("cellar", hello->owner->name.c_str());
+    CHECK(door.receiver.welcome(*hello, 0));
+    while (sender.turn(1, 5ms) != SenderState::welcomed) {
+    }
+    door.receiver.allow({});
+    CHECK(sender.send(std::make_shared<const std::string>(batch({})), 1));
+    CHECK(door.receive_until([&] { return door.receiver.counters().frames_of_unknown_keys == 1; }));
+    CHECK_EQUAL(1u, door.receiver.counters().frames_received);
+}
+
+TEST(Doorkeeper, other_endpoints_stay_without_keys) {
+    Door door(door_for_attic());
+    const std::string tcp = door.endpoint();
+    door.receiver.bind("inproc://beside");
+    SenderConfig config = probe(door, std::nullopt);
+    config.endpoint = "inproc://beside";
+    ChannelSender inside(door.context, config);
+    const auto hello = hello_of(inside, door.receiver, kLong);
+    CHECK(hello.has_value());
+    CHECK_FALSE(hello->owner.has_value());
+    config.endpoint = tcp;
+    config.keys = SenderKeys{attic, collector.public_key};
+    ChannelSender sender(outside, config);
+    const auto other = hello_of(sender, door.receiver, kLong);
+    CHECK(other.has_value());
+}
+
+TEST(Doorkeeper, tcp_without_keys_has_to_be_asked_for) {
+    ChannelContext context;
+    CHECK_THROWS(std::runtime_error, ChannelReceiver(context, kAnyPort));
+    SenderConfig config;
+    config.endpoint = "tcp://127.0.0.1:1";
+    CHECK_THROWS(std::runtime_error, ChannelSender(context, config));
+    ReceiverConfig insecure;
+    insecure.insecure = true;
+    Door door(insecure);
+    ChannelSender sender(outside, probe(door, std::nullopt));
+    const auto hello = hello_of(sender, door.receiver, kLong);
+    CHECK(hello.has_value());
+    CHECK_FALSE(hello->owner.has_value());
+}
+
+TEST(Doorkeeper, closes_on_silence_and_on_older_protocols) {
+    Door door(door_for_attic());
+    const FileHandle silent(silent_connection(door.endpoint()));
+    const FileHandle first(silent_connection(door.endpoint()));
+    const FileHandle second(silent_connection(door.endpoint()));
+    const FileHandle third(silent_connection(door.endpoint()));
+    // ZMTP 1 and 2 (RFC 13, 15) know no keys: a message at once.
+    say(first.get(), std::string("\x01\0\x05\0body", 8));
+    say(second.get(), std::string("\xff\0\0\0\0\0\0\0\x01\x7f\x01\x05\0\0\0\x04tome", 20));
+    say(third.get(), greeting());
+    for (const FileHandle* one : {&silent, &first, &second, &third}) {
+        char octets[256];
+        while (::recv(one->get(), octets, sizeof(octets), 0) > 0) {
+        }
+    }
+    door.receive_until([&] { return door.receiver.counters().connections.handshakes_failed >= 4; });
+    CHECK_EQUAL(4u, door.receiver.counters().connections.handshakes_failed);
+    CHECK_EQUAL(0u, door.receiver.counters().frames_received);
+    CHECK_EQUAL(0u, door.receiver.counters().frames_refused);
+}
+
+TEST(Doorkeeper, bounds_the_connections_and_lets_in_again_when_some_are_gone) {
+    ReceiverConfig config = door_for_attic();
+    config.maximum_connections = 4;
+    Door door(config);
+    std::vector<std::unique_ptr<FileHandle>> crowd;
+    for (int i = 0; i < 10; ++i) {
+        crowd.push_back(std::make_unique<FileHandle>(silent_connection(door.endpoint())));
+    }
+    CHECK(door.receive_until(
+        [&] { return door.receiver.counters().connections.connections_over_bound >= 6; }));
+    ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
+    CHECK(hello_of(sender, door.receiver, kLong).has_value());
+}
+
+TEST(Doorkeeper, one_goes_and_another_comes_in_the_same_context) {
+    ChannelContext context;
+    for (int i = 0; i < 3; ++i) {
+        ChannelReceiver receiver(context, kAnyPort, door_for_attic());
+        SenderConfig config;
+        config.endpoint = receiver.last_endpoint();
+        config.keys = SenderKeys{attic, collector.public_key};
+        ChannelSender sender(outside, config);
+        CHECK(hello_of(sender, receiver, kLong).has_value());
+    }
+}
