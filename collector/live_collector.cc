@@ -34,8 +34,9 @@ constexpr std::chrono::minutes kTidyUp{1};
 
 uint64_t Refusals::total() const {
     return connections.keys_unknown + connections.handshakes_failed +
-           connections.connections_over_bound + frames_refused + frames_of_unknown_keys +
-           frames_impersonating + frames_foreign + frames_unexpected + hellos_refused + complaints;
+           connections.connections_over_bound + connections.connections_without_measure +
+           frames_refused + frames_of_unknown_keys + frames_impersonating + frames_foreign +
+           frames_unexpected + hellos_refused + complaints;
 }
 
 std::string Refusals::sentence() const {
@@ -43,6 +44,7 @@ std::string Refusals::sentence() const {
         {connections.keys_unknown, "keys_unknown"},
         {connections.handshakes_failed, "handshakes_failed"},
         {connections.connections_over_bound, "connections_over_bound"},
+        {connections.connections_without_measure, "connections_without_measure"},
         {frames_refused, "frames_refused"},
         {frames_of_unknown_keys, "frames_of_unknown_keys"},
         {frames_impersonating, "frames_impersonating"},

@@ -44,6 +44,11 @@ std::string frame_of(const FrameHeader& header, const std::string& body) {
     return frame;
 }
 
+uint64_t octets_on_wire(size_t part_octets, bool with_keys) noexcept {
+    const uint64_t octets = part_octets + (with_keys ? kCurveOctets : 0);
+    return octets + (octets > 255 ? 9 : 2);
+}
+
 void set_bound(zmq::socket_t& socket, bool with_keys) {
     constexpr int64_t kLongest = kFrameHeaderOctets + kMaximumFrameBodyOctets;
     socket.set(zmq::sockopt::maxmsgsize, kLongest + (with_keys ? kCurveOctets : 0));
@@ -59,6 +64,13 @@ void set_common(zmq::socket_t& socket) {
     socket.set(zmq::sockopt::heartbeat_ttl, kHeartbeatTimeoutMs);
     socket.set(zmq::sockopt::tcp_keepalive, 1);
     socket.set(zmq::sockopt::ipv6, true);
+}
+
+void stop_news(zmq::socket_t& socket) noexcept {
+    if (socket.handle() != nullptr) {
+        // It fails when the context was closed, and then nothing waits.
+        static_cast<void>(zmq_socket_monitor(socket.handle(), nullptr, 0));
+    }
 }
 
 bool wait_for(zmq::socket_ref socket, short events, ChannelClock::time_point deadline) {

@@ -135,6 +135,7 @@ struct RefusedConnections {
     uint64_t keys_unknown = 0;            // a key that is not allowed
     uint64_t handshakes_failed = 0;       // no key, a wrong key for the collector, silence, noise
     uint64_t connections_over_bound = 0;  // more at once than are let in
+    uint64_t connections_without_measure = 0;  // sent on where a probe waits; were cut
 };
 
 // Written by the receiving thread only, but for `connections`.

@@ -15,9 +15,6 @@ namespace {
 
 using Clock = ChannelClock;
 
-// Of one peer, received and not yet taken: what a peer can make this process hold.
-constexpr int kFramesOfPeer = 64;
-
 // ZeroMQ takes a path over from whoever listens there, without a word; a socket file whose owner is
 // dead may be taken, a living one's may not.
 void require_free(const std::string& endpoint) {
@@ -59,8 +56,8 @@ struct ChannelReceiver::Implementation {
         try {
             socket = zmq::socket_t(*zmq, zmq::socket_type::router);
             set_common(socket);
-            // More waits at the peer.
-            socket.set(zmq::sockopt::rcvhwm, kFramesOfPeer);
+            // No bound here: the doorkeeper has one, and says why.
+            socket.set(zmq::sockopt::rcvhwm, 0);
             socket.set(zmq::sockopt::sndhwm, int{kMaximumWindowFrames} + kSpareMessages);
             // Otherwise an answer to a peer that is gone would vanish without a word.
             socket.set(zmq::sockopt::router_mandatory, true);
@@ -70,6 +67,10 @@ struct ChannelReceiver::Implementation {
         }
         bind(endpoint);
     }
+
+    ~Implementation() { stop_news(socket); }
+    Implementation(const Implementation&) = delete;
+    Implementation& operator=(const Implementation&) = delete;
 
     // For the next bind only: ZeroMQ takes it over into what it binds.
     void set_up_for(const std::string& endpoint) {
@@ -112,6 +113,9 @@ struct ChannelReceiver::Implementation {
             return false;
         }
         zmq::message_t frame;
+        std::string key;
+        int connection = -1;
+        uint64_t octets = 0;
         size_t parts = 1;
         for (bool more = peer.more(); more; ++parts) {
             zmq::message_t part;
@@ -119,9 +123,18 @@ struct ChannelReceiver::Implementation {
                 break;
             }
             more = part.more();
+            // ZeroMQ's word for what the door said of the peer; none without keys. It is fastened
+            // to what came over the wire, not always to the peer's name.
+            const char* const user = zmq_msg_gets(part.handle(), "User-Id");
+            octets += octets_on_wire(part.size(), user != nullptr);
             if (parts == 1) {
+                key = user == nullptr ? "" : user;
+                connection = zmq_msg_get(part.handle(), ZMQ_SRCFD);
                 frame = std::move(part);
             }
+        }
+        if (doorkeeper != nullptr) {
+            doorkeeper->taken(connection, octets);
         }
         FrameView view;
         if (parts != 2 || decode_frame(octets_of(frame), view) != FrameError::none ||
@@ -130,10 +143,8 @@ struct ChannelReceiver::Implementation {
             ++counters.frames_refused;
             return true;
         }
-        // ZeroMQ's word for what the door said of the peer; none without keys.
-        const char* const key = zmq_msg_gets(frame.handle(), "User-Id");
         std::optional<KeyOwner> owner;
-        if (key != nullptr) {
+        if (!key.empty()) {
             owner = doorkeeper->owner_of(key);
             if (!owner) {
                 ++counters.frames_of_unknown_keys;

@@ -53,6 +53,10 @@ struct ChannelSender::Implementation {
         open();
     }
 
+    ~Implementation() { stop_news(socket); }
+    Implementation(const Implementation&) = delete;
+    Implementation& operator=(const Implementation&) = delete;
+
     // A new socket is a new peer to the collector: nothing of an earlier connection can arrive on
     // it. The high-water mark is above the window, so ZeroMQ never is what holds a frame back.
     void open() {
@@ -60,6 +64,7 @@ struct ChannelSender::Implementation {
         constexpr int kLastReconnectMs = 1000;
         const int queue = static_cast<int>(config.window_frames) + kSpareMessages;
         try {
+            stop_news(socket);
             socket = zmq::socket_t(*zmq, zmq::socket_type::dealer);
             set_common(socket);
             // Without a connection nothing is queued: hellos do not pile up.

@@ -45,10 +45,17 @@ bool is_tcp(const std::string& endpoint) noexcept;
 // for.
 void set_common(zmq::socket_t& socket);
 
+// A part of a message with its flags, its length, and what encryption adds (RFC 23, 26).
+uint64_t octets_on_wire(size_t part_octets, bool with_keys) noexcept;
+
 // ZeroMQ reads a message longer than our longest frame only to refuse it; without this bound it
 // would believe any length, also of a peer that has not shown its key yet. For what is bound or
 // connected next.
 void set_bound(zmq::socket_t& socket, bool with_keys);
+
+// No news of the socket from now on. ZeroMQ's own thread waits for ever for a reader of news that
+// is gone: to be called before the socket or its reader is closed.
+void stop_news(zmq::socket_t& socket) noexcept;
 
 // Waits until one of `events` holds. False at the deadline, or when the context was closed.
 bool wait_for(zmq::socket_ref socket, short events, ChannelClock::time_point deadline);

@@ -1,8 +1,10 @@
 #include "proto/doorkeeper.h"
 
 #include <fmt/format.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <sys/eventfd.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <zmq.h>
 
@@ -10,6 +12,7 @@
 #include <array>
 #include <atomic>
 #include <cassert>
+#include <cstddef>
 #include <cstring>
 #include <stdexcept>
 #include <utility>
@@ -25,6 +28,26 @@ constexpr size_t kQuestionParts = 7;
 constexpr size_t kRequestPart = 1;
 constexpr size_t kMechanismPart = 5;
 constexpr size_t kKeyPart = 6;
+
+// How often connections are looked at.
+constexpr std::chrono::milliseconds kRound{100};
+// Of one connection, read by ZeroMQ and not taken: twice the window of a probe, of longest frames.
+constexpr uint64_t kMostWaitingOctets = uint64_t{2} * 64 * (kMaximumFrameBodyOctets + 1024);
+// What no message shows: handshake and heartbeats.
+constexpr uint64_t kOctetsBesideASecond = 4096;
+
+// What ZeroMQ has read of a connection since it stands; 0 when it is none any more.
+uint64_t octets_read(int connection) {
+    tcp_info info{};
+    socklen_t size = sizeof(info);
+    int unread = 0;
+    if (::getsockopt(connection, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+        size < offsetof(tcp_info, tcpi_bytes_received) + sizeof(info.tcpi_bytes_received) ||
+        ::ioctl(connection, FIONREAD, &unread) != 0) {
+        return 0;
+    }
+    return info.tcpi_bytes_received - std::min<uint64_t>(info.tcpi_bytes_received, unread);
+}
 
 // Empty when it is no key.
 std::string key_text(const zmq::message_t& octets) {
@@ -107,12 +130,13 @@ RefusedConnections Doorkeeper::refused() const {
     const auto young_since = ChannelClock::now() - 2 * kHandshakeTimeout;
     const auto young = static_cast<uint64_t>(
         std::count_if(connections_.begin(), connections_.end(), [&](const auto& connection) {
-            return connection.second > young_since;
+            return connection.second.since > young_since;
         }));
     const uint64_t accounted = handshakes_done_ + keys_unknown_ + over_bound_ + young;
     return {.keys_unknown = keys_unknown_,
             .handshakes_failed = accepted_ > accounted ? accepted_ - accounted : 0,
-            .connections_over_bound = over_bound_};
+            .connections_over_bound = over_bound_,
+            .connections_without_measure = without_measure_};
 }
 
 void Doorkeeper::run() {
@@ -121,13 +145,14 @@ void Doorkeeper::run() {
                                              {nullptr, end_.get(), ZMQ_POLLIN, 0}}};
     while (items[2].revents == 0) {
         try {
-            zmq::poll(items.data(), items.size(), std::chrono::milliseconds(-1));
+            zmq::poll(items.data(), items.size(), kRound);
         } catch (const zmq::error_t& error) {
             if (error.num() != EINTR) {
                 return;  // the context was closed
             }
             continue;
         }
+        cut_who_fills_memory();
         if (items[0].revents != 0) {
             answer_question();
         }
@@ -210,7 +235,7 @@ void Doorkeeper::take_events() {
 // peer makes it anew.
 void Doorkeeper::take_accepted(int connection) {
     ++accepted_;
-    connections_[connection] = ChannelClock::now();
+    connections_[connection] = {.since = ChannelClock::now()};
     if (connections_.size() <= maximum_connections_) {
         return;
     }
@@ -221,6 +246,34 @@ void Doorkeeper::take_accepted(int connection) {
         ::shutdown(connection, SHUT_RDWR);
     }
     ++over_bound_;
+}
+
+void Doorkeeper::taken(int connection, uint64_t octets) {
+    const std::lock_guard lock(mutex_);
+    if (const auto found = connections_.find(connection); found != connections_.end()) {
+        found->second.taken += octets;
+    }
+}
+
+// A probe has a window of frames on their way and waits. Who sends on, or sends a message of ever
+// more parts, would fill the memory: ZeroMQ bounds no message of many parts. Its bound on messages
+// that wait is not used: a peer that goes while it is held back makes ZeroMQ 4.3.4 end the process
+// by an assertion (stream_engine_base, !_io_error) when a heartbeat is due.
+void Doorkeeper::cut_who_fills_memory() {
+    const std::lock_guard lock(mutex_);
+    const auto now = ChannelClock::now();
+    for (auto& [descriptor, connection] : connections_) {
+        const uint64_t read = octets_read(descriptor);
+        // Descriptors come again, and what is taken may be of the one before.
+        connection.taken = std::min(connection.taken, read);
+        const auto age = std::chrono::duration_cast<std::chrono::seconds>(now - connection.since);
+        const uint64_t beside = kOctetsBesideASecond * (1 + static_cast<uint64_t>(age.count()));
+        if (read - connection.taken > kMostWaitingOctets + beside) {
+            ::shutdown(descriptor, SHUT_RDWR);
+            connection.taken = read;
+            ++without_measure_;
+        }
+    }
 }
 
 }  // namespace curlew::proto

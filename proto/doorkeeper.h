@@ -37,15 +37,24 @@ class Doorkeeper {
     // them has no owner.
     void allow(const std::vector<AllowedKey>& keys);
 
+    // Any thread: so many octets, as they were on the wire, came out of this connection.
+    void taken(int connection, uint64_t octets);
+
     // Any thread.
     std::optional<KeyOwner> owner_of(std::string_view public_key) const;
     RefusedConnections refused() const;
 
   private:
+    struct Connection {
+        ChannelClock::time_point since;
+        uint64_t taken = 0;  // octets that came out of ZeroMQ again
+    };
+
     void run();
     void answer_question();
     void take_events();
     void take_accepted(int connection);
+    void cut_who_fills_memory();
 
     std::shared_ptr<zmq::context_t> zmq_;
     zmq::socket_t questions_;
@@ -54,11 +63,12 @@ class Doorkeeper {
     const size_t maximum_connections_;
     mutable std::mutex mutex_;  // guards all down to the thread, which alone writes the counts
     std::unordered_map<std::string, KeyOwner> owners_;
-    std::unordered_map<int, ChannelClock::time_point> connections_;  // by descriptor: since when
+    std::unordered_map<int, Connection> connections_;  // by descriptor
     uint64_t accepted_ = 0;
     uint64_t handshakes_done_ = 0;
     uint64_t keys_unknown_ = 0;
     uint64_t over_bound_ = 0;
+    uint64_t without_measure_ = 0;
     std::thread thread_;
 };
 

@@ -275,6 +275,63 @@ TEST(Doorkeeper, closes_on_silence_and_on_older_protocols) {
     CHECK_EQUAL(0u, door.receiver.counters().frames_refused);
 }
 
+TEST(Doorkeeper, cuts_a_peer_whose_message_never_ends) {
+    ReceiverConfig config;
+    config.insecure = true;
+    Door door(config);
+    const FileHandle peer(silent_connection(door.endpoint()));
+    // ZMTP 3 without keys, then part after part with the flags "more" and "long".
+    std::string ready(
+        "\x05READY\x0bSocket-Type\0\0\0\x06"
+        "DEALER",
+        28);
+    ready.insert(0, {'\x04', static_cast<char>(ready.size())});
+    say(peer.get(), greeting() + ready);
+    const std::string part = std::string("\x03\0\0\0\0\0\x02\0\0", 9) + std::string(131072, 'x');
+    const auto is_cut = [&] {
+        return door.receiver.counters().connections.connections_without_measure == 1;
+    };
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    size_t octets = 0;
+    size_t sent = 0;  // of the part
+    while (!is_cut() && std::chrono::steady_clock::now() < deadline) {
+        const ssize_t count =
+            ::send(peer.get(), part.data() + sent, part.size() - sent, MSG_NOSIGNAL | MSG_DONTWAIT);
+        octets += count < 0 ? 0 : static_cast<size_t>(count);
+        sent = (sent + (count < 0 ? 0 : static_cast<size_t>(count))) % part.size();
+    }
+    CHECK(is_cut());
+    CHECK(octets > 30'000'000);
+    CHECK_FALSE(door.receiver.receive(0ms).has_value());
+}
+
+TEST(Doorkeeper, cuts_a_peer_that_sends_on_where_a_probe_waits) {
+    Door door(door_for_attic());
+    zmq::context_t context;
+    zmq::socket_t peer(context, zmq::socket_type::dealer);
+    peer.set(zmq::sockopt::linger, 0);
+    peer.set(zmq::sockopt::sndtimeo, 10'000);
+    peer.set(zmq::sockopt::curve_publickey, attic.public_key);
+    peer.set(zmq::sockopt::curve_secretkey, attic.secret_key);
+    peer.set(zmq::sockopt::curve_serverkey, collector.public_key);
+    peer.connect(door.endpoint());
+    const std::string frame = batch(std::vector<uint8_t>(kMaximumFrameBodyOctets, 'x'));
+    const auto is_cut = [&] {
+        return door.receiver.counters().connections.connections_without_measure > 0;
+    };
+    // What is taken does not count.
+    for (int i = 0; i < 300; ++i) {
+        CHECK(peer.send(zmq::buffer(frame), zmq::send_flags::none).has_value());
+        CHECK(door.receiver.receive(kLong).has_value());
+    }
+    CHECK_FALSE(is_cut());
+    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    while (!is_cut() && std::chrono::steady_clock::now() < deadline) {
+        static_cast<void>(peer.send(zmq::buffer(frame), zmq::send_flags::dontwait));
+    }
+    CHECK(is_cut());
+}
+
 TEST(Doorkeeper, bounds_the_connections_and_lets_in_again_when_some_are_gone) {
     ReceiverConfig config = door_for_attic();
     config.maximum_connections = 4;
