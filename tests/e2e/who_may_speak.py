@@ -39,8 +39,9 @@ FLOOD_CONNECTIONS = 600
 FLOOD_SECONDS = 4
 MUTATION_SECONDS = 5
 LOG_LINES_A_MINUTE = 100
-# What a flood may cost: a thousand connections with their buffers, and one probe's unread frames.
-GROWTH_OCTETS = 64 << 20
+# What attacks may cost: what is read and not taken of the one who sends without measure (33 MB) and
+# of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps.
+GROWTH_OCTETS = 96 << 20
 EPOCH = 7
 
 
@@ -126,7 +127,7 @@ class Stage:
             "collector",
             [programs[2], "--config",
              services.collector_config(
-                 folder, self.endpoint, self.archive, fields="slim", octets=4 << 20,
+                 folder, self.endpoint, self.archive, fields="slim", octets=1 << 30,
                  key_file=folder / "collector.key",
                  probes={name: self.public[name] for name in ("attic", "cellar", "witness")})],
             folder, inside=("env", f"NOTIFY_SOCKET={notices}"))
@@ -418,7 +419,9 @@ def main():
             stage.collector.wait_for_text("ready")
             stage.probe.start()
             stage.probe.wait_for_text("takes records")
-            services.wait_until("the first dataset", lambda: services.manifests(stage.archive))
+            services.wait_until("records", lambda: any(
+                path.name.startswith("attic") and path.stat().st_size > 1 << 20
+                for path in (stage.archive / "open").iterdir()))
             watch = Watch(stage.collector.process, stage.archive / "open", stage.notices)
             watch.start()
             attack(stage, watch)
