@@ -13,7 +13,6 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <optional>
 #include <stdexcept>
 
@@ -227,12 +226,14 @@ bool is_private(const fs::path& path) {
 
 std::optional<std::string> read_whole(const fs::path& path) {
     std::error_code failure;
-    if (!is_private(path) || fs::file_size(path, failure) > kLongestCache || failure) {
+    const uint64_t size = is_private(path) ? fs::file_size(path, failure) : kLongestCache + 1;
+    if (failure || size > kLongestCache) {
         return std::nullopt;
     }
     std::ifstream stream(path, std::ios::binary);
-    std::string octets{std::istreambuf_iterator<char>(stream), {}};
-    return stream.bad() ? std::nullopt : std::optional(std::move(octets));
+    std::string octets(size, '\0');
+    stream.read(octets.data(), static_cast<std::streamsize>(size));
+    return stream ? std::optional(std::move(octets)) : std::nullopt;
 }
 
 // A reader finds the whole file or none. False when it cannot be written: then there is no cache.
