@@ -1,5 +1,5 @@
 // What nearly every source of the collector includes, compiled once. A source includes what it uses
-// all the same; one build of CI has no precompiled headers.
+// all the same, which -Db_pch=false shows.
 
 #include <fmt/format.h>
 

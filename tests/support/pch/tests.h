@@ -1,6 +1,6 @@
 // What nearly every test includes, compiled once for each test program: headers are half of the
-// time that a test takes to compile. A test includes what it uses all the same; one build of CI has
-// no precompiled headers.
+// time that a test takes to compile. A test includes what it uses all the same, which
+// -Db_pch=false shows.
 
 #include <algorithm>
 #include <array>
