@@ -78,6 +78,10 @@ BatchError check_before_parsing(const proto::FrameView& frame) {
     return flows == frame.header.record_count ? BatchError::none : BatchError::wrong_record_count;
 }
 
+bool is_known_schema(int version) {
+    return version >= kOldestSchema && version <= proto::SCHEMA_VERSION_CURRENT;
+}
+
 bool is_mac(const std::string& mac) {
     return mac.empty() || mac.size() == 6;
 }
@@ -298,7 +302,7 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::FlowBatch&
     if (!parse(frame, batch)) {
         return BatchError::not_a_batch;
     }
-    if (batch.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+    if (!is_known_schema(batch.schema_version())) {
         return BatchError::unknown_schema;
     }
     // The walk above and the parser must see the same flows.
@@ -322,11 +326,22 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
     if (!parse(frame, ledger)) {
         return BatchError::not_a_batch;
     }
-    if (ledger.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+    if (!is_known_schema(ledger.schema_version())) {
         return BatchError::unknown_schema;
     }
     if (ledger.capture_warning().size() > kMaximumNameOctets) {
         return BatchError::too_long_octets;
+    }
+    if (ledger.losses_size() > kMaximumLosses || ledger.clock_steps_size() > kMaximumClockSteps) {
+        return BatchError::too_many_elements;
+    }
+    for (const proto::LossInterval& loss : ledger.losses()) {
+        if (loss.reason().size() > kMaximumNameOctets) {
+            return BatchError::too_long_octets;
+        }
+        if (loss.to_ns() < loss.from_ns()) {
+            return BatchError::out_of_range;
+        }
     }
     for (const auto* counts : {&ledger.packets_not_metered(),
                                &ledger.packets_lost(),
@@ -351,7 +366,7 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::Hello& hel
     if (!parse(frame, hello)) {
         return BatchError::not_a_batch;
     }
-    if (hello.schema_version() != proto::SCHEMA_VERSION_CURRENT) {
+    if (!is_known_schema(hello.schema_version())) {
         return BatchError::unknown_schema;
     }
     if (hello.configuration_size() > kMaximumSettings || hello.ports_size() > kMaximumPorts) {

@@ -15,7 +15,7 @@ namespace curlew::collector {
 enum class BatchError : uint8_t {
     none,
     not_a_batch,         // not the wire format of the message
-    unknown_schema,      // a schema version this program does not know
+    unknown_schema,      // a schema version that this program does not read
     wrong_record_count,  // not as many flows as the header says
     too_many_elements,   // a list over its bound
     too_long_octets,     // an octet string over its bound
@@ -26,6 +26,10 @@ enum class BatchError : uint8_t {
 inline constexpr size_t kBatchErrors = static_cast<size_t>(BatchError::time_overflow) + 1;
 
 const char* name_of(BatchError error) noexcept;
+
+// Records of this schema and all later ones up to ours are read: what they lack is absent. Of each
+// that was released a probe's frames are kept in tests/collector/schemas.
+inline constexpr int kOldestSchema = 2;
 
 inline constexpr int kMaximumListedPackets = 1024;
 inline constexpr int kMaximumMatches = 64;
@@ -39,6 +43,8 @@ inline constexpr size_t kMaximumTcpOptionOctets = 40;
 inline constexpr int kMaximumMessages = 512;
 inline constexpr size_t kMaximumMessageOctets = 64 * 1024;  // of one record
 inline constexpr int kMaximumReasons = 256;
+inline constexpr int kMaximumLosses = 2048;
+inline constexpr int kMaximumClockSteps = 32;
 inline constexpr int kMaximumSettings = 256;
 inline constexpr int kMaximumPorts = 256;
 // Of one count of octets or packets: sums of them neither overflow nor lose digits as a double.

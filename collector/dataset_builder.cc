@@ -25,10 +25,13 @@ DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
       is_joy_(config.preset == kJoyPreset),
       joy_labels_(config.records == RecordChoice::first) {}
 
-void DatasetBuilder::write(std::string_view record) {
+void DatasetBuilder::write(std::string_view record, const LossSpans& losses) {
     [[maybe_unused]] const bool parsed =
         flow_.ParseFromArray(record.data(), static_cast<int>(record.size()));
     assert(parsed);
+    if (losses.overlaps(flow_.flow_start_ns(), flow_.flow_end_ns())) {
+        flow_.set_quality(flow_.quality() | proto::QUALITY_LOSS);
+    }
     FlowFacts facts = facts_of(flow_);
     if (!is_joy_) {
         writer_.begin(flow_, facts);

@@ -7,6 +7,7 @@
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
 #include "collector/joy_record_writer.h"
+#include "collector/loss_spans.h"
 #include "collector/record_writer.h"
 #include "collector/seal.h"
 
@@ -39,8 +40,9 @@ class DatasetBuilder {
                    const LineMemory& memory,
                    const std::filesystem::path& part);
 
-    // `record` is a serialized FlowSummary that passed the batch decoder.
-    void write(std::string_view record);
+    // `record` is a serialized FlowSummary that passed the batch decoder. Where it overlaps a loss,
+    // its quality says so.
+    void write(std::string_view record, const LossSpans& losses = {});
 
     // Fills in what was written: sums and tallies, records.written and records_written.
     void finish(SealResult& result);

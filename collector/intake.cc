@@ -79,16 +79,20 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
     }
     // Of several epochs of one probe, the youngest goes on.
     for (Stream& one : streams_) {
-        const bool is_older =
-            std::any_of(streams_.begin(), streams_.end(), [&](const Stream& other) {
-                return &other != &one &&
-                       other.stream.facts().probe_id == one.stream.facts().probe_id &&
-                       !other.stream.superseded() &&
-                       other.stream.facts().hello.started_ns() >=
-                           one.stream.facts().hello.started_ns();
-            });
-        if (is_older) {
-            one.stream.supersede();
+        const uint64_t started_ns = one.stream.facts().hello.started_ns();
+        uint64_t next_ns = UINT64_MAX;
+        for (const Stream& other : streams_) {
+            const EpochFacts& facts = other.stream.facts();
+            const uint64_t other_ns = facts.hello.started_ns();
+            // Of two that say to have begun at once, one has to give way.
+            const bool is_younger =
+                std::pair(other_ns, facts.epoch) > std::pair(started_ns, one.stream.facts().epoch);
+            if (facts.probe_id == one.stream.facts().probe_id && is_younger) {
+                next_ns = std::min(next_ns, other_ns);
+            }
+        }
+        if (next_ns != UINT64_MAX) {
+            one.stream.supersede(next_ns);
         }
     }
 }
@@ -156,7 +160,7 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                fmt::format("the probe speaks schema {} and the collector schema {}: upgrade the {}",
                            theirs,
                            ours,
-                           theirs < ours ? "probe" : "collector"));
+                           theirs < kOldestSchema ? "probe" : "collector"));
         return false;
     }
     if (error != BatchError::none) {
@@ -237,7 +241,7 @@ void Intake::take_hello(const proto::ReceivedFrame& frame,
     counters_.gaps += stream.facts().gaps.size() - gaps;
     for (Stream& other : streams_) {
         if (&other != known && other.stream.facts().probe_id == frame.header.probe_id) {
-            other.stream.supersede();
+            other.stream.supersede(stream.facts().hello.started_ns());
         }
     }
     known->to_answer = false;

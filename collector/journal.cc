@@ -52,6 +52,7 @@ Journal::Journal(std::filesystem::path folder,
     const JournalName first = name_of_file(files.front());
     const SealState sealed = load_seal_state(seal_state_path(folder_, first.probe, first.epoch));
     final_ledger_sealed_ = sealed.final_ledger_sealed;
+    unclean_end_sealed_ = sealed.unclean_end_sealed;
     durable_sequence_ = first.first_sequence - 1;
     for (size_t i = 0; i < files.size(); ++i) {
         const bool is_last = i + 1 == files.size();

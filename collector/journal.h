@@ -57,6 +57,7 @@ class Journal {
 
     // As the state of an earlier start said; kept by the caller from then on.
     bool final_ledger_sealed() const noexcept { return final_ledger_sealed_; }
+    bool unclean_end_sealed() const noexcept { return unclean_end_sealed_; }
 
     // Requires: judged `next`; `octets` is the whole frame.
     void append(const proto::FrameView& frame, std::string_view octets);
@@ -132,6 +133,7 @@ class Journal {
     FrameSequence sequence_;  // appended
     uint64_t durable_sequence_ = 0;
     bool final_ledger_sealed_ = false;
+    bool unclean_end_sealed_ = false;
     std::deque<File> files_;
     std::unique_ptr<Segment> segment_;  // of the last file; null: it is closed
 

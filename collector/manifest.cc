@@ -38,6 +38,7 @@ class ManifestWriter {
         collector();
         sequences();
         gaps();
+        losses();
         tally("flow_types", input_.sealed.flow_types);
         tally("labels", input_.sealed.labels);
         tally("evidence", input_.sealed.evidence);
@@ -169,6 +170,16 @@ class ManifestWriter {
         text("probe", hello.probe_name());
         text("program_version", hello.program_version());
         time("started", hello.started_ns());
+        json_.key("clock");
+        json_.start_object();
+        if (hello.has_clock_synchronised()) {
+            json_.flag("synchronised", hello.clock_synchronised());
+            json_.number("maximum_error_us", hello.clock_maximum_error_us());
+        } else {
+            json_.null("synchronised");
+            json_.null("maximum_error_us");
+        }
+        json_.end_object();
         json_.key("ports");
         json_.start_array();
         for (const proto::PortFacts& port : hello.ports()) {
@@ -207,8 +218,30 @@ class ManifestWriter {
         counts("records_lost", ledger.records_lost());
         counts("flow_ends", ledger.flow_ends());
         counts("notes", ledger.notes());
+        json_.key("upstream");
+        json_.start_object();
+        json_.number("tcp_octets_seen", ledger.tcp_octets_seen());
+        json_.number("tcp_octets_unseen", ledger.tcp_octets_unseen());
+        json_.end_object();
+        clock_steps(ledger);
         json_.flag("final", ledger.final());
         json_.end_object();
+    }
+
+    void clock_steps(const proto::ProbeLedger& ledger) {
+        if (input_.live == nullptr) {
+            return;
+        }
+        json_.key("clock_steps");
+        json_.start_array();
+        for (const proto::ClockStep& step : ledger.clock_steps()) {
+            json_.start_object();
+            time("at", step.at_ns());
+            json_.key("by_ns");
+            json_.writer().Int64(step.by_ns());
+            json_.end_object();
+        }
+        json_.end_array();
     }
 
     void collector() {
@@ -247,6 +280,48 @@ class ManifestWriter {
             json_.start_object();
             json_.number("first", gap.first);
             json_.number("last", gap.last);
+            json_.end_object();
+        }
+        json_.end_array();
+    }
+
+    bool is_in_reach(const LossSpan& span) const {
+        const LossSpan& reach = input_.live->reach;
+        return span.from_ns <= reach.to_ns && span.to_ns >= reach.from_ns;
+    }
+
+    void losses() {
+        if (input_.live == nullptr) {
+            return;
+        }
+        json_.key("losses");
+        json_.start_array();
+        if (input_.sealed.ledger) {
+            for (const proto::LossInterval& loss : input_.sealed.ledger->losses()) {
+                if (is_in_reach({loss.from_ns(), loss.to_ns()})) {
+                    json_.start_object();
+                    time("from", loss.from_ns());
+                    time("to", loss.to_ns());
+                    json_.number("queue", uint64_t{loss.queue()});
+                    text("reason", loss.reason());
+                    json_.number("lost", loss.lost());
+                    json_.end_object();
+                }
+            }
+        }
+        const auto& end = input_.live->lost_at_the_end;
+        if (end && is_in_reach(*end)) {
+            json_.start_object();
+            time("from", end->from_ns);
+            if (end->to_ns == UINT64_MAX) {
+                json_.null("to");
+                json_.null("to_ns");
+            } else {
+                time("to", end->to_ns);
+            }
+            json_.null("queue");
+            text("reason", "unclean_end");
+            json_.null("lost");
             json_.end_object();
         }
         json_.end_array();

@@ -9,6 +9,7 @@
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
 #include "collector/journal_reader.h"
+#include "collector/loss_spans.h"
 #include "collector/seal.h"
 #include "collector/window.h"
 
@@ -25,7 +26,10 @@ inline constexpr uint64_t kLongestManifest = uint64_t{16} << 20;
 struct LiveFacts {
     std::optional<Window> window;  // nothing: one window for everything
     const EpochFacts& epoch;
-    std::string unclean_end;  // one sentence; empty: none
+    std::string unclean_end;                  // one sentence; empty: none
+    std::optional<LossSpan> lost_at_the_end;  // of an unclean one
+    // Losses that overlap this are told.
+    LossSpan reach{0, UINT64_MAX};
 };
 
 struct ManifestInput {

@@ -18,7 +18,30 @@ constexpr const char* kUncleanEnd = "the probe began anew without a last ledger"
 }  // namespace
 
 ProbeStream::ProbeStream(Journal journal)
-    : journal_(std::move(journal)), final_ledger_sealed_(journal_.final_ledger_sealed()) {}
+    : journal_(std::move(journal)),
+      final_ledger_sealed_(journal_.final_ledger_sealed()),
+      unclean_end_sealed_(journal_.unclean_end_sealed()) {}
+
+void ProbeStream::supersede(uint64_t started_ns) noexcept {
+    if (!superseded_) {
+        superseded_ = true;
+        superseded_ns_ = started_ns;
+    }
+}
+
+bool ProbeStream::needs_end() const noexcept {
+    return ended() ? !final_ledger_sealed_ : superseded_ && !unclean_end_sealed_;
+}
+
+// What was metered and not delivered has its last packet in this: the newest ledger says up to
+// where everything was.
+LossSpan ProbeStream::lost_at_the_end() const {
+    uint64_t from_ns = facts().hello.started_ns();
+    if (const auto& ledger = facts().ledger; ledger && ledger->complete_until_ns() != 0) {
+        from_ns = ledger->complete_until_ns();
+    }
+    return {from_ns, superseded_ns_ > from_ns ? superseded_ns_ : UINT64_MAX};
+}
 
 void ProbeStream::hello(const std::string& peer, uint64_t first_held, Moment now) {
     commit(now);
@@ -28,6 +51,7 @@ void ProbeStream::hello(const std::string& peer, uint64_t first_held, Moment now
     peer_ = peer;
     last_heard_ = now;
     superseded_ = false;
+    unclean_end_sealed_ = false;
 }
 
 FrameVerdict ProbeStream::take(const proto::ReceivedFrame& frame, Moment now) {
@@ -64,12 +88,12 @@ std::optional<SealJob> ProbeStream::next_job(const Rotation& rotation,
         return std::nullopt;
     }
     journal_.set_minutes(rotation.minutes);
-    const bool needs_end = ended() && !final_ledger_sealed_;
-    if (!needs_end && !is_bound_ && !journal_.has_waiting()) {
+    const bool end_waits = needs_end();
+    if (!end_waits && !is_bound_ && !journal_.has_waiting()) {
         return std::nullopt;
     }
     std::vector<uint64_t> windows = journal_.waiting_windows();
-    const bool all = needs_end || ended() || superseded_ || everything ||
+    const bool all = end_waits || ended() || superseded_ || everything ||
                      journal_.waiting_octets() >= rotation.octets ||
                      windows.size() > kMaximumWaitingWindows;
     if (!all) {
@@ -78,6 +102,7 @@ std::optional<SealJob> ProbeStream::next_job(const Rotation& rotation,
             return std::nullopt;
         }
     }
+    const bool is_unclean = superseded_ && !ended();
     job_ = {windows, last_durable()};
     return SealJob{.facts = facts(),
                    .files = journal_.close(),
@@ -86,7 +111,8 @@ std::optional<SealJob> ProbeStream::next_job(const Rotation& rotation,
                    .windows = std::move(windows),
                    .all_windows = all,
                    .through = last_durable(),
-                   .unclean_end = superseded_ && !ended() ? kUncleanEnd : ""};
+                   .unclean_end = is_unclean ? kUncleanEnd : "",
+                   .lost_at_the_end = is_unclean ? std::optional(lost_at_the_end()) : std::nullopt};
 }
 
 void ProbeStream::sealed(const SealedWindows& result) {
@@ -94,6 +120,8 @@ void ProbeStream::sealed(const SealedWindows& result) {
     const Running done = *std::exchange(job_, std::nullopt);
     is_bound_ = false;
     final_ledger_sealed_ = final_ledger_sealed_ || result.final_ledger;
+    // A hello may have come since the job was made.
+    unclean_end_sealed_ = superseded_ && result.unclean_end;
     journal_.forget(done.windows, done.through);
 }
 
@@ -106,7 +134,7 @@ void ProbeStream::seal_failed(Moment now) {
 
 bool ProbeStream::is_done() const noexcept {
     return !is_sealing() && !is_bound_ && !is_dirty() && !journal_.has_waiting() &&
-           (superseded_ || (ended() && final_ledger_sealed_));
+           (ended() ? final_ledger_sealed_ : superseded_ && unclean_end_sealed_);
 }
 
 }  // namespace curlew::collector

@@ -42,8 +42,8 @@ class ProbeStream {
     // has not heard it then.
     void hello(const std::string& peer, uint64_t first_held, Moment now);
 
-    // Another epoch of the probe has begun; a hello revives it.
-    void supersede() noexcept { superseded_ = true; }
+    // Another epoch of the probe began at `started_ns`; a hello revives this one.
+    void supersede(uint64_t started_ns) noexcept;
     bool superseded() const noexcept { return superseded_; }
 
     // Batches and ledgers. Throws std::runtime_error when it cannot be stored: everything that is
@@ -69,6 +69,10 @@ class ProbeStream {
     void remove() { journal_.remove(); }
 
   private:
+    // Its end is known and no manifest tells it yet.
+    bool needs_end() const noexcept;
+    LossSpan lost_at_the_end() const;
+
     struct Running {
         std::vector<uint64_t> windows;
         uint64_t through;
@@ -80,7 +84,9 @@ class ProbeStream {
     Moment paused_until_;
     Moment seal_again_;
     bool superseded_ = false;
+    uint64_t superseded_ns_ = 0;  // when the other one began
     bool final_ledger_sealed_;
+    bool unclean_end_sealed_;
     // The last job failed, and may have datasets that only another one publishes.
     bool is_bound_ = false;
     std::optional<Running> job_;

@@ -29,6 +29,7 @@ constexpr std::pair<proto::Quality, const char*> kQualityNames[] = {
     {proto::QUALITY_LIST_CUT, "list_cut"},
     {proto::QUALITY_METADATA_MALFORMED, "metadata_malformed"},
     {proto::QUALITY_TUNNEL_TOO_DEEP, "tunnel_too_deep"},
+    {proto::QUALITY_LOSS, "loss"},
 };
 
 const char* name_of(proto::DirectionSource source) {

@@ -16,7 +16,8 @@ namespace curlew::collector {
 namespace {
 
 constexpr uint64_t kLongestState = uint64_t{1} << 30;
-constexpr uint64_t kStateSchema = 1;
+constexpr uint64_t kStateSchema = 2;
+constexpr uint64_t kSchemaWithoutUncleanEnd = 1;
 
 using Json = JsonOutput<rapidjson::Writer<rapidjson::StringBuffer>>;
 
@@ -131,11 +132,14 @@ bool read_state(std::string_view text, SealState& state) {
     members.read("schema", schema);
     members.read("all_through", state.all_through);
     members.read("final_ledger_sealed", state.final_ledger_sealed);
+    if (schema != kSchemaWithoutUncleanEnd) {
+        members.read("unclean_end_sealed", state.unclean_end_sealed);
+    }
     members.each("sealed", [&](const rapidjson::Value& item) { return read_mark(item, state); });
     members.each("publications", [&](const rapidjson::Value& item) {
         return read_publication(item, state.publications.emplace_back());
     });
-    return members.whole() && schema == kStateSchema;
+    return members.whole() && (schema == kStateSchema || schema == kSchemaWithoutUncleanEnd);
 }
 
 }  // namespace
@@ -195,6 +199,7 @@ void save_seal_state(const std::filesystem::path& path, const SealState& state) 
     json.number("schema", kStateSchema);
     json.number("all_through", state.all_through);
     json.flag("final_ledger_sealed", state.final_ledger_sealed);
+    json.flag("unclean_end_sealed", state.unclean_end_sealed);
     json.key("sealed");
     json.start_array();
     for (const auto& [window, through] : state.marks) {

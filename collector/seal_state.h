@@ -34,6 +34,7 @@ struct SealState {
     // up to which every record of it is sealed.
     std::map<std::pair<uint32_t, uint64_t>, uint64_t> marks;
     bool final_ledger_sealed = false;  // some manifest has it
+    bool unclean_end_sealed = false;   // some manifest tells it, and nothing came since
     std::vector<Publication> publications;
 
     bool covers(uint64_t sequence, uint64_t end_ns) const;

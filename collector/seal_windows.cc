@@ -73,11 +73,12 @@ class WindowSealer {
             read_file(file);
         }
         sorter_.finish();
-        take_final_ledger();
+        take_end();
         write_datasets();
         commit();
         publish_waiting(setup_.config.archive, state_path_, state_);
         result_.final_ledger = state_.final_ledger_sealed;
+        result_.unclean_end = state_.unclean_end_sealed;
         return result_;
     }
 
@@ -86,6 +87,7 @@ class WindowSealer {
         Window window;
         size_t group = 0;
         uint64_t start_ns = UINT64_MAX;  // of its first record
+        uint64_t end_ns = 0;             // of its last
         SealResult result;
     };
 
@@ -169,6 +171,7 @@ class WindowSealer {
                 ++dataset.result.records.received;
                 memory_.add(flow);
                 dataset.start_ns = std::min(dataset.start_ns, flow.flow_start_ns());
+                dataset.end_ns = std::max(dataset.end_ns, flow.flow_end_ns());
                 RecordOrder order = record_order(flow);
                 order.dataset = number;
                 sorter_.add(order, {reinterpret_cast<const char*>(octets.data()), octets.size()});
@@ -180,9 +183,13 @@ class WindowSealer {
 
     size_t default_group() const { return setup_.groups.size() - 1; }
 
-    // It has to be in a manifest, if need be in that of a dataset without records.
-    void take_final_ledger() {
-        if (job_.facts.has_final_ledger() && !state_.final_ledger_sealed && datasets_.empty()) {
+    // The final ledger, or what is known of an end without one, has to be in a manifest, if need be
+    // in that of a dataset without records.
+    void take_end() {
+        const bool is_new = job_.facts.has_final_ledger()
+                                ? !state_.final_ledger_sealed
+                                : !job_.unclean_end.empty() && !state_.unclean_end_sealed;
+        if (is_new && datasets_.empty()) {
             Dataset& dataset = datasets_[0];
             dataset.window = window_of(job_.facts.clock_ns(), job_.minutes);
             dataset.group = default_group();
@@ -190,6 +197,14 @@ class WindowSealer {
     }
 
     void write_datasets() {
+        std::vector<LossSpan> spans;
+        if (job_.facts.ledger) {
+            spans = packet_losses(*job_.facts.ledger);
+        }
+        if (job_.lost_at_the_end) {
+            spans.push_back(*job_.lost_at_the_end);
+        }
+        const LossSpans losses(std::move(spans));
         std::string_view record;
         RecordOrder order;
         bool has_record = sorter_.next(order, record);
@@ -205,7 +220,7 @@ class WindowSealer {
                 if (result_.records++ % kRecordsPerLook == 0) {
                     make_room();
                 }
-                builder.write(record);
+                builder.write(record, losses);
             }
             builder.finish(dataset.result);
             plan_publication(dataset, config, part.path().filename().string());
@@ -256,7 +271,9 @@ class WindowSealer {
         const LiveFacts live{
             .window = job_.minutes == 0 ? std::nullopt : std::optional(dataset.window),
             .epoch = job_.facts,
-            .unclean_end = job_.unclean_end};
+            .unclean_end = job_.unclean_end,
+            .lost_at_the_end = job_.lost_at_the_end,
+            .reach = reach_of(dataset)};
         const Encoding encoding = DatasetBuilder::encoding_of(config);
         publications_.push_back(
             {.part = std::move(part),
@@ -268,6 +285,15 @@ class WindowSealer {
              .manifest = render_manifest(
                  {config, encoding, first_of_job(before), job_.through, sealed, &live})});
         ++result_.datasets;
+    }
+
+    // The window, and the records that began before it.
+    LossSpan reach_of(const Dataset& dataset) const {
+        if (job_.minutes == 0 || !job_.unclean_end.empty()) {
+            return {0, UINT64_MAX};
+        }
+        return {std::min(dataset.window.from_ns, dataset.start_ns),
+                std::max(dataset.window.to_ns, dataset.end_ns)};
     }
 
     // No record of the window before this one is left.
@@ -287,6 +313,9 @@ class WindowSealer {
         state_.forget_before(job_.first_sequence);
         state_.final_ledger_sealed =
             state_.final_ledger_sealed || (job_.facts.has_final_ledger() && !datasets_.empty());
+        // What comes after it makes it untold again: the epoch went on.
+        state_.unclean_end_sealed =
+            !job_.unclean_end.empty() && (state_.unclean_end_sealed || !datasets_.empty());
         state_.publications = std::move(publications_);
         try {
             save_seal_state(state_path_, state_);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "collector/device_groups.h"
 #include "collector/journal.h"
 #include "collector/line_memory.h"
+#include "collector/loss_spans.h"
 #include "collector/record_sorter.h"
 
 // Sealing of a live line: from closed files of a journal to one dataset for each window and group.
@@ -26,9 +28,10 @@ struct SealJob {
     uint32_t minutes = 0;
     // Starts of windows, in order. Every record in the files with one of them is sealed.
     std::vector<uint64_t> windows;
-    bool all_windows = false;  // there are no others in the files
-    uint64_t through = 0;      // the last sequence that is durable
-    std::string unclean_end;   // one sentence, for the manifests; empty: none
+    bool all_windows = false;                 // there are no others in the files
+    uint64_t through = 0;                     // the last sequence that is durable
+    std::string unclean_end;                  // one sentence, for the manifests; empty: none
+    std::optional<LossSpan> lost_at_the_end;  // of an unclean end
 };
 
 // What the sealing side holds between two configurations.
@@ -43,6 +46,7 @@ struct SealedWindows {
     uint64_t records = 0;
     uint64_t datasets_removed = 0;  // to make room
     bool final_ledger = false;      // it is in a manifest now
+    bool unclean_end = false;       // likewise
 };
 
 // Where journals, states and temporary files are: ARCHIVE/open.

@@ -6,7 +6,7 @@ namespace curlew::dpdk_port {
 
 // Turns ticks of a device's free-running clock into nanoseconds since 1970: straight pieces, each
 // of which begins where the one before has come to. Later ticks never give an earlier time, but
-// where the system's clock itself was set back.
+// where the clock that it follows was set back; ports give it one that nobody sets (line_clock.h).
 class DeviceClock {
   public:
     // The two clocks, read together.
@@ -15,7 +15,7 @@ class DeviceClock {
         uint64_t time_ns = 0;
     };
 
-    // A step of the system's clock: not corrected little by little but followed at once.
+    // A step of the followed clock: not corrected little by little but followed at once.
     static constexpr uint64_t kStepNs = 1'000'000'000;
 
     // Requires: both clocks went on from the first to the second.

@@ -19,6 +19,7 @@
 #include "dpdk_port/device_clock.h"
 #include "dpdk_port/dpdk_port.h"
 #include "dpdk_port/driver_table.h"
+#include "dpdk_port/line_clock.h"
 #include "dpdk_port/symmetric_hash.h"
 #include "dpdk_port/xdp_use.h"
 
@@ -33,10 +34,10 @@ void stop(const std::string& device, const std::string& sentence) {
     throw std::runtime_error(device + ": " + sentence);
 }
 
-uint64_t system_time_ns() {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<uint64_t>(now.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(now.tv_nsec);
+// All devices of this process are opened on one time.
+const LineClock& line_clock() {
+    static const LineClock clock = LineClock::open();
+    return clock;
 }
 
 int on_removal(uint16_t, rte_eth_event_type, void* is_removed, void*) {
@@ -363,13 +364,14 @@ void Device::Implementation::find_clock() {
         facts.clock = facts.is_live ? "kernel us" : "capture us";
         return;
     }
-    DeviceClock::Reading first{0, system_time_ns()};
+    LineClock now = line_clock();
+    DeviceClock::Reading first{0, now.now_ns()};
     if ((info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TIMESTAMP) == 0 ||
         rte_eth_read_clock(port_id, &first.ticks) != 0) {
         return;
     }
     rte_delay_us_block(10'000);
-    DeviceClock::Reading second{0, system_time_ns()};
+    DeviceClock::Reading second{0, now.now_ns()};
     if (rte_eth_read_clock(port_id, &second.ticks) == 0 && second.ticks > first.ticks &&
         second.time_ns > first.time_ns) {
         clock.emplace(first, second);
@@ -389,6 +391,7 @@ void Device::Implementation::make_ports() {
             .time_offset = time_offset,
             .time_flag = time_flag,
             .clock = clock,
+            .line_clock = line_clock(),
             .is_live = facts.is_live,
             .errors_are_packets = driver.errors_are_packets,
             .tells_device_losses = queue == 0,

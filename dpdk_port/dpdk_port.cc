@@ -8,7 +8,6 @@
 #include <rte_mbuf.h>
 #include <rte_mbuf_dyn.h>
 #include <rte_prefetch.h>
-#include <time.h>
 
 #include <algorithm>
 #include <cassert>
@@ -27,16 +26,9 @@ using probe::PortState;
 namespace {
 
 constexpr size_t kArenaOctets = kMaximumBurst * size_t{kMaximumPacketOctets};
-constexpr uint64_t kNsPerSecond = 1'000'000'000;
 constexpr uint64_t kNsPerMicrosecond = 1'000;
 // Later than anything that a clock means; sums and differences of two such times fit 64 bits.
 constexpr uint64_t kMaximumTimeNs = uint64_t{1} << 62;
-
-uint64_t system_time_ns() noexcept {
-    timespec now{};
-    clock_gettime(CLOCK_REALTIME, &now);
-    return static_cast<uint64_t>(now.tv_sec) * kNsPerSecond + static_cast<uint64_t>(now.tv_nsec);
-}
 
 // A thread that DPDK knows has caches of its own in the buffer pools. Threads that it cannot take,
 // since its table is full, go without.
@@ -55,7 +47,8 @@ class DpdkThread {
     bool is_ours_;
 };
 
-// A later clock than `last_ns`, unless somebody set the system's clock back.
+// Not earlier than `last_ns`: the kernel stamps a packet a little after we look at the clock. One
+// stamp far ahead does not lead.
 uint64_t not_before(uint64_t last_ns, uint64_t time_ns) noexcept {
     return time_ns < last_ns && last_ns - time_ns < DeviceClock::kStepNs ? last_ns : time_ns;
 }
@@ -65,6 +58,7 @@ uint64_t not_before(uint64_t last_ns, uint64_t time_ns) noexcept {
 DpdkPort::DpdkPort(DpdkPortConfig config)
     : config_(std::move(config)),
       clock_(config_.clock),
+      line_clock_(config_.line_clock),
       arena_(std::make_unique_for_overwrite<uint8_t[]>(kArenaOctets)) {
     assert(config_.filter.instructions.empty() || config_.filter.matches != nullptr);
     assert(config_.is_removed != nullptr);
@@ -128,9 +122,11 @@ void DpdkPort::release() noexcept {
 
 uint64_t DpdkPort::burst_time() noexcept {
     // A capture knows no other time than its packets'.
-    return config_.is_live && config_.stamp != Stamp::kernel_microseconds
-               ? not_before(last_ns_, system_time_ns())
-               : last_ns_;
+    if (!config_.is_live) {
+        return last_ns_;
+    }
+    const uint64_t now_ns = line_clock_.now_ns();
+    return config_.stamp == Stamp::kernel_microseconds ? last_ns_ : not_before(last_ns_, now_ns);
 }
 
 uint64_t DpdkPort::packet_time(const rte_mbuf& packet, uint64_t burst_ns) const noexcept {
@@ -143,9 +139,11 @@ uint64_t DpdkPort::packet_time(const rte_mbuf& packet, uint64_t burst_ns) const 
         return clock_->time_ns(stamp);
     }
     // libpcap takes the seconds of a capture for signed.
-    return static_cast<int64_t>(stamp) < 0
-               ? 0
-               : std::min(stamp, kMaximumTimeNs / kNsPerMicrosecond) * kNsPerMicrosecond;
+    const uint64_t time_ns =
+        static_cast<int64_t>(stamp) < 0
+            ? 0
+            : std::min(stamp, kMaximumTimeNs / kNsPerMicrosecond) * kNsPerMicrosecond;
+    return config_.is_live ? line_clock_.time_of_stamp(time_ns) : time_ns;
 }
 
 // The segments say how long the packet is: its own length may promise more.
@@ -174,7 +172,7 @@ void DpdkPort::calibrate() noexcept {
     next_calibrate_ = cycles + rte_get_tsc_hz();
     uint64_t ticks = 0;
     if (rte_eth_read_clock(config_.port_id, &ticks) == 0) {
-        clock_->calibrate({ticks, system_time_ns()});
+        clock_->calibrate({ticks, line_clock_.now_ns()});
     }
 }
 
@@ -206,7 +204,7 @@ void DpdkPort::break_off(const std::string& cause) noexcept {
 }
 
 uint64_t DpdkPort::now_ns() const noexcept {
-    return config_.is_live ? not_before(last_ns_, system_time_ns()) : last_ns_;
+    return config_.is_live ? not_before(last_ns_, line_clock_.now_ns()) : last_ns_;
 }
 
 bool DpdkPort::read_losses(Losses& losses) const noexcept {

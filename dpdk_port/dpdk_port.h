@@ -11,6 +11,7 @@
 
 #include "dpdk_port/device_clock.h"
 #include "dpdk_port/driver_table.h"
+#include "dpdk_port/line_clock.h"
 #include "probe/port.h"
 
 struct rte_mbuf;
@@ -25,6 +26,7 @@ struct DpdkPortConfig {
     int time_offset = -1;        // of the time field in a packet
     uint64_t time_flag = 0;      // set in packets that have it
     std::optional<DeviceClock> clock;
+    LineClock line_clock = LineClock::open();  // of a live port
     bool is_live = true;
     std::string interface;           // of the kernel; empty: none
     uint32_t interface_index = 0;    // the interface with this name when it was opened
@@ -55,6 +57,7 @@ class DpdkPort final : public probe::Port {
     bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return config_.is_live; }
     uint64_t now_ns() const noexcept override;
+    probe::ClockSteps clock_steps() const noexcept override { return line_clock_.steps(); }
     // Losses are those since construction; of a device with several queues the first one tells
     // them all.
     probe::PortCounters counters() const noexcept override;
@@ -79,6 +82,7 @@ class DpdkPort final : public probe::Port {
 
     const DpdkPortConfig config_;
     std::optional<DeviceClock> clock_;
+    mutable LineClock line_clock_;  // its readings are in the order of their asking
     std::array<rte_mbuf*, probe::kMaximumBurst> packets_{};
     size_t held_ = 0;  // of packets_, until release()
     bool caught_up_ = false;

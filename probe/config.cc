@@ -193,6 +193,12 @@ class Reader {
         if (const auto octets = table->optional_octets("spool_octets")) {
             config_.spool_octets = *octets;
         }
+        if (const auto drop = table->optional_text("drop")) {
+            config_.drop = drop->text;
+            if (drop->text != "newest" && drop->text != "oldest") {
+                table->problem(drop->place, "'drop' wants \"newest\" or \"oldest\"");
+            }
+        }
         read_number(*table, "ledger_seconds", 1, 3600, config_.ledger_seconds);
         read_number(*table, "drain_seconds", 0, 3600, config_.drain_seconds);
         table->finish("table [collector]");
@@ -267,13 +273,14 @@ std::string print_config(const ProbeConfig& config) {
         config.timeouts.closed_ns / kSecond);
     out += fmt::format(
         "\n[collector]\nendpoint = {}\nkey_file = {}\npublic_key = {}\nspool = {}\n"
-        "spool_octets = {}\nqueue = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
+        "spool_octets = {}\nqueue = {}\ndrop = {}\nledger_seconds = {}\ndrain_seconds = {}\n",
         toml_string(config.collector),
         toml_string(config.key_file.string()),
         toml_string(config.collector_key),
         toml_string(config.spool),
         config.spool_octets,
         config.queue_octets,
+        toml_string(config.drop),
         config.ledger_seconds,
         config.drain_seconds);
     std::vector<std::string> options;

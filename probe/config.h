@@ -42,6 +42,8 @@ struct ProbeConfig {
     // that is not set there is no spool.
     std::string spool;
     uint64_t spool_octets = uint64_t{8} << 30;  // of frames in it; 0: there is no spool
+    // Of what finds no room any more: "newest", or "oldest", which makes room for it.
+    std::string drop = "newest";
     uint32_t ledger_seconds = 5;
     uint32_t drain_seconds = 10;  // at the end, for the last acknowledgement
     std::vector<std::string> eal_options;

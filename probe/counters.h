@@ -46,6 +46,10 @@ struct FlowCounters {
     uint64_t records_lost = 0;                    // the exporter's ring was full
     uint64_t list_shortages = 0;                  // times something was left out for want of blocks
     uint64_t scans_failed = 0;
+    // Of the sides of exported records whose sequence numbers were followed: payload, and what
+    // unseen_octets() says.
+    uint64_t tcp_octets_seen = 0;
+    uint64_t tcp_octets_unseen = 0;
 
     void add(const FlowCounters& other) noexcept {
         packets += other.packets;
@@ -57,6 +61,8 @@ struct FlowCounters {
         records_lost += other.records_lost;
         list_shortages += other.list_shortages;
         scans_failed += other.scans_failed;
+        tcp_octets_seen += other.tcp_octets_seen;
+        tcp_octets_unseen += other.tcp_octets_unseen;
     }
 };
 

@@ -20,6 +20,8 @@ constexpr std::chrono::milliseconds kPublishInterval{50};
 // A record may come this much later than its timeout says: the sweep's own margin, and the round of
 // ticks over all partitions.
 constexpr uint64_t kRecordDelay = 10'000'000'000;
+// Of loss intervals told in one ledger: it has to fit into a frame.
+constexpr size_t kMostLosses = 1024;
 
 // Until when records are complete on a line whose clock stands at `clock_ns`; 0: cannot be told.
 uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
@@ -243,8 +245,16 @@ MeterLedger Dispatcher::ledger() const {
         const std::lock_guard lock(station->published_mutex);
         ledger.flows.add(station->published);
     }
-    for (const auto& receiver : receivers_) {
+    for (size_t queue = 0; queue < receivers_.size(); ++queue) {
+        const auto& receiver = receivers_[queue];
         const ReceiverCounters part = receiver->counters();
+        for (LossInterval loss : part.losses) {
+            loss.queue = static_cast<uint32_t>(queue);
+            ledger.losses.push_back(loss);
+        }
+        if (queue == 0) {
+            ledger.clock_steps = part.clock_steps;
+        }
         ledger.port.add(part.port);
         ledger.packets.add(part.packets);
         ledger.fragments.add(part.fragments);
@@ -258,6 +268,7 @@ MeterLedger Dispatcher::ledger() const {
                 std::min(clock_ns, receiver->progress().clock_ns.load(std::memory_order_acquire));
         }
     }
+    limit_losses(ledger.losses, kMostLosses);
     if (is_live_ && clock_ns != ~uint64_t{0}) {
         ledger.clock_ns = clock_ns;
         ledger.complete_until_ns = complete_until(clock_ns, config_.worker.meter.timeouts);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -48,6 +49,14 @@ void add_count(proto::Count& count, const char* reason, uint64_t packets) {
     count.set_packets(packets);
 }
 
+void add_loss(proto::LossInterval& message, const LossInterval& loss) {
+    message.set_from_ns(loss.from_ns);
+    message.set_to_ns(loss.to_ns);
+    message.set_queue(loss.queue);
+    message.set_reason(name_of(loss.reason));
+    message.set_lost(loss.lost);
+}
+
 const char* name_of(FlowEndReason reason) {
     switch (reason) {
         case FlowEndReason::idle_timeout:
@@ -84,16 +93,19 @@ void fill_packet_ledger(const MeterLedger& ledger, proto::ProbeLedger& message) 
     if (ledger.port.packets_filtered != 0) {
         add_count(*message.add_packets_not_metered(), "filtered", ledger.port.packets_filtered);
     }
-    const std::pair<const char*, uint64_t> losses[] = {
-        {"port_missed", ledger.port.packets_missed},
-        {"port_in_error", ledger.port.packets_in_error},
-        {"port_without_buffer", ledger.port.packets_without_buffer},
-        {"hand_over", ledger.packets.packets_lost_handing_over},
+    const std::pair<LossReason, uint64_t> losses[] = {
+        {LossReason::port_missed, ledger.port.packets_missed},
+        {LossReason::port_in_error, ledger.port.packets_in_error},
+        {LossReason::port_without_buffer, ledger.port.packets_without_buffer},
+        {LossReason::hand_over, ledger.packets.packets_lost_handing_over},
     };
     for (const auto& [reason, packets] : losses) {
         if (packets != 0) {
-            add_count(*message.add_packets_lost(), reason, packets);
+            add_count(*message.add_packets_lost(), name_of(reason), packets);
         }
+    }
+    for (const LossInterval& loss : ledger.losses) {
+        add_loss(*message.add_losses(), loss);
     }
     for (int bit = 0; bit < kPacketNoteCount; ++bit) {
         const uint64_t packets = ledger.packets.by_note[static_cast<size_t>(bit)];
@@ -135,7 +147,14 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
     message.set_capture_warning(ledger.capture_warning);
     message.set_clock_ns(ledger.clock_ns);
     message.set_complete_until_ns(ledger.complete_until_ns);
+    for (size_t i = 0; i < ledger.clock_steps.count; ++i) {
+        proto::ClockStep& step = *message.add_clock_steps();
+        step.set_at_ns(ledger.clock_steps.steps[i].at_ns);
+        step.set_by_ns(ledger.clock_steps.steps[i].by_ns);
+    }
     message.set_packets_lost_unknown(ledger.packets_lost_unknown);
+    message.set_tcp_octets_seen(ledger.flows.tcp_octets_seen);
+    message.set_tcp_octets_unseen(ledger.flows.tcp_octets_unseen);
     if (ledger.packets.last_packet_ns >= ledger.packets.first_packet_ns) {
         message.set_first_packet_ns(ledger.packets.first_packet_ns);
         message.set_last_packet_ns(ledger.packets.last_packet_ns);
@@ -187,6 +206,8 @@ struct Exporter::Implementation {
     void add_to_batch() {
         const size_t octets = summary.ByteSizeLong();
         begin_record(octets);
+        batch_from_ns = std::min(batch_from_ns, summary.flow_start_ns());
+        batch_to_ns = std::max(batch_to_ns, summary.flow_end_ns());
         const size_t before = batch.size();
         batch.resize(before + octets);
         // The sizes of its parts are those that ByteSizeLong() has just found.
@@ -212,6 +233,8 @@ struct Exporter::Implementation {
         header.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
         header.SerializeToString(&batch);
         batch_records = 0;
+        batch_from_ns = std::numeric_limits<uint64_t>::max();
+        batch_to_ns = 0;
     }
 
     // A batch gets its numbers only with its place in the outbox: numbers have no gaps.
@@ -229,6 +252,9 @@ struct Exporter::Implementation {
             records_sent += batch_records;
         } else {
             records_lost += batch_records;
+            if (batch_from_ns <= batch_to_ns) {
+                losses.note(LossReason::outbox, batch_from_ns, batch_to_ns, batch_records);
+            }
         }
         begin_batch();
     }
@@ -241,6 +267,9 @@ struct Exporter::Implementation {
         proto::append_frame({kind, config.probe_id, config.epoch, next_sequence, records},
                             octets_of(body),
                             *octets);
+        if (config.drop_oldest && records != 0) {
+            drop_oldest_for(octets->size());
+        }
         OutboxFrame frame{nullptr, {}, next_sequence, next_sequence + numbers - 1, records};
         if (!to_spool(*octets, frame)) {
             if (records != 0 && !outbox.has_room(octets->size())) {
@@ -253,8 +282,31 @@ struct Exporter::Implementation {
         return true;
     }
 
+    // What earlier runs left takes its part of the spool.
+    bool has_spool_room(size_t octets) const {
+        return outbox.has_spool_room(octets + (leftover != nullptr ? leftover->octets() : 0));
+    }
+
+    // The next hello says what is held yet; what lies before is a gap in the collector's manifests.
+    void drop_oldest_for(size_t octets) {
+        const bool spooled = spool != nullptr && config.spool_octets != 0;
+        while (!outbox.empty() && !(spooled ? has_spool_room(octets) : outbox.has_room(octets))) {
+            drop_front();
+        }
+    }
+
+    void drop_front() {
+        const OutboxFrame& front = outbox.front();
+        records_dropped += front.records;
+        const uint64_t last = front.last_sequence;
+        outbox.acknowledged(last);
+        if (spool != nullptr) {
+            spool->acknowledged(last);
+        }
+    }
+
     bool to_spool(const std::string& octets, OutboxFrame& frame) {
-        if (!outbox.has_spool_room(octets.size())) {
+        if (!has_spool_room(octets.size())) {
             return false;
         }
         try {
@@ -286,8 +338,11 @@ struct Exporter::Implementation {
         proto::ProbeLedger message = ledger_message(ledger);
         message.set_final(final);
         message.set_records_sent(records_sent);
+        for (const LossInterval& loss : losses) {
+            add_loss(*message.add_losses(), loss);
+        }
         if (records_lost != 0) {
-            add_count(*message.add_records_lost(), "outbox", records_lost);
+            add_count(*message.add_records_lost(), name_of(LossReason::outbox), records_lost);
         }
         // Records that left the rings since the snapshot are counted there as not yet created.
         const uint64_t settled = records_sent + records_lost + ledger.flows.records_lost;
@@ -349,7 +404,19 @@ struct Exporter::Implementation {
             // What a collector asks for that is here no more, it cannot get: it starts at what the
             // hello said is held.
             const OutboxFrame* frame = outbox.after(sender.last_sent());
-            if (frame == nullptr || !send(*frame)) {
+            if (frame == nullptr) {
+                break;
+            }
+            try {
+                if (!send(*frame)) {
+                    break;
+                }
+            } catch (const std::runtime_error& error) {
+                // Neither now nor later: the disk has lost it.
+                tell_of_spool(fmt::format("records are lost: {}", error.what()));
+                for (const uint64_t last = frame->last_sequence; outbox.first_held() <= last;) {
+                    drop_front();
+                }
                 break;
             }
         }
@@ -383,6 +450,7 @@ struct Exporter::Implementation {
         published.records_waiting =
             outbox.records() + (is_left ? leftover->records_waiting() : uint64_t{0});
         published.records_lost = records_lost;
+        published.records_dropped = records_dropped;
     }
 
     void empty_rings(const std::vector<ByteRing*>& rings,
@@ -454,12 +522,17 @@ struct Exporter::Implementation {
     proto::FlowSummary summary;
     std::string batch;
     uint32_t batch_records = 0;
+    // From the start of its earliest record to the end of its latest.
+    uint64_t batch_from_ns = 0;
+    uint64_t batch_to_ns = 0;
+    LossIntervals losses;  // of records
     Clock::time_point batch_begun;
     uint64_t next_sequence = 1;
     uint64_t last_ledger = 0;    // sequence of the newest ledger
     uint64_t records_taken = 0;  // out of the rings
     uint64_t records_sent = 0;
     uint64_t records_lost = 0;
+    uint64_t records_dropped = 0;
     Clock::time_point ledger_due = Clock::now();
     Clock::time_point last_progress = Clock::now();
     std::string fault;

@@ -35,6 +35,9 @@ struct ExporterConfig {
     bool serialized_records = false;
     // How often a live probe tells its ledger; 0: at the end only.
     std::chrono::milliseconds ledger_interval{0};
+    // Where records are not waited for: those that wait longest make room, and the collector is
+    // told that their sequences never come.
+    bool drop_oldest = false;
     // After finish(), how long the last acknowledgement is waited for.
     std::chrono::milliseconds drain{60'000};
 };
@@ -46,6 +49,7 @@ struct DeliveryState {
     uint64_t records_sent = 0;     // took a sequence number
     uint64_t records_waiting = 0;  // not acknowledged, those of earlier runs included
     uint64_t records_lost = 0;     // found no room, or were never acknowledged
+    uint64_t records_dropped = 0;  // of those sent: made room for newer ones, or cannot be read
 };
 
 class Exporter {

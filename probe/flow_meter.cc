@@ -446,8 +446,12 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
                               : details->small_counts != 0 ? kSmallCountsOctets
                                                            : 0;
         for (const size_t side : {size_t{0}, size_t{1}}) {
-            image.statistics_octets[side] =
-                features_.statistics(*details, side) != nullptr ? sizeof(SideStatistics) : 0;
+            const SideStatistics* statistics = features_.statistics(*details, side);
+            image.statistics_octets[side] = statistics != nullptr ? sizeof(SideStatistics) : 0;
+            if (statistics != nullptr && (statistics->sequence_seen & kSeenSegment) != 0) {
+                counters_.tcp_octets_seen += statistics->payload.sum;
+                counters_.tcp_octets_unseen += unseen_octets(*statistics);
+            }
         }
     } else {
         image.details = FlowDetails{};

@@ -14,6 +14,8 @@ __extension__ typedef unsigned __int128 Wide;
 constexpr uint64_t kMillisecond = 1'000'000;
 // How far behind the highest sequence number one can be told from one ahead, with room to spare.
 constexpr uint32_t kSequenceReach = uint32_t{1} << 30;
+// How far ahead of all that was seen an acknowledgement is believed: more than windows hold.
+constexpr uint32_t kFarthestAnswer = uint32_t{1} << 26;
 constexpr size_t kTcpNumbersOctets = 16;  // up to and with the window
 
 template <typename Value>
@@ -38,6 +40,18 @@ bool is_before(uint32_t a, uint32_t b) noexcept {
     return static_cast<int32_t>(a - b) < 0;
 }
 
+// Of the numbers from `begin` to before `end` those that were acknowledged.
+uint32_t acknowledged_octets(const SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
+    if ((side.sequence_seen & kSeenAnswer) == 0 || !is_before(begin, side.acknowledged)) {
+        return 0;
+    }
+    return std::min(end - begin, side.acknowledged - begin);
+}
+
+void add_unseen(SideStatistics& side, uint32_t octets) noexcept {
+    side.unseen += std::min(octets, std::numeric_limits<uint32_t>::max() - side.unseen);
+}
+
 void remove_hole(SideStatistics& side, size_t index) noexcept {
     std::copy(side.holes.begin() + index + 1,
               side.holes.begin() + side.hole_count,
@@ -47,6 +61,7 @@ void remove_hole(SideStatistics& side, size_t index) noexcept {
 
 void add_hole(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
     if (side.hole_count == side.holes.size()) {
+        add_unseen(side, acknowledged_octets(side, side.holes[0].begin, side.holes[0].end));
         remove_hole(side, 0);
     }
     side.holes[side.hole_count++] = {begin, end};
@@ -80,10 +95,23 @@ bool fill_holes(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
 }
 
 void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
-    side.sequence_seen = 1;
+    side.unseen = unseen_octets(side);
+    side.sequence_seen = kSeenSegment;
     side.hole_count = 0;
     side.lowest = begin;
     side.highest = end;
+}
+
+// What the other side says of this one's numbers.
+void take_answer(SideStatistics& side, uint32_t acknowledged) noexcept {
+    const bool is_new = (side.sequence_seen & kSeenAnswer) == 0;
+    // A number without a segment to measure it by, or one far off, is none.
+    if ((side.sequence_seen & kSeenSegment) != 0 &&
+        acknowledged - side.lowest <= side.highest - side.lowest + kFarthestAnswer &&
+        (is_new || is_before(side.acknowledged, acknowledged))) {
+        side.acknowledged = acknowledged;
+        side.sequence_seen |= kSeenAnswer;
+    }
 }
 
 // Ranges that serial arithmetic would soon take for coming ones are forgotten.
@@ -94,6 +122,7 @@ void forget_old_sequence(SideStatistics& side) noexcept {
     side.lowest = side.highest - kSequenceReach;
     for (size_t i = side.hole_count; i-- > 0;) {
         if (is_before(side.holes[i].begin, side.lowest)) {
+            add_unseen(side, acknowledged_octets(side, side.holes[i].begin, side.holes[i].end));
             remove_hole(side, i);
         }
     }
@@ -102,7 +131,7 @@ void forget_old_sequence(SideStatistics& side) noexcept {
 // A segment that occupies the sequence numbers from `begin` to before `end`.
 void add_segment(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
     const bool other_connection = is_syn && begin != side.lowest && begin + 1 != side.lowest;
-    if (side.sequence_seen == 0 || other_connection) {
+    if ((side.sequence_seen & kSeenSegment) == 0 || other_connection) {
         restart_sequence(side, begin, end);
         return;
     }
@@ -186,6 +215,9 @@ void add_tcp(SideStatistics& side,
         return;  // occupies no sequence numbers, and its window means nothing
     }
     const bool is_syn = (flags & kTcpSyn) != 0;
+    if ((flags & kTcpAck) != 0 && other != nullptr) {
+        take_answer(*other, packet.tcp_acknowledgement);
+    }
     const uint32_t octets =
         packet.payload_octets + (is_syn ? 1 : 0) + ((flags & kTcpFin) != 0 ? 1 : 0);
     if (octets != 0) {
@@ -214,6 +246,17 @@ void add_to_run(SideStatistics& side, uint64_t time_ns) noexcept {
 
 size_t spread_bin(uint64_t value) noexcept {
     return std::min<size_t>(static_cast<size_t>(std::bit_width(value | 15)) - 4, kSpreadBins - 1);
+}
+
+uint32_t unseen_octets(const SideStatistics& side) noexcept {
+    uint64_t octets = side.unseen;
+    for (size_t i = 0; i < side.hole_count; ++i) {
+        octets += acknowledged_octets(side, side.holes[i].begin, side.holes[i].end);
+    }
+    if ((side.sequence_seen & kSeenAnswer) != 0 && is_before(side.highest, side.acknowledged)) {
+        octets += side.acknowledged - side.highest;
+    }
+    return static_cast<uint32_t>(std::min<uint64_t>(octets, std::numeric_limits<uint32_t>::max()));
 }
 
 void begin_statistics(SideStatistics& side) noexcept {

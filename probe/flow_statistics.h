@@ -19,7 +19,7 @@ inline constexpr size_t kSpreadBins = 8;
 // A burst: this many packets with payload in a row, none later than this after the one before.
 inline constexpr uint8_t kBurstPackets = 3;
 inline constexpr uint64_t kBurstGap = 1'000'000'000;
-inline constexpr size_t kSequenceHoles = 15;
+inline constexpr size_t kSequenceHoles = 14;
 
 // Bin of a length in octets or a gap in milliseconds: below 16, 32, 64, ... 1024, and the rest.
 size_t spread_bin(uint64_t value) noexcept;
@@ -50,6 +50,10 @@ inline constexpr uint8_t kSentSynAck = 2;
 inline constexpr uint8_t kHandshakeOver = 4;  // its answer came, or none will
 inline constexpr uint8_t kAnswered = 8;       // response_ns is there
 
+// Bits of SideStatistics::sequence_seen.
+inline constexpr uint8_t kSeenSegment = 1;  // `lowest` and `highest`
+inline constexpr uint8_t kSeenAnswer = 2;   // `acknowledged`
+
 // Memory that is all 0 becomes one by begin_statistics().
 struct alignas(64) SideStatistics {
     Spread<uint32_t> payload;  // transport payload octets, 0 included
@@ -62,20 +66,27 @@ struct alignas(64) SideStatistics {
 
     uint8_t run;  // packets with payload in a row, up to kBurstPackets
     uint8_t handshake;
-    uint8_t sequence_seen;  // 1: `lowest` and `highest` mean something
+    uint8_t sequence_seen;  // bits below: which of the numbers mean something
     uint8_t hole_count;
     uint32_t retransmissions;
     uint32_t out_of_order;
     uint32_t zero_windows;
-    uint32_t lowest;       // sequence number of the first octet seen, or 2^30 before `highest`
-    uint32_t highest;      // behind the last octet seen
-    uint64_t begun_ns;     // the latest SYN or SYN+ACK that was not yet answered
-    uint64_t response_ns;  // from the other side's SYN or SYN+ACK to the answer of this one
+    uint32_t lowest;        // sequence number of the first octet seen, or 2^30 before `highest`
+    uint32_t highest;       // behind the last octet seen
+    uint64_t begun_ns;      // the latest SYN or SYN+ACK that was not yet answered
+    uint64_t response_ns;   // from the other side's SYN or SYN+ACK to the answer of this one
+    uint32_t acknowledged;  // highest number that the other side acknowledged
+    uint32_t unseen;        // octets as of unseen_octets(), of holes that were pushed out
     std::array<SequenceHole, kSequenceHoles> holes;  // oldest first; more push it out
 };
 static_assert(sizeof(SideStatistics) == 384);
 
 void begin_statistics(SideStatistics& side) noexcept;
+
+// Sequence numbers that the other side acknowledged, though no packet of this one with them was
+// seen: lost before they came to us. What the other side cannot have got is not counted: numbers
+// far ahead of all that was seen. Of fragments only the first tells its numbers.
+uint32_t unseen_octets(const SideStatistics& side) noexcept;
 
 // Adds a packet that `side` sent; `other` is the other side's, or null before its first packet.
 // Handshakes are timed in a flow's first record alone.

@@ -23,6 +23,9 @@ Leftover::Leftover(SpoolFolder& folder,
                    proto::ChannelContext& context,
                    proto::SenderConfig sender)
     : folder_(folder), runs_(std::move(runs)), context_(context), config_(std::move(sender)) {
+    for (const SpooledRun& run : runs_) {
+        octets_ += run.octets();
+    }
     if (!runs_.empty()) {
         begin_run();
     }
@@ -43,6 +46,8 @@ void Leftover::begin_run() {
 void Leftover::end_run(bool delivered) {
     const uint64_t epoch = runs_.front().epoch;
     const uint64_t last = runs_.front().frames.back().last_sequence;
+    // What is refused stays, and takes its room.
+    octets_ -= delivered ? std::min(octets_, runs_.front().octets()) : 0;
     runs_.erase(runs_.begin());
     const bool is_last = runs_.empty() || runs_.front().epoch != epoch;
     if (delivered) {

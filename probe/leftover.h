@@ -33,6 +33,8 @@ class Leftover {
     bool is_done() const noexcept { return runs_.empty(); }
 
     uint64_t records_waiting() const noexcept;
+    // That its files take.
+    uint64_t octets() const noexcept { return octets_; }
     proto::SenderState channel() const noexcept;
     const std::string& refusal() const noexcept;
     // Sentences for people; each is given once.
@@ -49,6 +51,7 @@ class Leftover {
     proto::SenderConfig config_;
     std::unique_ptr<proto::ChannelSender> sender_;
     size_t acknowledged_ = 0;  // frames of the front run
+    uint64_t octets_ = 0;      // of all runs' frames
     std::chrono::steady_clock::time_point not_refused_;
     std::vector<std::string> problems_;
 };

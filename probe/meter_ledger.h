@@ -7,6 +7,7 @@
 
 #include "probe/counters.h"
 #include "probe/fragment_table.h"
+#include "probe/loss_intervals.h"
 #include "probe/port.h"
 
 namespace curlew::probe {
@@ -21,8 +22,10 @@ struct MeterLedger {
     FlowCounters flows;
     // By reasons that the parser does not know: the Joy meter's. Added to the packets'.
     std::vector<std::pair<const char*, uint64_t>> not_metered;
-    std::string capture_warning;  // one sentence when an input broke off
-    uint64_t clock_ns = 0;        // of live ports their clocks, else the last packet's time
+    std::vector<LossInterval> losses;  // of packets; with the queues' numbers
+    ClockSteps clock_steps;            // of the first live port: all have the same clock
+    std::string capture_warning;       // one sentence when an input broke off
+    uint64_t clock_ns = 0;             // of live ports their clocks, else the last packet's time
     // No record that is exported later has a last packet before this; 0: not known.
     uint64_t complete_until_ns = 0;
     bool packets_lost_unknown = false;  // set by who opened the ports

@@ -37,6 +37,8 @@ class Outbox {
     // Forgets all up to `last_sequence`.
     void acknowledged(uint64_t last_sequence);
 
+    // Requires: not empty.
+    const OutboxFrame& front() const noexcept { return frames_.front(); }
     // The first frame above `sequence`; null when there is none.
     const OutboxFrame* after(uint64_t sequence) const noexcept;
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -70,6 +71,28 @@ struct PortCounters {
     }
 };
 
+// The wall clock was set while a live port went on with its own time.
+struct ClockStep {
+    uint64_t at_ns = 0;  // by the port's time
+    int64_t by_ns = 0;  // what the wall clock is ahead of the port's from then on, more than before
+};
+
+// The first ones; the last stands for all that came after it as well.
+struct ClockSteps {
+    static constexpr size_t kMost = 32;
+
+    std::array<ClockStep, kMost> steps{};
+    size_t count = 0;
+
+    void add(const ClockStep& step) noexcept {
+        if (count < kMost) {
+            steps[count++] = step;
+        } else {
+            steps.back() = {step.at_ns, steps.back().by_ns + step.by_ns};
+        }
+    }
+};
+
 // One instruction of classic BPF, as kernels and drivers take it.
 struct BpfInstruction {
     uint16_t code = 0;
@@ -108,8 +131,12 @@ class Port {
     // clock but its packets'.
     virtual bool is_live() const noexcept = 0;
 
-    // The port's clock while no packet comes. A capture's clock stands still at its last packet.
+    // The port's clock while no packet comes. A capture's clock stands still at its last packet. A
+    // live one's is not led by who sets the system's: packets' times and this go on as they went.
     virtual uint64_t now_ns() const noexcept = 0;
+
+    // How the system's clock was set since the port was opened, as of the last receive().
+    virtual ClockSteps clock_steps() const noexcept { return {}; }
 
     // As of the last receive(). A device may take microseconds to tell: to be asked now and then.
     virtual PortCounters counters() const noexcept = 0;

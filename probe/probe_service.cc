@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <sys/random.h>
+#include <sys/timex.h>
 
 #include <algorithm>
 #include <array>
@@ -108,6 +109,7 @@ ExporterConfig exporter_config(const ProbeConfig& probe, bool is_live, uint64_t 
     exporter.outbox_octets = probe.queue_octets;
     exporter.spool_octets = probe.spool_octets;
     exporter.wait_for_collector = !is_live;
+    exporter.drop_oldest = is_live && probe.drop == "oldest";
     exporter.ledger_interval = std::chrono::seconds(probe.ledger_seconds);
     exporter.drain = std::chrono::seconds(probe.drain_seconds);
     return exporter;
@@ -139,11 +141,12 @@ struct ProbeService::Implementation {
                          service_config, open_ports.size(), open_ports.front().port->is_live()),
                      ports_of(open_ports),
                      inspector),
+          hello_body(hello()),
           sender(context,
                  {.endpoint = service_config.probe.collector,
                   .probe_id = proto::probe_id_of(service_config.probe.name),
                   .epoch = epoch,
-                  .hello = hello(),
+                  .hello = hello_body,
                   .keys = service_config.keys,
                   .insecure = service_config.insecure}),
           folder(spool_folder(service_config.probe)),
@@ -159,11 +162,10 @@ struct ProbeService::Implementation {
         if (folder == nullptr) {
             return nullptr;
         }
-        const std::string body = hello();
         std::string frame;
         proto::append_frame(
             {proto::FrameKind::hello, proto::probe_id_of(config.probe.name), epoch, 1, 0},
-            {reinterpret_cast<const uint8_t*>(body.data()), body.size()},
+            {reinterpret_cast<const uint8_t*>(hello_body.data()), hello_body.size()},
             frame);
         return std::make_unique<Spool>(*folder, epoch, std::move(frame));
     }
@@ -215,6 +217,7 @@ struct ProbeService::Implementation {
     void watch_ports();
     void watch_channel(const DeliveryState& state);
     void watch_losses(const DeliveryState& state, const MeterLedger& now);
+    void watch_clock(const MeterLedger& now);
     void watch_spool();
     void tell_status(const DeliveryState& state, const MeterLedger& now);
     void feed_watchdog();
@@ -227,6 +230,7 @@ struct ProbeService::Implementation {
     Inspector inspector;
     Dispatcher dispatcher;
     proto::ChannelContext context;
+    std::string hello_body;
     proto::ChannelSender sender;
     std::unique_ptr<SpoolFolder> folder;  // null: there is no spool
     std::unique_ptr<Spool> spool;
@@ -251,6 +255,8 @@ struct ProbeService::Implementation {
     Topic packets_lost_topic;
     Topic records_lost_topic;
     Topic spool_topic;
+    Topic dropped_topic;
+    Topic clock_topic;
 };
 
 std::string ProbeService::Implementation::hello() const {
@@ -265,6 +271,11 @@ std::string ProbeService::Implementation::hello() const {
     const auto seconds = [](uint64_t ns) {
         return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
     };
+    timex clock{};
+    if (const int state = ::adjtimex(&clock); state >= 0) {
+        message.set_clock_synchronised(state != TIME_ERROR && (clock.status & STA_UNSYNC) == 0);
+        message.set_clock_maximum_error_us(static_cast<uint64_t>(std::max(clock.maxerror, 0L)));
+    }
     const std::pair<const char*, std::string> settings[] = {
         {"profile", probe.profile},
         {"packets", std::to_string(probe.list.packets)},
@@ -338,6 +349,16 @@ void ProbeService::Implementation::watch_channel(const DeliveryState& state) {
     }
 }
 
+void ProbeService::Implementation::watch_clock(const MeterLedger& now) {
+    const ClockSteps& steps = now.clock_steps;
+    if (clock_topic.may_be_told(steps.count)) {
+        say(
+            fmt::format("the system's clock was set by {:.3f} s; records keep the time of before, "
+                        "the manifests tell the step",
+                        static_cast<double>(steps.steps[steps.count - 1].by_ns) / 1e9));
+    }
+}
+
 void ProbeService::Implementation::watch_losses(const DeliveryState& state,
                                                 const MeterLedger& now) {
     if (packets_lost_topic.may_be_told(packets_lost(now))) {
@@ -361,6 +382,13 @@ void ProbeService::Implementation::watch_losses(const DeliveryState& state,
 }
 
 void ProbeService::Implementation::watch_spool() {
+    if (const uint64_t dropped = exporter.state().records_dropped;
+        dropped_topic.may_be_told(dropped)) {
+        say(
+            fmt::format("{} records that waited for the collector were dropped so far, the oldest "
+                        "first; the manifests show them as gaps",
+                        dropped));
+    }
     for (const std::string& sentence : exporter.news()) {
         say(sentence);
     }
@@ -418,6 +446,7 @@ void ProbeService::Implementation::watch() {
         const MeterLedger now = dispatcher.ledger();
         watch_channel(state);
         watch_losses(state, now);
+        watch_clock(now);
         watch_spool();
         tell_status(state, now);
         feed_watchdog();

@@ -200,14 +200,38 @@ void Receiver::publish_if_due() noexcept {
 
 void Receiver::publish() noexcept {
     const PortCounters port = port_.counters();
+    note_losses(port);
     const std::lock_guard lock(published_mutex_);
     published_.port = port;
     published_.packets = packets_;
     published_.fragments = fragments_.counters();
+    published_.losses = losses_;
+    published_.clock_steps = port_.clock_steps();
     if (worker_ != nullptr) {
         published_.flows = worker_->counters();
     }
     published_.state = port_.state();
+}
+
+// What a counter grew by was lost since the last look.
+void Receiver::note_losses(const PortCounters& now) noexcept {
+    const uint64_t now_ns = std::max(is_live_ ? port_.now_ns() : 0, packets_.last_packet_ns);
+    const uint64_t from_ns = looked_at_ns_ == 0 ? std::min(packets_.first_packet_ns, now_ns)
+                                                : std::min(looked_at_ns_, now_ns);
+    const auto note = [&](LossReason reason, uint64_t before, uint64_t after) {
+        if (after > before) {
+            losses_.note(reason, from_ns, now_ns, after - before);
+        }
+    };
+    note(LossReason::port_missed, port_looked_.packets_missed, now.packets_missed);
+    note(LossReason::port_in_error, port_looked_.packets_in_error, now.packets_in_error);
+    note(LossReason::port_without_buffer,
+         port_looked_.packets_without_buffer,
+         now.packets_without_buffer);
+    note(LossReason::hand_over, hand_over_looked_, packets_.packets_lost_handing_over);
+    port_looked_ = now;
+    hand_over_looked_ = packets_.packets_lost_handing_over;
+    looked_at_ns_ = now_ns;
 }
 
 ReceiverCounters Receiver::counters() const {

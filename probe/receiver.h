@@ -11,6 +11,7 @@
 #include "probe/counters.h"
 #include "probe/fragment_table.h"
 #include "probe/keyed_hash.h"
+#include "probe/loss_intervals.h"
 #include "probe/packet_lane.h"
 #include "probe/packet_parser.h"
 #include "probe/port.h"
@@ -34,6 +35,8 @@ struct ReceiverCounters {
     PacketCounters packets;
     FragmentCounters fragments;
     FlowCounters flows;  // of its own worker
+    LossIntervals losses;
+    ClockSteps clock_steps;
     PortState state = PortState::running;
 };
 
@@ -69,6 +72,7 @@ class Receiver {
     void pass_on_progress(bool caught_up) noexcept;
     void publish_if_due() noexcept;
     void publish() noexcept;
+    void note_losses(const PortCounters& now) noexcept;
 
     ReceiverConfig config_;
     Port& port_;
@@ -78,6 +82,10 @@ class Receiver {
     const bool is_live_;
     FragmentTable fragments_;
     PacketCounters packets_;
+    LossIntervals losses_;
+    PortCounters port_looked_;        // as of the last look for losses
+    uint64_t hand_over_looked_ = 0;   // likewise
+    uint64_t looked_at_ns_ = 0;       // by the packets' clock; 0: never
     uint64_t passed_ns_ = 0;          // as progress_.handed_over_ns, also within a burst
     std::atomic<uint64_t> polls_{0};  // written by run()
     uint64_t published_at_ = 0;       // steady clock, ns

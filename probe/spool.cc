@@ -226,6 +226,14 @@ uint64_t SpooledRun::records() const noexcept {
     return sum;
 }
 
+uint64_t SpooledRun::octets() const noexcept {
+    uint64_t sum = 0;
+    for (const Frame& frame : frames) {
+        sum += frame.octets;
+    }
+    return sum;
+}
+
 SpoolFolder::SpoolFolder(fs::path path) : path_(std::move(path)) {
     std::error_code failure;
     fs::create_directories(path_, failure);

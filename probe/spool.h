@@ -52,6 +52,7 @@ struct SpooledRun {
     std::vector<Frame> frames;  // at least one
 
     uint64_t records() const noexcept;
+    uint64_t octets() const noexcept;
 };
 
 // A folder for the spool of one probe. One thread calls everything.

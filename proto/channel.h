@@ -83,7 +83,8 @@ class ChannelSender {
 
     // Says hello when one is due, takes answers, connects anew when nothing comes. Returns when
     // something changed, at the latest after `timeout`. `first_held` is the first sequence that the
-    // caller still holds or will give next: hellos tell it.
+    // caller still holds or will give next: hellos tell it. When that leaves out some that were
+    // never sent, the connection is made anew, so that one is due.
     SenderState turn(uint64_t first_held, std::chrono::milliseconds timeout);
 
     // True when the window has room for a frame.

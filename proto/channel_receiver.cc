@@ -46,6 +46,15 @@ void require_free(const std::string& endpoint) {
     }
 }
 
+// Of a connection that is gone it cannot be told any more: what it sent comes again.
+bool came_by_tcp(int connection) {
+    sockaddr_storage own{};
+    socklen_t octets = sizeof(own);
+    return connection >= 0 &&
+           (::getsockname(connection, reinterpret_cast<sockaddr*>(&own), &octets) != 0 ||
+            own.ss_family != AF_UNIX);
+}
+
 }  // namespace
 
 struct ChannelReceiver::Implementation {
@@ -141,6 +150,11 @@ struct ChannelReceiver::Implementation {
             view.frame_octets != frame.size() || view.header.kind == FrameKind::welcome ||
             view.header.kind == FrameKind::acknowledge || view.header.kind == FrameKind::refuse) {
             ++counters.frames_refused;
+            return true;
+        }
+        // Without a key only who came by a way that has none.
+        if (key.empty() && config.keys && came_by_tcp(connection)) {
+            ++counters.frames_of_unknown_keys;
             return true;
         }
         std::optional<KeyOwner> owner;

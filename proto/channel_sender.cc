@@ -233,6 +233,7 @@ struct ChannelSender::Implementation {
         if (!send_now(socket, hello, zmq::send_flags::none)) {
             return false;
         }
+        first_held_told = first_held;
         hello_due =
             Clock::now() + (state == SenderState::refused ? config.refused_pause : kHelloPause);
         return true;
@@ -241,6 +242,14 @@ struct ChannelSender::Implementation {
     void reopen_if_silent() {
         if (state == SenderState::welcomed && !in_flight.empty() &&
             Clock::now() - last_progress > config.patience) {
+            open();
+        }
+    }
+
+    // The caller gave up what was not sent: the collector learns by a hello that it never comes.
+    void leave_a_gap_if_any(uint64_t first_held) {
+        if (state == SenderState::welcomed && first_held > last_sent + 1 &&
+            first_held > first_held_told) {
             open();
         }
     }
@@ -267,6 +276,7 @@ struct ChannelSender::Implementation {
         bool changed = take_answers();
         while (true) {
             reopen_if_silent();
+            leave_a_gap_if_any(first_held);
             try_again_if_given_up();
             say_hello_if_due(first_held);
             const auto now = Clock::now();
@@ -296,6 +306,7 @@ struct ChannelSender::Implementation {
     Clock::time_point hello_due;
     Clock::time_point last_progress;
     uint64_t last_sent = 0;
+    uint64_t first_held_told = 0;  // by the last hello
     uint64_t acknowledged = 0;
     SenderCounters counters;
 };

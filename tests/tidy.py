@@ -125,8 +125,10 @@ def include_law(tree):
             if header.endswith("/main.cc"):
                 yield source.path, line, f"nothing includes {header}"
             elif source.folder == "tests":
-                # Tests may compose, but cli/ and dpdk_port/ are only for their own.
-                own = (f"tests/{target}/*", "tests/support/*", "tests/bench/*", "tests/e2e/*")
+                # Tests may compose, but cli/ and dpdk_port/ are only for their own, and for those
+                # that are a whole appliance.
+                own = (f"tests/{target}/*", "tests/support/*", "tests/bench/*", "tests/e2e/*",
+                       "tests/soak/*")
                 if target in ("cli", "dpdk_port") and not matches(source.path, own):
                     yield source.path, line, f"only tests/{target}/ includes {header}"
             elif target != source.folder:

@@ -169,7 +169,7 @@ TEST(Intake, a_lost_journal_is_a_gap) {
 
 TEST(Intake, other_schemas_are_refused_and_told_what_to_upgrade) {
     TestProbe probe;
-    probe.schema = proto::SCHEMA_VERSION_CURRENT - 1;
+    probe.schema = kOldestSchema - 1;
     refused(probe.hello(), proto::REFUSAL_REASON_SCHEMA, "upgrade the probe");
     probe.schema = proto::SCHEMA_VERSION_CURRENT + 1;
     refused(probe.hello(), proto::REFUSAL_REASON_SCHEMA, "upgrade the collector");

@@ -61,6 +61,10 @@ const std::string kBehindFile = R"(  },
     "records_lost": {},
     "flow_ends": {},
     "notes": {},
+    "upstream": {
+      "tcp_octets_seen": 0,
+      "tcp_octets_unseen": 0
+    },
     "final": false
   },
   "collector": {

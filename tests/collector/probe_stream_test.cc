@@ -103,16 +103,44 @@ TEST(ProbeStream, the_last_ledger_ends_it_with_or_without_records) {
 
 TEST(ProbeStream, another_epoch_ends_it_uncleanly_unless_it_had_ended) {
     store_record(1, kWindow);
-    stream.supersede();
-    STRCMP_EQUAL("the probe began anew without a last ledger", job()->unclean_end.c_str());
-    stream.sealed({});
+    stream.supersede(kNextWindow);
+    const auto unclean = job();
+    STRCMP_EQUAL("the probe began anew without a last ledger", unclean->unclean_end.c_str());
+    // No ledger came: all since its start.
+    CHECK(unclean->lost_at_the_end == (LossSpan{probe.started_ns, kNextWindow}));
+    stream.sealed({.unclean_end = true});
     CHECK_TRUE(stream.is_done());
     // A hello brings it back.
     stream.hello("peer", 2, kNow);
     CHECK_FALSE(stream.is_done());
     store(probe.ledger(kWindow, true));
-    stream.supersede();
-    CHECK(job()->unclean_end.empty());
+    stream.supersede(kNextWindow);
+    const auto clean = job();
+    CHECK(clean->unclean_end.empty());
+    CHECK_FALSE(clean->lost_at_the_end.has_value());
+}
+
+TEST(ProbeStream, an_unclean_end_is_told_though_nothing_else_waits) {
+    store_record(1, kWindow);
+    store(probe.ledger(kNextWindow));
+    CHECK(job().has_value());
+    stream.sealed({});
+    CHECK_FALSE(job().has_value());
+    stream.supersede(kNextWindow + 5);
+    // Which of several came next is known from the first.
+    stream.supersede(kNextWindow + 9);
+    CHECK_FALSE(stream.is_done());
+    const auto end = job();
+    CHECK(end->lost_at_the_end == (LossSpan{kNextWindow, kNextWindow + 5}));
+    stream.sealed({.datasets = 1, .unclean_end = true});
+    CHECK_TRUE(stream.is_done());
+    CHECK_FALSE(job().has_value());
+}
+
+TEST(ProbeStream, clocks_that_contradict_each_other_leave_the_end_open) {
+    store(probe.ledger(kNextWindow));
+    stream.supersede(kNextWindow - 1);
+    CHECK(job()->lost_at_the_end == (LossSpan{kNextWindow, UINT64_MAX}));
 }
 
 TEST(ProbeStream, a_failed_job_comes_again_after_a_while) {
@@ -125,7 +153,7 @@ TEST(ProbeStream, a_failed_job_comes_again_after_a_while) {
 
 TEST(ProbeStream, a_failed_job_is_tried_again_though_nothing_waits_any_more) {
     store_record(1, kWindow);
-    stream.supersede();
+    stream.supersede(kNextWindow);
     CHECK(job().has_value());
     // Its datasets were bound to be published.
     SealState state;
@@ -135,7 +163,7 @@ TEST(ProbeStream, a_failed_job_is_tried_again_though_nothing_waits_any_more) {
     rotation.minutes = 60;
     CHECK_FALSE(stream.is_done());
     CHECK(stream.next_job(rotation, false, kNow + seconds(10)).has_value());
-    stream.sealed({});
+    stream.sealed({.unclean_end = true});
     CHECK_TRUE(stream.is_done());
 }
 

@@ -60,6 +60,7 @@ TEST(SealState, comes_back_from_its_file) {
     CHECK_EQUAL(0, load_seal_state(path).all_through);
     state.all_through = 7;
     state.final_ledger_sealed = true;
+    state.unclean_end_sealed = true;
     state.mark(10, 10 * kMinute, UINT64_MAX);
     state.publications.push_back(
         {.part = "a.part",
@@ -73,6 +74,7 @@ TEST(SealState, comes_back_from_its_file) {
     const SealState loaded = load_seal_state(path);
     CHECK_EQUAL(7, loaded.all_through);
     CHECK(loaded.final_ledger_sealed);
+    CHECK(loaded.unclean_end_sealed);
     CHECK(loaded.marks == state.marks);
     CHECK_EQUAL(1, loaded.publications.size());
     const Publication& publication = loaded.publications.front();

@@ -50,7 +50,8 @@ TEST_GROUP(SealWindows) {
                 .windows = std::move(windows),
                 .all_windows = all,
                 .through = journal->last_durable(),
-                .unclean_end = ""};
+                .unclean_end = "",
+                .lost_at_the_end = std::nullopt};
     }
 
     SealedWindows seal(const SealJob& job) {
@@ -123,11 +124,75 @@ TEST(SealWindows, the_last_ledger_gets_into_a_manifest_once) {
     STRCMP_EQUAL("any/live/attic-20181224T143000Z-1.manifest.json", datasets[0].manifest.c_str());
 }
 
+TEST(SealWindows, an_unclean_end_gets_into_a_manifest_until_the_epoch_goes_on) {
+    SealJob job = job_of({}, true);
+    job.unclean_end = "it broke";
+    job.lost_at_the_end = {kWindow + 5, UINT64_MAX};
+    CHECK(seal(job).unclean_end);
+    CHECK_EQUAL(0, seal(job).datasets);
+    STRCMP_CONTAINS(R"(  "losses": [
+    {
+      "from": "2018-12-24T14:30:00Z",
+      "from_ns": 1545661800000000005,
+      "to": null,
+      "to_ns": null,
+      "queue": null,
+      "reason": "unclean_end",
+      "lost": null
+    }
+  ],
+)",
+                    sealed_datasets(archive).front().text.c_str());
+    store(probe.batch({live_flow(1, kWindow)}));
+    CHECK_FALSE(seal(job_of({kWindow}, true)).unclean_end);
+    job = job_of({}, true);
+    job.unclean_end = "it broke again";
+    CHECK_EQUAL(1, seal(job).datasets);
+    CHECK(state().unclean_end_sealed);
+}
+
+TEST(SealWindows, losses_are_in_the_manifests_and_records_that_they_touch) {
+    store(probe.batch({live_flow(1, kWindow + kMinute), live_flow(2, kNextWindow)}));
+    store(probe.ledger(kNextWindow));
+    SealJob job = job_of({kWindow, kNextWindow}, true);
+    proto::Count& count = *job.facts.ledger->add_packets_lost();
+    count.set_reason("port_missed");
+    count.set_packets(3);
+    job.facts.ledger->set_packets_offered(job.facts.ledger->packets_offered() + 3);
+    proto::LossInterval& loss = *job.facts.ledger->add_losses();
+    loss.set_from_ns(kNextWindow);
+    loss.set_to_ns(kNextWindow + 9);
+    loss.set_queue(2);
+    loss.set_reason("port_missed");
+    loss.set_lost(3);
+    seal(job);
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(2, datasets.size());
+    const auto records_of = [&](const SealedDataset& dataset) {
+        fs::path path = archive / dataset.manifest;
+        path.replace_extension().replace_extension(".json");
+        return tests::content_of(path);
+    };
+    STRCMP_CONTAINS("\"losses\": [],", datasets[0].text.c_str());
+    CHECK_EQUAL(std::string::npos, records_of(datasets[0]).find("\"loss\""));
+    STRCMP_CONTAINS(R"(      "queue": 2,
+      "reason": "port_missed",
+      "lost": 3
+)",
+                    datasets[1].text.c_str());
+    STRCMP_CONTAINS("\"loss\"]", records_of(datasets[1]).c_str());
+}
+
 TEST(SealWindows, a_manifest_says_whose_records_these_are) {
     store(probe.batch({live_flow(1, kWindow)}));
     store(probe.ledger(kWindow + 5));
     SealJob job = job_of({kWindow}, true);
     job.facts.gaps = {{5, 9}};
+    job.facts.hello.set_clock_synchronised(true);
+    job.facts.hello.set_clock_maximum_error_us(250);
+    proto::ClockStep& step = *job.facts.ledger->add_clock_steps();
+    step.set_at_ns(kWindow + 1);
+    step.set_by_ns(-3'600'000'000'000);
     job.unclean_end = "it broke";
     seal(job);
     const SealedDataset dataset = sealed_datasets(archive).front();
@@ -147,6 +212,10 @@ TEST(SealWindows, a_manifest_says_whose_records_these_are) {
     "program_version": "0.1.0",
     "started": "2018-12-24T14:30:00Z",
     "started_ns": 1545661800000000000,
+    "clock": {
+      "synchronised": true,
+      "maximum_error_us": 250
+    },
     "ports": [
       {
         "device": "0000:01:00.0",
@@ -159,6 +228,14 @@ TEST(SealWindows, a_manifest_says_whose_records_these_are) {
   },
 )",
                              "\"records_sent\": 1,",
+                             R"(    "clock_steps": [
+      {
+        "at": "2018-12-24T14:30:00Z",
+        "at_ns": 1545661800000000001,
+        "by_ns": -3600000000000
+      }
+    ],
+)",
                              R"(  "gaps": [
     {
       "first": 5,

@@ -59,6 +59,14 @@ bool wants_long(std::span<const probe::BpfInstruction>, const PacketView& packet
 
 constexpr probe::BpfInstruction kAny{};
 
+constexpr uint64_t kStart = 1'700'000'000'000'000'000;
+constexpr int64_t kHour = 3'600'000'000'000;
+LineClock::Reading test_clocks;
+
+LineClock::Reading read_test_clocks() noexcept {
+    return test_clocks;
+}
+
 }  // namespace
 
 TEST_GROUP(DpdkPort) {
@@ -199,6 +207,33 @@ TEST(DpdkPort, stamps_beyond_any_clock_are_bounded) {
     CHECK(burst[0].time_ns > uint64_t{1} << 61);
     CHECK_EQUAL(0, burst[1].time_ns);
     port.release();
+}
+
+TEST(DpdkPort, who_sets_the_systems_clock_changes_no_packets_time) {
+    config.stamp = Stamp::kernel_microseconds;
+    config.is_live = true;
+    config.line_clock = LineClock({kStart, 5}, read_test_clocks);
+    test_clocks = {kStart, 5};
+    DpdkPort port(config);
+    uint64_t time_ns = kStart;
+    for (const int64_t step : {int64_t{0}, kHour, -24 * kHour, 25 * kHour}) {
+        // The kernel has stamped one before the step, and one after it.
+        send_stamped(test_clocks.wall_ns / 1000);
+        test_clocks.wall_ns += static_cast<uint64_t>(step) + 1'000'000'000;
+        test_clocks.steady_ns += 1'000'000'000;
+        send_stamped(test_clocks.wall_ns / 1000);
+        CHECK_EQUAL(2, port.receive(burst));
+        CHECK_EQUAL(time_ns, burst[0].time_ns);
+        time_ns += 1'000'000'000;
+        CHECK_EQUAL(time_ns, burst[1].time_ns);
+        port.release();
+        CHECK_EQUAL(time_ns, port.now_ns());
+    }
+    const probe::ClockSteps steps = port.clock_steps();
+    CHECK_EQUAL(3, steps.count);
+    CHECK_EQUAL(kStart + 2'000'000'000, steps.steps[0].at_ns);
+    CHECK_EQUAL(kHour, steps.steps[0].by_ns);
+    CHECK_EQUAL(-24 * kHour, steps.steps[1].by_ns);
 }
 
 TEST(DpdkPort, device_stamps_are_ticks_of_its_clock) {

@@ -195,6 +195,13 @@ TEST(Exporter, what_a_full_outbox_refuses_is_in_the_ledger_to_the_record) {
     CHECK_EQUAL(1, ledger.records_lost_size());
     STRCMP_EQUAL("outbox", ledger.records_lost(0).reason().c_str());
     CHECK_EQUAL(kFlows - records, ledger.records_lost(0).packets());
+    uint64_t told = 0;
+    for (const proto::LossInterval& loss : ledger.losses()) {
+        STRCMP_EQUAL("outbox", loss.reason().c_str());
+        CHECK(loss.from_ns() <= loss.to_ns());
+        told += loss.lost();
+    }
+    CHECK_EQUAL(kFlows - records, told);
 }
 
 TEST(Exporter, what_no_collector_took_is_in_the_spool_and_goes_first_the_next_time) {
@@ -245,6 +252,65 @@ TEST(Exporter, what_no_collector_took_is_in_the_spool_and_goes_first_the_next_ti
         next += view.header.record_count;
     }
     CHECK_EQUAL(kFlows + 1u, next);
+    CHECK_EQUAL(0u, folder.left(problems).size());
+}
+
+TEST(Exporter, the_oldest_make_room_where_that_is_wanted_and_leave_a_gap) {
+    constexpr uint16_t kFlows = 3000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    std::string hello;
+    proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+    Spool spool(folder, 99, hello, 65536);
+    const Inspector inspector(test_signatures());
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 4 * 1024,
+                       .outbox_octets = 1,
+                       .spool_octets = 100'000,
+                       .wait_for_collector = false,
+                       .drop_oldest = true},
+                      test_signatures(),
+                      sender,
+                      &spool);
+    dispatcher.run({});
+    exporter.finish(dispatcher.ledger());
+    std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+    while (exporter.state().records_sent != kFlows) {
+        std::this_thread::yield();
+    }
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    uint64_t first_held = 0;
+    uint64_t next = 0;
+    proto::ProbeLedger ledger;
+    while (!ledger.final()) {
+        const auto frame = receiver.receive(std::chrono::seconds(20));
+        CHECK_TRUE(frame.has_value());
+        const proto::FrameView view = view_of(frame->octets);
+        if (view.header.kind == proto::FrameKind::hello) {
+            first_held = view.header.first_sequence;
+            next = first_held;
+            receiver.welcome(*frame, first_held - 1);
+            continue;
+        }
+        CHECK_EQUAL(next, view.header.first_sequence);
+        next += std::max<uint32_t>(view.header.record_count, 1);
+        receiver.acknowledge(frame->peer, 7, 99, next - 1);
+        if (view.header.kind == proto::FrameKind::ledger) {
+            CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+        }
+    }
+    exporting.join();
+    STRCMP_EQUAL("", exporter.fault().c_str());
+    CHECK(first_held > 1);
+    CHECK_EQUAL(kFlows + 2u, next);
+    CHECK_EQUAL(first_held - 1, exporter.state().records_dropped);
+    CHECK_EQUAL(kFlows, ledger.records_sent());
+    CHECK_EQUAL(0, ledger.records_lost_size());
+    // Segments that hold nothing but what was dropped are gone.
+    std::vector<std::string> problems;
     CHECK_EQUAL(0u, folder.left(problems).size());
 }
 

@@ -43,6 +43,16 @@ Packet segment(uint32_t sequence, size_t payload, std::string_view flags = "A") 
         .build();
 }
 
+// The server has all before `acknowledged`.
+Packet answer(uint32_t acknowledged, std::string_view flags = "A") {
+    return from_server(0)
+        .tcp(80, 40000)
+        .flags(flags)
+        .acknowledgement(acknowledged)
+        .window(100)
+        .build();
+}
+
 // Both sides' statistics; index 0 is the client's.
 struct Sides {
     std::array<SideStatistics, 2> sides{};
@@ -254,6 +264,57 @@ TEST(FlowStatistics, a_segment_that_fills_a_hole_is_out_of_order) {
                      .c_str());
 }
 
+TEST(FlowStatistics, what_was_acknowledged_and_never_seen_was_lost_before_us) {
+    const auto unseen = [](const std::vector<Packet>& packets) {
+        // The server's side exists before its first packet.
+        return unseen_octets(Sides(packets).client());
+    };
+    CHECK_EQUAL(0u, unseen({segment(100, 10), answer(110), segment(110, 10), answer(120)}));
+    // In the middle, at the end, both.
+    CHECK_EQUAL(10u, unseen({segment(100, 10), segment(120, 10), answer(130)}));
+    CHECK_EQUAL(20u, unseen({segment(100, 10), answer(130)}));
+    CHECK_EQUAL(15u, unseen({segment(100, 10), segment(120, 10), answer(135)}));
+    // Not acknowledged, or acknowledged in part: the receiver has not got it either.
+    CHECK_EQUAL(0u, unseen({segment(100, 10), segment(120, 10), answer(110)}));
+    CHECK_EQUAL(4u, unseen({segment(100, 10), segment(120, 10), answer(114)}));
+    // The mirror brought the answer first, or a segment late.
+    CHECK_EQUAL(0u, unseen({segment(100, 10), answer(120), segment(110, 10)}));
+    CHECK_EQUAL(0u, unseen({segment(100, 10), segment(120, 10), answer(130), segment(110, 10)}));
+    // An older answer takes nothing back, a reset says nothing, and nobody has so large a window.
+    CHECK_EQUAL(20u, unseen({segment(100, 10), answer(130), answer(110)}));
+    CHECK_EQUAL(0u, unseen({segment(100, 10), answer(5000, "RA")}));
+    CHECK_EQUAL(0u, unseen({segment(100, 10), answer(100u + (1u << 27))}));
+    CHECK_EQUAL(0u, unseen({segment(100, 10), answer(90)}));
+    // Sequence numbers begin anew at 0.
+    CHECK_EQUAL(20u, unseen({segment(0xffff'fff0, 10), answer(0x0000'000e)}));
+}
+
+TEST(FlowStatistics, another_connection_keeps_what_the_one_before_lacked) {
+    const std::vector<Packet> packets{segment(100, 10),
+                                      answer(130),
+                                      segment(70'000, 0, "S"),
+                                      answer(70'001, "SA"),
+                                      segment(70'011, 10),
+                                      answer(70'021)};
+    CHECK_EQUAL(30u, unseen_octets(Sides(packets).client()));
+}
+
+TEST(FlowStatistics, holes_that_are_pushed_out_are_counted_all_the_same) {
+    std::vector<Packet> packets;
+    for (uint32_t i = 0; i < 40; ++i) {
+        packets.push_back(segment(100 + 20 * i, 10));
+        packets.push_back(answer(110 + 20 * i));
+    }
+    CHECK_EQUAL(390u, unseen_octets(Sides(packets).client()));
+}
+
+TEST(FlowStatistics, the_ledger_has_what_was_seen_and_what_was_not) {
+    const Metered metered =
+        meter({segment(100, 10), answer(110), segment(120, 10), answer(130), datagram(0, 100)});
+    CHECK_EQUAL(20u, metered.ledger.flows.tcp_octets_seen);
+    CHECK_EQUAL(10u, metered.ledger.flows.tcp_octets_unseen);
+}
+
 TEST(FlowStatistics, what_came_before_the_first_segment_seen_is_out_of_order) {
     STRCMP_EQUAL("0 again, 1 late", told({segment(100, 10), segment(90, 10)}).c_str());
     STRCMP_EQUAL("0 again, 2 late",
@@ -288,10 +349,10 @@ TEST(FlowStatistics, a_connection_of_the_same_ports_begins_anew) {
 
 TEST(FlowStatistics, holes_beyond_the_bound_push_the_oldest_out) {
     std::vector<Packet> packets;
-    for (uint32_t i = 0; i < 17; ++i) {
+    for (uint32_t i = 0; i < 16; ++i) {
         packets.push_back(segment(100 + 20 * i, 10));
     }
-    packets.push_back(segment(110, 10));  // the oldest of 16
+    packets.push_back(segment(110, 10));  // the oldest of 15
     STRCMP_EQUAL("1 again, 0 late", told(packets).c_str());
     packets.back() = segment(130, 10);
     STRCMP_EQUAL("0 again, 1 late", told(packets).c_str());

@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <atomic>
 #include <chrono>
+#include <map>
 #include <memory>
 #include <random>
 #include <stdexcept>
@@ -398,6 +399,19 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_packets_is_lost_and_counted) {
     const MeterLedger ledger = dispatcher.ledger();
     CHECK(ledger.packets.packets_lost_handing_over >= 200 - 2 * 34);
     CHECK(metered_packets(ledger) >= 28);
+    // Each of them in some interval, within the time of the packets.
+    std::map<LossReason, uint64_t> told;
+    for (const LossInterval& loss : ledger.losses) {
+        CHECK_EQUAL(1u, loss.queue);
+        CHECK(loss.from_ns >= ledger.packets.first_packet_ns);
+        CHECK(loss.to_ns >= loss.from_ns);
+        CHECK(loss.to_ns <= ledger.packets.last_packet_ns);
+        told[loss.reason] += loss.lost;
+    }
+    CHECK_EQUAL(ledger.packets.packets_lost_handing_over, told[LossReason::hand_over]);
+    CHECK_EQUAL(ledger.port.packets_missed, told[LossReason::port_missed]);
+    CHECK_EQUAL(ledger.port.packets_in_error, told[LossReason::port_in_error]);
+    CHECK_EQUAL(ledger.port.packets_without_buffer, told[LossReason::port_without_buffer]);
     CHECK_EQUAL(4521u, ledger.port.packets_offered);
     CHECK_EQUAL(4521u, accounted_for(ledger));
     CHECK_EQUAL(metered_packets(ledger), ledger.flows.packets);

@@ -305,6 +305,30 @@ TEST(Channel, hello_tells_what_is_held_and_who_speaks) {
     CHECK(hello.octets.ends_with("who I am"));
 }
 
+TEST(Channel, what_the_caller_gave_up_unsent_is_told_by_another_hello) {
+    ChannelReceiver receiver(context, kEndpoint);
+    Sender sender(context, config_with_window(4));
+    greet(sender, receiver);
+    CHECK(sender.send(batch(1), 1, kLong));
+    CHECK_EQUAL(1u, take(receiver).header.first_sequence);
+    // Sent ones may go without a word.
+    sender.channel.turn(2, 0ms);
+    CHECK(sender.channel.state() == SenderState::welcomed);
+    sender.channel.turn(5, 0ms);
+    CHECK(sender.channel.state() == SenderState::connecting);
+    sender.channel.turn(5, kShort);
+    const ReceivedFrame hello = take(receiver);
+    CHECK(FrameKind::hello == hello.header.kind);
+    CHECK_EQUAL(5u, hello.header.first_sequence);
+    // A collector that does not go along with it is not asked for ever.
+    CHECK(receiver.welcome(hello, 1));
+    while (sender.channel.state() != SenderState::welcomed) {
+        sender.channel.turn(5, 5ms);
+    }
+    sender.channel.turn(5, kShort);
+    CHECK(sender.channel.state() == SenderState::welcomed);
+}
+
 TEST(Channel, refusal_is_told_in_printable_words) {
     ChannelReceiver receiver(context, kEndpoint);
     Sender sender(context, config_with_window(2));
