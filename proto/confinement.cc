@@ -86,6 +86,7 @@ constexpr std::array kProcessCalls{
     "sched_yield",
     "set_robust_list",
     "sysinfo",
+    "uname",
 };
 // As far as the user's own rights and the unit's reach.
 constexpr std::array kFileCalls{

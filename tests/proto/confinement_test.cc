@@ -136,6 +136,11 @@ TEST(Confinement, no_process_is_made_no_program_loaded_no_other_touched) {
     check_refused([] { return prctl(PR_SET_DUMPABLE, 0); });
 }
 
+TEST(Confinement, a_bug_aborts_as_ever) {
+    const int status = status_of([]() -> int { std::abort(); });
+    CHECK(is_unfiltered(status) || (WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT));
+}
+
 TEST(Confinement, what_only_an_intruder_calls_ends_the_process) {
     check_killed([] { execl("/bin/true", "true", nullptr); });
     check_killed([] { syscall(SYS_ptrace, 0, 0, 0, 0); });
