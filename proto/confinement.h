@@ -48,8 +48,8 @@ struct Confinement {
 std::vector<AllowedCall> service_calls();
 
 // Confines this process, for good. Returns what is not possible here and why, a sentence each: a
-// kernel without system call filters, a build with a sanitizer, which needs other calls. Throws
-// std::runtime_error with one sentence where it should have worked: then nothing may be received.
+// kernel without system call filters, a build with a sanitizer. Throws std::runtime_error with one
+// sentence where it should have worked: then nothing may be received.
 // Requires: every other thread takes SIGUSR1, for which nobody else waits.
 std::vector<std::string> confine(const Confinement& confinement);
 
