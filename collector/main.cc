@@ -14,7 +14,9 @@
 
 #include "collector/config.h"
 #include "collector/live_collector.h"
+#include "collector/privileges.h"
 #include "proto/channel.h"
+#include "proto/confinement.h"
 #include "proto/service_manager.h"
 #include "proto/service_signals.h"
 #include "signatures/config_file.h"
@@ -121,6 +123,9 @@ int collect(const collector::CollectorConfig& config,
             const proto::ReceiverConfig& door,
             const std::filesystem::path& file) {
     raise_descriptor_limit();
+    for (const std::string& sentence : proto::confine(collector::confinement())) {
+        say(sentence);
+    }
     proto::ServiceSignals signals;
     collector::LiveCollector service(config, signatures_folder(config), CURLEW_VERSION);
     for (const std::string& problem : service.problems()) {

@@ -6,12 +6,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <exception>
+#include <future>
 #include <mutex>
 #include <optional>
 
 #include "probe/config.h"
 #include "probe/packet_filter.h"
+#include "probe/privileges.h"
 #include "probe/probe_service.h"
+#include "proto/confinement.h"
 #include "proto/service_signals.h"
 #include "signatures/compiled_set.h"
 #include "signatures/config_file.h"
@@ -113,6 +116,31 @@ Devices open_devices(dpdk_port::Eal& eal,
     return open;
 }
 
+// What packets reach: without a capability, and so is every thread that it starts.
+int serve(proto::ServiceSignals& signals,
+          const probe::ServiceConfig& config,
+          const signatures::SignatureSet& set,
+          const std::vector<probe::OpenPort>& ports) {
+    for (const std::string& sentence : proto::confine(probe::confinement())) {
+        say(sentence);
+    }
+    probe::ProbeService service(config, set, ports, say);
+    signals.watch(
+        [&service] {
+            say("ending: flows are finished and delivered");
+            service.stop();
+        },
+        [] { say("SIGHUP: the configuration is read at the start only; restart the service"); });
+    say("ready");
+    const probe::ServiceOutcome outcome = service.run();
+    signals.end();
+    if (!outcome.done) {
+        say(outcome.sentence);
+        return kFailed;
+    }
+    return kDone;
+}
+
 int meter(const Arguments& arguments,
           const probe::ProbeConfig& config,
           const std::optional<proto::SenderKeys>& keys,
@@ -145,21 +173,10 @@ int meter(const Arguments& arguments,
     service_config.ports_keep_flows = open.keep_flows;
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
-    probe::ProbeService service(service_config, set, open.ports, say);
-    signals.watch(
-        [&service] {
-            say("ending: flows are finished and delivered");
-            service.stop();
-        },
-        [] { say("SIGHUP: the configuration is read at the start only; restart the service"); });
-    say("ready");
-    const probe::ServiceOutcome outcome = service.run();
-    signals.end();
-    if (!outcome.done) {
-        say(outcome.sentence);
-        return kFailed;
-    }
-    return kDone;
+    // The first thread keeps what closing the devices takes: it waits, and closes them.
+    return std::async(std::launch::async,
+                      [&] { return serve(signals, service_config, set, open.ports); })
+        .get();
 }
 
 }  // namespace

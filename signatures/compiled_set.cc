@@ -181,7 +181,7 @@ std::string pack(const CompiledSet& compiled, std::string_view vocabulary) {
     const std::vector<Signature>& signatures = compiled.set.signatures();
     packer.number(static_cast<uint32_t>(signatures.size()));
     for (size_t i = 0; i < signatures.size(); ++i) {
-        pack_signature(signatures[i], compiled.costs[i], packer);
+        pack_signature(signatures[i], i < compiled.costs.size() ? compiled.costs[i] : 0, packer);
     }
     packer.text(compiled.set.database());
     return packer.take();
@@ -324,9 +324,74 @@ void compile(CompiledSet& compiled) {
     }
 }
 
+// What a child process made of the files: its problems, then the form of the cache. Whatever a
+// file asks of the parser or of Hyperscan, it asks of the child.
+std::string compile_files(const SignatureFiles& files) {
+    CompiledSet compiled;
+    compiled.set = SignatureSet::of_files(files);
+    if (compiled.set.problems().empty()) {
+        compile(compiled);
+    }
+    const std::vector<Problem>& problems = compiled.set.problems();
+    Packer packer;
+    packer.number(static_cast<uint32_t>(problems.size()));
+    for (const Problem& problem : problems) {
+        packer.text(problem.file);
+        packer.number(problem.line);
+        packer.number(problem.column);
+        packer.text(problem.what);
+    }
+    // Words that are wrong are not read a second time.
+    packer.text(pack(compiled, problems.empty() ? files.vocabulary() : std::string_view()));
+    return packer.take();
+}
+
+std::optional<CompiledSet> unpack_answer(std::string_view answer, std::string& content) {
+    Unpacker unpacker(answer);
+    std::vector<Problem> problems;
+    const auto count = unpacker.number<uint32_t>();
+    for (uint32_t i = 0; i < count && unpacker.ok(); ++i) {
+        Problem& problem = problems.emplace_back();
+        problem.file = unpacker.text();
+        problem.line = unpacker.number<uint32_t>();
+        problem.column = unpacker.number<uint32_t>();
+        problem.what = unpacker.text();
+    }
+    content = unpacker.text();
+    std::optional<CompiledSet> compiled = unpack(content);
+    if (!unpacker.ok() || !unpacker.at_end() || !compiled) {
+        return std::nullopt;
+    }
+    compiled->from_cache = false;
+    compiled->set.add_problems(std::move(problems));
+    return compiled;
+}
+
+CompiledSet compile_apart(const SignatureFiles& files,
+                          const fs::path& folder,
+                          const ChildBounds& bounds,
+                          std::string& content) {
+    std::string trouble;
+    try {
+        const std::string answer = run_bounded(bounds, [&files] { return compile_files(files); });
+        if (std::optional<CompiledSet> compiled = unpack_answer(answer, content)) {
+            return std::move(*compiled);
+        }
+        trouble = "what came of it cannot be read";
+    } catch (const std::runtime_error& failure) {
+        trouble = failure.what();
+    }
+    CompiledSet none;
+    none.set.add_problems(
+        {{folder.string(), 0, 0, "these signatures cannot be compiled: " + trouble}});
+    return none;
+}
+
 }  // namespace
 
-CompiledSet load_compiled(const fs::path& folder, const fs::path& cache) {
+CompiledSet load_compiled(const fs::path& folder,
+                          const fs::path& cache,
+                          const ChildBounds& bounds) {
     const SignatureFiles files = read_signature_files(folder);
     std::string named = std::to_string(kForm) + '\n' + Scanner::engine_version() + '\n';
     for (const SignatureFile& file : files.files) {
@@ -340,14 +405,9 @@ CompiledSet load_compiled(const fs::path& folder, const fs::path& cache) {
             return std::move(*found);
         }
     }
-    CompiledSet compiled;
-    compiled.set = SignatureSet::of_files(files);
-    if (!compiled.set.problems().empty()) {
-        return compiled;
-    }
-    compile(compiled);
+    std::string content;
+    CompiledSet compiled = compile_apart(files, folder, bounds, content);
     if (key && compiled.set.problems().empty()) {
-        const std::string content = pack(compiled, files.vocabulary());
         write_whole(cached, hmac(*key, content) + content);
     }
     return compiled;

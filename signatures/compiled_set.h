@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "signatures/bounded_child.h"
 #include "signatures/signature_set.h"
 
 // A set ready to be used: read from its files and compiled, or out of the cache.
@@ -17,6 +18,10 @@
 // What a pattern costs is judged before it is used: time to scan a fixed buffer, best of five, as a
 // ratio to that of a fixed calibration pattern. One above kDearestPattern is a problem that names
 // it. The costs are kept with the cache.
+//
+// What is not in the cache is parsed and compiled by a child process within bounds
+// (bounded_child.h): files that are hostile or too large for this machine are a problem of the set,
+// and not this process's end.
 
 namespace curlew::signatures {
 
@@ -32,7 +37,9 @@ struct CompiledSet {
 
 // Never throws for what files say: everything wrong is in set.problems(), and then nothing is
 // compiled. `cache` empty: none is used.
-CompiledSet load_compiled(const std::filesystem::path& folder, const std::filesystem::path& cache);
+CompiledSet load_compiled(const std::filesystem::path& folder,
+                          const std::filesystem::path& cache,
+                          const ChildBounds& bounds = {});
 
 // The folder of CURLEW_CACHE, else of CACHE_DIRECTORY (systemd's), else curlew in XDG_CACHE_HOME or
 // in .cache of HOME; empty when there is none.

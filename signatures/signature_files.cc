@@ -17,7 +17,13 @@ std::vector<fs::path> paths_in(const fs::path& folder, std::vector<Problem>& pro
     fs::directory_iterator entry(folder, failure);
     for (; !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
         std::error_code unreadable;
-        if (entry->path().extension() == ".toml" && !entry->is_directory(unreadable)) {
+        if (entry->path().extension() != ".toml" || entry->is_directory(unreadable)) {
+            continue;
+        }
+        // A pipe is silent for as long as it likes.
+        if (entry->is_other(unreadable)) {
+            problems.push_back({entry->path().string(), 0, 0, "cannot be read: it is no file"});
+        } else {
             files.push_back(entry->path());
         }
     }
@@ -53,8 +59,19 @@ std::string_view SignatureFiles::vocabulary() const noexcept {
 
 SignatureFiles read_signature_files(const fs::path& folder) {
     SignatureFiles files;
+    size_t octets = 0;
     for (const fs::path& path : paths_in(folder, files.problems)) {
         if (std::optional<std::string> text = read_file(path, files.problems)) {
+            octets += text->size();
+            if (octets > kMaximumSetOctets) {
+                files.problems.push_back({folder.string(),
+                                          0,
+                                          0,
+                                          "its files have more than " +
+                                              std::to_string(kMaximumSetOctets >> 20) +
+                                              " MiB together"});
+                break;
+            }
             files.files.push_back(
                 {path.string(), std::move(*text), path.filename() == kVocabularyFile});
         }

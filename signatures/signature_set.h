@@ -87,6 +87,7 @@ struct Signature {
 
 // Bounds on what is read. A set is indexed by uint16_t, and 0xffff means none.
 inline constexpr size_t kMaximumSignatureFiles = 256;
+inline constexpr size_t kMaximumSetOctets = 64 << 20;  // of all files together
 inline constexpr size_t kMaximumSignatures = 60'000;
 inline constexpr size_t kMaximumPatternOctets = 1024;
 inline constexpr size_t kMaximumExamples = 64;         // of one signature

@@ -64,13 +64,13 @@ FOREIGN = (
     ("httplib.h prometheus/*", "collector/*"),
     ("simdjson.h", "cli/* tests/*"),
     ("systemd/*", "proto/service_manager.cc"),
-    ("cap-ng.h seccomp.h", "probe/privileges.cc"),
+    ("seccomp.h", "proto/confinement.cc"),
     ("CppUTest/* CppUTestExt/*", "tests/support/* tests/dpdk_port/main.cc"),
     ("benchmark/*", "tests/bench/*"),
     ("fmt/*", "*"),
     # The system's own.
     ("*intrin.h sanitizer/* cpuid.h", "*"),
-    ("arpa/* net/* netinet/* sys/* linux/*", "*"),
+    ("arpa/* asm/* net/* netinet/* sys/* linux/*", "*"),
     ("dirent.h dlfcn.h endian.h fcntl.h malloc.h poll.h pthread.h sched.h signal.h stdio_ext.h "
      "stdlib.h string.h termios.h time.h unistd.h", "*"),
 )

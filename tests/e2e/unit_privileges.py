@@ -3,8 +3,9 @@
 
 usage: unit_privileges.py CURLEW PROBE COLLECTOR
 
-The collector as an ordinary user without any, the probe as root with the unit's capabilities and
-the collector's group, on net_af_xdp and net_pcap over a veth pair.
+Both as an ordinary user: the collector without any capability, the probe with the unit's, on
+net_af_xdp and net_pcap over a veth pair. What each thread has once it serves, and how exposed
+systemd finds the units.
 """
 
 import os
@@ -24,45 +25,90 @@ DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
 FLOWS = 200
 # Any that exists everywhere and is not root's.
 USER, GROUP = 65534, 65534
+NET_ADMIN = 1 << 12
+# Unit, what is added to it, and the most that `systemd-analyze security` may find.
+UNITS = (
+    ("curlew-collector.service", None, 1.3),
+    ("curlew-probe@.service", None, 2.5),
+    ("curlew-probe@.service", "curlew-probe-af_xdp.conf", 2.5),
+)
+# The driver, and what its unit consists of.
+DRIVERS = (
+    ("net_af_xdp", ("curlew-probe@.service", "curlew-probe-af_xdp.conf")),
+    ("net_pcap", ("curlew-probe@.service",)),
+)
 
 
-def capabilities(unit):
-    line = re.search(r"^CapabilityBoundingSet=(.*)$", (DEPLOY / unit).read_text(), re.MULTILINE)
-    return [name.removeprefix("CAP_").lower() for name in line.group(1).split()]
+def listed(files, key):
+    """Capabilities of all lines of this key."""
+    text = "\n".join((DEPLOY / file).read_text() for file in files)
+    lines = re.findall(rf"^{key}=(.*)$", text, re.MULTILINE)
+    return [name.removeprefix("CAP_").lower() for line in lines for name in line.split()]
 
 
-def with_rights_of(unit, *more):
-    rights = ",".join(["-all", *(f"+{name}" for name in capabilities(unit))])
-    return ["setpriv", f"--regid={GROUP}", "--clear-groups", "--no-new-privs", *more,
-            f"--bounding-set={rights}", f"--inh-caps={rights}"]
+def with_rights_of(*files):
+    """A command's beginning: the unit's user, capabilities and folder for libxdp."""
+    bounding, ambient = (
+        ",".join(["-all", *(f"+{name}" for name in listed(files, key))])
+        for key in ("CapabilityBoundingSet", "AmbientCapabilities"))
+    own_run = ("mount -t tmpfs none /run && "
+               f"install -d -o {USER} -g {GROUP} -m 700 /run/xdp && exec \"$@\"")
+    return ["unshare", "--mount", "sh", "-c", own_run, "sh",
+            "env", "LIBXDP_BPFFS=/run/xdp", "setpriv", f"--reuid={USER}", f"--regid={GROUP}",
+            "--clear-groups", "--no-new-privs", f"--bounding-set={bounding}",
+            f"--inh-caps={ambient}", f"--ambient-caps={ambient}"]
+
+
+def analyze(*arguments):
+    done = subprocess.run(["systemd-analyze", *arguments], capture_output=True, text=True,
+                          check=False)
+    return done.returncode == 0, (done.stdout[-200:] + done.stderr).strip()
 
 
 def check_units(results):
     if shutil.which("systemd-analyze") is None:
-        results.skip("systemd-analyze verify", "it is not installed")
+        results.skip("systemd-analyze", "it is not installed")
         return
-    with tempfile.TemporaryDirectory() as name:
-        folder = pathlib.Path(name)
-        # It wants the programs to be where the units look for them.
-        (folder / "program").write_text("#!/bin/sh\n")
-        (folder / "program").chmod(0o755)
-        for unit, copy in (("curlew-collector.service", "curlew-collector.service"),
-                           ("curlew-probe@.service", "curlew-probe@probe.service")):
-            text = (DEPLOY / unit).read_text()
-            (folder / copy).write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={folder}/program",
-                                              text, flags=re.MULTILINE))
-        done = subprocess.run(["systemd-analyze", "verify", *folder.glob("*.service")],
-                              capture_output=True, text=True, check=False)
-        results.check("systemd-analyze verify", done.returncode == 0 and not done.stderr,
-                      done.stderr)
+    for unit, addition, threshold in UNITS:
+        with tempfile.TemporaryDirectory() as name:
+            folder = pathlib.Path(name)
+            # It wants the programs to be where the units look for them.
+            (folder / "program").write_text("#!/bin/sh\n")
+            (folder / "program").chmod(0o755)
+            copy = folder / unit.replace("@", "@probe")
+            copy.write_text(re.sub(r"^ExecStart=\S+", f"ExecStart={folder}/program",
+                                   (DEPLOY / unit).read_text(), flags=re.MULTILINE))
+            if addition is not None:
+                (folder / f"{copy.name}.d").mkdir()
+                shutil.copy(DEPLOY / addition, folder / f"{copy.name}.d")
+            claim = f"{unit} {addition or ''}".strip()
+            good, told = analyze("verify", str(copy))
+            results.check(f"{claim}: systemd-analyze verify", good and not told, told)
+            good, told = analyze("security", "--offline=true", f"--threshold={threshold * 10:.0f}",
+                                 str(copy))
+            exposure = re.search(r"exposure level for \S+ (\S+)", told)
+            print(f"{claim}: {exposure.group(1) if exposure else told}", flush=True)
+            results.check(f"{claim}: exposed at most {threshold}", good and exposure, told)
 
 
-def check_driver(results, programs, driver, capture, folder):
+def check_threads(results, claim, process, first_keeps):
+    """What the kernel says of each."""
+    for thread in pathlib.Path(f"/proc/{process}/task").iterdir():
+        facts = dict(line.split(":\t", 1) for line in
+                     (thread / "status").read_text().splitlines() if ":\t" in line)
+        kept = first_keeps if int(thread.name) == process else 0
+        found = (facts["Seccomp"], facts["NoNewPrivs"], facts["Uid"].split()[1],
+                 *(int(facts[name], 16) for name in ("CapEff", "CapPrm", "CapInh", "CapAmb")))
+        results.check(f"{claim}: a thread has no more than it needs",
+                      found == ("2", "1", str(USER), kept, kept, 0, 0), f"{facts['Name']}: {found}")
+
+
+def check_driver(results, programs, driver, unit, capture, folder):
     place = folder / driver
     run, state, own = place / "run", place / "state", place / "own"
     for part in (place, run, state, own):
         part.mkdir()
-    for part in (run, state):
+    for part in (run, state, own):
         os.chown(part, USER, GROUP)
         part.chmod(0o750)
     endpoint = f"ipc://{run}/collector.ipc"
@@ -73,21 +119,26 @@ def check_driver(results, programs, driver, capture, folder):
         probe_config = services.probe_config(place, endpoint, [f"{driver}0,iface=tap"])
         collector = services.Service(
             "collector", [programs[2], "--config", collector_config], place,
-            with_rights_of("curlew-collector.service", f"--reuid={USER}")).start()
+            with_rights_of("curlew-collector.service")).start()
         probe = services.Service(
             "probe", [programs[1], "--config", probe_config], place,
             ("env", f"RUNTIME_DIRECTORY={own}", "ip", "netns", "exec", tap,
-             *with_rights_of("curlew-probe@.service"))).start()
+             *with_rights_of(*unit))).start()
         try:
             probe.wait_for_text("takes records")
+            check_threads(results, f"{driver}: the probe", probe.process.pid, NET_ADMIN)
+            check_threads(results, f"{driver}: the collector", collector.process.pid, 0)
             services.inside(switch, "tcpreplay", "--intf1=mirror", "-q", "--pps=2000",
                             str(capture))
             code = probe.end()
+            link = services.inside(tap, "ip", "-details", "link", "show", "tap").stdout
             collector_code = collector.end()
         finally:
             probe.kill()
             collector.kill()
     results.check(f"{driver}: the probe ends well", code == 0, probe.text())
+    results.check(f"{driver}: the interface is as it was before",
+                  "xdp" not in link and "PROMISC" not in link, link)
     results.check(f"{driver}: the collector ends well", collector_code == 0, collector.text())
     count = sum(1 for _ in services.records(state / "archive"))
     ledger = next(iter(services.final_ledgers(state / "archive").values()))
@@ -109,8 +160,8 @@ def main():
         folder.chmod(0o755)
         capture = folder / "flows.pcap"
         one_packet_flows(capture, FLOWS)
-        for driver in ("net_af_xdp", "net_pcap"):
-            check_driver(results, programs, driver, capture, folder)
+        for driver, unit in DRIVERS:
+            check_driver(results, programs, driver, unit, capture, folder)
     results.exit()
 
 

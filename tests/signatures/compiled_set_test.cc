@@ -153,6 +153,28 @@ TEST(CompiledSet, a_pattern_that_is_refused_and_one_that_is_too_dear_are_named) 
     CHECK(dear.set.database().empty());
 }
 
+TEST(CompiledSet, what_costs_too_much_to_compile_is_one_problem) {
+    std::string text;
+    for (int i = 0; i < 5'000; ++i) {
+        text += name("name-" + std::to_string(i), "h" + std::to_string(i) + ".example");
+    }
+    put_content(folder / "names.toml", text);
+    const CompiledSet dear = load_compiled(folder, cache, {.answer_octets = 1000});
+    CHECK_EQUAL(1, dear.set.problems().size());
+    STRCMP_CONTAINS("these signatures cannot be compiled: the result has more than",
+                    dear.set.problems()[0].what.c_str());
+    CHECK(dear.set.signatures().empty());
+    CHECK(cached().empty());
+}
+
+TEST(CompiledSet, problems_of_files_come_with_what_could_be_read) {
+    put_content(folder / "b.toml", "[[signature]]\nid = 'x'\npattern = '('\n");
+    const CompiledSet wrong = load_compiled(folder, cache);
+    CHECK_FALSE(wrong.set.problems().empty());
+    CHECK_EQUAL(2, wrong.set.signatures().size());
+    STRCMP_CONTAINS("b.toml", wrong.set.problems()[0].file.c_str());
+}
+
 TEST(CompiledSet, ten_thousand_names_and_five_hundred_patterns) {
     std::string text;
     for (int i = 0; i < 10'000; ++i) {

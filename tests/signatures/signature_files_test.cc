@@ -1,7 +1,12 @@
 #include "signatures/signature_files.h"
 
-#include <filesystem>
+#include <sys/stat.h>
 
+#include <filesystem>
+#include <string>
+
+#include "signatures/signature_set.h"
+#include "signatures/toml_reader.h"
 #include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
@@ -30,6 +35,25 @@ TEST(SignatureFiles, a_folder_without_any_or_that_is_not_there_is_a_problem) {
     CHECK_EQUAL(1, read_signature_files(folder.path()).problems.size());
     CHECK_EQUAL(1, read_signature_files(folder.path() / "nothing").problems.size());
     CHECK(read_signature_files(folder.path()).vocabulary().empty());
+}
+
+TEST(SignatureFiles, a_pipe_is_not_waited_for) {
+    curlew::tests::put_content(folder.path() / "a.toml", "a");
+    CHECK_EQUAL(0, ::mkfifo((folder.path() / "b.toml").c_str(), 0600));
+    const SignatureFiles files = read_signature_files(folder.path());
+    CHECK_EQUAL(1, files.files.size());
+    CHECK_EQUAL(1, files.problems.size());
+    STRCMP_CONTAINS("it is no file", files.problems[0].what.c_str());
+}
+
+TEST(SignatureFiles, together_are_no_longer_than_a_bound) {
+    for (int i = 0; i < 9; ++i) {
+        curlew::tests::put_content(folder.path() / (std::to_string(i) + ".toml"),
+                                   std::string(kMaximumFileOctets, ' '));
+    }
+    const SignatureFiles files = read_signature_files(folder.path());
+    CHECK_EQUAL(1, files.problems.size());
+    STRCMP_CONTAINS("more than 64 MiB together", files.problems[0].what.c_str());
 }
 
 }  // namespace curlew::signatures
