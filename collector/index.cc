@@ -153,17 +153,16 @@ std::vector<IndexEntry> ArchiveIndex::present() const {
 
 void ArchiveIndex::append(const std::string& manifest, const std::string& sha256) {
     assert(!listed_.contains(manifest));
-    const IndexEntry& entry = in_order_.emplace_back(manifest, sha256, previous_, std::nullopt);
-    append_line(index_line(entry));
+    in_order_.push_back({manifest, sha256, previous_, std::nullopt});
+    append_line(index_line(in_order_.back()));
     listed_.emplace(manifest, sha256);
 }
 
 void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone& tombstone) {
     assert(listed_.contains(manifest));
     assert(!is_removed(manifest));
-    const IndexEntry& entry =
-        removed_.emplace_back(manifest, listed_.at(manifest), previous_, tombstone);
-    append_line(index_line(entry));
+    removed_.push_back({manifest, listed_.at(manifest), previous_, tombstone});
+    append_line(index_line(removed_.back()));
     removed_names_.insert(manifest);
 }
 
