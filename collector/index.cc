@@ -54,29 +54,48 @@ void write(rapidjson::Writer<rapidjson::StringBuffer>& json, const char* name, u
 
 }  // namespace
 
+std::string index_line(const IndexEntry& entry) {
+    rapidjson::StringBuffer buffer;
+    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
+    json.StartObject();
+    write(json, entry.tombstone ? "removed" : "manifest", entry.manifest);
+    write(json, "sha256", entry.sha256);
+    if (entry.tombstone) {
+        write(json, "records", entry.tombstone->records);
+        write(json, "received", entry.tombstone->received);
+        write(json, "octets", entry.tombstone->octets);
+        write(json, "probe", entry.tombstone->probe);
+        write(json, "epoch", entry.tombstone->epoch);
+    }
+    write(json, "previous", entry.previous);
+    if (entry.tombstone) {
+        write(json, "sum", sha256_of({buffer.GetString(), buffer.GetSize()}));
+    }
+    json.EndObject();
+    return {buffer.GetString(), buffer.GetSize()};
+}
+
 std::optional<IndexEntry> parse_index_line(std::string_view line) {
-    constexpr rapidjson::SizeType kMembers = 3;
-    constexpr rapidjson::SizeType kTombstoneMembers = 8;
     rapidjson::Document document;
     document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
     if (document.HasParseError() || !document.IsObject()) {
         return std::nullopt;
     }
     IndexEntry entry;
-    if (!read(document, "sha256", entry.sha256) || !read(document, "previous", entry.previous)) {
-        return std::nullopt;
+    bool whole =
+        read(document, "sha256", entry.sha256) && read(document, "previous", entry.previous);
+    if (document.HasMember("removed")) {
+        Tombstone& tombstone = entry.tombstone.emplace();
+        whole = whole && read(document, "removed", entry.manifest) &&
+                read(document, "records", tombstone.records) &&
+                read(document, "received", tombstone.received) &&
+                read(document, "octets", tombstone.octets) &&
+                read(document, "probe", tombstone.probe) &&
+                read(document, "epoch", tombstone.epoch);
+    } else {
+        whole = whole && read(document, "manifest", entry.manifest);
     }
-    if (document.MemberCount() == kMembers && read(document, "manifest", entry.manifest)) {
-        return entry;
-    }
-    Tombstone& tombstone = entry.tombstone.emplace();
-    const bool whole =
-        document.MemberCount() == kTombstoneMembers && read(document, "removed", entry.manifest) &&
-        read(document, "records", tombstone.records) &&
-        read(document, "received", tombstone.received) &&
-        read(document, "octets", tombstone.octets) && read(document, "probe", tombstone.probe) &&
-        read(document, "epoch", tombstone.epoch);
-    return whole ? std::optional(entry) : std::nullopt;
+    return whole && index_line(entry) == line ? std::optional(entry) : std::nullopt;
 }
 
 ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
@@ -134,36 +153,16 @@ std::vector<IndexEntry> ArchiveIndex::present() const {
 
 void ArchiveIndex::append(const std::string& manifest, const std::string& sha256) {
     assert(!listed_.contains(manifest));
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-    json.StartObject();
-    write(json, "manifest", manifest);
-    write(json, "sha256", sha256);
-    write(json, "previous", previous_);
-    json.EndObject();
     in_order_.push_back({manifest, sha256, previous_, std::nullopt});
-    append_line({buffer.GetString(), buffer.GetSize()});
+    append_line(index_line(in_order_.back()));
     listed_.emplace(manifest, sha256);
 }
 
 void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone& tombstone) {
     assert(listed_.contains(manifest));
     assert(!is_removed(manifest));
-    const std::string& sha256 = listed_.at(manifest);
-    rapidjson::StringBuffer buffer;
-    rapidjson::Writer<rapidjson::StringBuffer> json(buffer);
-    json.StartObject();
-    write(json, "removed", manifest);
-    write(json, "sha256", sha256);
-    write(json, "records", tombstone.records);
-    write(json, "received", tombstone.received);
-    write(json, "octets", tombstone.octets);
-    write(json, "probe", tombstone.probe);
-    write(json, "epoch", tombstone.epoch);
-    write(json, "previous", previous_);
-    json.EndObject();
-    removed_.push_back({manifest, sha256, previous_, tombstone});
-    append_line({buffer.GetString(), buffer.GetSize()});
+    removed_.push_back({manifest, listed_.at(manifest), previous_, tombstone});
+    append_line(index_line(removed_.back()));
     removed_names_.insert(manifest);
 }
 

@@ -19,11 +19,13 @@
 // the first line. A dataset that was removed has a second line, its tombstone:
 //
 //     {"removed":"GROUP/SCENARIO/NAME.manifest.json","sha256":"...","records":1,"received":1,
-//      "octets":1,"probe":"...","epoch":"...","previous":"..."}
+//      "octets":1,"probe":"...","epoch":"...","previous":"...","sum":"..."}
 //
 // `records` were in it, `received` of the probe's went into it, `octets` were those of its file;
-// `probe` and `epoch` are 16 hex digits each, empty for a dataset of a capture. A crash may leave a
-// last line without newline: it was never promised and goes.
+// `probe` and `epoch` are 16 hex digits each, empty for a dataset of a capture. `sum` is the
+// SHA-256 of the line up to its comma: nothing else is left that could say the same, and no line
+// follows the last one. Lines are written exactly so, without blanks. A crash may leave a last line
+// without newline: it was never promised and goes.
 
 namespace curlew::collector {
 
@@ -49,7 +51,10 @@ struct IndexEntry {
 
 std::string first_previous();
 
-// Nothing when the line is no entry.
+// The line of an entry, without its newline.
+std::string index_line(const IndexEntry& entry);
+
+// Nothing when the line is not what index_line() makes of an entry.
 std::optional<IndexEntry> parse_index_line(std::string_view line);
 
 class ArchiveIndex {

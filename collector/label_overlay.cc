@@ -199,12 +199,15 @@ std::string check_overlay(const fs::path& file, const std::string& content_sha25
     Sha256 digest;
     bool is_first = true;
     bool is_of_dataset = false;
+    bool is_of_its_name = false;
     read_dataset(file, Encoding::json, [&](std::string_view line) {
         if (is_first) {
             rapidjson::Document head;
             head.Parse(line.data(), line.size());
-            is_of_dataset = !head.HasParseError() && head.IsObject() &&
-                            text_of(head, "content_sha256") == content_sha256;
+            const std::string end =
+                head.IsObject() ? kOverlayMark + text_of(head, "signatures_hash") + ".json" : "";
+            is_of_dataset = head.IsObject() && text_of(head, "content_sha256") == content_sha256;
+            is_of_its_name = !end.empty() && file.filename().string().ends_with(end);
         } else {
             digest.update(last);
             digest.update("\n");
@@ -214,6 +217,9 @@ std::string check_overlay(const fs::path& file, const std::string& content_sha25
     });
     if (!is_of_dataset) {
         return "it is of another dataset";
+    }
+    if (!is_of_its_name) {
+        return "it is of other signatures than its name says";
     }
     return last == fmt::format("{}{}\"}}", kEndMark, digest.finish()) ? ""
                                                                       : "its sum is another one";

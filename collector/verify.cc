@@ -16,6 +16,7 @@
 #include "collector/label_overlay.h"
 #include "collector/manifest.h"
 #include "collector/record_check.h"
+#include "collector/seal_windows.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -102,8 +103,10 @@ class Verifier {
             return;
         }
         if (entry->tombstone) {
+            check_tombstone(*entry, line_number);
             return;
         }
+        listed_[entry->manifest] = entry->sha256;
         if (!known_files_.insert(entry->manifest).second) {
             tell(fmt::format(
                 "{}: line {} lists {} again", kIndexName, line_number, entry->manifest));
@@ -117,6 +120,20 @@ class Verifier {
         }
         ++result_.datasets;
         check_guarded(entry->manifest, [&] { check_manifest(*entry); });
+    }
+
+    // It stands behind the line of its dataset, once.
+    void check_tombstone(const IndexEntry& entry, uint64_t line_number) {
+        const auto of = listed_.find(entry.manifest);
+        if (of == listed_.end() || of->second != entry.sha256) {
+            tell(fmt::format("{}: line {} removes {}, which is not listed so before it",
+                             kIndexName,
+                             line_number,
+                             entry.manifest));
+        } else if (!buried_.insert(entry.manifest).second) {
+            tell(fmt::format(
+                "{}: line {} removes {} again", kIndexName, line_number, entry.manifest));
+        }
     }
 
     // GROUP/SCENARIO/NAME.manifest.json and no link on the way, so that nothing outside is read.
@@ -221,15 +238,17 @@ class Verifier {
         require(records.lines() == facts.records, "number of records");
     }
 
-    // Two folders deep is where datasets are; what lies elsewhere is not the archive's.
+    // Two folders deep is where datasets are; a folder there is as foreign as a file that is none
+    // of theirs.
     void check_strays() {
         std::vector<std::string> files;
         auto entries = fs::recursive_directory_iterator(archive_);
         for (auto entry = fs::begin(entries); entry != fs::end(entries); ++entry) {
-            if (entry.depth() >= 2) {
+            const bool is_folder = fs::is_directory(entry->symlink_status());
+            if (entry.depth() == 0 && is_folder && entry->path().filename() == open_folder({})) {
                 entry.disable_recursion_pending();
-            }
-            if (!entry->is_directory()) {
+            } else if (!is_folder || entry.depth() >= 2) {
+                entry.disable_recursion_pending();
                 files.push_back(entry->path().lexically_relative(archive_).string());
             }
         }
@@ -243,7 +262,7 @@ class Verifier {
         if (file.ends_with(".open") || file.ends_with(".part")) {
             ++result_.unsealed;
             tell(fmt::format("{} was left unsealed by a run that did not end", file));
-        } else if (known_files_.contains(file)) {
+        } else if (known_files_.contains(file) || file == kIndexName) {
             return;
         } else if (const size_t mark = file.rfind(kOverlayMark);
                    mark != std::string::npos && content_sums_.contains(file.substr(0, mark))) {
@@ -258,6 +277,8 @@ class Verifier {
             tell(fmt::format("{} is not listed in the index", file));
         } else if (file.ends_with(".json") || file.ends_with(".json.zst")) {
             tell(fmt::format("{} has no manifest in the index", file));
+        } else {
+            tell(fmt::format("{} is none of the archive's files", file));
         }
     }
 
@@ -265,7 +286,9 @@ class Verifier {
     const std::function<void(const std::string&)>& on_problem_;
     std::set<std::string> known_files_;
     std::map<std::string, std::string> content_sums_;  // by path without its ending
+    std::map<std::string, std::string> listed_;        // sums by manifest, of lines read so far
     std::set<std::string> removed_;                    // manifests with a tombstone
+    std::set<std::string> buried_;                     // the same, of lines read so far
     VerifyResult result_;
 };
 

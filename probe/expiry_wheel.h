@@ -75,20 +75,6 @@ class ExpiryWheel {
         return flow;
     }
 
-    // Some flow that is among the next to come due, left in its slot; kNoFlow: the wheel is empty.
-    FlowIndex first() const noexcept {
-        if (heads_[kDueSlot] != kNoFlow) {
-            return heads_[kDueSlot];
-        }
-        for (uint32_t step = 1; step <= kSlots; ++step) {
-            const FlowIndex flow = heads_[(now_tick_ + step) % kSlots];
-            if (flow != kNoFlow) {
-                return flow;
-            }
-        }
-        return kNoFlow;
-    }
-
   private:
     static constexpr uint32_t kSlotMark = 0x80000000;
     static constexpr uint32_t kDueSlot = kSlots;  // flows of a slot that is being worked off

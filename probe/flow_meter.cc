@@ -238,12 +238,7 @@ uint32_t FlowMeter::take_ordinal(uint64_t hash, uint64_t start_ns) noexcept {
 FlowIndex FlowMeter::begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept {
     FlowIndex flow = table_.insert(packet.key, hash);
     while (flow == kNoFlow) {
-        FlowIndex victim = table_.victim(hash);
-        if (victim == kNoFlow) {
-            // Both buckets are empty, the table is full: what is due first goes.
-            victim = wheel_.first();
-        }
-        assert(victim != kNoFlow);
+        const FlowIndex victim = table_.victim(hash);
         end_flow(victim, (*hash_)(table_.hot(victim).key), FlowEndReason::lack_of_resources);
         flow = table_.insert(packet.key, hash);
     }

@@ -83,6 +83,8 @@ class FlowMeter {
 
     FlowCounters counters() const noexcept;
     size_t flows() const noexcept { return table_.size(); }
+    // What evictions cost: see FlowTable.
+    uint64_t victim_steps() const noexcept { return table_.victim_steps(); }
 
   private:
     void advance_clock(uint64_t time_ns) noexcept;

@@ -1,10 +1,20 @@
 // Hot path.
 #include "probe/flow_table.h"
 
+#include <algorithm>
 #include <bit>
 #include <cassert>
+#include <iterator>
 
 namespace curlew::probe {
+
+namespace {
+
+// A server sends its answer to a forged SYN again up to five times by default, so a flow of so many
+// packets is no beginning any more though one side had only one.
+constexpr uint64_t kPacketsOneSided = 8;
+
+}  // namespace
 
 FlowTable::FlowTable(std::span<Bucket> buckets,
                      std::span<FlowHot> hot,
@@ -61,7 +71,10 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
     const FlowIndex flow = from_free ? free_ : fresh_;
     const uint16_t tag = tag_of(hash);
     if (!place(first(hash), tag, flow) && !place(second(hash), tag, flow)) {
-        return kNoFlow;
+        if (!make_room(hash)) {
+            return kNoFlow;
+        }
+        place(first(hash), tag, flow);
     }
     if (from_free) {
         free_ = hot_[flow].wheel_next;
@@ -76,25 +89,68 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
     return flow;
 }
 
-FlowIndex FlowTable::victim(uint64_t hash) const noexcept {
+bool FlowTable::is_full(const Bucket& bucket) noexcept {
+    return std::find(std::begin(bucket.tags), std::end(bucket.tags), 0) == std::end(bucket.tags);
+}
+
+bool FlowTable::make_room(uint64_t hash) noexcept {
+    Bucket& bucket = first(hash);
+    for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
+        const uint16_t tag = bucket.tags[slot];
+        if (place(buckets_[other(hash, tag)], tag, bucket.flows[slot])) {
+            bucket.tags[slot] = 0;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool FlowTable::is_established(const FlowHot& hot) noexcept {
+    constexpr uint8_t kBothFins = kStateFinLow | kStateFinHigh;
+    if ((hot.state & kStateReset) != 0 || (hot.state & kBothFins) == kBothFins) {
+        return false;
+    }
+    return (hot.state & kStateContinued) != 0 || (hot.packets[0] >= 2 && hot.packets[1] >= 2) ||
+           uint64_t{hot.packets[0]} + hot.packets[1] >= kPacketsOneSided;
+}
+
+FlowIndex FlowTable::victim(uint64_t hash) noexcept {
+    const bool buckets_full = is_full(first(hash)) && is_full(second(hash));
+    return buckets_full ? victim_in_buckets(hash) : victim_anywhere(hash);
+}
+
+FlowIndex FlowTable::victim_in_buckets(uint64_t hash) noexcept {
     FlowIndex chosen = kNoFlow;
     bool chosen_established = false;
     for (const Bucket* bucket : {&first(hash), &second(hash)}) {
-        for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
-            if (bucket->tags[slot] == 0) {
-                continue;
-            }
-            const FlowIndex flow = bucket->flows[slot];
-            const FlowHot& hot = hot_[flow];
-            // A flood fills the table with flows nobody answered; those go first.
-            const bool established = hot.packets[0] != 0 && hot.packets[1] != 0;
+        for (const FlowIndex flow : bucket->flows) {
+            ++victim_steps_;
+            const bool established = is_established(hot_[flow]);
             const bool better =
                 chosen == kNoFlow || (chosen_established && !established) ||
-                (chosen_established == established && hot.last_ns < hot_[chosen].last_ns);
+                (chosen_established == established && hot_[flow].last_ns < hot_[chosen].last_ns);
             if (better) {
                 chosen = flow;
                 chosen_established = established;
             }
+        }
+    }
+    return chosen;
+}
+
+FlowIndex FlowTable::victim_anywhere(uint64_t hash) noexcept {
+    assert(size_ == hot_.size());
+    random_ ^= hash;
+    FlowIndex chosen = kNoFlow;
+    for (size_t step = 0; step < kVictimSteps; ++step) {
+        ++victim_steps_;
+        random_ = random_ * 6364136223846793005 + 1442695040888963407;
+        const auto flow = static_cast<FlowIndex>(((random_ >> 32) * hot_.size()) >> 32);
+        if (!is_established(hot_[flow])) {
+            return flow;
+        }
+        if (chosen == kNoFlow || hot_[flow].last_ns < hot_[chosen].last_ns) {
+            chosen = flow;
         }
     }
     return chosen;

@@ -8,7 +8,8 @@
 
 // One partition's flows by key: buckets of one cache line with 16-bit tags, two candidate buckets a
 // key, whole keys compared. Probing is bounded by two buckets whatever the keys are: where both are
-// full, the caller must evict (victim()). Owned by one worker; memory is the caller's and zero.
+// full and no flow of the first one can change to its other bucket, the caller must evict
+// (victim()). Owned by one worker; memory is the caller's and zero.
 
 namespace curlew::probe {
 
@@ -16,6 +17,8 @@ class FlowTable {
   public:
     static constexpr size_t kBucketOctets = 64;
     static constexpr size_t kSlotsPerBucket = 8;
+    // Flows that victim() looks at in a table that is full.
+    static constexpr size_t kVictimSteps = 32;
 
     struct alignas(kBucketOctets) Bucket {
         uint16_t tags[kSlotsPerBucket];  // 0: empty
@@ -40,10 +43,18 @@ class FlowTable {
     // buckets are full. Requires: find() returned kNoFlow.
     FlowIndex insert(const FlowKey& key, uint64_t hash) noexcept;
 
-    // Which flow should go so that a key with this hash finds room: among those in its two
-    // buckets the one that had least traffic both ways, then the one silent longest. kNoFlow when
-    // the buckets are empty, that is when only the table's capacity stands in the way.
-    FlowIndex victim(uint64_t hash) const noexcept;
+    // Which flow should go so that a key with this hash finds room: one that is not established,
+    // so that a flood of beginnings drives itself out. When the key's buckets are full it is the
+    // one silent longest of those in them. Else the whole table is full, and any of its flows may
+    // go: the first that is not established of up to kVictimSteps taken at random, or of only
+    // established ones the one silent longest. A flow that begins has so as much time as all
+    // others, and no run of established flows, however long, stands in the way.
+    // Requires: insert() returned kNoFlow.
+    FlowIndex victim(uint64_t hash) noexcept;
+
+    // Both sides answered each other, or one went on and on; and it is not over. Neither a packet
+    // with a forged sender nor what is sent back to it, again and again, gets so far.
+    static bool is_established(const FlowHot& hot) noexcept;
 
     // Requires: the flow is in use and `hash` is its key's.
     void erase(FlowIndex flow, uint64_t hash) noexcept;
@@ -57,17 +68,25 @@ class FlowTable {
     size_t capacity() const noexcept { return hot_.size(); }
     // Flows from this index on were never used.
     FlowIndex fresh() const noexcept { return fresh_; }
+    // Flows that victim() looked at so far: its cost.
+    uint64_t victim_steps() const noexcept { return victim_steps_; }
 
   private:
     static uint16_t tag_of(uint64_t hash) noexcept {
         return static_cast<uint16_t>((hash >> 32) | 1);
     }
-    Bucket& first(uint64_t hash) const noexcept { return buckets_[hash & mask_]; }
-    Bucket& second(uint64_t hash) const noexcept {
-        // Depends on the tag alone beside the first, and is never the first itself.
-        return buckets_[(hash ^ (static_cast<uint64_t>(tag_of(hash)) * 0x5bd1e995)) & mask_];
+    // A flow's other bucket depends on the tag alone beside the one it is in, and is never that.
+    uint64_t other(uint64_t bucket, uint16_t tag) const noexcept {
+        return (bucket ^ (static_cast<uint64_t>(tag) * 0x5bd1e995)) & mask_;
     }
+    Bucket& first(uint64_t hash) const noexcept { return buckets_[hash & mask_]; }
+    Bucket& second(uint64_t hash) const noexcept { return buckets_[other(hash, tag_of(hash))]; }
+    static bool is_full(const Bucket& bucket) noexcept;
     bool place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept;
+    // Moves one flow of the hash's first bucket to that flow's other one. False: all are full.
+    bool make_room(uint64_t hash) noexcept;
+    FlowIndex victim_in_buckets(uint64_t hash) noexcept;
+    FlowIndex victim_anywhere(uint64_t hash) noexcept;
 
     std::span<Bucket> buckets_;
     std::span<FlowHot> hot_;
@@ -76,6 +95,8 @@ class FlowTable {
     size_t size_ = 0;
     FlowIndex fresh_ = 0;
     FlowIndex free_ = kNoFlow;  // linked through FlowHot::wheel_next
+    uint64_t random_ = 0;       // a linear congruential sequence; the keyed hash goes in
+    uint64_t victim_steps_ = 0;
 };
 
 }  // namespace curlew::probe

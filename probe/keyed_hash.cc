@@ -88,7 +88,7 @@ uint64_t KeyedHash::portable(const FlowKey& key) const noexcept {
     sum = portable_round(sum, &key_[208]);
     uint64_t hash = 0;
     std::memcpy(&hash, sum.data(), sizeof(hash));
-    return hash;
+    return hash & kept_;
 }
 
 #if defined(__x86_64__)
@@ -122,7 +122,7 @@ const bool kHasAes = __builtin_cpu_supports("aes") != 0;
 }  // namespace
 
 uint64_t KeyedHash::operator()(const FlowKey& key) const noexcept {
-    return kHasAes ? hash_with_aes(key, key_.data()) : portable(key);
+    return kHasAes ? hash_with_aes(key, key_.data()) & kept_ : portable(key);
 }
 
 #else

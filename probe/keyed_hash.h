@@ -22,7 +22,9 @@ class KeyedHash {
     static constexpr size_t kKeyOctets = 14 * 16;
     using Key = std::array<uint8_t, kKeyOctets>;
 
-    explicit KeyedHash(const Key& key) noexcept : key_(key) {}
+    // Of each hash the bits of `kept` stay: tests force flows into one bucket by fewer than all.
+    explicit KeyedHash(const Key& key, uint64_t kept = ~uint64_t{0}) noexcept
+        : key_(key), kept_(kept) {}
 
     uint64_t operator()(const FlowKey& key) const noexcept;
 
@@ -32,6 +34,7 @@ class KeyedHash {
 
   private:
     alignas(16) Key key_;
+    uint64_t kept_;
 };
 
 }  // namespace curlew::probe

@@ -185,11 +185,13 @@ void add_segment(const fs::path& path,
         // Nothing was synced of a segment whose front is not there.
         return;
     }
+    const uint64_t probe_id = view.header.probe_id;
     const std::string hello(reinterpret_cast<const char*>(view.body.data()), view.body.size());
     while (reader.next(view)) {
         const proto::FrameHeader& header = view.header;
         const bool is_batch = header.kind == proto::FrameKind::batch && header.record_count != 0;
-        if (header.epoch != name.epoch || (!is_batch && header.kind != proto::FrameKind::ledger)) {
+        if (header.epoch != name.epoch || header.probe_id != probe_id ||
+            (!is_batch && header.kind != proto::FrameKind::ledger)) {
             problems.push_back(fmt::format(
                 "{} holds what no probe spools; the rest of it is left out", path.string()));
             return;
@@ -198,14 +200,15 @@ void add_segment(const fs::path& path,
         if (last <= acknowledged) {
             continue;
         }
-        if (runs.empty() || runs.back().frames.back().last_sequence + 1 != header.first_sequence) {
+        if (runs.empty() || runs.back().probe_id != probe_id ||
+            runs.back().frames.back().last_sequence + 1 != header.first_sequence) {
             if (!runs.empty()) {
                 problems.push_back(fmt::format("{}: what lies between sequence {} and {} is lost",
                                                path.string(),
                                                runs.back().frames.back().last_sequence,
                                                header.first_sequence));
             }
-            runs.push_back({name.epoch, header.probe_id, hello, {}});
+            runs.push_back({name.epoch, probe_id, hello, {}});
         }
         runs.back().frames.push_back({path,
                                       reader.offset(),

@@ -134,4 +134,20 @@ FlowCounters Worker::counters() const noexcept {
     return sum;
 }
 
+size_t Worker::flows() const noexcept {
+    size_t sum = 0;
+    for (const FlowMeter& meter : meters_) {
+        sum += meter.flows();
+    }
+    return sum;
+}
+
+uint64_t Worker::victim_steps() const noexcept {
+    uint64_t sum = 0;
+    for (const FlowMeter& meter : meters_) {
+        sum += meter.victim_steps();
+    }
+    return sum;
+}
+
 }  // namespace curlew::probe

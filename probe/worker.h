@@ -51,6 +51,9 @@ class Worker {
 
     ByteRing& records() noexcept { return ring_; }
     FlowCounters counters() const noexcept;
+    // Of all partitions: flows in their tables, and what evictions cost (FlowTable).
+    size_t flows() const noexcept;
+    uint64_t victim_steps() const noexcept;
 
   private:
     FlowMeter& meter(uint64_t hash) noexcept { return meters_[slot_[partition_of(hash)]]; }

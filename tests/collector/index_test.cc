@@ -62,6 +62,23 @@ TEST(ArchiveIndex, nothing_is_added_behind_a_damaged_line) {
     }
 }
 
+TEST(ArchiveIndex, no_octet_of_a_tombstone_can_be_another_one) {
+    const IndexEntry removed{
+        "m",
+        "a",
+        "b",
+        Tombstone{.records = 1, .received = 2, .octets = 3, .probe = "", .epoch = ""}};
+    const std::string line = index_line(removed);
+    CHECK_EQUAL(2u, parse_index_line(line)->tombstone->received);
+    for (size_t at = 0; at < line.size(); ++at) {
+        for (int bit = 0; bit < 8; ++bit) {
+            std::string changed = line;
+            changed[at] = static_cast<char>(changed[at] ^ 1 << bit);
+            CHECK_FALSE(parse_index_line(changed).has_value());
+        }
+    }
+}
+
 TEST(ArchiveIndex, a_line_that_is_no_entry_is_nothing) {
     for (const char* line : {"",
                              "[]",
@@ -71,6 +88,8 @@ TEST(ArchiveIndex, a_line_that_is_no_entry_is_nothing) {
                              R"({"manifest":"m","sha256":"a"})"}) {
         CHECK_FALSE(parse_index_line(line).has_value());
     }
+    CHECK_FALSE(parse_index_line(R"({"manifest":"m", "sha256":"a","previous":"b"})").has_value());
+    CHECK_FALSE(parse_index_line(R"({"sha256":"a","manifest":"m","previous":"b"})").has_value());
     STRCMP_EQUAL(
         "m", parse_index_line(R"({"manifest":"m","sha256":"a","previous":"b"})")->manifest.c_str());
 }

@@ -38,6 +38,16 @@ TEST(LabelOverlay, by_the_same_rules_nothing_changes) {
     CHECK_EQUAL(0, problems());
 }
 
+TEST(LabelOverlay, is_not_that_of_other_signatures) {
+    const LabelFixture same;
+    const fs::path file = write_overlay(manifest, same.group, same.content).file;
+    const fs::path other = file.parent_path() / "walk.labels-0123456789abcdef.json";
+    fs::rename(file, other);
+    STRCMP_EQUAL("it is of other signatures than its name says",
+                 check_overlay(other, content_sha256).c_str());
+    CHECK_EQUAL(1, problems());
+}
+
 TEST(LabelOverlay, by_others_what_changes_is_told) {
     const LabelFixture other(
         any_group(), field_signature("tcp", "ip.protocol", "6|17", "protocol = 'something'"));

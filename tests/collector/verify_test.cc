@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/digest.h"
 #include "collector/index.h"
 #include "tests/collector/dataset_fixture.h"
 #include "tests/support/cpputest.h"
@@ -169,6 +170,47 @@ TEST(Verify, finds_a_line_listed_twice) {
 TEST(Verify, finds_what_does_not_belong) {
     put_content(datasets / "stray.json", "{}\n");
     expect("any/kitchen/stray.json has no manifest in the index\n");
+}
+
+TEST(Verify, finds_files_of_any_name_and_folders_where_none_are) {
+    put_content(archive / "notes.txt", "");
+    put_content(datasets / "one", "");
+    fs::create_directories(datasets / "deep");
+    expect("any/kitchen/deep is none of the archive's files\n");
+    expect("any/kitchen/one is none of the archive's files\n");
+    expect("notes.txt is none of the archive's files\n");
+}
+
+TEST(Verify, what_a_collector_keeps_open_is_its_own_affair) {
+    fs::create_directories(archive / "open");
+    put_content(archive / "open/.lock", "");
+    CHECK(verify().holds());
+    put_content(archive / "open.txt", "");
+    expect("open.txt is none of the archive's files\n");
+}
+
+TEST(Verify, finds_a_tombstone_of_what_was_never_there) {
+    const std::string index = content_of(archive / kIndexName);
+    const std::string previous = sha256_of(split(index)[2].substr(0, split(index)[2].size() - 1));
+    const IndexEntry never{"any/kitchen/four.manifest.json", "aa", previous, Tombstone{}};
+    put_content(archive / kIndexName, index + index_line(never) + "\n");
+    expect(
+        "index.jsonl: line 4 removes any/kitchen/four.manifest.json, which is not listed so "
+        "before it\n");
+}
+
+TEST(Verify, finds_a_second_tombstone) {
+    ArchiveIndex(archive).append_tombstone("any/kitchen/one.manifest.json", {});
+    for (const char* ending : {".json", ".manifest.json", ".devices.json"}) {
+        fs::remove(datasets / (std::string("one") + ending));
+    }
+    CHECK(verify().holds());
+    const std::string index = content_of(archive / kIndexName);
+    const std::string last = split(index).back();
+    std::optional<IndexEntry> again = parse_index_line(last.substr(0, last.size() - 1));
+    again->previous = sha256_of(last.substr(0, last.size() - 1));
+    put_content(archive / kIndexName, index + index_line(*again) + "\n");
+    expect("index.jsonl: line 5 removes any/kitchen/one.manifest.json again\n");
 }
 
 TEST(Verify, tells_what_was_left_unsealed) {

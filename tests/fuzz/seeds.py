@@ -1,18 +1,22 @@
 #!/usr/bin/env python3
-"""Inputs that fuzz targets begin with: payloads and packets of the project's own captures.
+"""Inputs that fuzz targets begin with: payloads and packets of the project's own captures, and the
+beginnings of files.
 
 usage: seeds.py FOLDER
 
 Each is written as it is and behind a prologue of three zeros, which some targets read.
 """
 
+import gzip
 import hashlib
 import pathlib
 import struct
 import sys
 
-CASES = pathlib.Path(__file__).resolve().parents[1] / "golden" / "cases"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+CASES = ROOT / "tests" / "golden" / "cases"
 LONGEST = 1500
+LONGEST_FILE = 4000
 ETHERNET, IPV4 = 14, b"\x08\x00"
 TCP, UDP = 6, 17
 
@@ -40,6 +44,22 @@ def payload(frame):
         return frame[segment + (frame[segment + 12] >> 4) * 4:end]
     return b""
 
+
+def texts():
+    """Kind, as configuration_fuzz and archive_fuzz have it, and a file's beginning."""
+    for kind, path in (
+        (0, "deploy/probe.toml"),
+        (1, "deploy/collector.toml"),
+        (2, "signatures/groups/ikea-homekit.toml"),
+        (3, "signatures/ntp.toml"),
+        (4, "signatures/vocabulary.toml"),
+    ):
+        lines = (ROOT / path).read_text(encoding="utf-8").splitlines(keepends=True)
+        yield kind, "".join(line for line in lines if line.strip() and line[0] != "#")
+    for record in sorted(CASES.glob("*/expected.json"))[:4]:
+        yield 5, record.read_text(encoding="utf-8").splitlines(keepends=True)[0]
+
+
 def keep(folder, octets):
     (folder / hashlib.sha256(octets).hexdigest()[:16]).write_bytes(octets)
 
@@ -66,6 +86,12 @@ def main():
                 kinds.add(kind)
                 for octets in (seed, bytes(3) + seed):
                     keep(folder, octets)
+    for capture in sorted(CASES.glob("*/input.pcap"))[:4]:
+        octets = capture.read_bytes()[:LONGEST]
+        for file in (octets, gzip.compress(octets, mtime=0)):
+            keep(folder, bytes(1) + file)
+    for kind, text in texts():
+        keep(folder, bytes([kind]) + text.encode()[:LONGEST_FILE])
     for text in QUIC:
         keep(folder, bytes.fromhex(text))
 

@@ -65,10 +65,3 @@ TEST(ExpiryWheel, what_is_due_past_its_end_is_looked_at_at_its_end) {
     CHECK(due(500 * kSecond).empty());
     CHECK_EQUAL(1u, due(560 * kSecond).size());
 }
-
-TEST(ExpiryWheel, first_names_the_next_to_come_due) {
-    CHECK_EQUAL(kNoFlow, wheel.first());
-    wheel.add(flows.data(), 7, 300 * kSecond);
-    wheel.add(flows.data(), 8, 100 * kSecond);
-    CHECK_EQUAL(8u, wheel.first());
-}

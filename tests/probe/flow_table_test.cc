@@ -3,6 +3,7 @@
 #include <map>
 #include <vector>
 
+#include "probe/keyed_hash.h"
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
@@ -78,15 +79,75 @@ TEST(FlowTable, an_erased_flow_is_gone_and_its_room_used_again) {
     CHECK_EQUAL(0u, table.hot(again).packets[0]);
 }
 
-TEST(FlowTable, an_unanswered_flow_is_the_first_victim_then_the_oldest) {
+TEST(FlowTable, of_full_buckets_what_is_not_established_goes_first_then_the_oldest) {
     for (uint32_t i = 0; i < 16; ++i) {
         FlowHot& flow = table.hot(table.insert(numbered(i), 77));
-        flow.packets = {1, 1};
+        flow.packets = {2, 2};
         flow.last_ns = 100 + i;
     }
     CHECK_EQUAL(table.find(numbered(0), 77), table.victim(77));
     table.hot(table.find(numbered(9), 77)).packets = {1, 0};
     CHECK_EQUAL(table.find(numbered(9), 77), table.victim(77));
+    CHECK_EQUAL(32u, table.victim_steps());
+}
+
+TEST(FlowTable, a_full_table_gives_up_what_is_not_established_wherever_it_stands) {
+    for (uint32_t i = 0; table.size() < table.capacity(); ++i) {
+        const FlowIndex flow = table.insert(numbered(i), spread(i));
+        if (flow != kNoFlow) {
+            // A long run of established flows, and few others behind it.
+            table.hot(flow).packets = {2, flow < 100 ? 2u : 0u};
+        }
+    }
+    for (uint32_t i = 0; i < 1000; ++i) {
+        CHECK(table.victim(spread(1'000'000 + i)) >= 100);
+    }
+    // 28 of 128 may go: one of 4.6.
+    CHECK(table.victim_steps() < 6000);
+}
+
+TEST(FlowTable, of_only_established_flows_one_goes_after_a_bounded_search) {
+    for (uint32_t i = 0; table.size() < table.capacity(); ++i) {
+        const FlowIndex flow = table.insert(numbered(i), spread(i));
+        if (flow != kNoFlow) {
+            table.hot(flow).packets = {2, 2};
+        }
+    }
+    CHECK(table.victim(spread(1'000'000)) < table.capacity());
+    CHECK(table.victim_steps() <= FlowTable::kVictimSteps);
+}
+
+TEST(FlowTable, what_forged_senders_and_their_answers_make_is_not_established) {
+    FlowHot flow;
+    flow.packets = {1, 0};
+    CHECK_FALSE(FlowTable::is_established(flow));
+    // An answer to a forged SYN, sent again and again.
+    flow.packets = {1, 6};
+    CHECK_FALSE(FlowTable::is_established(flow));
+    flow.packets = {0, 8};
+    CHECK(FlowTable::is_established(flow));
+    flow.packets = {2, 2};
+    CHECK(FlowTable::is_established(flow));
+    flow.state = kStateReset;
+    CHECK_FALSE(FlowTable::is_established(flow));
+    flow.packets = {0, 0};
+    flow.state = kStateContinued;
+    CHECK(FlowTable::is_established(flow));
+}
+
+TEST(FlowTable, below_capacity_nobody_is_in_the_way) {
+    constexpr uint32_t kFlows = 65'536;
+    std::vector<FlowTable::Bucket> many(kFlows * 2 / FlowTable::kSlotsPerBucket);
+    std::vector<FlowHot> hots(kFlows);
+    std::vector<FlowWarm> warms(kFlows);
+    FlowTable large(many, hots, warms);
+    const KeyedHash hash{KeyedHash::Key{1}};
+    for (uint32_t i = 0; i < kFlows; ++i) {
+        CHECK(large.insert(numbered(i), hash(numbered(i))) != kNoFlow);
+    }
+    for (uint32_t i = 0; i < kFlows; ++i) {
+        CHECK(large.find(numbered(i), hash(numbered(i))) != kNoFlow);
+    }
 }
 
 TEST(FlowTable, behaves_as_a_map_over_random_operations) {

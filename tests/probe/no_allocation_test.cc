@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "probe/fragment_table.h"
 #include "probe/worker.h"
+#include "tests/support/floods.h"
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
 // After everything else: it takes CppUTest's macros with it.
@@ -125,4 +127,33 @@ TEST(NoAllocation, a_worker_allocates_nothing_once_it_exists) {
     const auto evicted = static_cast<size_t>(FlowEndReason::lack_of_resources);
     CHECK(worker.counters().records_by_reason[evicted] > 0);
     CHECK(worker.counters().list_shortages > 0);
+}
+
+TEST(NoAllocation, nor_under_any_flood) {
+    const Inspector inspector(test_signatures());
+    const KeyedHash hash{KeyedHash::Key{}};
+    for (size_t kind = 0; kind < static_cast<size_t>(Flood::count_); ++kind) {
+        const auto flood = static_cast<Flood>(kind);
+        const FloodedLine line = flooded_line({.flood = flood});
+        FragmentTable fragments({}, KeyedHash::Key{});
+        Worker worker({.flow_capacity = 1}, 0, 1, inspector, hash);
+        ParsedPacket parsed;
+        allocations = 0;
+        counting = true;
+        for (const Packet& packet : line.packets) {
+            if (parse_packet(packet.view(), {}, parsed) == ParseResult::metered) {
+                if ((parsed.notes & kNoteFragment) != 0) {
+                    fragments.resolve(parsed);
+                }
+                const uint64_t value = hash(parsed.key);
+                worker.process({&parsed, 1}, {&value, 1});
+            }
+            while (!worker.records().front().empty()) {
+                worker.records().pop();
+            }
+        }
+        counting = false;
+        CHECK_EQUAL_TEXT(0u, allocations.load(), name_of(flood));
+        CHECK_TEXT(worker.counters().flows_created > 40'000, name_of(flood));
+    }
 }

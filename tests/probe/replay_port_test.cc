@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <filesystem>
+#include <random>
 #include <span>
 #include <stdexcept>
 #include <string>
@@ -111,6 +112,17 @@ std::string refusal(const std::filesystem::path& file) {
         return error.what();
     }
     return "accepted";
+}
+
+// Four packets each: both formats, plain and packed.
+std::vector<Octets> small_captures() {
+    Octets pcap = pcap_header();
+    Octets pcapng = section() + interface(kEthernet, 9);
+    for (uint8_t i = 1; i <= 4; ++i) {
+        pcap = pcap + pcap_packet_of(i);
+        pcapng = pcapng + enhanced_packet(i * uint64_t{1'000'000'000}, Octets(60, i));
+    }
+    return {pcap, pcapng, gzip(pcap), zstd(pcap), gzip(pcapng), zstd(pcapng)};
 }
 
 }  // namespace
@@ -324,6 +336,51 @@ TEST(ReplayPort, damaged_capture_gives_the_packets_before) {
     CHECK_EQUAL(1, all_of(port).size());
     CHECK(port.state() == PortState::broken);
     STRCMP_CONTAINS("capture cannot be read after packet 1 (", port.fault().c_str());
+}
+
+TEST(ReplayPort, a_capture_cut_at_any_octet_gives_whole_packets_or_is_refused) {
+    for (const Octets& capture : small_captures()) {
+        ReplayPort whole(folder.write("whole", capture));
+        const std::vector<Seen> packets = all_of(whole);
+        CHECK_EQUAL(4, packets.size());
+        for (size_t kept = 0; kept < capture.size(); ++kept) {
+            const auto cut = folder.write("cut", first(capture, kept));
+            if (refusal(cut) != "accepted") {
+                continue;
+            }
+            ReplayPort port(cut);
+            const std::vector<Seen> seen = all_of(port);
+            CHECK(seen.size() <= packets.size());
+            for (size_t i = 0; i < seen.size(); ++i) {
+                CHECK(seen[i].octets == packets[i].octets);
+                CHECK_EQUAL(packets[i].time_ns, seen[i].time_ns);
+            }
+            CHECK_EQUAL(seen.size(), port.counters().packets_offered);
+        }
+    }
+}
+
+TEST(ReplayPort, a_capture_with_random_octets_is_counted_or_refused) {
+    const unsigned seed = std::random_device{}();
+    std::mt19937 random(seed);
+    for (const Octets& capture : small_captures()) {
+        for (int round = 0; round < 300; ++round) {
+            Octets damaged = capture;
+            for (unsigned changes = 1 + random() % 4; changes > 0; --changes) {
+                damaged[random() % damaged.size()] = static_cast<uint8_t>(random());
+            }
+            const auto file = folder.write("damaged", damaged);
+            const std::string sentence = refusal(file);
+            if (sentence == "accepted") {
+                ReplayPort port(file);
+                CHECK_EQUAL_TEXT(all_of(port).size(),
+                                 port.counters().packets_offered,
+                                 std::to_string(seed).c_str());
+            } else {
+                CHECK_EQUAL(std::string::npos, sentence.find('\n'));
+            }
+        }
+    }
 }
 
 TEST(ReplayPort, second_link_type_in_one_capture_ends_it) {

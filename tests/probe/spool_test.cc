@@ -113,6 +113,16 @@ TEST_GROUP(Spool) {
     }
 };
 
+TEST(Spool, what_another_probe_said_is_left_out) {
+    std::string octets = hello() + batch(1);
+    proto::append_frame({proto::FrameKind::batch, kProbe + 1, kEpoch, 11, 10}, {}, octets);
+    std::filesystem::create_directories(folder);
+    put_content(folder / "0000000000000063-0000000000000001.spool", octets + batch(21));
+    STRCMP_EQUAL("99 1-10; ", left().c_str());
+    CHECK_EQUAL(1u, problems.size());
+    STRCMP_CONTAINS("holds what no probe spools", problems[0].c_str());
+}
+
 TEST(Spool, gives_back_what_was_appended) {
     SpoolFolder opened(folder);
     Spool spool(opened, kEpoch, hello(), kSegment);
