@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -54,10 +55,46 @@ void write_all(int descriptor, std::string_view octets, const std::filesystem::p
     }
 }
 
+void write_all_at(int descriptor,
+                  std::string_view octets,
+                  uint64_t at,
+                  const std::filesystem::path& path) {
+    while (!octets.empty()) {
+        const ssize_t written =
+            ::pwrite(descriptor, octets.data(), octets.size(), static_cast<off_t>(at));
+        if (written < 0) {
+            if (errno == EINTR) {
+                continue;
+            }
+            throw_file_error("write", path);
+        }
+        octets.remove_prefix(static_cast<size_t>(written));
+        at += static_cast<uint64_t>(written);
+    }
+}
+
 void sync_data(int descriptor, const std::filesystem::path& path) {
     if (::fdatasync(descriptor) != 0) {
         throw_file_error("sync", path);
     }
+}
+
+void write_again_durably(int descriptor, uint64_t octets, const std::filesystem::path& path) {
+    std::vector<char> buffer(64 * 1024);
+    for (uint64_t at = 0; at < octets;) {
+        const auto wanted = static_cast<size_t>(std::min<uint64_t>(buffer.size(), octets - at));
+        const ssize_t got = ::pread(descriptor, buffer.data(), wanted, static_cast<off_t>(at));
+        if (got < 0 && errno == EINTR) {
+            continue;
+        }
+        if (got <= 0) {
+            errno = got == 0 ? EIO : errno;
+            throw_file_error("read", path);
+        }
+        write_all_at(descriptor, {buffer.data(), static_cast<size_t>(got)}, at, path);
+        at += static_cast<uint64_t>(got);
+    }
+    sync_data(descriptor, path);
 }
 
 void sync_folder(const std::filesystem::path& folder) {
@@ -89,8 +126,13 @@ void write_file_durably(const std::filesystem::path& path, std::string_view cont
 }
 
 void make_folders_durably(const std::filesystem::path& folder,
-                          std::vector<std::filesystem::path>& made) {
+                          std::vector<std::filesystem::path>& made,
+                          const std::filesystem::path& certain) {
     std::filesystem::path path;
+    size_t certain_parts = 0;
+    for (const std::filesystem::path& part : certain) {
+        certain_parts += part.empty() ? 0 : 1;
+    }
     for (const std::filesystem::path& part : folder) {
         // A trailing slash makes an empty last part.
         if (part.empty()) {
@@ -107,11 +149,15 @@ void make_folders_durably(const std::filesystem::path& folder,
                             path.string(),
                             is_file ? "a file has its name" : error.message()));
         }
+        const bool is_certain = !is_new && certain_parts > 0;
+        certain_parts -= certain_parts > 0 ? 1 : 0;
+        const std::filesystem::path parent = path.has_parent_path() ? path.parent_path() : ".";
         if (is_new) {
             made.push_back(path);
-            const std::filesystem::path parent = path.parent_path();
-            sync_folder(parent.empty() ? "." : parent);
+        } else if (is_certain || ::access(parent.c_str(), R_OK | W_OK) != 0) {
+            continue;
         }
+        sync_folder(parent);
     }
 }
 

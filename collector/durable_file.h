@@ -48,8 +48,19 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
 void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path);
 
-// fdatasync: the content and the length survive a crash once this returns.
+void write_all_at(int descriptor,
+                  std::string_view octets,
+                  uint64_t at,
+                  const std::filesystem::path& path);
+
+// fdatasync: the content and the length survive a crash once this returns. After a sync that
+// failed, a second one says nothing: what was written before the first may be lost, though it can
+// still be read, and has to be written again.
 void sync_data(int descriptor, const std::filesystem::path& path);
+
+// For what another process, or a failure, left: writes the first `octets` again as they are read,
+// and syncs. Requires: open for reading and writing, and not for appending.
+void write_again_durably(int descriptor, uint64_t octets, const std::filesystem::path& path);
 
 // Makes a rename or a new name in `folder` survive a crash.
 void sync_folder(const std::filesystem::path& folder);
@@ -62,9 +73,11 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 void write_file_durably(const std::filesystem::path& path, std::string_view content);
 
 // Makes the folder and what leads to it; those made, outermost first, are added to `made`, also
-// when it throws.
+// when it throws. Who made one that is there may have died before its name was synced, so it is
+// synced again, where we can write; not so what leads to `certain` and that itself.
 void make_folders_durably(const std::filesystem::path& folder,
-                          std::vector<std::filesystem::path>& made);
+                          std::vector<std::filesystem::path>& made,
+                          const std::filesystem::path& certain = {});
 
 // The whole file, refused when longer than `maximum_octets`.
 std::string read_file(const std::filesystem::path& path, uint64_t maximum_octets);

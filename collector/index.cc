@@ -100,7 +100,7 @@ std::optional<IndexEntry> parse_index_line(std::string_view line) {
 
 ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     : path_(archive / kIndexName), previous_(first_previous()) {
-    file_ = open_file(path_, O_RDWR | O_CREAT | O_APPEND);
+    file_ = open_file(path_, O_RDWR | O_CREAT);
     while (::flock(file_.get(), LOCK_EX) != 0) {
         if (errno != EINTR) {
             throw_file_error("lock", path_);
@@ -124,12 +124,20 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
             in_order_.push_back(*entry);
         }
         previous_ = sha256_of(line);
+        last_line_ = rest.substr(0, end + 1);
+        last_line_at_ = content.size() - rest.size();
         rest.remove_prefix(end + 1);
     }
     const size_t whole = content.size() - rest.size();
     if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(whole)) != 0) {
         throw_file_error("write", path_);
     }
+}
+
+void ArchiveIndex::sync() {
+    write_all_at(file_.get(), last_line_, last_line_at_, path_);
+    sync_data(file_.get(), path_);
+    sync_folder(path_.parent_path());
 }
 
 std::optional<std::string> ArchiveIndex::sha256_of_manifest(const std::string& manifest) const {
@@ -167,17 +175,22 @@ void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone
 }
 
 void ArchiveIndex::append_line(const std::string& line) {
-    const off_t octets_before = ::lseek(file_.get(), 0, SEEK_END);
+    const uint64_t at = last_line_at_ + last_line_.size();
     try {
-        write_all(file_.get(), line + "\n", path_);
+        write_all_at(file_.get(), last_line_ + line + "\n", last_line_at_, path_);
         sync_data(file_.get(), path_);
         sync_folder(path_.parent_path());
-    } catch (...) {
+    } catch (const std::runtime_error& error) {
         // A line whose sync failed may vanish later: who tries again has to write it again.
-        [[maybe_unused]] const int ignored = ::ftruncate(file_.get(), octets_before);
+        if (::ftruncate(file_.get(), static_cast<off_t>(at)) != 0 ||
+            ::fdatasync(file_.get()) != 0) {
+            throw UncertainIndex(error.what());
+        }
         throw;
     }
     previous_ = sha256_of(line);
+    last_line_ = line + "\n";
+    last_line_at_ = at;
 }
 
 }  // namespace curlew::collector

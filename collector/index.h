@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -57,6 +58,12 @@ std::string index_line(const IndexEntry& entry);
 // Nothing when the line is not what index_line() makes of an entry.
 std::optional<IndexEntry> parse_index_line(std::string_view line);
 
+// A line could neither be made durable nor taken back.
+class UncertainIndex : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 class ArchiveIndex {
   public:
     // Opens the index of the archive, makes it if there is none, and waits for other processes to
@@ -75,10 +82,14 @@ class ArchiveIndex {
     // What was removed, in order of removal.
     const std::vector<IndexEntry>& removed() const noexcept { return removed_; }
 
-    // Durable once it returns. Requires: the manifest is not listed.
+    // Every line that is there is durable once it returns.
+    void sync();
+
+    // Durable once it returns; when it throws, the line is gone for certain, or, with
+    // UncertainIndex, may be there or not. Requires: the manifest is not listed.
     void append(const std::string& manifest, const std::string& sha256);
 
-    // Durable once it returns. Requires: the manifest is listed and not removed.
+    // The same. Requires: the manifest is listed and not removed.
     void append_tombstone(const std::string& manifest, const Tombstone& tombstone);
 
   private:
@@ -91,6 +102,10 @@ class ArchiveIndex {
     std::vector<IndexEntry> removed_;
     std::set<std::string> removed_names_;
     std::string previous_;
+    // Whoever wrote the last line may have died before it was durable, or of a sync that failed, so
+    // it is written once more with the next one.
+    std::string last_line_;
+    uint64_t last_line_at_ = 0;
 };
 
 }  // namespace curlew::collector

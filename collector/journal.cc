@@ -65,8 +65,10 @@ Journal::Journal(std::filesystem::path folder,
         throw JournalFrontError(
             fmt::format("nothing of the probe {} can be taken up", first.probe));
     }
-    // What the probe is told to be durable must be so; a crash may have come before the sync.
-    sync_data(open_file(files_.back().path, O_RDWR).get(), files_.back().path);
+    // What the probe is told to be durable must be so; a crash may have come before the sync, or
+    // after one that failed. A file behind which another was begun is durable as far as it counts.
+    const FileDescriptor last = open_file(files_.back().path, O_RDWR);
+    write_again_durably(last.get(), files_.back().octets, files_.back().path);
     sync_folder(folder_);
     sequence_ = FrameSequence(facts_.probe_id, facts_.epoch, durable_sequence_);
     if (facts_.has_final_ledger()) {

@@ -1,6 +1,5 @@
 #include "collector/publish.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
 #include <stdexcept>
@@ -110,10 +109,15 @@ bool put_in_place(const Place& place,
             write_file_durably(place.manifest, manifest);
         }
         names_devices = put_devices(place, manifest);
+        // What was there may have been named by one who died before that was durable.
+        sync_folder(place.manifest.parent_path());
         if (!index.sha256_of_manifest(place.manifest_in_archive)) {
             index.append(place.manifest_in_archive, manifest_sha256);
             return true;
         }
+    } catch (const UncertainIndex&) {
+        // The entry may come back and must find all that it names.
+        throw;
     } catch (...) {
         std::error_code ignored;
         if (names_devices) {
@@ -161,9 +165,7 @@ Published publish_under(NameOf name_of,
         }
         const bool is_listed = index.sha256_of_manifest(place.manifest_in_archive).has_value();
         if (is_listed) {
-            // Whoever wrote the entry may have died before it was durable.
-            const std::filesystem::path path = config.archive / kIndexName;
-            sync_data(open_file(path, O_RDWR).get(), path);
+            index.sync();
         }
         if (is_listed && !std::filesystem::exists(part)) {
             return {place.dataset, place.manifest, true};

@@ -36,7 +36,7 @@ void publish_waiting(const fs::path& archive, const fs::path& state_path, SealSt
         config.scenario = waiting.scenario;
         config.name = waiting.name;
         std::vector<fs::path> ignored;
-        make_folders_durably(archive / waiting.group / waiting.scenario, ignored);
+        make_folders_durably(archive / waiting.group / waiting.scenario, ignored, archive);
         publish_numbered(config,
                          waiting.encoding,
                          state_path.parent_path() / waiting.part,
@@ -51,6 +51,15 @@ void publish_waiting(const fs::path& archive, const fs::path& state_path, SealSt
         std::error_code ignored;
         fs::remove(state_path.parent_path() / done.part, ignored);
     }
+}
+
+// What an earlier job left. It may have died, or failed, before its state was durable: were that
+// lost with the datasets published, their records would be sealed again.
+void publish_left(const fs::path& archive, const fs::path& state_path, SealState& state) {
+    if (!state.publications.empty()) {
+        save_seal_state(state_path, state);
+    }
+    publish_waiting(archive, state_path, state);
 }
 
 class WindowSealer {
@@ -68,7 +77,7 @@ class WindowSealer {
           sorter_(folder_, sort_memory_octets) {}
 
     SealedWindows run() {
-        publish_waiting(setup_.config.archive, state_path_, state_);
+        publish_left(setup_.config.archive, state_path_, state_);
         for (const ClosedFile& file : job_.files) {
             read_file(file);
         }
@@ -381,7 +390,7 @@ void complete_publications(const fs::path& archive) {
     for (const fs::path& file : files) {
         if (file.native().ends_with(kStateSuffix)) {
             SealState state = load_seal_state(file);
-            publish_waiting(archive, file, state);
+            publish_left(archive, file, state);
         }
     }
     for (const fs::path& file : files) {

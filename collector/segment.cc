@@ -83,7 +83,8 @@ Segment::Segment(const std::filesystem::path& path, Start start)
         valid_octets = reader.valid_octets();
     }
     cut(valid_octets);
-    sync();
+    // Whoever wrote it may have died of a sync that failed.
+    write_again_durably(file_.get(), valid_octets, path_);
     sync_folder(path_.parent_path());
 }
 

@@ -42,7 +42,7 @@ class Segment {
   public:
     enum class Start {
         afresh,     // what an earlier run left is thrown away
-        recovered,  // what an earlier run left is kept up to its last whole frame
+        recovered,  // what an earlier run left is kept up to its last whole frame, and made durable
     };
 
     // Opens the file and locks it against other processes until destruction. Throws

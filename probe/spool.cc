@@ -219,6 +219,24 @@ void add_segment(const fs::path& path,
     }
 }
 
+// With all that leads to it. One that is there may have been made by a run that died before its
+// name was durable.
+void make_folder(const fs::path& path) {
+    std::error_code failure;
+    fs::create_directories(path, failure);
+    if (failure) {
+        throw std::runtime_error(
+            fmt::format("cannot make the spool {}: {}", path.string(), failure.message()));
+    }
+    for (fs::path made = fs::absolute(path).lexically_normal(); made.has_relative_path();
+         made = made.parent_path()) {
+        const fs::path parent = made.parent_path();
+        if (::access(parent.c_str(), R_OK | W_OK) == 0 && !sync_folder(parent)) {
+            throw_spool_error("sync", parent);
+        }
+    }
+}
+
 }  // namespace
 
 uint64_t SpooledRun::records() const noexcept {
@@ -238,12 +256,7 @@ uint64_t SpooledRun::octets() const noexcept {
 }
 
 SpoolFolder::SpoolFolder(fs::path path) : path_(std::move(path)) {
-    std::error_code failure;
-    fs::create_directories(path_, failure);
-    if (failure) {
-        throw std::runtime_error(
-            fmt::format("cannot make the spool {}: {}", path_.string(), failure.message()));
-    }
+    make_folder(path_);
     const fs::path lock = path_ / ".lock";
     lock_ = ::open(lock.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0640);
     if (lock_ < 0) {
@@ -266,7 +279,12 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
     };
     std::map<uint64_t, Epoch> epochs;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
-        if (const auto name = segment_name(entry.path())) {
+        const fs::path& file = entry.path();
+        if (file.extension() == kPositionSuffix) {
+            if (const auto epoch = hexadecimal(file.stem().string())) {
+                epochs[*epoch];  // of nothing, when a run died in between
+            }
+        } else if (const auto name = segment_name(file)) {
             std::error_code failure;
             Epoch& epoch = epochs[name->epoch];
             epoch.segments[name->first_sequence] = entry.path();
@@ -315,6 +333,7 @@ bool SpoolFolder::note(uint64_t epoch, uint64_t last_acknowledged) {
 void SpoolFolder::remove(uint64_t epoch) {
     const std::string front = fmt::format("{:016x}-", epoch);
     std::error_code failure;
+    bool is_gone = true;
     std::vector<fs::path> segments;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_, failure)) {
         if (segment_name(entry.path()) && entry.path().filename().string().starts_with(front)) {
@@ -322,10 +341,9 @@ void SpoolFolder::remove(uint64_t epoch) {
         }
     }
     for (const fs::path& segment : segments) {
-        fs::remove(segment, failure);
+        is_gone = ::unlink(segment.c_str()) == 0 && is_gone;
     }
-    // Last: without it, what is left of the epoch would be sent again.
-    if (sync_folder(path_)) {
+    if (sync_folder(path_) && is_gone) {
         fs::remove(position_file(path_, epoch), failure);
     }
 }
@@ -343,7 +361,8 @@ struct Spool::Segment {
     proto::FileHandle file;
     uint64_t octets = 0;         // written; behind them are zeros
     uint64_t last_sequence = 0;  // appended
-    bool failed = false;         // not trusted any more: takes nothing. Under the mutex
+    // Not trusted any more: takes nothing. Written by the syncing thread, under the mutex.
+    bool failed = false;
 };
 
 Spool::Spool(SpoolFolder& folder, uint64_t epoch, std::string hello, uint64_t segment_octets)
@@ -374,9 +393,9 @@ void Spool::begin_segment(uint64_t first_sequence) {
         throw_spool_error("write", segment->path);
     }
     segment->octets = hello_.size();
-    segments_.push_back(std::move(segment));
     const std::lock_guard lock(mutex_);
-    new_name_ = true;
+    new_.push_back(segment);
+    segments_.push_back(std::move(segment));
 }
 
 SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64_t last_sequence) {
@@ -455,16 +474,19 @@ void Spool::sync_until_over() {
         }
         const std::vector<std::shared_ptr<Segment>> segments = std::exchange(dirty_, {});
         const uint64_t appended = appended_;
-        const bool new_name = std::exchange(new_name_, false);
+        const std::vector<std::shared_ptr<Segment>> named = std::exchange(new_, {});
         lock.unlock();
         std::vector<Segment*> failed;
         for (const auto& segment : segments) {
-            if (::fdatasync(segment->file.get()) != 0) {
+            // Of one that failed before, a sync would only say that nothing more failed since.
+            if (segment->failed || ::fdatasync(segment->file.get()) != 0) {
                 failed.push_back(segment.get());
             }
         }
-        if (new_name && !sync_folder(folder_.path()) && failed.empty()) {
-            failed.push_back(segments.back().get());
+        if (!named.empty() && !sync_folder(folder_.path())) {
+            for (const auto& segment : named) {
+                failed.push_back(segment.get());
+            }
         }
         lock.lock();
         for (Segment* segment : failed) {

@@ -24,7 +24,8 @@
 //
 // A frame may be sent when it is synced: fdatasync has returned, once for many frames (a thread of
 // its own does that), and the segment's name is durable. What could not be synced is sent all the
-// same, for a collector makes it durable, but is counted.
+// same, for a collector makes it durable, but is counted. A segment whose sync failed is never
+// synced again: what is in it by then counts as not synced, and what comes goes into another one.
 
 namespace curlew::probe {
 
@@ -74,7 +75,8 @@ class SpoolFolder {
 
     // A collector has all of the epoch up to here: written durably. False when it cannot be.
     bool note(uint64_t epoch, uint64_t last_acknowledged);
-    // Nothing of the epoch is needed any more.
+    // Nothing of the epoch is needed any more. Its position goes last, when nothing of the rest is
+    // left that would be sent again without it.
     void remove(uint64_t epoch);
 
   private:
@@ -117,8 +119,8 @@ class Spool {
     // has not, for the next run.
     void finish(uint64_t last_sequence);
 
-    // Frames that were sent though their sync had failed make part of what these counted. Any
-    // thread.
+    // Of segments, whatever was said to be synced meanwhile may be gone after a crash. Any thread;
+    // one that reads synced() before has every failure of what it says.
     uint64_t failed_syncs() const noexcept { return failed_.load(std::memory_order_relaxed); }
 
   private:
@@ -141,7 +143,7 @@ class Spool {
     std::condition_variable changed_;
     std::vector<std::shared_ptr<Segment>> dirty_;  // under the mutex
     uint64_t appended_ = 0;                        // under the mutex
-    bool new_name_ = false;                        // under the mutex: a segment has begun
+    std::vector<std::shared_ptr<Segment>> new_;    // under the mutex: their names are not durable
     bool over_ = false;                            // under the mutex
     std::thread syncing_;
 };

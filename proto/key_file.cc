@@ -35,6 +35,16 @@ bool write_whole(int descriptor, std::string_view text) {
     return ::fsync(descriptor) == 0;
 }
 
+bool rename_new(const std::filesystem::path& from, const std::filesystem::path& to) {
+    return ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0;
+}
+
+bool sync_folder(const std::filesystem::path& folder) {
+    const FileHandle open(
+        ::open(folder.empty() ? "." : folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    return open.get() >= 0 && ::fsync(open.get()) == 0;
+}
+
 std::string read_whole(int descriptor, const std::filesystem::path& file) {
     // One octet more than a key file has tells that it is none.
     std::string text(kKeyCharacters + 2, '\0');
@@ -75,15 +85,20 @@ KeyPair new_keys() {
 }
 
 void write_key_file(const std::filesystem::path& file, const KeyPair& keys) {
-    const FileHandle open(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
+    const std::filesystem::path part = file.string() + ".part";
+    // One that a crash left; whoever made it, it is not written into.
+    ::unlink(part.c_str());
+    const FileHandle open(::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600));
     if (open.get() < 0) {
-        fail(file,
-             errno == EEXIST ? "exists, and a key is never written over" : std::strerror(errno));
+        fail(file, std::strerror(errno));
     }
-    if (!write_whole(open.get(), keys.secret_key + "\n")) {
+    const bool is_named = write_whole(open.get(), keys.secret_key + "\n") && rename_new(part, file);
+    if (!is_named || !sync_folder(file.parent_path())) {
         const int cause = errno;
-        ::unlink(file.c_str());
-        fail(file, std::strerror(cause));
+        ::unlink(is_named ? file.c_str() : part.c_str());
+        fail(file,
+             !is_named && cause == EEXIST ? "exists, and a key is never written over"
+                                          : std::strerror(cause));
     }
 }
 

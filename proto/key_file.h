@@ -19,8 +19,9 @@ bool is_key(std::string_view text) noexcept;
 
 KeyPair new_keys();
 
-// For its owner alone (mode 0600), durable. Throws std::runtime_error with one sentence, also when
-// the file exists: a key that is written over is lost.
+// For its owner alone (mode 0600), durable: written as `file`.part and then named, so that a crash
+// leaves the whole file or none. Throws std::runtime_error with one sentence, also when the file
+// exists: a key that is written over is lost.
 void write_key_file(const std::filesystem::path& file, const KeyPair& keys);
 
 // Throws std::runtime_error with one sentence, also when others than its owner may read the file.

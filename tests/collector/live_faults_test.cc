@@ -8,10 +8,10 @@
 #include <string>
 
 #include "collector/intake.h"
-#include "tests/collector/file_faults.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
+#include "tests/support/file_faults.h"
 #include "tests/support/temporary_folder.h"
 
 // Random probes, restarts and disks that fail or lose power, against a simple model: what was
@@ -79,6 +79,7 @@ class Line {
         folder = std::make_unique<tests::TemporaryFolder>();
         archive = folder->path() / "archive";
         put_groups(folder->path());
+        tests::watch_files(archive);
         clock_ns = kWindow;
         now = Moment() + std::chrono::hours(1);
         next_number = 1;
@@ -131,7 +132,7 @@ class Line {
         while (intake == nullptr) {
             try {
                 if (has_crashed()) {
-                    tests::restart_after_crash(archive, static_cast<unsigned>(random()));
+                    tests::restart_after_crash(static_cast<unsigned>(random()));
                 }
                 intake = std::make_unique<Intake>(archive, config.rotate, problems, now, 3000);
             } catch (const std::runtime_error&) {
@@ -262,7 +263,8 @@ class Line {
         } else if (what < 97) {
             intake->tidy_up(now + std::chrono::minutes(chance(20) ? 11 : 0));
         } else {
-            arm_fault(chance(50) ? Fault::crash : Fault::once, 1 + random() % 60);
+            const Fault faults[] = {Fault::no_space, Fault::broken, Fault::crash, Fault::crash};
+            arm_fault(faults[random() % 4], 1 + random() % 60);
         }
         now += std::chrono::milliseconds(random() % 3000);
         if (has_crashed()) {
@@ -271,7 +273,7 @@ class Line {
     }
 
     void end() {
-        arm_fault(Fault::once, 0);
+        arm_fault(Fault::broken, 0);
         restart();
         for (int i = 0; i < 20; ++i) {
             now += std::chrono::seconds(11);
