@@ -14,6 +14,9 @@ proto::Confinement confinement() {
     return {
         .calls =
             {
+                // Whether the clock is synchronised; to set it takes a capability.
+                {"adjtimex"},
+                {"clock_adjtime"},
                 // Whether interfaces are there, and as they were before us.
                 {"ioctl", {{1, kWhole, SIOCETHTOOL}}},
                 {"ioctl", {{1, kWhole, SIOCGIFFLAGS}}},
