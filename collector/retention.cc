@@ -114,7 +114,12 @@ class Keeper {
     Removed run() {
         // What a crash interrupted: the tombstone is there, so the files have to go.
         for (const IndexEntry& entry : index_.removed()) {
-            unlink_files(files_of(archive_, entry.manifest));
+            const Files files = files_of(archive_, entry.manifest);
+            if (octets_of(files) != 0) {
+                // Who wrote the tombstone may have died before it was durable.
+                index_.sync();
+            }
+            unlink_files(files);
         }
         const std::vector<IndexEntry> present = index_.present();
         if (keep_.octets != 0) {

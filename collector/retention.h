@@ -17,7 +17,7 @@ struct Removed {
 };
 
 // Throws std::runtime_error on an I/O failure. `now_ns` is wall time. Safe against a crash at any
-// point: a tombstone whose files are still there is completed the next time.
+// point: a tombstone whose files are still there is made durable and completed the next time.
 Removed enforce(const Retention& keep, const std::filesystem::path& archive, uint64_t now_ns);
 
 // What is free for this user at the archive. Throws std::runtime_error.

@@ -1,6 +1,8 @@
 #include "tests/collector/live_fixture.h"
 
 #include <algorithm>
+#include <set>
+#include <string_view>
 
 #include "collector/dataset_file.h"
 #include "collector/index.h"
@@ -140,13 +142,33 @@ CollectorConfig live_config(const fs::path& archive) {
     return config;
 }
 
+namespace {
+
+std::set<std::string> removed_manifests(std::string_view index) {
+    std::set<std::string> removed;
+    for (size_t end = index.find('\n'); end != std::string_view::npos; end = index.find('\n')) {
+        const auto entry = parse_index_line(index.substr(0, end));
+        index.remove_prefix(end + 1);
+        if (entry && entry->tombstone) {
+            removed.insert(entry->manifest);
+        }
+    }
+    return removed;
+}
+
+}  // namespace
+
 std::vector<SealedDataset> sealed_datasets(const fs::path& archive) {
     std::vector<SealedDataset> datasets;
     std::string content = fs::exists(archive / kIndexName) ? content_of(archive / kIndexName) : "";
+    const std::set<std::string> removed = removed_manifests(content);
     for (size_t end = content.find('\n'); end != std::string::npos; end = content.find('\n')) {
         const auto entry = parse_index_line(content.substr(0, end));
         content.erase(0, end + 1);
         CHECK(entry.has_value());
+        if (removed.contains(entry->manifest)) {
+            continue;
+        }
         SealedDataset dataset;
         dataset.manifest = entry->manifest;
         dataset.text = content_of(archive / entry->manifest);

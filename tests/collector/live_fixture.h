@@ -74,7 +74,7 @@ struct SealedDataset {
     std::vector<uint32_t> numbers;  // of live_flow()
 };
 
-// All that the index lists.
+// All that the index lists and that was not removed.
 std::vector<SealedDataset> sealed_datasets(const std::filesystem::path& archive);
 // How often each record is in them.
 std::map<uint32_t, int> sealed_numbers(const std::filesystem::path& archive);

@@ -4,7 +4,6 @@
 #include <cassert>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 #include <random>
 #include <utility>
 
@@ -32,7 +31,8 @@ Disk::Disk(const fs::path& folder) {
         }
         File file;
         std::ifstream stream(entry.path(), std::ios::binary);
-        file.seen = {std::istreambuf_iterator<char>(stream), std::istreambuf_iterator<char>()};
+        file.seen.resize(entry.file_size());
+        stream.read(file.seen.data(), static_cast<std::streamsize>(file.seen.size()));
         file.certain = file.seen;
         file.mode = static_cast<mode_t>(entry.status().permissions());
         seen_.files[path] = new_file();

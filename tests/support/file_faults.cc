@@ -11,7 +11,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstdarg>
-#include <cstdio>
+#include <cstdlib>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -350,6 +350,11 @@ bool has_struck() {
 bool has_crashed() {
     const std::lock_guard lock(state().mutex);
     return state().has_crashed;
+}
+
+uint64_t fault_stride() {
+    const char* const given = std::getenv("CURLEW_FAULT_STRIDE");
+    return given == nullptr ? 1 : std::stoull(given);
 }
 
 void restart_after_crash(unsigned seed) {

@@ -47,6 +47,9 @@ bool has_crashed();
 // open.
 void restart_after_crash(unsigned seed);
 
+// Of calls and prefixes, only every so many are to be tried: CURLEW_FAULT_STRIDE, else 1.
+uint64_t fault_stride();
+
 // Disks as they were after the first `calls` of a log, asked for in order.
 class LogReplay {
   public:
