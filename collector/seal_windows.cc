@@ -302,7 +302,7 @@ class WindowSealer {
             return {0, UINT64_MAX};
         }
         return {std::min(dataset.window.from_ns, dataset.start_ns),
-                std::max(dataset.window.to_ns, dataset.end_ns)};
+                std::max(dataset.window.to_ns - 1, dataset.end_ns)};
     }
 
     // No record of the window before this one is left.
