@@ -129,6 +129,28 @@ Devices::Presence* Devices::note_end(const std::string& mac,
     return &found->second;
 }
 
+void Devices::forget_before(uint64_t time_us) {
+    std::erase_if(presences_, [&](const auto& presence) {
+        return presence.second.span.last_us < time_us &&
+               time_us - presence.second.span.last_us > kRemembered_us;
+    });
+    if (presences_.size() <= kMaximumPresences / 2) {
+        return;
+    }
+    const size_t too_many = presences_.size() - kMaximumPresences / 2;
+    std::vector<std::pair<uint64_t, Key>> silent;
+    for (const auto& [key, presence] : presences_) {
+        if (presence.names.empty() && presence.clues.empty()) {
+            silent.emplace_back(presence.span.last_us, key);
+        }
+    }
+    std::sort(silent.begin(), silent.end());
+    silent.resize(std::min(silent.size(), too_many));
+    for (const auto& [last_us, key] : silent) {
+        presences_.erase(key);
+    }
+}
+
 void Devices::note_hit(const Fact& fact, uint16_t index, Presence& presence) const {
     if (index == signatures::ContentRules::kNone || (*rules_)[index].device.empty()) {
         return;

@@ -88,8 +88,14 @@ class Devices {
     // Decides, from what was added so far. Roles are those of the group.
     std::vector<Device> found(const signatures::GroupRules& group) const;
 
+    // For a line that goes on: forgets ends of flows that were last seen a week before `time_us`. Of
+    // more than half of what there is room for, those that told nothing of themselves go too, the
+    // longest silent ones first, so that new ones find room.
+    void forget_before(uint64_t time_us);
+
     // Ends of flows beyond these are not looked at.
     static constexpr size_t kMaximumPresences = 100'000;
+    static constexpr uint64_t kRemembered_us = uint64_t{7} * 24 * 3600 * 1'000'000;
 
   private:
     // A MAC address with one of its addresses.

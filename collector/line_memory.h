@@ -24,8 +24,12 @@ class LineMemory {
     const AddressNames& names() const noexcept { return names_; }
     const Devices& devices() const noexcept { return devices_; }
 
-    // Forgets the names that are valid no longer at that moment.
-    void forget_before(uint64_t time_us) { names_.forget_before(time_us); }
+    // For a line that goes on: forgets the names that are valid no longer at that moment, and the
+    // devices that are gone for long.
+    void forget_before(uint64_t time_us) {
+        names_.forget_before(time_us);
+        devices_.forget_before(time_us);
+    }
 
   private:
     AddressNames names_;

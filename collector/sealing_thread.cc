@@ -1,5 +1,7 @@
 #include "collector/sealing_thread.h"
 
+#include <malloc.h>
+
 #include <exception>
 #include <utility>
 
@@ -112,6 +114,8 @@ SealReport SealingThread::seal(SealJob job, const std::shared_ptr<const LiveSetu
     } catch (const std::exception& error) {
         report.failure = error.what();
     }
+    // A job takes much for a short while, and the next one may be hours away.
+    ::malloc_trim(0);
     return report;
 }
 

@@ -1,5 +1,7 @@
 #include "collector/devices.h"
 
+#include <fmt/core.h>
+
 #include "collector/device_file.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/support/temporary_folder.h"
@@ -75,6 +77,34 @@ TEST_GROUP(Devices) {
         return found[0].device;
     }
 };
+
+TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
+    devices->add(flow(kCameraMac, "10.0.0.1", 1000));
+    devices->add(flow(kOtherMac, "10.0.0.2", 2000));
+    devices->forget_before(1010 + Devices::kRemembered_us);
+    CHECK_EQUAL(2, devices->found(group).size());
+    devices->forget_before(1011 + Devices::kRemembered_us);
+    const std::vector<Device> found = devices->found(group);
+    CHECK_EQUAL(1, found.size());
+    STRCMP_EQUAL(kOtherMac, found[0].mac.c_str());
+}
+
+TEST(Devices, of_too_many_the_longest_silent_make_room) {
+    const auto mac_of = [](size_t number) {
+        return fmt::format("00:1f:1f:{:02x}:{:02x}:{:02x}",
+                           number >> 16,
+                           number >> 8 & 0xff,
+                           number & 0xff);
+    };
+    for (size_t i = 0; i < Devices::kMaximumPresences + 1; ++i) {
+        devices->add(flow(mac_of(i).c_str(), "10.0.0.1", 1000 + i));
+    }
+    CHECK_EQUAL(Devices::kMaximumPresences, devices->found(group).size());
+    devices->forget_before(1000);
+    const std::vector<Device> found = devices->found(group);
+    CHECK_EQUAL(Devices::kMaximumPresences / 2, found.size());
+    STRCMP_EQUAL(mac_of(Devices::kMaximumPresences / 2).c_str(), found.front().mac.c_str());
+}
 
 TEST(Devices, one_that_announces_itself_is_believed) {
     devices->add(announces(kOtherMac, "10.0.0.7", "Lamp._hap._tcp.local"));
