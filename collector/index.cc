@@ -10,6 +10,7 @@
 
 #include <cassert>
 #include <cerrno>
+#include <charconv>
 #include <stdexcept>
 
 #include "collector/digest.h"
@@ -75,6 +76,22 @@ std::string index_line(const IndexEntry& entry) {
     return {buffer.GetString(), buffer.GetSize()};
 }
 
+std::string index_head_text(const IndexHead& head) {
+    return fmt::format("{:020} {}\n", head.lines, head.last);
+}
+
+std::optional<IndexHead> parse_index_head(std::string_view text) {
+    constexpr size_t kDigits = 20;
+    IndexHead head;
+    if (text.size() != kDigits + 1 + first_previous().size() + 1 ||
+        std::from_chars(text.data(), text.data() + kDigits, head.lines).ptr !=
+            text.data() + kDigits) {
+        return std::nullopt;
+    }
+    head.last = text.substr(kDigits + 1, first_previous().size());
+    return index_head_text(head) == text ? std::optional(head) : std::nullopt;
+}
+
 std::optional<IndexEntry> parse_index_line(std::string_view line) {
     rapidjson::Document document;
     document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
@@ -106,6 +123,11 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
             throw_file_error("lock", path_);
         }
     }
+    // Who died while it was written left a part of it.
+    std::error_code ignored;
+    std::filesystem::remove(archive / (std::string(kIndexHeadName) + ".part"), ignored);
+    const std::optional<IndexHead> head = read_head();
+    head_holds_ = !head || head->lines == 0;
     const std::string content = read_file(path_, kLongestIndex);
     std::string_view rest = content;
     for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
@@ -124,6 +146,8 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
             in_order_.push_back(*entry);
         }
         previous_ = sha256_of(line);
+        ++lines_;
+        head_holds_ = head_holds_ || (head->lines == lines_ && head->last == previous_);
         last_line_ = rest.substr(0, end + 1);
         last_line_at_ = content.size() - rest.size();
         rest.remove_prefix(end + 1);
@@ -131,6 +155,25 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     const size_t whole = content.size() - rest.size();
     if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(whole)) != 0) {
         throw_file_error("write", path_);
+    }
+    if (!head) {
+        write_head();
+    }
+}
+
+std::optional<IndexHead> ArchiveIndex::read_head() const {
+    constexpr uint64_t kLongestHead = 4096;
+    const std::filesystem::path path = path_.parent_path() / kIndexHeadName;
+    return std::filesystem::exists(path) ? parse_index_head(read_file(path, kLongestHead))
+                                         : std::nullopt;
+}
+
+// One that cannot be written stays behind, which is no harm: the next line brings another.
+void ArchiveIndex::write_head() noexcept {
+    try {
+        write_file_durably(path_.parent_path() / kIndexHeadName,
+                           index_head_text({lines_, previous_}));
+    } catch (const std::exception&) {
     }
 }
 
@@ -191,6 +234,10 @@ void ArchiveIndex::append_line(const std::string& line) {
     previous_ = sha256_of(line);
     last_line_ = line + "\n";
     last_line_at_ = at;
+    ++lines_;
+    if (head_holds_) {
+        write_head();
+    }
 }
 
 }  // namespace curlew::collector

@@ -27,10 +27,16 @@
 // SHA-256 of the line up to its comma: nothing else is left that could say the same, and no line
 // follows the last one. Lines are written exactly so, without blanks. A crash may leave a last line
 // without newline: it was never promised and goes.
+//
+// ARCHIVE/index.head: how many lines there are at least, 20 digits, and the sum of the last of
+// these, so that the end of the index cannot go unseen; lines of what was removed have no file that
+// would miss them. It is written behind each line and may lag behind it after a crash. One that
+// contradicts the index is left as it is, for `curlew verify` to tell.
 
 namespace curlew::collector {
 
 inline constexpr const char* kIndexName = "index.jsonl";
+inline constexpr const char* kIndexHeadName = "index.head";
 inline constexpr const char* kManifestSuffix = ".manifest.json";
 inline constexpr uint64_t kLongestIndex = uint64_t{1} << 30;
 
@@ -51,6 +57,15 @@ struct IndexEntry {
 };
 
 std::string first_previous();
+
+struct IndexHead {
+    uint64_t lines = 0;
+    std::string last;  // of line `lines`; first_previous() where that is 0
+};
+
+std::string index_head_text(const IndexHead& head);
+// Nothing when the text is not what index_head_text() makes of a head.
+std::optional<IndexHead> parse_index_head(std::string_view text);
 
 // The line of an entry, without its newline.
 std::string index_line(const IndexEntry& entry);
@@ -94,6 +109,8 @@ class ArchiveIndex {
 
   private:
     void append_line(const std::string& line);
+    std::optional<IndexHead> read_head() const;
+    void write_head() noexcept;
 
     std::filesystem::path path_;
     FileDescriptor file_;
@@ -106,6 +123,8 @@ class ArchiveIndex {
     // it is written once more with the next one.
     std::string last_line_;
     uint64_t last_line_at_ = 0;
+    uint64_t lines_ = 0;
+    bool head_holds_ = true;
 };
 
 }  // namespace curlew::collector

@@ -9,6 +9,7 @@
 #include <stdexcept>
 
 #include "collector/dataset_builder.h"
+#include "collector/index.h"
 #include "collector/manifest.h"
 #include "collector/publish.h"
 #include "collector/retention.h"
@@ -383,6 +384,10 @@ SealedWindows seal_windows(const SealJob& job,
 }
 
 void complete_publications(const fs::path& archive) {
+    // What a crash left of the index is mended, whether or not something follows.
+    if (fs::exists(archive / kIndexName)) {
+        const ArchiveIndex index(archive);
+    }
     std::vector<fs::path> files;
     for (const fs::directory_entry& entry : fs::directory_iterator(open_folder(archive))) {
         files.push_back(entry.path());

@@ -58,6 +58,8 @@ class Verifier {
         find_tombstones(content);
         std::string_view rest = content;
         std::string previous = first_previous();
+        const std::optional<IndexHead> head = read_head(content.empty());
+        uint64_t lines = 0;
         for (uint64_t line_number = 1; !rest.empty(); ++line_number) {
             const size_t end = rest.find('\n');
             if (end == std::string_view::npos) {
@@ -68,7 +70,32 @@ class Verifier {
             check_index_line(line, line_number, previous);
             previous = sha256_of(line);
             rest.remove_prefix(end + 1);
+            lines = line_number;
+            if (head && head->lines == line_number && head->last != previous) {
+                tell(fmt::format(
+                    "{}: line {} is not the one that {} names", kIndexName, lines, kIndexHeadName));
+            }
         }
+        if (head && head->lines > lines) {
+            tell(fmt::format("{} had {} lines at least", kIndexName, head->lines));
+        }
+    }
+
+    std::optional<IndexHead> read_head(bool index_is_empty) {
+        constexpr uint64_t kLongestHead = 4096;
+        const fs::path path = archive_ / kIndexHeadName;
+        if (!fs::is_regular_file(fs::symlink_status(path))) {
+            if (!index_is_empty) {
+                tell(fmt::format("{} is missing", kIndexHeadName));
+            }
+            return std::nullopt;
+        }
+        const std::optional<IndexHead> head = parse_index_head(
+            fs::file_size(path) <= kLongestHead ? read_file(path, kLongestHead) : "");
+        if (!head || (head->lines == 0 && (head->last != first_previous() || !index_is_empty))) {
+            tell(fmt::format("{} is none", kIndexHeadName));
+        }
+        return head;
     }
 
     // A tombstone stands behind the line of its dataset, which is not missed then.
@@ -262,7 +289,8 @@ class Verifier {
         if (file.ends_with(".open") || file.ends_with(".part")) {
             ++result_.unsealed;
             tell(fmt::format("{} was left unsealed by a run that did not end", file));
-        } else if (known_files_.contains(file) || file == kIndexName) {
+        } else if (known_files_.contains(file) || file == kIndexName ||
+                   file == kIndexHeadName) {
             return;
         } else if (const size_t mark = file.rfind(kOverlayMark);
                    mark != std::string::npos && content_sums_.contains(file.substr(0, mark))) {

@@ -41,6 +41,47 @@ TEST(ArchiveIndex, tells_what_is_listed) {
     CHECK_FALSE(index.sha256_of_manifest("g/s/b.manifest.json").has_value());
 }
 
+TEST(ArchiveIndex, its_head_says_how_far_it_had_come) {
+    const std::filesystem::path head = folder.path() / kIndexHeadName;
+    { const ArchiveIndex empty(folder.path()); }
+    STRCMP_EQUAL((std::string(20, '0') + " " + first_previous() + "\n").c_str(),
+                 content_of(head).c_str());
+    append("g/s/a.manifest.json");
+    const std::string one = content_of(head);
+    const std::string sum = sha256_of(first.substr(0, first.size() - 1));
+    STRCMP_EQUAL((std::string(19, '0') + "1 " + sum + "\n").c_str(), one.c_str());
+    append("g/s/b.manifest.json");
+    CHECK(content_of(head).starts_with(std::string(19, '0') + "2 "));
+    // One that lags, or is not there, is mended.
+    put_content(head, one);
+    append("g/s/c.manifest.json");
+    CHECK(content_of(head).starts_with(std::string(19, '0') + "3 "));
+    std::filesystem::remove(head);
+    { const ArchiveIndex again(folder.path()); }
+    CHECK(content_of(head).starts_with(std::string(19, '0') + "3 "));
+    // One that contradicts is left for whoever verifies.
+    const std::string three = content_of(head);
+    put_content(path, first);
+    append("g/s/d.manifest.json");
+    append("g/s/e.manifest.json");
+    append("g/s/f.manifest.json");
+    STRCMP_EQUAL(three.c_str(), content_of(head).c_str());
+}
+
+TEST(ArchiveIndex, a_head_is_read_as_it_is_written_or_not_at_all) {
+    const IndexHead head{7, std::string(64, 'a')};
+    const std::string text = index_head_text(head);
+    CHECK_EQUAL(7u, parse_index_head(text)->lines);
+    for (size_t at = 0; at < text.size(); ++at) {
+        std::string damaged = text;
+        damaged[at] = '\x01';
+        const auto read = parse_index_head(damaged);
+        CHECK(!read || read->last != head.last);
+        CHECK_FALSE(parse_index_head(text.substr(0, at)).has_value());
+    }
+    CHECK_FALSE(parse_index_head(text + "x").has_value());
+}
+
 TEST(ArchiveIndex, a_torn_last_line_goes) {
     append("g/s/a.manifest.json");
     append("g/s/b.manifest.json");

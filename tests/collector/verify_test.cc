@@ -162,6 +162,29 @@ TEST(Verify, finds_a_truncated_index) {
     expect("index.jsonl is missing\n");
 }
 
+TEST(Verify, finds_that_the_end_of_the_index_is_gone_though_nothing_misses_it) {
+    ArchiveIndex(archive).append_tombstone("any/kitchen/three.manifest.json", {});
+    for (const char* file : {"three.json.zst", "three.manifest.json", "three.devices.json"}) {
+        fs::remove(datasets / file);
+    }
+    CHECK(verify().holds());
+    change_lines(archive / kIndexName, [](auto& lines) { lines.resize(2); });
+    expect("index.jsonl had 4 lines at least\n");
+}
+
+TEST(Verify, finds_a_head_of_the_index_that_is_changed_or_gone) {
+    const fs::path head = archive / kIndexHeadName;
+    const std::string text = content_of(head);
+    put_content(head, index_head_text({3, std::string(64, 'a')}));
+    expect("index.jsonl: line 3 is not the one that index.head names\n");
+    put_content(head, index_head_text({0, first_previous()}));
+    expect("index.head is none\n");
+    put_content(head, text + "\n");
+    expect("index.head is none\n");
+    fs::remove(head);
+    expect("index.head is missing\n");
+}
+
 TEST(Verify, finds_a_line_listed_twice) {
     change_lines(archive / kIndexName, [](auto& lines) { lines.push_back(lines[0]); });
     expect("index.jsonl: line 4 lists any/kitchen/one.manifest.json again\n");

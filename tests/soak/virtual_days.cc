@@ -283,7 +283,11 @@ void check_memory(Results& results, const std::vector<uint64_t>& memory) {
                                          static_cast<double>(first) / 1e6,
                                          static_cast<double>(second) / 1e6,
                                          growth * 100);
-    fmt::print("memory: {}\n", seen);
+    fmt::print("memory: {}; by day, kB:", seen);
+    for (const uint64_t octets : memory) {
+        fmt::print(" {}", octets / 1000);
+    }
+    fmt::print("\n");
     results.check("memory grows by less than 1 %", growth < 0.01, seen);
 }
 
