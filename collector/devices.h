@@ -88,9 +88,9 @@ class Devices {
     // Decides, from what was added so far. Roles are those of the group.
     std::vector<Device> found(const signatures::GroupRules& group) const;
 
-    // For a line that goes on: forgets ends of flows that were last seen a week before `time_us`. Of
-    // more than half of what there is room for, those that told nothing of themselves go too, the
-    // longest silent ones first, so that new ones find room.
+    // For a line that goes on: forgets ends of flows that were last seen a week before `time_us`.
+    // Of more than half of what there is room for, those that told nothing of themselves go too,
+    // the longest silent ones first, so that new ones find room.
     void forget_before(uint64_t time_us);
 
     // Ends of flows beyond these are not looked at.

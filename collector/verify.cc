@@ -289,8 +289,7 @@ class Verifier {
         if (file.ends_with(".open") || file.ends_with(".part")) {
             ++result_.unsealed;
             tell(fmt::format("{} was left unsealed by a run that did not end", file));
-        } else if (known_files_.contains(file) || file == kIndexName ||
-                   file == kIndexHeadName) {
+        } else if (known_files_.contains(file) || file == kIndexName || file == kIndexHeadName) {
             return;
         } else if (const size_t mark = file.rfind(kOverlayMark);
                    mark != std::string::npos && content_sums_.contains(file.substr(0, mark))) {

@@ -19,6 +19,9 @@ constexpr std::chrono::microseconds kFullRingPause{50};
 // A kernel may hand packets over some milliseconds after they came.
 constexpr uint64_t kLastLook = 20'000'000;
 constexpr uint64_t kLongestLastLook = 2'000'000'000;
+// On a line that goes on: where packets are stamped as they are received, those that had waited
+// have later stamps than the stop, too.
+constexpr uint64_t kLastLookAtBusyLine = 200'000'000;
 
 uint64_t steady_ns() noexcept {
     return static_cast<uint64_t>(std::chrono::steady_clock::now().time_since_epoch().count());
@@ -90,8 +93,9 @@ bool Receiver::is_emptied(bool caught_up) noexcept {
     if (!caught_up) {
         busy_at_ = now;
     }
-    return packets_.last_packet_ns > stop_clock_ns_ || now - busy_at_ >= kLastLook ||
-           now - stop_seen_at_ >= kLongestLastLook;
+    const bool is_past =
+        packets_.last_packet_ns > stop_clock_ns_ && now - stop_seen_at_ >= kLastLookAtBusyLine;
+    return is_past || now - busy_at_ >= kLastLook || now - stop_seen_at_ >= kLongestLastLook;
 }
 
 void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {

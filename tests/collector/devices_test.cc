@@ -91,10 +91,8 @@ TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
 
 TEST(Devices, of_too_many_the_longest_silent_make_room) {
     const auto mac_of = [](size_t number) {
-        return fmt::format("00:1f:1f:{:02x}:{:02x}:{:02x}",
-                           number >> 16,
-                           number >> 8 & 0xff,
-                           number & 0xff);
+        return fmt::format(
+            "00:1f:1f:{:02x}:{:02x}:{:02x}", number >> 16, number >> 8 & 0xff, number & 0xff);
     };
     for (size_t i = 0; i < Devices::kMaximumPresences + 1; ++i) {
         devices->add(flow(mac_of(i).c_str(), "10.0.0.1", 1000 + i));
