@@ -15,6 +15,7 @@
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+#include <numeric>
 #include <random>
 #include <string>
 #include <thread>
@@ -263,21 +264,24 @@ Archive read_archive(const fs::path& folder) {
     return sums;
 }
 
-uint64_t most(const std::vector<uint64_t>& values, size_t from, size_t to) {
-    return *std::max_element(values.begin() + static_cast<ptrdiff_t>(from),
-                             values.begin() + static_cast<ptrdiff_t>(to));
+uint64_t mean(const std::vector<uint64_t>& values, size_t from, size_t to) {
+    return std::accumulate(values.begin() + static_cast<ptrdiff_t>(from),
+                           values.begin() + static_cast<ptrdiff_t>(to),
+                           uint64_t{0}) /
+           (to - from);
 }
 
-// The first fifth of the days is for caches and pools to fill.
+// The first half of the days is for caches and tables: with a flow a minute it takes a month until
+// every page of them was touched.
 void check_memory(Results& results, const std::vector<uint64_t>& memory) {
     if (memory.size() < 10) {
         fmt::print("{} days are too few to say whether memory grows\n", memory.size());
         return;
     }
-    const size_t begin = memory.size() / 5;
-    const size_t middle = memory.size() * 3 / 5;
-    const uint64_t first = most(memory, begin, middle);
-    const uint64_t second = most(memory, middle, memory.size());
+    const size_t begin = memory.size() / 2;
+    const size_t middle = memory.size() * 3 / 4;
+    const uint64_t first = mean(memory, begin, middle);
+    const uint64_t second = mean(memory, middle, memory.size());
     const double growth = static_cast<double>(second) / static_cast<double>(first) - 1;
     const std::string seen = fmt::format("{:.2f} MB, later {:.2f} MB: {:+.2f} %",
                                          static_cast<double>(first) / 1e6,
