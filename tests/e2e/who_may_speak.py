@@ -2,9 +2,10 @@
 """Who has no key, a wrong one, or means harm with a right one: the collector lets no such record in
 as another's, serves its probes within two seconds, does not grow, and does not fill its log.
 
-usage: who_may_speak.py CURLEW PROBE COLLECTOR
+usage: who_may_speak.py CURLEW PROBE COLLECTOR [--seconds N]
 
-All over tcp on the loopback interface. One real probe meters a capture that never ends.
+All over tcp on the loopback interface. One real probe meters a capture that never ends. Mutated
+batches come for N seconds, 5 when not given.
 """
 
 import os
@@ -277,7 +278,7 @@ def batches_that_unfold(stage):
     peer.close()
 
 
-def mutated_batches(stage):
+def mutated_batches(stage, seconds):
     """Real batches of the real probe with some octets changed, whole frames in and out of order."""
     chance = random.Random(SEED)
     print(f"mutated batches: seed {SEED}", flush=True)
@@ -289,7 +290,7 @@ def mutated_batches(stage):
     peer = stage.peer("cellar")
     sequence, sent = 10 * 4096 + 1, 0
     peer.send(stage.hello("cellar", sequence=sequence))
-    end = time.monotonic() + MUTATION_SECONDS
+    end = time.monotonic() + seconds
     witness = threading.Thread(target=stage.served, args=("mutated batches",))
     witness.start()
     while time.monotonic() < end:
@@ -319,7 +320,7 @@ def counted(stage, status):
         stage.results.check(f"counted: {reason}", found and int(found.group(1)) > 0, status)
 
 
-def attack(stage, watch):
+def attack(stage, watch, mutation_seconds):
     """All of it, one after another, and what the collector looked like meanwhile."""
     before = watch.rss()
     lines = stage.collector.text().count("\n")
@@ -332,7 +333,7 @@ def attack(stage, watch):
     claimed_lengths(stage)
     impersonations(stage)
     batches_that_unfold(stage)
-    mutated_batches(stage)
+    mutated_batches(stage, mutation_seconds)
     # Handshakes that hang count when their time is over; then the status says so once a second.
     time.sleep(3.5)
     seconds = time.monotonic() - began
@@ -405,6 +406,7 @@ def wrong_start(results, programs, folder):
 
 def main():
     programs = sys.argv[1:4]
+    seconds = float(sys.argv[5]) if sys.argv[4:5] == ["--seconds"] else MUTATION_SECONDS
     results = Results()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
@@ -424,7 +426,7 @@ def main():
                 for path in (stage.archive / "open").iterdir()))
             watch = Watch(stage.collector.process, stage.archive / "open", stage.notices)
             watch.start()
-            attack(stage, watch)
+            attack(stage, watch, seconds)
             watch.done.set()
             watch.join()
             code = stage.probe.end()
