@@ -60,6 +60,7 @@ class Pair:
         self.collector_file = services.collector_config(
             folder, endpoint, self.archive, fields="standard", compress=True, minutes=1)
         self.keep()
+        self.ledgers = {}
         self.collector = services.Service(
             "collector", [programs[2], "--config", self.collector_file], folder)
         self.probe = services.Service(
@@ -93,6 +94,10 @@ class Pair:
                  if line.startswith("rotate") else line for line in text.splitlines()]
         self.collector_file.write_text("\n".join(lines) + "\n")
         self.collector.process.send_signal(signal.SIGHUP)
+
+    def gather_ledgers(self):
+        """Retention removes manifests as well; what an epoch's last ledger said is kept here."""
+        self.ledgers.update(services.final_ledgers(self.archive))
 
     def end(self):
         code = self.probe.end(seconds=180)
@@ -170,6 +175,7 @@ def soak(pair, namespace, capture, pps, minutes):
                 events.pop(0)[1]()
             if line.poll() is not None:
                 raise RuntimeError("tcpreplay ended")
+            pair.gather_ledgers()
             if share >= WATCH_FROM:
                 for service in (pair.probe, pair.collector):
                     samples[service.name].append((share, resident_octets(service)))
@@ -178,6 +184,7 @@ def soak(pair, namespace, capture, pps, minutes):
         line.terminate()
         line.wait()
     codes += pair.end()
+    pair.gather_ledgers()
     return samples, codes
 
 
@@ -191,7 +198,7 @@ def check_memory(results, samples):
                       f"{first} to {second}")
 
 
-def check_records(results, curlew, archive):
+def check_records(results, curlew, archive, ledgers):
     received, written = 0, 0
     for _, manifest in services.manifests(archive):
         received += manifest["collector"]["records_received"]
@@ -203,7 +210,6 @@ def check_records(results, curlew, archive):
         if "removed" in entry:
             received += entry["received"]
             removed += 1
-    ledgers = list(services.final_ledgers(archive).values())
     created = sum(ledger["records_created"] for ledger in ledgers)
     lost = sum(sum(ledger["records_lost"].values()) for ledger in ledgers)
     packets = {key: sum(ledger[key] for ledger in ledgers)
@@ -253,7 +259,8 @@ def main():
         results.check("every end is a good one", codes and not any(codes),
                       f"{codes}: {pair.probe.text()[-2000:]} {pair.collector.text()[-2000:]}")
         check_memory(results, samples)
-        check_records(results, arguments.programs[0], pair.archive)
+        check_records(results, arguments.programs[0], pair.archive,
+                      list(pair.ledgers.values()))
     results.exit()
 
 
