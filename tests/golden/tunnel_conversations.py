@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
 """Packets and octets per innermost conversation equal tshark's on the public captures of tunnels.
 
-usage: tunnel_conversations.py CURLEW [CAPTURE...]
+usage: tunnel_conversations.py CURLEW [--all | CAPTURE...]
 
+Without --all or CURLEW_ALL_CAPTURES=1 the known differences and a third of the others.
 Which captures have tunnels is what tshark's protocols say (captures-public/MANIFEST.tsv), and
 names where that column is empty. tshark reads without reassembly; the innermost IP header is the
 last one that stands before any ICMP, whose errors quote another. Octets are IP total lengths.
@@ -19,6 +20,7 @@ import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from captures import all_wanted, in_sample  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 TUNNELS = {"gre", "vxlan", "geneve", "gtp", "mpls", "pppoes", "erspan", "teredo", "l2tp", "etherip"}
@@ -131,13 +133,14 @@ def from_dataset(dataset):
     return totals, types
 
 
-def captures_of(folder):
+def captures_of(folder, one_in):
     with open(folder / "MANIFEST.tsv", encoding="utf-8") as table:
         for row in csv.DictReader(table, delimiter="\t"):
             protocols = set(row["tshark_protocols"].split(","))
             if row["packets"] not in ("?", "0") and (
                     protocols & TUNNELS or NAMES.search(row["file"]) or row["file"] in OTHERS or
-                    row["link"] in LINKS):
+                    row["link"] in LINKS) and (
+                    row["file"] in KNOWN or in_sample(row["file"], one_in)):
                 yield folder / row["file"]
 
 
@@ -171,7 +174,9 @@ def main():
     folder = shared_or_skip(results, "conversations in tunnels as tshark's", "captures-public")
     if folder is None:
         results.exit()
-    captures = [folder / name for name in sys.argv[2:]] or sorted(captures_of(folder))
+    one_in = 1 if all_wanted(sys.argv) else 3
+    named = [folder / name for name in sys.argv[2:] if name != "--all"]
+    captures = named or sorted(captures_of(folder, one_in))
     conversations = 0
     for capture in captures:
         conversations += check_capture(results, curlew, capture, str(capture.relative_to(folder)))
