@@ -11,6 +11,7 @@
 #include <string>
 
 #include "cli/annotate.h"
+#include "cli/bench.h"
 #include "cli/compare.h"
 #include "cli/explain.h"
 #include "cli/keys.h"
@@ -187,6 +188,39 @@ int do_compare(CompareOptions& options) {
     return agrees(result) ? kDone : kFailed;
 }
 
+struct BenchOptions {
+    BenchConfig config;
+    bool json = false;
+};
+
+CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
+    BenchConfig& config = options.config;
+    CLI::App* bench = app.add_subcommand("bench", "How fast this machine meters");
+    bench->add_option("--capture", config.capture, "one workload: copies of this capture");
+    bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)");
+    bench->add_option(
+        "--frame-octets", config.frame_octets, "octets of its frames, FCS included (64)");
+    bench->add_option("--profile", config.profile, "what the meter keeps of a flow (line-rate)")
+        ->check(CLI::IsMember({"line-rate", "dataset"}));
+    bench->add_option("--workers", config.workers, "threads that meter (1)")
+        ->check(CLI::Range(size_t{1}, size_t{64}));
+    bench->add_option("--seconds", config.seconds, "of each workload (5)")
+        ->check(CLI::Range(0.05, 3600.0));
+    bench->add_flag("--json", options.json, "results as JSON on stdout");
+    return bench;
+}
+
+int do_bench(BenchOptions& options, const std::filesystem::path& signatures_folder) {
+    options.config.signatures_folder = signatures_folder;
+    print_bench_head(stderr);
+    const std::vector<BenchResult> results =
+        run_bench(options.config, [](const BenchResult& result) { print_bench(result, stderr); });
+    if (options.json) {
+        print_json(bench_json(results));
+    }
+    return kDone;
+}
+
 CLI::App* add_traffic(CLI::App& app, TrafficConfig& config) {
     std::string scenarios = "one of";
     for (const TrafficScenario& scenario : traffic_scenarios()) {
@@ -243,6 +277,7 @@ int dispatch(int argument_count, char** arguments) {
     RunOptions run_options;
     AnnotateOptions annotate_options;
     CompareOptions compare_options;
+    BenchOptions bench_options;
     TrafficConfig traffic_config;
     std::filesystem::path archive;
     const CLI::App* run = add_run(app, run_options);
@@ -258,6 +293,7 @@ int dispatch(int argument_count, char** arguments) {
         "explain", "What matched where in each flow of a capture, and what nearly did");
     std::filesystem::path explained;
     explain->add_option("CAPTURE", explained, "capture to look into")->required();
+    const CLI::App* bench = add_bench(app, bench_options);
     const CLI::App* traffic = add_traffic(app, traffic_config);
     const KeysCommands keys(app);
     try {
@@ -276,6 +312,9 @@ int dispatch(int argument_count, char** arguments) {
     }
     if (compare->parsed()) {
         return do_compare(compare_options);
+    }
+    if (bench->parsed()) {
+        return do_bench(bench_options, signatures_folder);
     }
     if (verify->parsed()) {
         return run_verify(archive, std::cerr);

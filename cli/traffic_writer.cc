@@ -82,11 +82,26 @@ TrafficSummary TrafficCapture::summary() const {
     return summary;
 }
 
-// The classic format of libpcap: a header of 24 octets, then 16 octets before each frame.
-std::string TrafficCapture::file_of(TimeUnit unit) {
+void TrafficCapture::sort_frames() {
     std::stable_sort(frames_.begin(), frames_.end(), [](const Frame& left, const Frame& right) {
         return left.time_ns < right.time_ns;
     });
+}
+
+std::vector<std::string> TrafficCapture::take_frames() {
+    sort_frames();
+    std::vector<std::string> frames;
+    frames.reserve(frames_.size());
+    for (Frame& frame : frames_) {
+        frames.push_back(std::move(frame.octets));
+    }
+    frames_.clear();
+    return frames;
+}
+
+// The classic format of libpcap: a header of 24 octets, then 16 octets before each frame.
+std::string TrafficCapture::file_of(TimeUnit unit) {
+    sort_frames();
     const bool fine = unit == TimeUnit::nanoseconds;
     std::string file;
     put32_little(file, fine ? kNanosecondMagic : kMicrosecondMagic);

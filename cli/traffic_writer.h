@@ -53,6 +53,8 @@ class TrafficCapture {
     TrafficSummary summary() const;
     // Throws std::runtime_error with one sentence.
     void write(const std::filesystem::path& path, TimeUnit unit);
+    // The frames in order of time. The capture has none any more.
+    std::vector<std::string> take_frames();
 
   private:
     struct Frame {
@@ -66,6 +68,7 @@ class TrafficCapture {
         auto operator<=>(const FlowKey&) const = default;
     };
 
+    void sort_frames();
     std::string file_of(TimeUnit unit);
 
     TrafficRandom random_;

@@ -1,0 +1,269 @@
+#include "cli/bench.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <fstream>
+#include <random>
+#include <stdexcept>
+#include <string_view>
+#include <thread>
+
+#include "cli/bench_port.h"
+#include "cli/usage_error.h"
+#include "probe/dispatcher.h"
+#include "signatures/compiled_set.h"
+
+namespace curlew::cli {
+
+namespace {
+
+constexpr int kRounds = 5;
+constexpr uint32_t kShortestFrame = 64;
+constexpr uint32_t kLongestFrame = 9'018;
+constexpr uint64_t kMostFlows = 20'000'000;
+constexpr uint64_t kManyFlows = 1'000'000;
+// A table is never full of what a workload keeps.
+constexpr uint64_t kLeastCapacity = 4'194'304;
+
+// A workload and how its packets are made, which takes seconds and gigabytes.
+struct Entry {
+    BenchWorkload workload;
+    std::function<BenchPackets()> make;
+};
+
+Entry udp_entry(const std::string& name,
+                uint64_t flows,
+                uint32_t frame_octets,
+                size_t pool_octets = BenchPackets::kPoolOctets) {
+    Entry entry;
+    entry.workload.name = name;
+    entry.workload.flows = flows;
+    entry.make = [flows, frame_octets, pool_octets] {
+        return BenchPackets::of_udp(flows, frame_octets, pool_octets);
+    };
+    return entry;
+}
+
+Entry entry_of(const std::string& name, uint64_t flows, BenchPackets (*make)(uint64_t)) {
+    Entry entry;
+    entry.workload.name = name;
+    entry.workload.flows = flows;
+    entry.make = [flows, make] { return make(flows); };
+    return entry;
+}
+
+// Each frame begins a flow, `step_ns` after the one before.
+Entry beginning_entry(const std::string& name, uint64_t step_ns, BenchPackets (*make)()) {
+    Entry entry;
+    entry.workload.name = name;
+    entry.workload.step_ns = step_ns;
+    entry.workload.variation = FrameVariation::new_sender;
+    entry.make = make;
+    return entry;
+}
+
+std::vector<Entry> all_entries() {
+    return {
+        udp_entry("udp-1k", 1'000, kShortestFrame),
+        udp_entry("udp-10k", 10'000, kShortestFrame),
+        udp_entry("udp-1m", kManyFlows, kShortestFrame),
+        udp_entry("udp-10m", 10 * kManyFlows, kShortestFrame),
+        entry_of("colliding-keys", kManyFlows, BenchPackets::of_colliding_keys),
+        entry_of("imix", 0, [](uint64_t) { return BenchPackets::of_imix(); }),
+        entry_of("fragments", kManyFlows, BenchPackets::of_fragments),
+        // A million flows at once: a minute after its packet a flow is over.
+        beginning_entry("one-packet-flows",
+                        60'000,
+                        [] { return BenchPackets::of_udp(kManyFlows, kShortestFrame); }),
+        // More than the table holds.
+        beginning_entry("syn-flood", 1'000, BenchPackets::of_syns),
+    };
+}
+
+std::vector<Entry> entries_of(const BenchConfig& config) {
+    const bool is_made = config.flows != 0 || config.frame_octets != 0;
+    if (!config.capture.empty() && is_made) {
+        throw UsageError("bench: --capture, or --flows and --frame-octets");
+    }
+    if (config.flows > kMostFlows) {
+        throw UsageError(fmt::format("--flows {}: at most {}", config.flows, kMostFlows));
+    }
+    if (config.frame_octets != 0 &&
+        (config.frame_octets < kShortestFrame || config.frame_octets > kLongestFrame)) {
+        throw UsageError(fmt::format("--frame-octets {}: from {} to {}",
+                                     config.frame_octets,
+                                     kShortestFrame,
+                                     kLongestFrame));
+    }
+    if (!config.capture.empty()) {
+        Entry entry;
+        entry.workload.name = "capture";
+        entry.make = [&config] {
+            return BenchPackets::of_capture(config.capture, config.pool_octets);
+        };
+        return {entry};
+    }
+    if (is_made) {
+        return {udp_entry("udp",
+                          config.flows != 0 ? config.flows : kManyFlows,
+                          config.frame_octets != 0 ? config.frame_octets : kShortestFrame,
+                          config.pool_octets)};
+    }
+    return all_entries();
+}
+
+double mpps_of(const BenchRound& round) {
+    return static_cast<double>(round.packets) / round.seconds / 1e6;
+}
+
+std::vector<double> sorted_rates(const std::vector<BenchRound>& rounds) {
+    std::vector<double> rates;
+    for (const BenchRound& round : rounds) {
+        rates.push_back(mpps_of(round));
+    }
+    std::sort(rates.begin(), rates.end());
+    return rates;
+}
+
+// Burst receive, the first line of each frame read, release.
+double bare_mpps(const BenchPackets& packets, const BenchWorkload& workload, double round_seconds) {
+    BenchPort port(packets, workload, {packets.order().size(), kRounds, round_seconds});
+    std::array<probe::PacketView, probe::kMaximumBurst> burst;
+    uint64_t sum = 0;
+    while (port.state() == probe::PortState::running) {
+        const size_t count = port.receive(burst);
+        for (size_t i = 0; i < count; ++i) {
+            sum += *burst[i].data;
+        }
+        port.release();
+    }
+    // Read, whatever the optimiser thinks of it.
+    asm volatile("" : : "r"(sum));
+    return sorted_rates(port.rounds())[kRounds / 2];
+}
+
+// Whole rounds of the packets, until the flows' first ones, which are scanned, are over.
+uint64_t warm_up_packets(const BenchPackets& packets, uint64_t flows) {
+    const uint64_t round = packets.order().size();
+    const uint64_t scanned = flows * 2 * (probe::kScannedPackets + 1);
+    return (scanned + round - 1) / round * round;
+}
+
+// In octets; 0 where the system does not tell.
+uint64_t peak_memory() {
+    std::ifstream status("/proc/self/status");
+    for (std::string line; std::getline(status, line);) {
+        if (line.starts_with("VmHWM:")) {
+            return std::stoull(line.substr(std::string_view("VmHWM:").size())) * 1024;
+        }
+    }
+    return 0;
+}
+
+// The peak is that of now, from now on.
+void forget_peak_memory() {
+    std::ofstream("/proc/self/clear_refs") << "5";
+}
+
+probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
+                                          const BenchWorkload& workload) {
+    probe::DispatcherConfig dispatcher;
+    dispatcher.workers = config.workers;
+    dispatcher.worker.meter.details = config.profile == "dataset";
+    dispatcher.worker.flow_capacity = std::max(kLeastCapacity, workload.flows * 5 / 4);
+    std::random_device random;
+    std::generate(dispatcher.hash_key.begin(), dispatcher.hash_key.end(), [&random] {
+        return static_cast<uint8_t>(random());
+    });
+    return dispatcher;
+}
+
+// Empties the rings until told to stop, and once more then; how many records came.
+uint64_t throw_records_away(const std::vector<probe::ByteRing*>& rings,
+                            const std::atomic<bool>& stop) {
+    uint64_t records = 0;
+    while (true) {
+        const bool last = stop.load(std::memory_order_acquire);
+        const uint64_t before = records;
+        for (probe::ByteRing* ring : rings) {
+            for (; !ring->front().empty(); ++records) {
+                ring->pop();
+            }
+        }
+        if (records == before) {
+            if (last) {
+                return records;
+            }
+            std::this_thread::sleep_for(std::chrono::microseconds(50));
+        }
+    }
+}
+
+BenchResult measure(const BenchConfig& config,
+                    const Entry& entry,
+                    const probe::Inspector& inspector) {
+    const BenchPackets packets = entry.make();
+    const BenchWorkload& workload = entry.workload;
+    const double round_seconds = config.seconds / kRounds;
+    BenchResult result;
+    result.workload = workload.name;
+    result.profile = config.profile;
+    result.workers = config.workers;
+    const bool begins_flows = workload.variation == FrameVariation::new_sender;
+    result.flows = workload.flows != 0 || begins_flows ? workload.flows : packets.count_flows();
+    result.frame_octets = packets.mean_frame_octets();
+    result.bare_mpps = bare_mpps(packets, workload, round_seconds / 4);
+
+    forget_peak_memory();
+    const uint64_t warm_up = begins_flows ? kLeastCapacity : warm_up_packets(packets, result.flows);
+    BenchPort port(packets, workload, {warm_up, kRounds, round_seconds});
+    probe::Dispatcher dispatcher(dispatcher_config(config, workload), {&port}, inspector);
+    std::atomic<bool> stop{false};
+    std::thread consumer(
+        [&] { result.records_exported = throw_records_away(dispatcher.record_rings(), stop); });
+    try {
+        dispatcher.run({});
+    } catch (...) {
+        stop.store(true, std::memory_order_release);
+        consumer.join();
+        throw;
+    }
+    stop.store(true, std::memory_order_release);
+    consumer.join();
+
+    const std::vector<double> rates = sorted_rates(port.rounds());
+    result.mpps_minimum = rates.front();
+    result.mpps = rates[rates.size() / 2];
+    result.mpps_maximum = rates.back();
+    result.gbit_per_s = result.mpps * result.frame_octets * 8 / 1e3;
+    result.ns_per_packet = {{"bare", 1e3 / result.bare_mpps}, {"all", 1e3 / result.mpps}};
+    const probe::MeterLedger ledger = dispatcher.ledger();
+    result.packets_lost = ledger.packets.packets_lost_handing_over;
+    const uint64_t peak = peak_memory();
+    result.peak_rss_octets = peak - std::min<uint64_t>(peak, packets.memory_octets());
+    return result;
+}
+
+}  // namespace
+
+std::vector<BenchResult> run_bench(const BenchConfig& config,
+                                   const std::function<void(const BenchResult&)>& tell) {
+    const std::vector<Entry> entries = entries_of(config);
+    const signatures::SignatureSet set =
+        signatures::load_compiled(config.signatures_folder, signatures::default_cache_folder()).set;
+    if (!set.problems().empty()) {
+        throw UsageError(to_string(set.problems().front()));
+    }
+    const probe::Inspector inspector(set);
+    std::vector<BenchResult> results;
+    for (const Entry& entry : entries) {
+        results.push_back(measure(config, entry, inspector));
+        tell(results.back());
+    }
+    return results;
+}
+
+}  // namespace curlew::cli

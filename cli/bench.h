@@ -1,0 +1,56 @@
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/bench_packets.h"
+
+// `curlew bench`: how fast this machine meters, workload by workload, beside how fast it hands out
+// and touches the same packets (bare). Receiver, worker and flow table are the probe's own; records
+// are taken out of the worker's ring and thrown away.
+
+namespace curlew::cli {
+
+struct BenchConfig {
+    std::filesystem::path signatures_folder;
+    std::filesystem::path capture;  // empty: none
+    uint64_t flows = 0;             // 0: not said
+    uint32_t frame_octets = 0;      // 0: not said; with the frame check sequence
+    std::string profile = "line-rate";
+    size_t workers = 1;
+    double seconds = 5;                              // of each workload, the bare rate not counted
+    size_t pool_octets = BenchPackets::kPoolOctets;  // memory of one workload's own packets
+};
+
+struct BenchResult {
+    std::string workload;
+    std::string profile;
+    size_t workers = 1;
+    uint64_t flows = 0;
+    uint32_t frame_octets = 0;  // mean, with the frame check sequence
+    double mpps = 0;            // median of the rounds
+    double mpps_minimum = 0;
+    double mpps_maximum = 0;
+    double gbit_per_s = 0;  // of whole frames, without preamble and gap
+    double bare_mpps = 0;
+    std::vector<std::pair<std::string, double>> ns_per_packet;  // by stage
+    uint64_t packets_lost = 0;
+    uint64_t records_exported = 0;
+    uint64_t peak_rss_octets = 0;  // without the packets' memory
+};
+
+// Tells each result as it comes. Throws UsageError for options that exclude each other, else
+// std::runtime_error.
+std::vector<BenchResult> run_bench(const BenchConfig& config,
+                                   const std::function<void(const BenchResult&)>& tell);
+
+void print_bench_head(std::FILE* out);
+void print_bench(const BenchResult& result, std::FILE* out);
+std::string bench_json(const std::vector<BenchResult>& results);
+
+}  // namespace curlew::cli
