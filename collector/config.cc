@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "collector/journal_reader.h"
+#include "collector/listen_address.h"
 #include "proto/key_file.h"
 #include "proto/probe_identity.h"
 #include "signatures/config_file.h"
@@ -51,6 +52,7 @@ class Reader {
         std::string key_file;
         read_text(root_, "key_file", key_file);
         config_.key_file = key_file;
+        read_metrics();
         for (TableReader& table : root_.optional_tables("probe")) {
             read_probe(table);
         }
@@ -66,6 +68,17 @@ class Reader {
     }
 
   private:
+    void read_metrics() {
+        if (const auto address = root_.optional_text("metrics")) {
+            config_.metrics = address->text;
+            if (!address->text.empty() && !parse_listen_address(address->text)) {
+                root_.problem(address->place,
+                              "'metrics' wants ADDRESS:PORT without a name, as in "
+                              "127.0.0.1:9464 or [::1]:9464");
+            }
+        }
+    }
+
     void read_probe(TableReader& table) {
         ProbeKey probe;
         if (const auto name = table.required_text("name")) {
@@ -198,10 +211,11 @@ proto::ReceiverConfig receiver_config(const CollectorConfig& config, bool insecu
 }
 
 std::string print_config(const CollectorConfig& config) {
-    std::string out = fmt::format("listen = {}\nkey_file = {}\nsignatures = {}\n",
+    std::string out = fmt::format("listen = {}\nkey_file = {}\nsignatures = {}\nmetrics = {}\n",
                                   list_of(config.listen),
                                   toml_string(config.key_file.string()),
-                                  toml_string(config.signatures.string()));
+                                  toml_string(config.signatures.string()),
+                                  toml_string(config.metrics));
     for (const ProbeKey& probe : config.probes) {
         out += fmt::format("\n[[probe]]\nname = {}\npublic_key = {}\n",
                            toml_string(probe.name),

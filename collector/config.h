@@ -44,6 +44,7 @@ struct CollectorConfig {
     std::vector<std::string> listen;  // endpoints, at least one
     std::filesystem::path key_file;   // the collector's secret key; empty: no tcp
     std::vector<ProbeKey> probes;
+    std::string metrics;  // where they are served: ADDRESS:PORT; empty: nowhere
     std::filesystem::path archive;
     std::string scenario = "live";
     FieldSet fields = FieldSet::standard;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <map>
 #include <stdexcept>
+#include <tuple>
 #include <utility>
 
 namespace curlew::collector {
@@ -20,6 +21,15 @@ constexpr const char* kLockName = ".lock";
 constexpr size_t kMaximumStreams = 1024;
 // A probe that did not get its last acknowledgement asks again within this.
 constexpr std::chrono::minutes kSilence{10};
+
+// The one that is spoken of last, as far as this can be told.
+bool is_newer(const ProbeStream& one, const ProbeStream& other) {
+    const auto rank = [](const ProbeStream& stream) {
+        return std::tuple(
+            !stream.superseded(), stream.facts().hello.started_ns(), stream.facts().epoch);
+    };
+    return rank(one) > rank(other);
+}
 
 }  // namespace
 
@@ -318,6 +328,7 @@ void Intake::commit(Moment now) {
     for (Stream& stream : streams_) {
         const bool is_durable = commit(stream, now);
         if (std::exchange(stream.to_answer, false) && is_durable) {
+            stream.acknowledged = now;
             Answer answer;
             answer.peer = stream.stream.peer();
             answer.probe_id = stream.stream.facts().probe_id;
@@ -401,6 +412,36 @@ uint64_t Intake::waiting_octets() const noexcept {
         octets += stream.stream.journal().waiting_octets();
     }
     return octets;
+}
+
+std::vector<ProbeStatus> Intake::probe_status(Moment now) const {
+    std::map<std::string, const Stream*> newest;
+    for (const Stream& one : streams_) {
+        const Stream*& chosen = newest[one.stream.facts().probe];
+        if (chosen == nullptr || is_newer(one.stream, chosen->stream)) {
+            chosen = &one;
+        }
+    }
+    std::vector<ProbeStatus> result;
+    for (const auto& [name, chosen] : newest) {
+        const ProbeStream& stream = chosen->stream;
+        ProbeStatus& status = result.emplace_back();
+        status.name = name;
+        status.started_ns = stream.facts().hello.started_ns();
+        if (!stream.peer().empty()) {
+            status.heard_ago = now - stream.last_heard();
+        }
+        if (chosen->acknowledged) {
+            status.acknowledged_ago = now - *chosen->acknowledged;
+        }
+        status.last_durable = stream.last_durable();
+        for (const Gap& gap : stream.facts().gaps) {
+            status.sequences_missing += gap.last - gap.first + 1;
+        }
+        status.octets_waiting = stream.journal().waiting_octets();
+        status.ledger = stream.facts().ledger;
+    }
+    return result;
 }
 
 }  // namespace curlew::collector

@@ -48,6 +48,19 @@ struct IntakeCounters {
     uint64_t gaps = 0;  // times that something is lost for good
 };
 
+// The newest epoch of a probe that is not forgotten.
+struct ProbeStatus {
+    std::string name;
+    uint64_t started_ns = 0;
+    // Nothing: not since the collector's start.
+    std::optional<Moment::duration> heard_ago;
+    std::optional<Moment::duration> acknowledged_ago;
+    uint64_t last_durable = 0;       // sequence
+    uint64_t sequences_missing = 0;  // in gaps
+    uint64_t octets_waiting = 0;     // stored and not yet sealed
+    std::optional<proto::ProbeLedger> ledger;
+};
+
 class Intake {
   public:
     // Whether a stream's probe is still there; asks the channel.
@@ -87,6 +100,8 @@ class Intake {
     // Of probes that have an epoch which has not ended.
     size_t probes() const noexcept;
     uint64_t waiting_octets() const noexcept;
+    // One for each name, in order of the names.
+    std::vector<ProbeStatus> probe_status(Moment now) const;
     // One sentence while the disk does not take what comes; else empty.
     const std::string& trouble() const noexcept { return trouble_; }
     const IntakeCounters& counters() const noexcept { return counters_; }
@@ -95,6 +110,7 @@ class Intake {
     struct Stream {
         ProbeStream stream;
         bool to_answer = false;
+        std::optional<Moment> acknowledged = std::nullopt;
     };
 
     void lock();

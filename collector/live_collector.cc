@@ -32,28 +32,31 @@ constexpr std::chrono::minutes kTidyUp{1};
 
 }  // namespace
 
+std::vector<std::pair<const char*, uint64_t>> Refusals::by_reason() const {
+    return {{"keys_unknown", connections.keys_unknown},
+            {"handshakes_failed", connections.handshakes_failed},
+            {"connections_over_bound", connections.connections_over_bound},
+            {"connections_without_measure", connections.connections_without_measure},
+            {"frames_refused", frames_refused},
+            {"frames_of_unknown_keys", frames_of_unknown_keys},
+            {"frames_impersonating", frames_impersonating},
+            {"frames_foreign", frames_foreign},
+            {"frames_unexpected", frames_unexpected},
+            {"hellos_refused", hellos_refused},
+            {"complaints", complaints}};
+}
+
 uint64_t Refusals::total() const {
-    return connections.keys_unknown + connections.handshakes_failed +
-           connections.connections_over_bound + connections.connections_without_measure +
-           frames_refused + frames_of_unknown_keys + frames_impersonating + frames_foreign +
-           frames_unexpected + hellos_refused + complaints;
+    uint64_t sum = 0;
+    for (const auto& [reason, count] : by_reason()) {
+        sum += count;
+    }
+    return sum;
 }
 
 std::string Refusals::sentence() const {
-    const std::pair<uint64_t, const char*> reasons[] = {
-        {connections.keys_unknown, "keys_unknown"},
-        {connections.handshakes_failed, "handshakes_failed"},
-        {connections.connections_over_bound, "connections_over_bound"},
-        {connections.connections_without_measure, "connections_without_measure"},
-        {frames_refused, "frames_refused"},
-        {frames_of_unknown_keys, "frames_of_unknown_keys"},
-        {frames_impersonating, "frames_impersonating"},
-        {frames_foreign, "frames_foreign"},
-        {frames_unexpected, "frames_unexpected"},
-        {hellos_refused, "hellos_refused"},
-        {complaints, "complaints"}};
     std::string text;
-    for (const auto& [count, reason] : reasons) {
+    for (const auto& [reason, count] : by_reason()) {
         if (count != 0) {
             text += fmt::format("{}{} {}", text.empty() ? "" : ", ", reason, count);
         }
@@ -65,7 +68,7 @@ std::string LiveStatus::sentence() const {
     std::string text = fmt::format("{} {}, {} records received, {} sealed in {} datasets",
                                    probes,
                                    probes == 1 ? "probe" : "probes",
-                                   records_stored,
+                                   intake.records_stored,
                                    records_sealed,
                                    datasets_sealed);
     if (refusals.total() != 0) {
@@ -135,13 +138,18 @@ struct LiveCollector::Implementation {
         return intake.waiting_octets() >= bound;
     }
 
+    // Nothing when it cannot be told: the next write says what is wrong.
+    std::optional<uint64_t> room() const {
+        try {
+            return free_octets(archive);
+        } catch (const std::runtime_error&) {
+            return std::nullopt;
+        }
+    }
+
     bool has_room() const {
         const Retention& keep = setup->seal.config.keep;
-        try {
-            return keep.min_free == 0 || free_octets(archive) >= octets_for_sealing(keep);
-        } catch (const std::runtime_error&) {
-            return true;  // the next write says what is wrong
-        }
+        return keep.min_free == 0 || room().value_or(UINT64_MAX) >= octets_for_sealing(keep);
     }
 
     // Probes may send faster than datasets are sealed or removed; what waits here is bounded all
@@ -221,12 +229,16 @@ struct LiveCollector::Implementation {
     LiveStatus status(const SealingThread& sealing, const proto::ChannelReceiver& receiver) const {
         const SealingState state = sealing.state();
         return {.probes = intake.probes(),
-                .records_stored = intake.counters().records_stored,
+                .intake = intake.counters(),
                 .octets_waiting = intake.waiting_octets(),
                 .datasets_sealed = state.datasets_sealed,
                 .records_sealed = state.records_sealed,
+                .records_refused = state.records_refused,
                 .datasets_removed = state.datasets_removed,
+                .octets_removed = state.octets_removed,
+                .octets_free = room(),
                 .refusals = refusals(receiver),
+                .probe_status = intake.probe_status(Clock::now()),
                 .intake_trouble = intake.trouble(),
                 .seal_trouble = state.seal_trouble,
                 .retention_trouble = state.retention_trouble};

@@ -4,12 +4,15 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/config.h"
 #include "collector/intake.h"
+#include "collector/seal.h"
 #include "proto/channel.h"
 
 // The collector as a service. The thread in run() receives from many probes, writes their journals
@@ -30,18 +33,23 @@ struct Refusals {
     uint64_t complaints = 0;  // libprotobuf's, of batches that it could not read
 
     uint64_t total() const;
+    std::vector<std::pair<const char*, uint64_t>> by_reason() const;
     // "keys_unknown 3, hellos_refused 2": those that are not 0.
     std::string sentence() const;
 };
 
 struct LiveStatus {
     size_t probes = 0;  // whose epoch goes on
-    uint64_t records_stored = 0;
+    IntakeCounters intake;
     uint64_t octets_waiting = 0;  // received and not yet sealed
     uint64_t datasets_sealed = 0;
     uint64_t records_sealed = 0;
-    uint64_t datasets_removed = 0;  // by retention
+    Tally records_refused;                // by BatchError: received and in no dataset
+    uint64_t datasets_removed = 0;        // by retention
+    uint64_t octets_removed = 0;          // of those
+    std::optional<uint64_t> octets_free;  // for the archive; nothing: the disk does not say
     Refusals refusals;
+    std::vector<ProbeStatus> probe_status;
     // One sentence each for what does not go as it should; empty: all does.
     std::string intake_trouble;
     std::string seal_trouble;

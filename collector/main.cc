@@ -10,10 +10,13 @@
 #include <cstdio>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <stop_token>
 
 #include "collector/config.h"
+#include "collector/listen_address.h"
 #include "collector/live_collector.h"
+#include "collector/metrics_server.h"
 #include "collector/privileges.h"
 #include "proto/channel.h"
 #include "proto/confinement.h"
@@ -50,7 +53,8 @@ void reload(collector::LiveCollector& service,
         const proto::ReceiverConfig door = collector::receiver_config(config, insecure);
         service.reconfigure(config, signatures_folder(config));
         receiver.allow(door.allowed);
-        say("the configuration was read again; endpoints and key_file change at a restart only");
+        say("the configuration was read again; endpoints, key_file and metrics change at a restart "
+            "only");
     } catch (const std::exception& error) {
         say(fmt::format("the configuration stays as it was: {}", error.what()));
     }
@@ -141,6 +145,11 @@ int collect(const collector::CollectorConfig& config,
     for (const std::string& endpoint : config.listen) {
         say(fmt::format("listens at {}{}", endpoint, told_of(endpoint, door)));
     }
+    std::optional<collector::MetricsServer> metrics;
+    if (const auto address = collector::parse_listen_address(config.metrics)) {
+        metrics.emplace(*address, CURLEW_VERSION);
+        say(fmt::format("serves metrics at http://{}/metrics", address->text));
+    }
     std::stop_source stop;
     signals.watch(
         [&stop] {
@@ -151,8 +160,12 @@ int collect(const collector::CollectorConfig& config,
     proto::notify_ready();
     say("ready");
     Status status;
-    service.run(
-        receiver, stop.get_token(), [&](const collector::LiveStatus& now) { status.turn(now); });
+    service.run(receiver, stop.get_token(), [&](const collector::LiveStatus& now) {
+        status.turn(now);
+        if (metrics) {
+            metrics->publish(now);
+        }
+    });
     proto::notify_stopping();
     signals.end();
     return kDone;

@@ -145,6 +145,7 @@ class WindowSealer {
             const Removed removed = enforce(keep, archive, 0);
             may_remove_more_ = removed.within_bounds;
             result_.datasets_removed += removed.datasets;
+            result_.octets_removed += removed.octets;
         }
         if (const uint64_t left = free_octets(archive); left < octets_for_tombstones(keep)) {
             throw std::runtime_error(fmt::format(
@@ -165,6 +166,7 @@ class WindowSealer {
                     Dataset& dataset = dataset_for(window, default_group(), number);
                     ++dataset.result.records.received;
                     ++dataset.result.records.refused[name_of(error)];
+                    ++result_.records_refused[name_of(error)];
                 }
             }
             return;

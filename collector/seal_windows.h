@@ -12,6 +12,7 @@
 #include "collector/line_memory.h"
 #include "collector/loss_spans.h"
 #include "collector/record_sorter.h"
+#include "collector/seal.h"
 
 // Sealing of a live line: from closed files of a journal to one dataset for each window and group.
 //
@@ -44,7 +45,9 @@ struct SealSetup {
 struct SealedWindows {
     uint64_t datasets = 0;
     uint64_t records = 0;
+    Tally records_refused;          // by BatchError: received and in no dataset
     uint64_t datasets_removed = 0;  // to make room
+    uint64_t octets_removed = 0;    // of those
     bool final_ledger = false;      // it is in a manifest now
     bool unclean_end = false;       // likewise
 };

@@ -77,7 +77,11 @@ void SealingThread::run(std::stop_token stop) {
             lock.lock();
             state_.datasets_sealed += report.sealed.datasets;
             state_.records_sealed += report.sealed.records;
+            for (const auto& [reason, count] : report.sealed.records_refused) {
+                state_.records_refused[reason] += count;
+            }
             state_.datasets_removed += report.sealed.datasets_removed;
+            state_.octets_removed += report.sealed.octets_removed;
             state_.seal_trouble = report.failure;
             reports_.push_back(std::move(report));
         }
@@ -120,20 +124,19 @@ SealReport SealingThread::seal(SealJob job, const std::shared_ptr<const LiveSetu
 }
 
 void SealingThread::keep_bounds(const LiveSetup& setup) {
-    uint64_t removed = 0;
+    Removed removed;
     std::string trouble;
     try {
-        const Removed result =
-            enforce(setup.seal.config.keep, setup.seal.config.archive, wall_time_ns());
-        removed = result.datasets;
-        if (!result.within_bounds) {
+        removed = enforce(setup.seal.config.keep, setup.seal.config.archive, wall_time_ns());
+        if (!removed.within_bounds) {
             trouble = "the archive is beyond its bounds and no dataset is left to remove";
         }
     } catch (const std::exception& error) {
         trouble = error.what();
     }
     const std::lock_guard lock(mutex_);
-    state_.datasets_removed += removed;
+    state_.datasets_removed += removed.datasets;
+    state_.octets_removed += removed.octets;
     state_.retention_trouble = std::move(trouble);
 }
 

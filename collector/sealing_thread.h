@@ -40,7 +40,9 @@ struct SealReport {
 struct SealingState {
     uint64_t datasets_sealed = 0;
     uint64_t records_sealed = 0;
+    Tally records_refused;
     uint64_t datasets_removed = 0;
+    uint64_t octets_removed = 0;
     std::string seal_trouble;  // of the last job
     std::string retention_trouble;
 };

@@ -61,7 +61,8 @@ FOREIGN = (
      "collector/* signatures/compiled_set.cc probe/protocols/quic_initial.cc "
      "probe/fingerprints.cc tests/*"),
     ("spdlog/*", "probe/main.cc collector/main.cc collector/status.cc"),
-    ("httplib.h prometheus/*", "collector/*"),
+    ("httplib.h", "collector/metrics_pages.cc"),
+    ("prometheus/*", "collector/metrics.cc"),
     ("simdjson.h", "cli/* tests/*"),
     ("systemd/*", "proto/service_manager.cc"),
     ("seccomp.h", "proto/confinement.cc"),

@@ -29,6 +29,7 @@ TEST_GROUP(CollectorConfig){};
 TEST(CollectorConfig, reads_every_key) {
     const CollectorConfig config = load(
         "listen = [\"ipc:///run/c\", \"tcp://*:5700\"]\nsignatures = \"/s\"\nkey_file = \"/k\"\n"
+        "metrics = \"[::1]:9464\"\n"
         "[[probe]]\nname = \"hall-2\"\npublic_key = \"Yne@$w-vo<fVvi]a<NY6T1ed:M$fCG*[IaLV{hID\"\n"
         "[archive]\nfolder = \"/a\"\nscenario = \"lab\"\nfields = \"slim\"\ncompress = false\n"
         "default_group = \"normal-user\"\nrotate = { minutes = 5, octets = \"64 MiB\" }\n"
@@ -37,6 +38,7 @@ TEST(CollectorConfig, reads_every_key) {
         "}\n");
     CHECK_EQUAL(2u, config.listen.size());
     STRCMP_EQUAL("/k", config.key_file.c_str());
+    STRCMP_EQUAL("[::1]:9464", config.metrics.c_str());
     STRCMP_EQUAL("hall-2", config.probes.front().name.c_str());
     CHECK(kPublicKey == config.probes.front().public_key);
     STRCMP_EQUAL("/a", config.archive.c_str());
@@ -87,6 +89,16 @@ TEST(CollectorConfig, a_probe_has_a_name_and_a_key_of_its_own) {
     CHECK(refusal(with_probes("[[probe]]\nname = \"A\"\n")).find(":5:8: 'name' wants 1 to 32") !=
           std::string::npos);
     CHECK(refusal(with_probes(good + good)).find("another probe's already") != std::string::npos);
+}
+
+TEST(CollectorConfig, metrics_are_served_at_an_address_with_a_port) {
+    const auto with_metrics = [](const std::string& address) {
+        return "listen = \"ipc://x\"\nmetrics = \"" + address + "\"\n[archive]\nfolder = \"/a\"\n";
+    };
+    STRCMP_EQUAL("", load(with_metrics("")).metrics.c_str());
+    STRCMP_EQUAL("0.0.0.0:1", load(with_metrics("0.0.0.0:1")).metrics.c_str());
+    CHECK(refusal(with_metrics("localhost:9464")).find(":2:11: 'metrics' wants ADDRESS:PORT") !=
+          std::string::npos);
 }
 
 TEST(CollectorConfig, tcp_wants_keys_that_are_secret_or_to_be_asked_for) {

@@ -285,8 +285,40 @@ TEST(Intake, a_sealed_epoch_is_forgotten_after_a_while) {
     CHECK_EQUAL(3, files_in(archive / "open").size());
     // Its last acknowledgement may have been lost.
     acknowledged(TestProbe().ledger(kWindow, true), 1);
+    CHECK_EQUAL(1, intake->probe_status(kNow).size());
     intake->tidy_up(kNow + minutes(10));
     CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
+    CHECK(intake->probe_status(kNow).empty());
+}
+
+TEST(Intake, tells_of_each_probe_its_newest_epoch) {
+    TestProbe first("attic", 1, "a");
+    TestProbe second("attic", 2, "b");
+    TestProbe other("cellar", 9, "c");
+    first.started_ns = kWindow + 5;
+    second.started_ns = kWindow + 3;
+    welcome(first, 0, 1);
+    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
+    reachable = false;
+    welcome(second, 3, 4);
+    welcome(other, 0, 1);
+    acknowledged(other.ledger(kWindow), 1);
+    const auto now = intake->probe_status(kNow + seconds(2));
+    CHECK_EQUAL(2, now.size());
+    // A clock that was set back makes no epoch older.
+    STRCMP_EQUAL("attic", now[0].name.c_str());
+    CHECK_EQUAL(kWindow + 3, now[0].started_ns);
+    CHECK_EQUAL(3, now[0].last_durable);
+    CHECK_EQUAL(3, now[0].sequences_missing);
+    CHECK(now[0].heard_ago == seconds(2));
+    CHECK_FALSE(now[0].acknowledged_ago.has_value());
+    CHECK_FALSE(now[0].ledger.has_value());
+    STRCMP_EQUAL("cellar", now[1].name.c_str());
+    CHECK(now[1].acknowledged_ago == seconds(2));
+    CHECK(now[1].octets_waiting == 0);
+    CHECK_EQUAL(kWindow, now[1].ledger->complete_until_ns());
+    restart();
+    CHECK_FALSE(intake->probe_status(kNow)[0].heard_ago.has_value());
 }
 
 TEST(Intake, at_the_end_forgets_what_is_sealed_and_whose_probe_is_gone) {

@@ -85,7 +85,7 @@ TEST(LiveCollector, an_epoch_that_ended_is_sealed_before_it_stops) {
         probe.batch({live_flow(3, kWindow)}),
         probe.ledger(kWindow + 5, true)};
     const LiveStatus status = serve(collector, probe, frames);
-    CHECK_EQUAL(3, status.records_stored);
+    CHECK_EQUAL(3, status.intake.records_stored);
     CHECK_EQUAL(3, status.records_sealed);
     CHECK_EQUAL(2, status.datasets_sealed);
     CHECK_EQUAL(0, status.octets_waiting);
@@ -154,7 +154,7 @@ TEST(LiveCollector, one_archive_has_one_collector) {
 TEST(LiveCollector, its_status_is_one_sentence_with_every_trouble) {
     LiveStatus status;
     status.probes = 1;
-    status.records_stored = 5;
+    status.intake.records_stored = 5;
     status.records_sealed = 4;
     status.datasets_sealed = 2;
     STRCMP_EQUAL("1 probe, 5 records received, 4 sealed in 2 datasets", status.sentence().c_str());

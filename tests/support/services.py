@@ -77,7 +77,7 @@ def make_key(curlew, file):
 
 def collector_config(folder, endpoint, archive, **more):
     """Writes collector.toml. `more`: scenario, fields, compress, minutes, octets, min_free,
-    group; key_file, probes (public key by name)."""
+    group, metrics; key_file, probes (public key by name)."""
     path = folder / "collector.toml"
     keep = f"min_free = {more['min_free']}" if "min_free" in more else ""
     probes = "".join(f"[[probe]]\nname = {toml_text(name)}\npublic_key = {toml_text(key)}\n"
@@ -85,6 +85,7 @@ def collector_config(folder, endpoint, archive, **more):
     path.write_text(
         f"listen = {toml_text(endpoint)}\n"
         f"key_file = {toml_text(more.get('key_file', ''))}\n"
+        f"metrics = {toml_text(more.get('metrics', ''))}\n"
         f"{probes}"
         "[archive]\n"
         f"folder = {toml_text(archive)}\n"
