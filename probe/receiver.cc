@@ -115,6 +115,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
         if ((packet.notes & kNoteFragment) != 0) {
             fragments_.resolve(packet);
         }
+        packet.queue = config_.queue;
         hashes[count] = hash_(packet.key);
         ++count;
     }
