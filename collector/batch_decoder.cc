@@ -234,6 +234,21 @@ BatchError check(const proto::FlowSummary& flow) {
     return error == BatchError::none ? check_messages(flow) : error;
 }
 
+BatchError check(const google::protobuf::RepeatedPtrField<proto::RecordingFile>& files) {
+    if (files.size() > kMaximumRecordingFiles) {
+        return BatchError::too_many_elements;
+    }
+    for (const proto::RecordingFile& file : files) {
+        if (file.name().size() > kMaximumNameOctets) {
+            return BatchError::too_long_octets;
+        }
+        if (file.to_ns() < file.from_ns()) {
+            return BatchError::out_of_range;
+        }
+    }
+    return BatchError::none;
+}
+
 BatchError check(const google::protobuf::RepeatedPtrField<proto::Count>& counts) {
     if (counts.size() > kMaximumReasons) {
         return BatchError::too_many_elements;
@@ -347,13 +362,14 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
                                &ledger.packets_lost(),
                                &ledger.records_lost(),
                                &ledger.flow_ends(),
-                               &ledger.notes()}) {
+                               &ledger.notes(),
+                               &ledger.recording().packets_lost()}) {
         const BatchError error = check(*counts);
         if (error != BatchError::none) {
             return error;
         }
     }
-    return BatchError::none;
+    return check(ledger.recording().files());
 }
 
 BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::Hello& hello) const {

@@ -224,6 +224,7 @@ class ManifestWriter {
         json_.number("tcp_octets_unseen", ledger.tcp_octets_unseen());
         json_.end_object();
         clock_steps(ledger);
+        recording(ledger);
         json_.flag("final", ledger.final());
         json_.end_object();
     }
@@ -242,6 +243,37 @@ class ManifestWriter {
             json_.end_object();
         }
         json_.end_array();
+    }
+
+    // With the files that hold packets of these records.
+    void recording(const proto::ProbeLedger& ledger) {
+        if (input_.live == nullptr) {
+            return;
+        }
+        if (!ledger.has_recording()) {
+            json_.null("recording");
+            return;
+        }
+        const proto::Recording& recording = ledger.recording();
+        json_.key("recording");
+        json_.start_object();
+        json_.number("packets_recorded", recording.packets_recorded());
+        json_.number("octets_recorded", recording.octets_recorded());
+        json_.number("packets_not_chosen", recording.packets_not_chosen());
+        counts("packets_lost", recording.packets_lost());
+        json_.key("files");
+        json_.start_array();
+        for (const proto::RecordingFile& file : recording.files()) {
+            if (is_in_reach({file.from_ns(), file.to_ns()})) {
+                json_.start_object();
+                text("name", file.name());
+                time("from", file.from_ns());
+                time("to", file.to_ns());
+                json_.end_object();
+            }
+        }
+        json_.end_array();
+        json_.end_object();
     }
 
     void collector() {

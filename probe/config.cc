@@ -44,6 +44,10 @@ void read_number(
     }
 }
 
+void read_octets(TableReader& table, std::string_view key, uint64_t& value) {
+    value = table.optional_octets(key).value_or(value);
+}
+
 void read_seconds(TableReader& table, std::string_view key, uint64_t& value_ns) {
     if (const auto seconds = table.optional_integer(key, 0, kLongestTimeout)) {
         value_ns = static_cast<uint64_t>(*seconds) * kSecond;
@@ -70,6 +74,7 @@ class Reader {
         read_capture();
         read_meter();
         read_collector();
+        read_record();
         if (auto eal = root_.optional_table("eal")) {
             for (const auto& option : eal->optional_text_list("options").value_or(
                      std::vector<signatures::PlacedText>{})) {
@@ -107,19 +112,23 @@ class Reader {
         }
     }
 
+    static void read_filter(TableReader& table, std::string& filter) {
+        read_text(table, "filter", filter);
+        try {
+            if (!filter.empty()) {
+                PacketFilter(filter, LinkType::ethernet);
+            }
+        } catch (const FilterError& error) {
+            table.problem(table.place_of_value("filter"), error.what());
+        }
+    }
+
     void read_capture() {
         auto table = root_.optional_table("capture");
         if (!table) {
             return;
         }
-        read_text(*table, "filter", config_.filter);
-        try {
-            if (!config_.filter.empty()) {
-                PacketFilter(config_.filter, LinkType::ethernet);
-            }
-        } catch (const FilterError& error) {
-            table->problem(table->place_of_value("filter"), error.what());
-        }
+        read_filter(*table, config_.filter);
         config_.allow_uncounted_loss =
             table->optional_flag("allow_uncounted_loss").value_or(config_.allow_uncounted_loss);
         table->finish("table [capture]");
@@ -184,15 +193,11 @@ class Reader {
         if (config_.key_file.empty() != config_.collector_key.empty()) {
             table->problem(table->place(), "'key_file' and 'public_key' go together");
         }
-        if (const auto queue = table->optional_octets("queue")) {
-            config_.queue_octets = *queue;
-        }
+        read_octets(*table, "queue", config_.queue_octets);
         if (const auto spool = table->optional_text("spool")) {
             config_.spool = spool->text;
         }
-        if (const auto octets = table->optional_octets("spool_octets")) {
-            config_.spool_octets = *octets;
-        }
+        read_octets(*table, "spool_octets", config_.spool_octets);
         if (const auto drop = table->optional_text("drop")) {
             config_.drop = drop->text;
             if (drop->text != "newest" && drop->text != "oldest") {
@@ -204,11 +209,73 @@ class Reader {
         table->finish("table [collector]");
     }
 
+    void read_record() {
+        auto table = root_.optional_table("record");
+        if (!table) {
+            return;
+        }
+        RecordConfig& record = config_.record;
+        if (const auto folder = table->required_text("folder")) {
+            record.folder = folder->text;
+        }
+        read_filter(*table, record.filter);
+        for (const auto& protocol : table->optional_text_list("protocols")
+                                        .value_or(std::vector<signatures::PlacedText>{})) {
+            record.protocols.push_back(protocol.text);
+        }
+        read_octets(*table, "octets_per_flow", record.octets_per_flow);
+        read_octets(*table, "buffer", record.buffer_octets);
+        if (record.buffer_octets < kSmallestBuffer || record.buffer_octets > kLargestBuffer) {
+            table->problem(table->place_of_value("buffer"), "'buffer' wants 2 MiB to 64 GiB");
+        }
+        if (auto rotate = table->optional_table("rotate")) {
+            read_number(*rotate, "minutes", 0, kMostMinutes, record.rotate.minutes);
+            read_octets(*rotate, "octets", record.rotate.octets);
+            rotate->finish("table rotate");
+        }
+        if (auto keep = table->optional_table("keep")) {
+            read_number(*keep, "days", 0, kMostDays, record.keep.days);
+            read_octets(*keep, "octets", record.keep.octets);
+            read_octets(*keep, "min_free", record.keep.min_free);
+            keep->finish("table keep");
+        }
+        table->finish("table [record]");
+    }
+
     static constexpr int64_t kPartitionsAtMost = 64;
+    static constexpr uint64_t kSmallestBuffer = uint64_t{2} << 20;
+    static constexpr uint64_t kLargestBuffer = uint64_t{64} << 30;
+    static constexpr int64_t kMostMinutes = 1440;
+    static constexpr int64_t kMostDays = 36'500;
 
     TableReader root_;
     ProbeConfig config_;
 };
+
+std::string toml_list(const std::vector<std::string>& texts) {
+    std::vector<std::string> quoted;
+    for (const std::string& text : texts) {
+        quoted.push_back(toml_string(text));
+    }
+    return fmt::format("[{}]", fmt::join(quoted, ", "));
+}
+
+std::string print_record(const RecordConfig& record) {
+    return fmt::format(
+        "\n[record]\nfolder = {}\nfilter = {}\nprotocols = {}\noctets_per_flow = {}\n"
+        "buffer = {}\nrotate = {{ minutes = {}, octets = {} }}\n"
+        "keep = {{ days = {}, octets = {}, min_free = {} }}\n",
+        toml_string(record.folder.string()),
+        toml_string(record.filter),
+        toml_list(record.protocols),
+        record.octets_per_flow,
+        record.buffer_octets,
+        record.rotate.minutes,
+        record.rotate.octets,
+        record.keep.days,
+        record.keep.octets,
+        record.keep.min_free);
+}
 
 }  // namespace
 
@@ -283,11 +350,10 @@ std::string print_config(const ProbeConfig& config) {
         toml_string(config.drop),
         config.ledger_seconds,
         config.drain_seconds);
-    std::vector<std::string> options;
-    for (const std::string& option : config.eal_options) {
-        options.push_back(toml_string(option));
+    if (!config.record.folder.empty()) {
+        out += print_record(config.record);
     }
-    out += fmt::format("\n[eal]\noptions = [{}]\n", fmt::join(options, ", "));
+    out += fmt::format("\n[eal]\noptions = {}\n", toml_list(config.eal_options));
     return out;
 }
 

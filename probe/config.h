@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "probe/flow_meter.h"
+#include "probe/recording_folder.h"
 #include "proto/channel.h"
 
 // The probe's configuration file: TOML, read whole, every problem told at its line and column.
@@ -18,6 +19,17 @@ namespace curlew::probe {
 struct PortConfig {
     std::string device;   // as DPDK names it: "0000:03:00.0", "net_af_xdp0,iface=eth1", ...
     uint16_t queues = 1;  // receive queues asked for; virtual devices bring their own number
+};
+
+// Which of the metered packets are recorded, and where (RECORDING.md).
+struct RecordConfig {
+    std::filesystem::path folder;                 // empty: nothing is recorded
+    std::string filter;                           // pcap-filter(7); empty: all
+    std::vector<std::string> protocols;           // of flows, as signatures tell them; empty: any
+    uint64_t octets_per_flow = 0;                 // 0: all
+    uint64_t buffer_octets = uint64_t{64} << 20;  // of each worker
+    RecordingRotation rotate;
+    RecordingRetention keep;
 };
 
 struct ProbeConfig {
@@ -46,6 +58,7 @@ struct ProbeConfig {
     std::string drop = "newest";
     uint32_t ledger_seconds = 5;
     uint32_t drain_seconds = 10;  // at the end, for the last acknowledgement
+    RecordConfig record;
     std::vector<std::string> eal_options;
 };
 

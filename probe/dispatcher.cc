@@ -49,12 +49,13 @@ Dispatcher::Dispatcher(const DispatcherConfig& config,
     }));
     require_cores(config.cores);
     config_.worker.meter.wait_for_ring = !is_live_;
+    config_.worker.recording.wait_for_ring = !is_live_;
+    config_.worker.recording.queues = ports.size();
     make_workers(inspector);
-    const ReceiverConfig receiver{config_.parser, config_.hash_key, config_.idle_sleep_us};
     if (config_.ports_keep_flows || (ports_.size() == 1 && workers_.size() == 1)) {
         for (size_t i = 0; i < ports_.size(); ++i) {
             receivers_.push_back(
-                std::make_unique<Receiver>(receiver, *ports_[i], hash_, *workers_[i]));
+                std::make_unique<Receiver>(receiver_config(i), *ports_[i], hash_, *workers_[i]));
         }
         return;
     }
@@ -64,6 +65,10 @@ Dispatcher::Dispatcher(const DispatcherConfig& config,
 Dispatcher::~Dispatcher() {
     stop();
     join_threads();
+}
+
+ReceiverConfig Dispatcher::receiver_config(size_t port) const {
+    return {config_.parser, config_.hash_key, config_.idle_sleep_us, static_cast<uint16_t>(port)};
 }
 
 // With ports apart, each worker has all partitions of a table of its own.
@@ -83,14 +88,14 @@ void Dispatcher::make_workers(const Inspector& inspector) {
 }
 
 void Dispatcher::make_pipeline() {
-    const ReceiverConfig config{config_.parser, config_.hash_key, config_.idle_sleep_us};
-    for (Port* port : ports_) {
+    for (size_t r = 0; r < ports_.size(); ++r) {
         std::vector<PacketLane*> lanes;
         for (size_t i = 0; i < workers_.size(); ++i) {
             lanes_.push_back(std::make_unique<PacketLane>(config_.packet_ring_octets));
             lanes.push_back(lanes_.back().get());
         }
-        receivers_.push_back(std::make_unique<Receiver>(config, *port, hash_, std::move(lanes)));
+        receivers_.push_back(
+            std::make_unique<Receiver>(receiver_config(r), *ports_[r], hash_, std::move(lanes)));
     }
     for (size_t w = 0; w < workers_.size(); ++w) {
         std::vector<PacketMerger::Source> sources;
@@ -113,6 +118,24 @@ std::vector<ByteRing*> Dispatcher::record_rings() {
         rings.push_back(&worker->records());
     }
     return rings;
+}
+
+std::vector<RecordingLane*> Dispatcher::recording_lanes() {
+    std::vector<RecordingLane*> lanes;
+    for (const auto& worker : workers_) {
+        if (worker->recording() != nullptr) {
+            lanes.push_back(worker->recording());
+        }
+    }
+    return lanes;
+}
+
+std::vector<PortCounters> Dispatcher::port_counters() const {
+    std::vector<PortCounters> counters;
+    for (const auto& receiver : receivers_) {
+        counters.push_back(receiver->counters().port);
+    }
+    return counters;
 }
 
 void Dispatcher::run(const std::function<void(double)>& tick) {

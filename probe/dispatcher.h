@@ -73,6 +73,15 @@ class Dispatcher {
     // The workers' rings of RecordImage, to be emptied by one other thread while run() is at work.
     std::vector<ByteRing*> record_rings();
 
+    // The workers' lanes of packets to be recorded, likewise; none when nothing is.
+    std::vector<RecordingLane*> recording_lanes();
+
+    // Any thread, any time: what each port has counted.
+    std::vector<PortCounters> port_counters() const;
+
+    // After run(): when the input ended, by which the last flows did.
+    uint64_t end_of_input() const;
+
     // Any thread, any time: as of a fraction of a second ago; exact after run().
     MeterLedger ledger() const;
 
@@ -99,6 +108,7 @@ class Dispatcher {
         std::thread thread;
     };
 
+    ReceiverConfig receiver_config(size_t port) const;
     void make_workers(const Inspector& inspector);
     void make_pipeline();
     void start_threads();
@@ -108,7 +118,6 @@ class Dispatcher {
     void pin(size_t thread) const noexcept;
     bool all_receivers_ended() const noexcept;
     uint64_t common_clock() const noexcept;
-    uint64_t end_of_input() const;
 
     DispatcherConfig config_;
     std::vector<Port*> ports_;

@@ -152,6 +152,9 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
         step.set_at_ns(ledger.clock_steps.steps[i].at_ns);
         step.set_by_ns(ledger.clock_steps.steps[i].by_ns);
     }
+    if (ledger.recording) {
+        fill(*ledger.recording, *message.mutable_recording());
+    }
     message.set_packets_lost_unknown(ledger.packets_lost_unknown);
     message.set_tcp_octets_seen(ledger.flows.tcp_octets_seen);
     message.set_tcp_octets_unseen(ledger.flows.tcp_octets_unseen);

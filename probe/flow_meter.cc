@@ -183,7 +183,7 @@ bool FlowMeter::is_cut(const FlowHot& hot,
     return false;
 }
 
-void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
+FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
     ++counters_.packets;
     advance_clock(packet.time_ns);
     sweep(clock_ns_);
@@ -210,6 +210,7 @@ void FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely)
         flow = begin_flow(packet, hash);
     }
     update(flow, packet);
+    return flow;
 }
 
 void FlowMeter::advance_clock(uint64_t time_ns) noexcept {

@@ -69,8 +69,13 @@ class FlowMeter {
     void prefetch_details(FlowIndex likely) const noexcept;
     void prefetch_lists(FlowIndex likely, bool from_low) const noexcept;
 
-    // Meters one packet. `likely` is what prefetch_flow() said in this burst.
-    void add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
+    // Meters one packet and says which flow it went into. `likely` is what prefetch_flow() said in
+    // this burst.
+    FlowIndex add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
+
+    // What add() said, until the next packet.
+    const FlowHot& hot(FlowIndex flow) const noexcept { return table_.hot(flow); }
+    const FlowWarm& warm(FlowIndex flow) const noexcept { return table_.warm(flow); }
 
     // A live port's clock stands at `now_ns`: moves on with it though no packet came, and sweeps.
     void tick(uint64_t now_ns) noexcept;

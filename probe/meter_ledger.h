@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -9,6 +10,7 @@
 #include "probe/fragment_table.h"
 #include "probe/loss_intervals.h"
 #include "probe/port.h"
+#include "probe/recording_ledger.h"
 
 namespace curlew::probe {
 
@@ -28,7 +30,8 @@ struct MeterLedger {
     uint64_t clock_ns = 0;             // of live ports their clocks, else the last packet's time
     // No record that is exported later has a last packet before this; 0: not known.
     uint64_t complete_until_ns = 0;
-    bool packets_lost_unknown = false;  // set by who opened the ports
+    bool packets_lost_unknown = false;         // set by who opened the ports
+    std::optional<RecordingLedger> recording;  // likewise, where there is one
 };
 
 }  // namespace curlew::probe

@@ -16,13 +16,8 @@ constexpr size_t kBatchOctets = 128 * 1024;
 struct HandedPacket {
     ParsedPacket parsed;
     uint64_t hash;
-    uint32_t captured_octets;
     uint32_t message_octets;  // this and the captured octets, rounded up to 16
 };
-
-size_t captured_from_frame(const ParsedPacket& packet) noexcept {
-    return static_cast<size_t>(packet.ip - packet.frame) + packet.ip_captured_octets;
-}
 
 // The same packet with its octets at `frame`.
 void rebase(ParsedPacket& packet, const uint8_t* frame) noexcept {
@@ -53,8 +48,7 @@ PacketLane::PacketLane(size_t ring_octets) : ring_(ring_octets) {
 }
 
 bool PacketLane::add(const ParsedPacket& packet, uint64_t hash) noexcept {
-    const size_t captured = captured_from_frame(packet);
-    const size_t need = (sizeof(HandedPacket) + captured + 15) & ~size_t{15};
+    const size_t need = (sizeof(HandedPacket) + packet.captured_octets + 15) & ~size_t{15};
     if (batch_ != nullptr && (octets_ + need > room_ || packets_ == kMaximumBurst)) {
         flush();
     }
@@ -65,11 +59,10 @@ bool PacketLane::add(const ParsedPacket& packet, uint64_t hash) noexcept {
             return false;
         }
     }
-    const HandedPacket handed{
-        packet, hash, static_cast<uint32_t>(captured), static_cast<uint32_t>(need)};
+    const HandedPacket handed{packet, hash, static_cast<uint32_t>(need)};
     uint8_t* at = batch_ + octets_;
     std::memcpy(at, &handed, sizeof(handed));
-    std::memcpy(at + sizeof(handed), packet.frame, captured);
+    std::memcpy(at + sizeof(handed), packet.frame, packet.captured_octets);
     octets_ += need;
     ++packets_;
     return true;

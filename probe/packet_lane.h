@@ -23,7 +23,8 @@ struct ReceiverProgress {
     // Polls that found nothing at the port, counted when they end.
     std::atomic<uint64_t> empty_polls{0};
     std::atomic<bool> ended{false};  // nothing is handed over any more
-    // A live port's clock, and what a worker may count on: it has passed on every receiver.
+    // A live port's clock, and what a worker may count on: it has passed on every receiver. When
+    // that has ended, the time at which the input did.
     std::atomic<uint64_t> clock_ns{0};
 };
 

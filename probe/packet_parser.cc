@@ -563,6 +563,8 @@ ParseResult parse_packet(const PacketView& packet,
     }
     parsed.time_ns = packet.time_ns;
     parsed.frame = packet.data;
+    parsed.captured_octets = packet.captured_octets;
+    parsed.wire_octets = wire_octets;
     const bool merged =
         packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
     add_note(parsed.notes, merged, kNoteMergedFrame);

@@ -83,6 +83,8 @@ struct ParsedPacket {
     uint32_t payload_octets = 0;           // by the IP length, captured or not
     uint32_t octets = 0;                   // IP total length (IPv6: header and payload)
     uint32_t frame_octets = 0;             // wire length of the frame, no FCS, no capture header
+    uint32_t captured_octets = 0;          // readable at frame
+    uint32_t wire_octets = 0;              // length of what is at frame on the wire
     uint32_t fragment_id = 0;              // IPv4 identification or IPv6 fragment identification
     uint16_t ip_id = 0;                    // IPv4 identification; 0 for IPv6
     uint16_t notes = 0;                    // PacketNote bits
@@ -101,6 +103,7 @@ struct ParsedPacket {
     bool from_low = true;  // the sender is the key's low endpoint
     uint8_t tunnel_count = 0;
     TunnelMarks tunnels;  // of these the first tunnel_count mean something
+    uint16_t queue = 0;   // of the ports', in their order; set by the receiver
 };
 
 struct ParserConfig {

@@ -1,6 +1,7 @@
 #include "probe/probe_service.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <sys/random.h>
 #include <sys/timex.h>
 
@@ -19,6 +20,9 @@
 #include "probe/dispatcher.h"
 #include "probe/exporter.h"
 #include "probe/inspector.h"
+#include "probe/packet_filter.h"
+#include "probe/recorder.h"
+#include "probe/recording_setup.h"
 #include "proto/channel.h"
 #include "proto/probe_identity.h"
 #include "proto/service_manager.h"
@@ -34,6 +38,7 @@ constexpr milliseconds kWatchRound{100};
 constexpr milliseconds kStatusInterval{1000};
 // Of one kind of news at most this often a line.
 constexpr std::chrono::seconds kSilence{60};
+constexpr size_t kLongestSetting = 500;
 // Many flows may end at once, and a live worker waits for nobody.
 constexpr size_t kLiveRecordRing = size_t{64} << 20;
 
@@ -137,10 +142,9 @@ struct ProbeService::Implementation {
           epoch(random_number()),
           set(signature_set),
           inspector(set),
-          dispatcher(dispatcher_config(
-                         service_config, open_ports.size(), open_ports.front().port->is_live()),
-                     ports_of(open_ports),
-                     inspector),
+          record_filter(service_config.probe.record.filter, LinkType::ethernet),
+          dispatcher(own_dispatcher_config(), ports_of(open_ports), inspector),
+          recorder(own_recorder()),
           hello_body(hello()),
           sender(context,
                  {.endpoint = service_config.probe.collector,
@@ -157,6 +161,22 @@ struct ProbeService::Implementation {
                    sender,
                    spool.get(),
                    leftover.get()) {}
+
+    DispatcherConfig own_dispatcher_config() const {
+        DispatcherConfig dispatching =
+            dispatcher_config(config, ports.size(), ports.front().port->is_live());
+        dispatching.worker.recording = lane_config(config.probe.record, set, record_filter);
+        return dispatching;
+    }
+
+    std::unique_ptr<Recorder> own_recorder() {
+        if (config.probe.record.folder.empty()) {
+            return nullptr;
+        }
+        return std::make_unique<Recorder>(recorder_config(config, ports, epoch),
+                                          dispatcher.recording_lanes(),
+                                          [this] { return dispatcher.port_counters(); });
+    }
 
     std::unique_ptr<Spool> own_spool() const {
         if (folder == nullptr) {
@@ -208,6 +228,9 @@ struct ProbeService::Implementation {
         MeterLedger ledger = dispatcher.ledger();
         ledger.packets_lost_unknown = std::any_of(
             ports.begin(), ports.end(), [](const OpenPort& port) { return !port.losses_counted; });
+        if (recorder != nullptr) {
+            ledger.recording = recorder->ledger();
+        }
         return ledger;
     }
 
@@ -219,6 +242,7 @@ struct ProbeService::Implementation {
     void watch_losses(const DeliveryState& state, const MeterLedger& now);
     void watch_clock(const MeterLedger& now);
     void watch_spool();
+    void watch_recording();
     void tell_status(const DeliveryState& state, const MeterLedger& now);
     void feed_watchdog();
 
@@ -228,7 +252,9 @@ struct ProbeService::Implementation {
     uint64_t epoch;
     const signatures::SignatureSet& set;
     Inspector inspector;
+    PacketFilter record_filter;
     Dispatcher dispatcher;
+    std::unique_ptr<Recorder> recorder;  // null: nothing is recorded
     proto::ChannelContext context;
     std::string hello_body;
     proto::ChannelSender sender;
@@ -256,6 +282,7 @@ struct ProbeService::Implementation {
     Topic records_lost_topic;
     Topic spool_topic;
     Topic dropped_topic;
+    Topic recording_topic;
     Topic clock_topic;
 };
 
@@ -287,10 +314,20 @@ std::string ProbeService::Implementation::hello() const {
         {"idle_timeout_other_s", seconds(probe.timeouts.idle_other_ns)},
         {"active_timeout_s", seconds(probe.timeouts.active_ns)},
         {"closed_timeout_s", seconds(probe.timeouts.closed_ns)}};
-    for (const auto& [name, value] : settings) {
+    const auto add = [&message](const char* name, const std::string& value) {
         proto::Setting& setting = *message.add_configuration();
         setting.set_name(name);
         setting.set_value(value);
+    };
+    for (const auto& [name, value] : settings) {
+        add(name, value);
+    }
+    if (const RecordConfig& record = probe.record; !record.folder.empty()) {
+        // The whole of them is in the configuration; a hello has bounds.
+        add("record_filter", record.filter.substr(0, kLongestSetting));
+        add("record_protocols",
+            fmt::format("{}", fmt::join(record.protocols, " ")).substr(0, kLongestSetting));
+        add("record_octets_per_flow", std::to_string(record.octets_per_flow));
     }
     for (const OpenPort& port : ports) {
         proto::PortFacts& facts = *message.add_ports();
@@ -398,6 +435,25 @@ void ProbeService::Implementation::watch_spool() {
     }
 }
 
+void ProbeService::Implementation::watch_recording() {
+    if (recorder == nullptr) {
+        return;
+    }
+    for (const std::string& sentence : recorder->news()) {
+        say(sentence);
+    }
+    const RecordingLedger now = recorder->ledger();
+    const uint64_t lost = now.packets_lost_in_ring + now.packets_lost_at_disk;
+    if (recording_topic.may_be_told(lost)) {
+        say(
+            fmt::format("{} metered packets are not in the recording so far: {} found no room on "
+                        "the way to it, {} none on the disk",
+                        lost,
+                        now.packets_lost_in_ring,
+                        now.packets_lost_at_disk));
+    }
+}
+
 void ProbeService::Implementation::tell_status(const DeliveryState& state, const MeterLedger& now) {
     if (Clock::now() - last_status < kStatusInterval) {
         return;
@@ -448,6 +504,7 @@ void ProbeService::Implementation::watch() {
         watch_losses(state, now);
         watch_clock(now);
         watch_spool();
+        watch_recording();
         tell_status(state, now);
         feed_watchdog();
         lock.lock();
@@ -475,6 +532,11 @@ ServiceOutcome ProbeService::run() {
     std::thread exporting([&self] {
         self.exporter.run(self.dispatcher.record_rings(), [&self] { return self.ledger(); });
     });
+    std::thread recording([&self] {
+        if (self.recorder != nullptr) {
+            self.recorder->run();
+        }
+    });
     std::thread watching([&self] { self.watch(); });
     proto::notify_ready();
     std::string fault;
@@ -484,6 +546,11 @@ ServiceOutcome ProbeService::run() {
         fault = error.what();
     }
     proto::notify_stopping();
+    if (self.recorder != nullptr) {
+        self.recorder->finish(self.dispatcher.end_of_input());
+    }
+    // The last ledger has its last file.
+    recording.join();
     self.exporter.finish(self.ledger());
     exporting.join();
     self.end_watch();
@@ -492,6 +559,7 @@ ServiceOutcome ProbeService::run() {
     self.watch_ports();
     self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
     self.watch_spool();
+    self.watch_recording();
     if (fault.empty()) {
         fault = self.exporter.fault();
     }

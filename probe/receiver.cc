@@ -75,10 +75,11 @@ void Receiver::run(const std::atomic<bool>& stop, const std::function<void(doubl
         }
     }
     publish();
+    const uint64_t end_ns = std::max(packets_.last_packet_ns, port_.now_ns());
+    progress_.clock_ns.store(end_ns, std::memory_order_release);
     progress_.ended.store(true, std::memory_order_release);
     if (worker_ != nullptr) {
-        const uint64_t now_ns = is_live_ ? port_.now_ns() : 0;
-        worker_->finish(std::max(packets_.last_packet_ns, now_ns));
+        worker_->finish(end_ns);
         publish();
     }
 }
@@ -119,6 +120,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
         if ((packet.notes & kNoteFragment) != 0) {
             fragments_.resolve(packet);
         }
+        packet.queue = config_.queue;
         hashes[count] = hash_(packet.key);
         ++count;
     }

@@ -27,6 +27,7 @@ struct ReceiverConfig {
     ParserConfig parser;
     KeyedHash::Key hash_key{};
     uint32_t idle_sleep_us = 50;
+    uint16_t queue = 0;  // the port, among all ports
 };
 
 // What a receiver has counted, consistent in itself.

@@ -25,6 +25,8 @@ constexpr size_t kArenaOctets = kFullBurstOctets + kMaximumPacketOctets + kGuard
 static_assert(kArenaOctets % kPacketAlignment == 0);
 // Packets read in one receive(), so that a filter which wants none cannot hold up its caller.
 constexpr size_t kMaximumReads = 16 * kMaximumBurst;
+// Longer than any timeout of a flow.
+constexpr uint64_t kLongestSilence = 100'000'000'000'000;
 
 std::optional<LinkType> link_type(int pcap_link_type) {
     // Raw IP in files of BSD/OS and OpenBSD; libpcap knows the local number only.
@@ -159,6 +161,43 @@ bool finer_than_microseconds(std::span<const uint8_t> head) {
         head = head.subspan(length);
     }
     return false;
+}
+
+// When a capture of nanoseconds ended, by the Interface Statistics Block that it ends with (section
+// 4.6): isb_endtime, option 3, in two halves, the upper first. 0: there is none.
+//
+//    block type (5), total length, interface, time (2 halves), options, total length
+uint64_t end_by_statistics(std::span<const uint8_t> tail) {
+    constexpr uint32_t kStatistics = 5;
+    constexpr size_t kFixed = 20;
+    constexpr uint16_t kEndTime = 3;
+    if (tail.size() < kFixed + 4) {
+        return 0;
+    }
+    const size_t length = load<uint32_t>(tail, tail.size() - 4, false);
+    if (length < kFixed + 4 || length > tail.size()) {
+        return 0;
+    }
+    const std::span block = tail.last(length);
+    if (load<uint32_t>(block, 0, false) != kStatistics ||
+        load<uint32_t>(block, 4, false) != length) {
+        return 0;
+    }
+    std::span options = block.subspan(kFixed, length - kFixed - 4);
+    while (options.size() >= 4) {
+        const auto code = load<uint16_t>(options, 0, false);
+        const size_t octets = load<uint16_t>(options, 2, false);
+        const size_t padded = (octets + 3) / 4 * 4;
+        if (padded > options.size() - 4) {
+            return 0;
+        }
+        if (code == kEndTime && octets == 8) {
+            return uint64_t{load<uint32_t>(options, 4, false)} << 32 |
+                   load<uint32_t>(options, 8, false);
+        }
+        options = options.subspan(4 + padded);
+    }
+    return 0;
 }
 
 // The fraction may be more than a second: files say what they like. `unit_ns` is what the file
@@ -326,6 +365,11 @@ void ReplayPort::stop(int result) noexcept {
                  " (" + pcap_geterr(capture_.get()) + ")";
     }
     state_ = fault_.empty() ? PortState::ended : PortState::broken;
+    if (state_ == PortState::ended && nanosecond_) {
+        // More makes no difference to any flow, and may be noise.
+        now_ns_ = std::max(now_ns_,
+                           std::min(end_by_statistics(stream_.tail()), now_ns_ + kLongestSilence));
+    }
 }
 
 }  // namespace curlew::probe

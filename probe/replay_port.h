@@ -44,7 +44,8 @@ class ReplayPort final : public Port {
     PortState state() const noexcept override { return state_; }
     bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return false; }
-    // Time of the last packet handed out.
+    // Time of the last packet handed out; at the end of a capture in nanoseconds that a recording
+    // (RECORDING.md) or another program closed with statistics, the time at which it ended.
     uint64_t now_ns() const noexcept override { return now_ns_; }
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }

@@ -78,6 +78,9 @@ Worker::Worker(const WorkerConfig& config,
     : scratch_(inspector.scanner()), ring_(config.record_ring_octets) {
     assert(index < workers);
     assert(workers <= kPartitions);
+    if (config.recording.ring_octets != 0) {
+        recording_.emplace(config.recording);
+    }
     const PartitionLayout layout(config.flow_capacity);
     const size_t owned = (kPartitions - index + workers - 1) / workers;
     memory_ = MappedMemory(owned * layout.octets, "flow table");
@@ -110,9 +113,18 @@ void Worker::process(std::span<const ParsedPacket> packets,
     for (size_t i = 0; i < hashes.size(); ++i) {
         meter(hashes[i]).prefetch_lists(likely[i], packets[i].from_low);
     }
-    for (size_t i = 0; i < packets.size(); ++i) {
-        meter(hashes[i]).add(packets[i], hashes[i], likely[i]);
+    if (!recording_) {
+        for (size_t i = 0; i < packets.size(); ++i) {
+            meter(hashes[i]).add(packets[i], hashes[i], likely[i]);
+        }
+        return;
     }
+    for (size_t i = 0; i < packets.size(); ++i) {
+        FlowMeter& own = meter(hashes[i]);
+        const FlowIndex flow = own.add(packets[i], hashes[i], likely[i]);
+        recording_->offer(packets[i], own.hot(flow), own.warm(flow));
+    }
+    recording_->flush();
 }
 
 void Worker::tick(uint64_t now_ns) noexcept {

@@ -2,13 +2,14 @@
 
 #include <array>
 #include <cstdint>
-#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "probe/byte_ring.h"
 #include "probe/flow_meter.h"
 #include "probe/mapped_memory.h"
+#include "probe/recording_lane.h"
 
 // One worker: the partitions it owns, its scratch and its ring to the exporter. The flow table is
 // always kPartitions pieces, each with memory and eviction of its own; how many workers share them
@@ -26,6 +27,7 @@ struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
     size_t record_ring_octets = size_t{4} << 20;
+    RecordingLaneConfig recording;
 };
 
 class Worker {
@@ -50,6 +52,8 @@ class Worker {
     void finish(uint64_t end_ns) noexcept;
 
     ByteRing& records() noexcept { return ring_; }
+    // Null: nothing is recorded.
+    RecordingLane* recording() noexcept { return recording_ ? &*recording_ : nullptr; }
     FlowCounters counters() const noexcept;
     // Of all partitions: flows in their tables, and what evictions cost (FlowTable).
     size_t flows() const noexcept;
@@ -61,6 +65,7 @@ class Worker {
     MappedMemory memory_;
     signatures::Scanner::Scratch scratch_;
     ByteRing ring_;
+    std::optional<RecordingLane> recording_;
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_

@@ -312,6 +312,17 @@ TEST(BatchDecoder, a_ledger_keeps_its_limits) {
         many.add_notes();
     }
     STRCMP_EQUAL("too_many_elements", decode_ledger(many));
+    proto::ProbeLedger recorded = ledger_of(3);
+    for (int i = 0; i < kMaximumRecordingFiles; ++i) {
+        recorded.mutable_recording()->add_files()->set_name("a.pcapng");
+    }
+    STRCMP_EQUAL("none", decode_ledger(recorded));
+    recorded.mutable_recording()->mutable_files(7)->set_from_ns(1);
+    STRCMP_EQUAL("out_of_range", decode_ledger(recorded));
+    recorded.mutable_recording()->mutable_files(7)->set_name(std::string(513, 'a'));
+    STRCMP_EQUAL("too_long_octets", decode_ledger(recorded));
+    recorded.mutable_recording()->add_files();
+    STRCMP_EQUAL("too_many_elements", decode_ledger(recorded));
     proto::ProbeLedger wordy = ledger_of(3);
     wordy.set_capture_warning(std::string(513, 'x'));
     STRCMP_EQUAL("too_long_octets", decode_ledger(wordy));

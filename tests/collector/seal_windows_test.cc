@@ -183,6 +183,46 @@ TEST(SealWindows, losses_are_in_the_manifests_and_records_that_they_touch) {
     STRCMP_CONTAINS("\"loss\"]", records_of(datasets[1]).c_str());
 }
 
+TEST(SealWindows, a_manifest_names_the_recordings_of_its_records) {
+    store(probe.batch({live_flow(1, kWindow)}));
+    store(probe.ledger(kWindow + 5));
+    SealJob job = job_of({kWindow}, true);
+    proto::Recording& recording = *job.facts.ledger->mutable_recording();
+    recording.set_packets_recorded(7);
+    recording.set_octets_recorded(900);
+    recording.set_packets_not_chosen(2);
+    recording.add_packets_lost()->set_reason("ring");
+    recording.mutable_packets_lost(0)->set_packets(1);
+    for (const auto& [name, from_ns, to_ns] :
+         {std::tuple("before.pcapng", kWindow - 20 * kMinute, kWindow - 19 * kMinute),
+          std::tuple("within.pcapng", kWindow - 7, kWindow + 1)}) {
+        proto::RecordingFile& file = *recording.add_files();
+        file.set_name(name);
+        file.set_from_ns(from_ns);
+        file.set_to_ns(to_ns);
+    }
+    seal(job);
+    STRCMP_CONTAINS(R"(    "recording": {
+      "packets_recorded": 7,
+      "octets_recorded": 900,
+      "packets_not_chosen": 2,
+      "packets_lost": {
+        "ring": 1
+      },
+      "files": [
+        {
+          "name": "within.pcapng",
+          "from": "2018-12-24T14:29:59Z",
+          "from_ns": 1545661799999999993,
+          "to": "2018-12-24T14:30:00Z",
+          "to_ns": 1545661800000000001
+        }
+      ]
+    },
+)",
+                    sealed_datasets(archive).front().text.c_str());
+}
+
 TEST(SealWindows, a_manifest_says_whose_records_these_are) {
     store(probe.batch({live_flow(1, kWindow)}));
     store(probe.ledger(kWindow + 5));

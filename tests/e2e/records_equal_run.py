@@ -42,8 +42,9 @@ def by_services(programs, capture_devices, folder, **more):
     probe = services.Service(
         "probe",
         [probe_program, "--config",
-         services.probe_config(folder, endpoint, capture_devices, workers=more.get("workers", 0),
-                               filter=more.get("filter", "")),
+         services.probe_config(folder, endpoint, capture_devices,
+                               **{key: more[key] for key in ("workers", "filter", "record")
+                                  if key in more}),
          "--stop-when-idle", "1"],
         folder,
     ).start()

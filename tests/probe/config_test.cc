@@ -93,6 +93,37 @@ TEST(ProbeConfig, packet_lists_have_a_bound_and_two_kinds) {
               .find(":5:14: 'packets_of' is neither \"payload\" nor \"all\"") != std::string::npos);
 }
 
+TEST(ProbeConfig, a_table_asks_for_a_recording) {
+    const std::string probe =
+        "name = \"p\"\n[[port]]\ndevice = \"x\"\n[collector]\nendpoint = \"ipc:///c\"\n";
+    CHECK(load(probe).record.folder.empty());
+    CHECK(print_config(load(probe)).find("[record]") == std::string::npos);
+    const RecordConfig defaults = load(probe + "[record]\nfolder = \"/r\"\n").record;
+    STRCMP_EQUAL("/r", defaults.folder.c_str());
+    CHECK_EQUAL(10u, defaults.rotate.minutes);
+    CHECK_EQUAL(1'073'741'824u, defaults.rotate.octets);
+    CHECK_EQUAL(1'073'741'824u, defaults.keep.min_free);
+    CHECK_EQUAL(67'108'864u, defaults.buffer_octets);
+    const ProbeConfig all = load(
+        probe +
+        "[record]\nfolder = \"/r\"\nfilter = \"udp\"\nprotocols = [\"dns\", \"tls\"]\n"
+        "octets_per_flow = \"1 MiB\"\nbuffer = \"4 MiB\"\nrotate = { minutes = 1, octets = 7 }\n"
+        "keep = { days = 2, octets = 3, min_free = 4 }\n");
+    STRCMP_EQUAL("udp", all.record.filter.c_str());
+    STRCMP_EQUAL("tls", all.record.protocols.back().c_str());
+    CHECK_EQUAL(1'048'576u, all.record.octets_per_flow);
+    CHECK_EQUAL(7u, all.record.rotate.octets);
+    CHECK_EQUAL(2u, all.record.keep.days);
+    CHECK_EQUAL(3u, all.record.keep.octets);
+    STRCMP_EQUAL(print_config(all).c_str(), print_config(load(print_config(all))).c_str());
+    const std::string told =
+        refusal(probe + "[record]\nfilter = \"ip proto\"\nbuffer = 7\nrotate = { hours = 1 }\n");
+    CHECK(told.find("'folder' is missing") != std::string::npos);
+    CHECK(told.find(":7:10: filter \"ip proto\"") != std::string::npos);
+    CHECK(told.find(":8:10: 'buffer' wants 2 MiB to 64 GiB") != std::string::npos);
+    CHECK(told.find("has no key 'hours'") != std::string::npos);
+}
+
 TEST(ProbeConfig, tcp_wants_keys_that_are_secret_or_to_be_asked_for) {
     curlew::tests::TemporaryFolder folder;
     ProbeConfig config;

@@ -252,6 +252,32 @@ TEST(ProbeService, a_capture_that_waits_for_the_collector_is_not_quiet) {
     CHECK_EQUAL(kFlows, collector.records);
 }
 
+TEST(ProbeService, a_recording_is_in_the_last_ledger_and_in_the_hello) {
+    Receiving collector(config.probe.collector, Manner::welcomes);
+    config.probe.record.folder = folder.path() / "recording";
+    config.probe.record.filter = "udp port 53";
+    config.probe.record.keep.min_free = 0;
+    config.probe.record.octets_per_flow = 7;
+    const auto port = port_of(flows(20));
+    CHECK_TRUE(service({open(*port)})->run().done);
+    collector.end();
+    const proto::Recording& recording = collector.ledger.recording();
+    CHECK_EQUAL(20u, recording.packets_recorded());
+    CHECK_EQUAL(0u, recording.packets_not_chosen());
+    CHECK_EQUAL(1, recording.files_size());
+    CHECK(std::filesystem::exists(config.probe.record.folder / recording.files(0).name()));
+    const int settings = collector.hello.configuration_size();
+    STRCMP_EQUAL("record_octets_per_flow",
+                 collector.hello.configuration(settings - 1).name().c_str());
+    STRCMP_EQUAL("7", collector.hello.configuration(settings - 1).value().c_str());
+}
+
+TEST(ProbeService, a_recording_without_a_place_is_refused) {
+    config.probe.record.folder = "/proc/none";
+    const auto port = port_of(flows(1));
+    CHECK_THROWS(std::runtime_error, service({open(*port)}));
+}
+
 TEST(ProbeService, a_broken_port_is_named_and_the_others_go_on) {
     Receiving collector(config.probe.collector, Manner::welcomes);
     const auto good = port_of(flows(20));

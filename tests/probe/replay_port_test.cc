@@ -75,6 +75,14 @@ Octets enhanced_packet(uint64_t time, const Octets& octets, Number number = litt
                  number);
 }
 
+// interface, time, an option of another kind, isb_endtime, end
+Octets statistics(uint64_t end) {
+    const Octets time = little(end >> 32, 4) + little(end & 0xffffffff, 4);
+    return block(5,
+                 little(0, 4) + time + little(4, 2) + little(8, 2) + little(7, 8) + little(3, 2) +
+                     little(8, 2) + time + little(0, 4));
+}
+
 // Ethernet, IPv4 from 192.0.2.1 to 192.0.2.2, UDP.
 Octets udp_frame(uint8_t destination_port) {
     return {2, 0, 0, 0,  0,  2, 2, 0,   0, 0, 0, 1,   8, 0, 0x45, 0,    0,    28, 0,
@@ -484,6 +492,27 @@ TEST(ReplayPort, refuses_in_one_sentence) {
                 refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
     CHECK_EQUAL(base + "/cut: gzip data ends early",
                 refusal(folder.write("cut", first(gzip(pcap_header()), 12))));
+}
+
+TEST(ReplayPort, a_capture_ends_when_its_statistics_say) {
+    constexpr uint64_t kLast = 1'700'000'000'000'000'000;
+    const auto end_of = [this](uint8_t resolution, const Octets& behind) {
+        ReplayPort port(folder.write(
+            "a",
+            section() + interface(kEthernet, resolution) +
+                enhanced_packet(resolution == 9 ? kLast : kLast / 1000, Octets(60, 1)) + behind));
+        CHECK_EQUAL(1, all_of(port).size());
+        return port.now_ns();
+    };
+    CHECK_EQUAL(kLast, end_of(9, {}));
+    CHECK_EQUAL(kLast + 5, end_of(9, statistics(kLast + 5)));
+    CHECK_EQUAL(kLast + 7, end_of(9, statistics(kLast + 5) + statistics(kLast + 7)));
+    // What is before the last packet, or beyond all timeouts, is none.
+    CHECK_EQUAL(kLast, end_of(9, statistics(kLast - 5)));
+    CHECK(end_of(9, statistics(~uint64_t{0})) - kLast < 200'000 * uint64_t{1'000'000'000});
+    CHECK_EQUAL(kLast, end_of(9, statistics(kLast + 5) + block(4, Octets(8, 0))));
+    // Its unit is not ours.
+    CHECK_EQUAL(kLast, end_of(6, statistics(kLast + 5)));
 }
 
 TEST(ReplayPort, capture_without_packets_is_whole) {

@@ -103,7 +103,7 @@ def collector_config(folder, endpoint, archive, **more):
 
 def probe_config(folder, endpoint, devices, **more):
     """Writes probe.toml. `more`: name, filter, workers, queue, spool, ledger_seconds,
-    drain_seconds, meter (lines); key_file, public_key (the collector's)."""
+    drain_seconds, meter and record (lines); key_file, public_key (the collector's)."""
     name = more.get("name", "test-probe")
     path = folder / f"{name}.toml"
     ports = "".join(f"[[port]]\ndevice = {toml_text(device)}\n" for device in devices)
@@ -122,7 +122,9 @@ def probe_config(folder, endpoint, devices, **more):
         f"public_key = {toml_text(more.get('public_key', ''))}\n"
         f"queue = {more.get('queue', 64 << 20)}\n"
         f"ledger_seconds = {more.get('ledger_seconds', 1)}\n"
-        f"drain_seconds = {more.get('drain_seconds', 30)}\n",
+        f"drain_seconds = {more.get('drain_seconds', 30)}\n"
+        f"{'[record]' if 'record' in more else ''}\n"
+        f"{more.get('record', '')}\n",
         encoding="utf-8",
     )
     return path

@@ -1,0 +1,278 @@
+#include "probe/recording_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <stdexcept>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "probe/pcapng_writer.h"
+
+namespace curlew::probe {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kComplete = ".pcapng";
+constexpr std::string_view kOpen = ".pcapng.open";
+constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kDay = 86'400 * kSecond;
+// The disk is told to begin after so much, so that completing a file does not take long.
+constexpr uint64_t kWriteBackOctets = uint64_t{8} << 20;
+
+[[noreturn]] void throw_error(const char* verb, const fs::path& path) {
+    throw std::runtime_error(
+        fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(errno)));
+}
+
+int opened(const fs::path& path, int flags) {
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
+    if (descriptor < 0) {
+        throw_error("open", path);
+    }
+    return descriptor;
+}
+
+void sync_folder(const fs::path& folder) {
+    const proto::FileHandle descriptor(opened(folder, O_RDONLY | O_DIRECTORY));
+    if (::fsync(descriptor.get()) != 0) {
+        throw_error("sync", folder);
+    }
+}
+
+// The open file gets its name, durably. Requires: its content is synced.
+void give_name(const fs::path& open) {
+    fs::path name = open;
+    name.replace_extension();
+    if (::rename(open.c_str(), name.c_str()) != 0) {
+        throw_error("rename", open);
+    }
+    sync_folder(open.parent_path());
+}
+
+// Octets of whole blocks at the front of the file, and packets in them.
+struct WholeBlocks {
+    uint64_t octets = 0;
+    uint64_t packets = 0;
+};
+
+WholeBlocks whole_blocks(int file, const fs::path& path) {
+    std::vector<uint8_t> piece(4 * kLongestBlock);
+    PcapngBlocks blocks;
+    uint64_t begin = 0;  // of the piece, in the file
+    while (true) {
+        size_t filled = 0;
+        while (filled < piece.size()) {
+            const ssize_t got = ::pread(file,
+                                        piece.data() + filled,
+                                        piece.size() - filled,
+                                        static_cast<off_t>(begin + filled));
+            if (got < 0 && errno == EINTR) {
+                continue;
+            }
+            if (got < 0) {
+                throw_error("read", path);
+            }
+            if (got == 0) {
+                break;
+            }
+            filled += static_cast<size_t>(got);
+        }
+        const bool is_last = filled < piece.size();
+        size_t at = 0;
+        while (is_last || filled - at >= kLongestBlock) {
+            const size_t block = blocks.next(std::span(piece).subspan(at, filled - at));
+            if (block == 0) {
+                return {begin + at, blocks.packets()};
+            }
+            at += block;
+        }
+        begin += at;
+    }
+}
+
+std::string recover_file(const fs::path& open) {
+    const proto::FileHandle file(opened(open, O_RDWR));
+    const WholeBlocks whole = whole_blocks(file.get(), open);
+    if (whole.packets == 0) {
+        if (::unlink(open.c_str()) != 0) {
+            throw_error("remove", open);
+        }
+        return fmt::format("{} had no packet and was removed", open.string());
+    }
+    if (::ftruncate(file.get(), static_cast<off_t>(whole.octets)) != 0) {
+        throw_error("cut", open);
+    }
+    if (::fsync(file.get()) != 0) {
+        throw_error("sync", open);
+    }
+    give_name(open);
+    return fmt::format(
+        "{} was left open: its {} whole packets are kept", open.stem().string(), whole.packets);
+}
+
+int locked(const fs::path& folder) {
+    std::error_code failure;
+    fs::create_directories(folder, failure);
+    if (failure) {
+        throw std::runtime_error(fmt::format(
+            "cannot make the recording's folder {}: {}", folder.string(), failure.message()));
+    }
+    const int lock = opened(folder / ".lock", O_RDWR | O_CREAT);
+    if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
+        ::close(lock);
+        throw std::runtime_error(fmt::format("another probe records into {}", folder.string()));
+    }
+    return lock;
+}
+
+// <probe>-<UTC start>-<epoch>-<number>, and then this: nobody else's file is touched.
+bool is_recording(std::string_view name, std::string_view end) {
+    constexpr size_t kEpochDigits = 16;
+    if (!name.ends_with(end)) {
+        return false;
+    }
+    name.remove_suffix(end.size());
+    const size_t number = name.rfind('-');
+    if (number == std::string_view::npos || number <= kEpochDigits) {
+        return false;
+    }
+    const auto is_made_of = [](std::string_view text, std::string_view digits) {
+        return !text.empty() && text.find_first_not_of(digits) == std::string_view::npos;
+    };
+    return is_made_of(name.substr(number + 1), "0123456789") &&
+           is_made_of(name.substr(number - kEpochDigits, kEpochDigits), "0123456789abcdef") &&
+           name[number - kEpochDigits - 1] == '-';
+}
+
+// Recordings whose names end so, the oldest first.
+std::vector<fs::path> files_ending(const fs::path& folder, std::string_view end) {
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
+        if (is_recording(entry.path().filename().string(), end)) {
+            files.push_back(entry.path());
+        }
+    }
+    std::sort(files.begin(), files.end());
+    return files;
+}
+
+uint64_t free_octets(const fs::path& folder) {
+    struct statvfs facts {};
+    if (::statvfs(folder.c_str(), &facts) != 0) {
+        throw_error("ask for the room at", folder);
+    }
+    return static_cast<uint64_t>(facts.f_bavail) * facts.f_frsize;
+}
+
+}  // namespace
+
+RecordingFile::RecordingFile(fs::path path)
+    : path_(std::move(path)), file_(opened(path_, O_WRONLY | O_CREAT | O_EXCL)) {}
+
+void RecordingFile::append(std::span<const uint8_t> blocks) {
+    uint64_t end = octets_;
+    while (!blocks.empty()) {
+        const ssize_t written =
+            ::pwrite(file_.get(), blocks.data(), blocks.size(), static_cast<off_t>(end));
+        if (written < 0 && errno == EINTR) {
+            continue;
+        }
+        if (written <= 0) {
+            errno = written == 0 ? EIO : errno;
+            throw_error("write", path_);
+        }
+        blocks = blocks.subspan(static_cast<size_t>(written));
+        end += static_cast<uint64_t>(written);
+    }
+    octets_ = end;
+    if (octets_ - writing_back_ >= kWriteBackOctets) {
+        ::sync_file_range(file_.get(),
+                          static_cast<off_t>(writing_back_),
+                          static_cast<off_t>(octets_ - writing_back_),
+                          SYNC_FILE_RANGE_WRITE);
+        writing_back_ = octets_;
+    }
+}
+
+void RecordingFile::complete() {
+    // A write that failed may have left a part of itself.
+    if (::ftruncate(file_.get(), static_cast<off_t>(octets_)) != 0) {
+        throw_error("cut", path_);
+    }
+    if (::fsync(file_.get()) != 0) {
+        throw_error("sync", path_);
+    }
+    give_name(path_);
+}
+
+void RecordingFile::discard() {
+    if (::unlink(path_.c_str()) != 0) {
+        throw_error("remove", path_);
+    }
+}
+
+RecordingFolder::RecordingFolder(fs::path path, const RecordingRetention& keep)
+    : path_(std::move(path)), keep_(keep), lock_(locked(path_)) {}
+
+std::vector<std::string> RecordingFolder::recover() {
+    std::vector<std::string> told;
+    for (const fs::path& open : files_ending(path_, kOpen)) {
+        try {
+            told.push_back(recover_file(open));
+        } catch (const std::runtime_error& error) {
+            told.emplace_back(error.what());
+        }
+    }
+    return told;
+}
+
+bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t now_ns) {
+    if (keep_.days == 0 && keep_.octets == 0 && keep_.min_free == 0) {
+        return true;
+    }
+    struct Kept {
+        fs::path path;
+        uint64_t octets;
+        uint64_t complete_ns;
+    };
+    std::vector<Kept> files;
+    uint64_t octets = open_octets;
+    for (const fs::path& path : files_ending(path_, kComplete)) {
+        struct stat facts {};
+        if (::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) {
+            files.push_back({path,
+                             static_cast<uint64_t>(facts.st_size),
+                             static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond});
+            octets += files.back().octets;
+        }
+    }
+    const auto is_short = [this] {
+        return keep_.min_free != 0 && free_octets(path_) < keep_.min_free;
+    };
+    for (const Kept& file : files) {
+        const bool is_too_old = keep_.days != 0 && now_ns > file.complete_ns &&
+                                now_ns - file.complete_ns > keep_.days * kDay;
+        const bool is_too_much = keep_.octets != 0 && octets > keep_.octets;
+        if (!is_too_old && !is_too_much && !is_short()) {
+            return true;
+        }
+        if (::unlink(file.path.c_str()) != 0) {
+            throw_error("remove", file.path);
+        }
+        octets -= file.octets;
+    }
+    return !is_short();
+}
+
+}  // namespace curlew::probe

@@ -1,0 +1,153 @@
+#include "probe/recording_folder.h"
+
+#include <array>
+#include <stdexcept>
+
+#include "probe/replay_port.h"
+#include "tests/probe/recording_files.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using namespace curlew::probe::test;
+using namespace curlew::tests;
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr uint64_t kDay = 86'400'000'000'000;
+const std::string kFile = "p-20251231T235900Z-0123456789abcdef-000001.pcapng";
+
+std::span<const uint8_t> octets_of(const std::string& text) {
+    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
+}
+
+std::string recording(size_t packets) {
+    std::string content;
+    append_section("curlew-probe 1", "a comment", content);
+    append_interface({"eth1", "net_x", ""}, content);
+    for (size_t i = 0; i < packets; ++i) {
+        const Packet packet = packet_at(1'000'000'000 + i, 3 * i);
+        append_packet(
+            {.time_ns = packet.time_ns, .wire_octets = packet.wire_octets, .octets = packet.octets},
+            content);
+    }
+    append_statistics(0, {}, content);
+    return content;
+}
+
+// Packets that a reader of captures finds; it must not come upon a broken end.
+size_t packets_read(const fs::path& file) {
+    ReplayPort port(file);
+    std::array<PacketView, kMaximumBurst> burst;
+    size_t packets = 0;
+    while (const size_t count = port.receive(burst)) {
+        packets += count;
+        port.release();
+    }
+    CHECK(port.state() == PortState::ended);
+    return packets;
+}
+
+}  // namespace
+
+TEST_GROUP(RecordingFolder) {
+    TemporaryFolder temporary;
+    fs::path folder = temporary.path() / "a" / "b";
+
+    void put(const std::string& name, size_t octets) {
+        put_content(folder / name, std::string(octets, 'x'));
+    }
+};
+
+TEST(RecordingFolder, belongs_to_one_probe) {
+    const RecordingFolder first(folder, {});
+    CHECK_THROWS(std::runtime_error, RecordingFolder(folder, {}));
+    CHECK_THROWS(std::runtime_error, RecordingFolder("/proc/none", {}));
+}
+
+TEST(RecordingFolder, a_file_has_its_name_when_it_is_complete) {
+    const RecordingFolder opened(folder, {});
+    RecordingFile file(folder / "one.pcapng.open");
+    file.append(octets_of("12345678"));
+    file.append(octets_of("abc"));
+    CHECK(names_in(folder) == std::vector<std::string>{"one.pcapng.open"});
+    file.complete();
+    CHECK(names_in(folder) == std::vector<std::string>{"one.pcapng"});
+    STRCMP_EQUAL("12345678abc", content_of(folder / "one.pcapng").c_str());
+    LONGS_EQUAL(11, file.octets());
+    CHECK_THROWS(std::runtime_error, RecordingFile(folder / "none" / "two.pcapng.open"));
+}
+
+TEST(RecordingFolder, what_was_left_open_is_kept_to_its_last_whole_packet_wherever_it_ends) {
+    RecordingFolder opened(folder, {});
+    const std::string whole = recording(4);
+    const std::vector<Block> blocks = blocks_of(whole);
+    for (size_t octets = 0; octets <= whole.size(); ++octets) {
+        put_content(folder / (kFile + ".open"), whole.substr(0, octets));
+        size_t end = 0;
+        size_t packets = 0;
+        for (const Block& block : blocks) {
+            end = block.end <= octets ? block.end : end;
+            packets += block.end <= octets && block.type == kPacket ? 1 : 0;
+        }
+        LONGS_EQUAL(1, opened.recover().size());
+        if (packets == 0) {
+            CHECK(names_in(folder).empty());
+            continue;
+        }
+        CHECK(names_in(folder) == std::vector<std::string>{kFile});
+        CHECK(content_of(folder / kFile) == whole.substr(0, end));
+        LONGS_EQUAL(packets, packets_read(folder / kFile));
+        fs::remove(folder / kFile);
+    }
+}
+
+TEST(RecordingFolder, a_long_file_is_recovered_piece_by_piece) {
+    RecordingFolder opened(folder, {});
+    std::string content = recording(1);
+    const std::string more = recording(3000);
+    while (content.size() < 5 * kLongestBlock) {
+        content += more;
+    }
+    put_content(folder / (kFile + ".open"), content + "torn");
+    LONGS_EQUAL(1, opened.recover().size());
+    CHECK(content_of(folder / kFile) == content);
+}
+
+TEST(RecordingFolder, the_oldest_files_go_while_there_is_too_much) {
+    fs::create_directories(folder);
+    put("p-20260101T000000Z-0123456789abcdef-000001.pcapng", 100);
+    put("p-20260101T000100Z-0123456789abcdef-000002.pcapng", 100);
+    put("p-20260101T000200Z-0123456789abcdef-000003.pcapng", 100);
+    put("whole.pcapng", 1000);
+    put("p-20260101T000000Z-0123456789abcdef-notes.pcapng", 1000);
+    RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
+    CHECK_TRUE(opened.keep_bounds(0, 0));
+    LONGS_EQUAL(4, names_in(folder).size());
+    STRCMP_EQUAL("p-20260101T000100Z-0123456789abcdef-000002.pcapng", names_in(folder)[1].c_str());
+    // What is being written counts and stays.
+    CHECK_TRUE(opened.keep_bounds(100, 0));
+    STRCMP_EQUAL("p-20260101T000200Z-0123456789abcdef-000003.pcapng", names_in(folder)[1].c_str());
+}
+
+TEST(RecordingFolder, files_go_when_they_are_old_enough) {
+    fs::create_directories(folder);
+    put(kFile, 100);
+    struct timespec now {};
+    ::clock_gettime(CLOCK_REALTIME, &now);
+    const auto now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000;
+    RecordingFolder opened(folder, {.days = 2, .octets = 0, .min_free = 0});
+    CHECK_TRUE(opened.keep_bounds(0, now_ns + kDay));
+    LONGS_EQUAL(1, names_in(folder).size());
+    CHECK_TRUE(opened.keep_bounds(0, now_ns + 3 * kDay));
+    CHECK(names_in(folder).empty());
+}
+
+TEST(RecordingFolder, a_disk_without_room_is_told_when_no_file_is_left) {
+    fs::create_directories(folder);
+    put(kFile, 100);
+    RecordingFolder opened(folder, {.days = 0, .octets = 0, .min_free = ~uint64_t{0}});
+    CHECK_FALSE(opened.keep_bounds(0, 0));
+    CHECK(names_in(folder).empty());
+}
