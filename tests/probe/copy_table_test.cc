@@ -4,12 +4,14 @@
 #include <string>
 #include <vector>
 
+#include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
 using namespace curlew::tests;
+namespace proto = curlew::proto;
 
 namespace {
 
@@ -212,5 +214,96 @@ TEST(CopyTable, what_is_removed_was_compared_to_the_last_octet) {
         CHECK_TRUE(parse_packet(packet.view(), {}, parsed) == ParseResult::metered);
         CHECK_FALSE(removing.is_copy(parsed, hash(parsed.key), 0));
         CHECK_EQUAL(last == 'b', table.is_copy(parsed, hash(parsed.key), 0));
+    }
+}
+
+// Through receivers, workers and records.
+TEST_GROUP(Copies) {
+    std::vector<Packet> packets;
+
+    void add(PacketBuilder builder, size_t times) {
+        for (size_t i = 0; i < times; ++i) {
+            packets.push_back(builder.time_ns(kSecond + packets.size() * 7 * kMicrosecond).build());
+        }
+    }
+
+    Metered metered(CopyAction action, size_t workers = 1, size_t burst = 64) {
+        DispatcherConfig config;
+        config.worker.meter.copies.action = action;
+        config.workers = workers;
+        return meter(packets, config, burst);
+    }
+};
+
+TEST(Copies, are_counted_and_their_record_is_marked) {
+    add(datagram(1), 2);
+    add(datagram(2), 1);
+    add(datagram(3), 3);
+    const Metered result = metered(CopyAction::count);
+    CHECK_EQUAL(1u, result.records.size());
+    CHECK_EQUAL(6u, result.records[0].forward().packets());
+    CHECK_EQUAL(3u, result.records[0].forward().copies());
+    CHECK_TRUE((result.records[0].quality() & proto::QUALITY_DUPLICATE) != 0);
+    CHECK_EQUAL(3u, result.flows.copies);
+    CHECK_EQUAL(6u, result.packets.by_result[0]);
+}
+
+TEST(Copies, removed_leave_what_was_sent_and_the_ledger_closes) {
+    add(datagram(1), 2);
+    add(PacketBuilder{}.ethernet().ipv4().fragment(4, 8, false).protocol(17).payload("12345678"),
+        2);
+    const Metered result = metered(CopyAction::remove);
+    CHECK_EQUAL(2u, result.records.size());
+    CHECK_EQUAL(1u, result.records[0].forward().packets());
+    CHECK_EQUAL(33u, result.records[0].forward().octets());
+    CHECK_EQUAL(1u, result.records[0].forward().copies());
+    CHECK_EQUAL(4u, result.ledger.port.packets_offered);
+    CHECK_EQUAL(2u, result.packets.by_result[0]);
+    CHECK_EQUAL(2u, result.flows.packets);
+    CHECK_EQUAL(33u + 28, result.packets.octets_metered);
+    STRCMP_EQUAL("copy", result.ledger.not_metered[0].first);
+    CHECK_EQUAL(2u, result.ledger.not_metered[0].second);
+    STRCMP_EQUAL("fragment", name_of_note(1));
+    CHECK_EQUAL(1u, result.packets.by_note[1]);
+}
+
+TEST(Copies, are_not_looked_for_when_off) {
+    add(datagram(1), 2);
+    const Metered result = metered(CopyAction::off);
+    CHECK_EQUAL(2u, result.records[0].forward().packets());
+    CHECK_EQUAL(0u, result.records[0].forward().copies());
+    CHECK_EQUAL(0u, result.records[0].quality() & proto::QUALITY_DUPLICATE);
+}
+
+TEST(Copies, are_a_records_own) {
+    add(datagram(1), 2);
+    packets.push_back(datagram(2).time_ns(302 * kSecond).build());
+    packets.push_back(datagram(3).time_ns(302 * kSecond).build());
+    DispatcherConfig config;
+    config.worker.meter.timeouts.idle_other_ns = 0;
+    const Metered result = meter(packets, config);
+    CHECK_EQUAL(2u, result.records.size());
+    CHECK_EQUAL(1u, result.records[0].forward().copies());
+    CHECK_EQUAL(0u, result.records[1].forward().copies());
+    CHECK_EQUAL(0u, result.records[1].quality() & proto::QUALITY_DUPLICATE);
+}
+
+TEST(Copies, do_not_depend_on_workers_or_bursts) {
+    for (uint16_t port = 1; port <= 200; ++port) {
+        add(PacketBuilder{}.ethernet().ipv4().ip_id(port).udp(port, 53), 1 + port % 3);
+    }
+    for (const CopyAction action : {CopyAction::count, CopyAction::remove}) {
+        const Metered one = metered(action);
+        for (const size_t workers : {1u, 2u, 5u}) {
+            for (const size_t burst : {1u, 7u, 64u}) {
+                const Metered other = metered(action, workers, burst);
+                CHECK_EQUAL(one.records.size(), other.records.size());
+                for (size_t i = 0; i < one.records.size(); ++i) {
+                    CHECK_TRUE(one.records[i].SerializeAsString() ==
+                               other.records[i].SerializeAsString());
+                }
+                CHECK_EQUAL(one.packets.by_result[0], other.packets.by_result[0]);
+            }
+        }
     }
 }
