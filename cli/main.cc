@@ -66,6 +66,10 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
     run->add_flag(
         "--no-decapsulation", options.no_decapsulation, "meter tunnels, not what is inside");
+    run->add_option("--copies", config.copies, "what becomes of a mirror's copies (count)")
+        ->check(CLI::IsMember({"count", "remove", "off"}));
+    run->add_option("--copy-window", config.copy_window_us, "microseconds until a copy (1000)")
+        ->check(CLI::Range(1, 1'000'000));
     run->add_option(
         "--select", config.select, "records to write: host, net, port, proto; and, or, not");
     run->add_option("--records", config.records, "all of a flow, or its first")

@@ -111,7 +111,9 @@ Configuration configuration_of(const RunConfig& config,
                                 {"idle_timeout_tcp_s", seconds(timeouts.idle_tcp_ns)},
                                 {"idle_timeout_other_s", seconds(timeouts.idle_other_ns)},
                                 {"active_timeout_s", seconds(timeouts.active_ns)},
-                                {"closed_timeout_s", seconds(timeouts.closed_ns)}};
+                                {"closed_timeout_s", seconds(timeouts.closed_ns)},
+                                {"copies", config.copies},
+                                {"copy_window_us", std::to_string(config.copy_window_us)}};
     add_roles(rules, configuration);
     return configuration;
 }
@@ -151,6 +153,8 @@ Equipment equip(const RunConfig& config) {
     equipment.dispatcher.parser.decapsulate = config.decapsulate;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
     equipment.dispatcher.worker.meter.list = {config.packets, config.packets_of == "all"};
+    equipment.dispatcher.worker.meter.copies = {probe::copy_action_named(config.copies).value(),
+                                                uint64_t{config.copy_window_us} * 1000};
     equipment.configuration =
         configuration_of(config, equipment.rules, equipment.dispatcher.worker);
     return equipment;

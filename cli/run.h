@@ -17,7 +17,7 @@ struct RunConfig {
     std::filesystem::path signatures_folder;
     std::string group = "any";
     std::string scenario;  // empty: the capture's parent folder
-    // In joy-3.0.3 fields, profile and workers say nothing.
+    // In joy-3.0.3 fields, profile, workers and copies say nothing.
     std::string preset = "curlew";
     std::string fields = "full";
     std::string profile = "dataset";
@@ -28,7 +28,9 @@ struct RunConfig {
     std::string records = "all";
     std::vector<std::string> roles;  // "role=address"
     size_t workers = 1;
-    bool decapsulate = true;  // meter what is inside tunnels
+    bool decapsulate = true;         // meter what is inside tunnels
+    std::string copies = "count";    // or "remove", "off": what becomes of a mirror's copies
+    uint32_t copy_window_us = 1000;  // how much later one comes at most
     bool compress = false;
     bool progress = false;  // draw a bar on stderr
 };

@@ -100,7 +100,8 @@ BatchError check(const proto::Direction& direction) {
     for (const uint64_t count : {direction.packets(),
                                  direction.octets(),
                                  direction.payload_octets(),
-                                 direction.frame_octets()}) {
+                                 direction.frame_octets(),
+                                 direction.copies()}) {
         if (count > kMaximumCount) {
             return BatchError::out_of_range;
         }

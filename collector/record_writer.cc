@@ -30,6 +30,7 @@ constexpr std::pair<proto::Quality, const char*> kQualityNames[] = {
     {proto::QUALITY_METADATA_MALFORMED, "metadata_malformed"},
     {proto::QUALITY_TUNNEL_TOO_DEEP, "tunnel_too_deep"},
     {proto::QUALITY_LOSS, "loss"},
+    {proto::QUALITY_DUPLICATE, "duplicate"},
 };
 
 const char* name_of(proto::DirectionSource source) {
@@ -84,6 +85,15 @@ void write_times(JsonLine& json, const proto::FlowSummary& flow) {
     write_seconds(json, "time_end", flow.flow_end_ns());
     json.number("time_start_ns", flow.flow_start_ns());
     json.number("time_end_ns", flow.flow_end_ns());
+}
+
+void write_copies(JsonLine& json, const proto::FlowSummary& flow) {
+    if (flow.forward().copies() != 0) {
+        json.number("copies_out", flow.forward().copies());
+    }
+    if (flow.reverse().copies() != 0) {
+        json.number("copies_in", flow.reverse().copies());
+    }
 }
 
 void write_quality(JsonLine& json, uint32_t bits) {
@@ -198,6 +208,7 @@ void RecordWriter::begin(const proto::FlowSummary& flow, FlowFacts& facts) {
     }
     facts.flow_id = implementation_->flow_ids.make(flow);
     write_bookkeeping(json, flow, facts.flow_id);
+    write_copies(json, flow);
     write_quality(json, quality);
 }
 

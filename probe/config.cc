@@ -20,6 +20,7 @@ using signatures::toml_string;
 
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr int64_t kLongestTimeout = 86'400;
+constexpr int64_t kLongestCopyWindow = 1'000'000;
 constexpr size_t kLongestName = 32;
 constexpr size_t kMostPorts = 16;
 
@@ -131,6 +132,16 @@ class Reader {
         read_filter(*table, config_.filter);
         config_.allow_uncounted_loss =
             table->optional_flag("allow_uncounted_loss").value_or(config_.allow_uncounted_loss);
+        if (const auto copies = table->optional_text("copies")) {
+            const auto action = copy_action_named(copies->text);
+            config_.copies.action = action.value_or(config_.copies.action);
+            if (!action) {
+                table->problem(copies->place, "'copies' wants \"count\", \"remove\" or \"off\"");
+            }
+        }
+        if (const auto window = table->optional_integer("copy_window_us", 1, kLongestCopyWindow)) {
+            config_.copies.window_ns = static_cast<uint64_t>(*window) * 1000;
+        }
         table->finish("table [capture]");
     }
 
@@ -318,9 +329,12 @@ std::string print_config(const ProbeConfig& config) {
         out += fmt::format(
             "\n[[port]]\ndevice = {}\nqueues = {}\n", toml_string(port.device), port.queues);
     }
-    out += fmt::format("\n[capture]\nfilter = {}\nallow_uncounted_loss = {}\n",
-                       toml_string(config.filter),
-                       config.allow_uncounted_loss);
+    out += fmt::format(
+        "\n[capture]\nfilter = {}\nallow_uncounted_loss = {}\ncopies = {}\ncopy_window_us = {}\n",
+        toml_string(config.filter),
+        config.allow_uncounted_loss,
+        toml_string(name_of(config.copies.action)),
+        config.copies.window_ns / 1000);
     out += fmt::format(
         "\n[meter]\nprofile = {}\npackets = {}\npackets_of = {}\ndecapsulate = {}\nworkers = {}\n"
         "cores = [{}]\nflow_capacity = {}\nidle_sleep_us = {}\n",

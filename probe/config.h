@@ -37,8 +37,9 @@ struct ProbeConfig {
     std::vector<PortConfig> ports;
     std::string filter;                 // pcap-filter(7); empty: all
     bool allow_uncounted_loss = false;  // open devices that cannot count what they lose
-    size_t workers = 0;                 // 0: as many as there are queues
-    std::vector<int> cores;             // empty: not pinned
+    CopyConfig copies;
+    size_t workers = 0;      // 0: as many as there are queues
+    std::vector<int> cores;  // empty: not pinned
     uint32_t idle_sleep_us = 50;
     std::string profile = "dataset";  // or "line-rate"
     PacketListConfig list;

@@ -37,6 +37,21 @@ struct PacketCounters {
     }
 };
 
+// Packets that were counted as metered and then not metered, as copies.
+struct PacketsRemoved {
+    uint64_t packets = 0;
+    uint64_t octets = 0;  // IP total lengths
+    std::array<uint64_t, kPacketNoteCount> by_note{};
+
+    void add(const PacketsRemoved& other) noexcept {
+        packets += other.packets;
+        octets += other.octets;
+        for (size_t i = 0; i < by_note.size(); ++i) {
+            by_note[i] += other.by_note[i];
+        }
+    }
+};
+
 // In the flow table; written by the partition's worker.
 struct FlowCounters {
     uint64_t packets = 0;
@@ -50,6 +65,8 @@ struct FlowCounters {
     // unseen_octets() says.
     uint64_t tcp_octets_seen = 0;
     uint64_t tcp_octets_unseen = 0;
+    uint64_t copies = 0;  // of the packets: metered, and copies of others
+    PacketsRemoved removed;
 
     void add(const FlowCounters& other) noexcept {
         packets += other.packets;
@@ -63,6 +80,8 @@ struct FlowCounters {
         scans_failed += other.scans_failed;
         tcp_octets_seen += other.tcp_octets_seen;
         tcp_octets_unseen += other.tcp_octets_unseen;
+        copies += other.copies;
+        removed.add(other.removed);
     }
 };
 

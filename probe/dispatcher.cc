@@ -34,6 +34,17 @@ uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
     return clock_ns > delay ? clock_ns - delay : 0;
 }
 
+// Who received the packets took for metered what the workers then removed.
+void take_out_copies(MeterLedger& ledger) {
+    const PacketsRemoved& removed = ledger.flows.removed;
+    ledger.packets.by_result[static_cast<size_t>(ParseResult::metered)] -= removed.packets;
+    ledger.packets.octets_metered -= removed.octets;
+    for (size_t i = 0; i < removed.by_note.size(); ++i) {
+        ledger.packets.by_note[i] -= removed.by_note[i];
+    }
+    ledger.not_metered.emplace_back("copy", removed.packets);
+}
+
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatcherConfig& config,
@@ -291,6 +302,7 @@ MeterLedger Dispatcher::ledger() const {
                 std::min(clock_ns, receiver->progress().clock_ns.load(std::memory_order_acquire));
         }
     }
+    take_out_copies(ledger);
     limit_losses(ledger.losses, kMostLosses);
     if (is_live_ && clock_ns != ~uint64_t{0}) {
         ledger.clock_ns = clock_ns;

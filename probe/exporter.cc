@@ -134,6 +134,7 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
     const std::pair<const char*, uint64_t> notes[] = {
         {"scan_failed", ledger.flows.scans_failed},
         {"list_shortage", ledger.flows.list_shortages},
+        {"copy", ledger.flows.copies},
         {"fragment_joined", ledger.fragments.joined},
         {"fragment_orphaned", ledger.fragments.orphaned},
         {"fragment_contradicted", ledger.fragments.contradicted},

@@ -48,6 +48,7 @@ enum FlowQuality : uint16_t {
     kQualityClassificationIncomplete = 256,
     kQualityListCut = 512,
     kQualityTunnelTooDeep = 2048,
+    kQualityDuplicate = 8192,
 };
 
 struct alignas(64) FlowHot {
@@ -90,6 +91,7 @@ struct alignas(64) FlowWarm {
     std::array<uint8_t, 2> has_macs{};
     std::array<uint8_t, 2> ttl_maximum{};
     std::array<uint8_t, 2> class_of_service{};  // union
+    std::array<uint32_t, 2> copies{};           // see CopyTable; of the record
 
     // Direction, see flow_direction.h.
     std::array<uint8_t, 2> beginning{};      // tcp_beginning() of the side's first such packet

@@ -94,6 +94,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
                      const PartitionMemory& memory,
                      const Inspector& inspector,
                      const KeyedHash& hash,
+                     const PacketDigest& digest,
                      signatures::Scanner::Scratch& scratch,
                      ByteRing& ring) noexcept
     : config_(config),
@@ -101,6 +102,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
       features_(config.list, memory.features),
       messages_(memory.messages),
       recent_(memory.recent),
+      copies_(memory.copies, config.copies, digest),
       inspector_(&inspector),
       hash_(&hash),
       scratch_(&scratch),
@@ -183,16 +185,27 @@ bool FlowMeter::is_cut(const FlowHot& hot,
     return false;
 }
 
+FlowIndex FlowMeter::find_flow(const ParsedPacket& packet,
+                               uint64_t hash,
+                               FlowIndex likely) const noexcept {
+    // An earlier packet of the burst may have ended the likely flow; its key tells.
+    if (likely == kNoFlow || (table_.hot(likely).state & kStateInUse) == 0 ||
+        !(table_.hot(likely).key == packet.key)) {
+        return table_.find(packet.key, hash);
+    }
+    return likely;
+}
+
 FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
-    ++counters_.packets;
     advance_clock(packet.time_ns);
     sweep(clock_ns_);
-    // An earlier packet of the burst may have ended the likely flow; its key tells.
-    FlowIndex flow = likely;
-    if (flow == kNoFlow || (table_.hot(flow).state & kStateInUse) == 0 ||
-        !(table_.hot(flow).key == packet.key)) {
-        flow = table_.find(packet.key, hash);
+    FlowIndex flow = find_flow(packet, hash, likely);
+    const bool is_copy = copies_.is_on() && copies_.is_copy(packet, hash, answers_to(packet, flow));
+    if (is_copy && config_.copies.action == CopyAction::remove) {
+        remove_copy(packet, flow);
+        return kNoFlow;
     }
+    ++counters_.packets;
     if (flow != kNoFlow) {
         FlowEndReason reason{};
         if (is_cut(table_.hot(flow), packet, reason)) {
@@ -210,7 +223,39 @@ FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex li
         flow = begin_flow(packet, hash);
     }
     update(flow, packet);
+    if (is_copy) {
+        ++counters_.copies;
+        note_copy(packet, flow);
+    }
     return flow;
+}
+
+uint32_t FlowMeter::answers_to(const ParsedPacket& packet, FlowIndex flow) const noexcept {
+    if (flow == kNoFlow) {
+        return 0;
+    }
+    const size_t other = packet.from_low ? 1 : 0;
+    const uint32_t packets = table_.hot(flow).packets[other];
+    // What is removed was not counted among them.
+    return config_.copies.action == CopyAction::remove ? packets
+                                                       : packets - table_.warm(flow).copies[other];
+}
+
+void FlowMeter::remove_copy(const ParsedPacket& packet, FlowIndex flow) noexcept {
+    ++counters_.removed.packets;
+    counters_.removed.octets += packet.octets;
+    for (int bit = 0; bit < kPacketNoteCount; ++bit) {
+        counters_.removed.by_note[static_cast<size_t>(bit)] += (packet.notes >> bit) & 1u;
+    }
+    // Its flow may be gone: ended, or pushed out.
+    if (flow != kNoFlow) {
+        note_copy(packet, flow);
+    }
+}
+
+void FlowMeter::note_copy(const ParsedPacket& packet, FlowIndex flow) noexcept {
+    table_.hot(flow).quality |= kQualityDuplicate;
+    ++table_.warm(flow).copies[packet.from_low ? 0 : 1];
 }
 
 void FlowMeter::advance_clock(uint64_t time_ns) noexcept {
@@ -288,6 +333,7 @@ void FlowMeter::begin_record(FlowIndex flow) noexcept {
     hot.state |= kStateContinued;
     warm.ttl_maximum = {};
     warm.class_of_service = {};
+    warm.copies = {};
     ++warm.record_number;
 }
 

@@ -4,6 +4,7 @@
 #include <span>
 
 #include "probe/byte_ring.h"
+#include "probe/copy_table.h"
 #include "probe/counters.h"
 #include "probe/expiry_wheel.h"
 #include "probe/flow_features.h"
@@ -33,6 +34,7 @@ struct FlowMeterConfig {
     Timeouts timeouts;
     bool details = true;  // the dataset profile: lists, counts, first packets and messages
     PacketListConfig list;
+    CopyConfig copies;
     bool wait_for_ring = true;  // false: a full ring loses the record, counted
 };
 
@@ -48,32 +50,38 @@ struct PartitionMemory {
     std::span<FlowHot> hot;
     std::span<FlowWarm> warm;
     FeatureMemory features;
-    std::span<uint8_t> messages;    // blocks of a MessageStore
-    std::span<RecentStart> recent;  // not empty
+    std::span<uint8_t> messages;          // blocks of a MessageStore
+    std::span<RecentStart> recent;        // not empty
+    std::span<CopyTable::Bucket> copies;  // empty where copies are not looked for
 };
 
 class FlowMeter {
   public:
-    // Requires: inspector, hash, scratch and ring outlive this; all are used by one thread only,
-    // the inspector and the hash being const.
+    // Requires: inspector, hash, digest, scratch and ring outlive this; all are used by one thread
+    // only, the first three being const.
     FlowMeter(const FlowMeterConfig& config,
               const PartitionMemory& memory,
               const Inspector& inspector,
               const KeyedHash& hash,
+              const PacketDigest& digest,
               signatures::Scanner::Scratch& scratch,
               ByteRing& ring) noexcept;
 
     void prefetch_bucket(uint64_t hash) const noexcept { table_.prefetch_bucket(hash); }
+    // Requires: copies are looked for.
+    void prefetch_copy(const ParsedPacket& packet, uint64_t hash) const noexcept {
+        copies_.prefetch(packet, hash);
+    }
     FlowIndex prefetch_flow(uint64_t hash) const noexcept;
     // The next two: what a flow so found refers to. Nothing for kNoFlow.
     void prefetch_details(FlowIndex likely) const noexcept;
     void prefetch_lists(FlowIndex likely, bool from_low) const noexcept;
 
-    // Meters one packet and says which flow it went into. `likely` is what prefetch_flow() said in
-    // this burst.
+    // Meters one packet and says which flow it went into; kNoFlow: none, it was a copy to be
+    // removed. `likely` is what prefetch_flow() said in this burst.
     FlowIndex add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept;
 
-    // What add() said, until the next packet.
+    // A flow that add() named, until the next packet.
     const FlowHot& hot(FlowIndex flow) const noexcept { return table_.hot(flow); }
     const FlowWarm& warm(FlowIndex flow) const noexcept { return table_.warm(flow); }
 
@@ -96,6 +104,12 @@ class FlowMeter {
     uint32_t take_ordinal(uint64_t hash, uint64_t start_ns) noexcept;
     uint64_t idle_timeout(const FlowHot& hot) const noexcept;
     uint64_t due_time(const FlowHot& hot) const noexcept;
+    FlowIndex find_flow(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) const noexcept;
+    // Packets of the other side so far, copies not counted.
+    uint32_t answers_to(const ParsedPacket& packet, FlowIndex flow) const noexcept;
+    // Leaves a copy out of all counts but its own. `flow` may be kNoFlow.
+    void remove_copy(const ParsedPacket& packet, FlowIndex flow) noexcept;
+    void note_copy(const ParsedPacket& packet, FlowIndex flow) noexcept;
     // Why a packet at `time_ns` cannot belong to the flow's record; false when it can.
     bool is_cut(const FlowHot& hot,
                 const ParsedPacket& packet,
@@ -119,6 +133,7 @@ class FlowMeter {
     FlowFeatures features_;
     MessageStore messages_;
     std::span<RecentStart> recent_;
+    CopyTable copies_;
     ExpiryWheel wheel_;
     const Inspector* inspector_;
     const KeyedHash* hash_;

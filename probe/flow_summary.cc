@@ -28,6 +28,8 @@ static_assert(same(kQualityMalformed, proto::QUALITY_MALFORMED));
 static_assert(same(kQualityTimeReversed, proto::QUALITY_TIME_REVERSED));
 static_assert(same(kQualityClassificationIncomplete, proto::QUALITY_CLASSIFICATION_INCOMPLETE));
 static_assert(same(kQualityListCut, proto::QUALITY_LIST_CUT));
+static_assert(same(kQualityTunnelTooDeep, proto::QUALITY_TUNNEL_TOO_DEEP));
+static_assert(same(kQualityDuplicate, proto::QUALITY_DUPLICATE));
 
 constexpr bool same(MessageKind ours, proto::MessageProtocol theirs) {
     return static_cast<int>(ours) == static_cast<int>(theirs);
@@ -86,6 +88,7 @@ void fill_direction(const RecordImage& image, size_t side, proto::Direction& dir
     direction.set_maximum_ttl(warm.ttl_maximum[side]);
     direction.set_tcp_control_bits(hot.tcp_flags[side]);
     direction.set_ip_class_of_service(warm.class_of_service[side]);
+    direction.set_copies(warm.copies[side]);
     if (warm.has_macs[side] != 0) {
         const auto* macs = reinterpret_cast<const char*>(warm.macs[side].data());
         direction.set_destination_mac(macs, 6);

@@ -22,7 +22,7 @@ struct MeterLedger {
     PacketCounters packets;
     FragmentCounters fragments;
     FlowCounters flows;
-    // By reasons that the parser does not know: the Joy meter's. Added to the packets'.
+    // By reasons that the parser does not know: the Joy meter's, and copies. Added to the packets'.
     std::vector<std::pair<const char*, uint64_t>> not_metered;
     std::vector<LossInterval> losses;  // of packets; with the queues' numbers
     ClockSteps clock_steps;            // of the first live port: all have the same clock

@@ -93,6 +93,7 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
     dispatcher.worker.meter.details = probe.profile == "dataset";
     dispatcher.worker.meter.list = probe.list;
     dispatcher.worker.meter.timeouts = probe.timeouts;
+    dispatcher.worker.meter.copies = probe.copies;
     dispatcher.worker.flow_capacity = probe.flow_capacity;
     dispatcher.workers = probe.workers != 0 ? probe.workers : std::min(ports, kPartitions);
     // Who asks for other than one worker a queue wants the pipeline.
@@ -313,7 +314,9 @@ std::string ProbeService::Implementation::hello() const {
         {"idle_timeout_tcp_s", seconds(probe.timeouts.idle_tcp_ns)},
         {"idle_timeout_other_s", seconds(probe.timeouts.idle_other_ns)},
         {"active_timeout_s", seconds(probe.timeouts.active_ns)},
-        {"closed_timeout_s", seconds(probe.timeouts.closed_ns)}};
+        {"closed_timeout_s", seconds(probe.timeouts.closed_ns)},
+        {"copies", name_of(probe.copies.action)},
+        {"copy_window_us", std::to_string(probe.copies.window_ns / 1000)}};
     const auto add = [&message](const char* name, const std::string& value) {
         proto::Setting& setting = *message.add_configuration();
         setting.set_name(name);

@@ -28,7 +28,7 @@ size_t whole_lines(size_t octets) {
 
 // What one partition needs, and where in its piece of memory each part begins.
 struct PartitionLayout {
-    explicit PartitionLayout(uint64_t flow_capacity)
+    PartitionLayout(uint64_t flow_capacity, size_t copy_buckets)
         : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
           // Half full at capacity: then both buckets of a key are almost never full.
           buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
@@ -41,7 +41,8 @@ struct PartitionLayout {
           messages_at(statistics_at + 2 * flows * sizeof(SideStatistics)),
           recent_at(messages_at +
                     std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
-          octets(recent_at + kRecentStarts * sizeof(RecentStart)) {}
+          copies_at(recent_at + kRecentStarts * sizeof(RecentStart)),
+          octets(copies_at + copy_buckets * sizeof(CopyTable::Bucket)) {}
 
     PartitionMemory memory(uint8_t* at) const {
         return {{reinterpret_cast<FlowTable::Bucket*>(at), buckets},
@@ -52,7 +53,9 @@ struct PartitionLayout {
                  {at + large_at, statistics_at - large_at},
                  {at + statistics_at, messages_at - statistics_at}},
                 {at + messages_at, recent_at - messages_at},
-                {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts}};
+                {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts},
+                {reinterpret_cast<CopyTable::Bucket*>(at + copies_at),
+                 (octets - copies_at) / sizeof(CopyTable::Bucket)}};
     }
 
     size_t flows;
@@ -65,6 +68,7 @@ struct PartitionLayout {
     size_t statistics_at;
     size_t messages_at;
     size_t recent_at;
+    size_t copies_at;
     size_t octets;
 };
 
@@ -75,13 +79,16 @@ Worker::Worker(const WorkerConfig& config,
                size_t workers,
                const Inspector& inspector,
                const KeyedHash& hash)
-    : scratch_(inspector.scanner()), ring_(config.record_ring_octets) {
+    : scratch_(inspector.scanner()),
+      digest_(hash),
+      ring_(config.record_ring_octets),
+      finds_copies_(config.meter.copies.action != CopyAction::off) {
     assert(index < workers);
     assert(workers <= kPartitions);
     if (config.recording.ring_octets != 0) {
         recording_.emplace(config.recording);
     }
-    const PartitionLayout layout(config.flow_capacity);
+    const PartitionLayout layout(config.flow_capacity, finds_copies_ ? CopyTable::kBuckets : 0);
     const size_t owned = (kPartitions - index + workers - 1) / workers;
     memory_ = MappedMemory(owned * layout.octets, "flow table");
     meters_.reserve(owned);
@@ -91,6 +98,7 @@ Worker::Worker(const WorkerConfig& config,
                              layout.memory(memory_.data() + meters_.size() * layout.octets),
                              inspector,
                              hash,
+                             digest_,
                              scratch_,
                              ring_);
     }
@@ -103,6 +111,11 @@ void Worker::process(std::span<const ParsedPacket> packets,
     std::array<FlowIndex, kMaximumBurst> likely;
     for (const uint64_t hash : hashes) {
         meter(hash).prefetch_bucket(hash);
+    }
+    if (finds_copies_) {
+        for (size_t i = 0; i < hashes.size(); ++i) {
+            meter(hashes[i]).prefetch_copy(packets[i], hashes[i]);
+        }
     }
     for (size_t i = 0; i < hashes.size(); ++i) {
         likely[i] = meter(hashes[i]).prefetch_flow(hashes[i]);
@@ -122,7 +135,9 @@ void Worker::process(std::span<const ParsedPacket> packets,
     for (size_t i = 0; i < packets.size(); ++i) {
         FlowMeter& own = meter(hashes[i]);
         const FlowIndex flow = own.add(packets[i], hashes[i], likely[i]);
-        recording_->offer(packets[i], own.hot(flow), own.warm(flow));
+        if (flow != kNoFlow) {
+            recording_->offer(packets[i], own.hot(flow), own.warm(flow));
+        }
     }
     recording_->flush();
 }

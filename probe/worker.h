@@ -64,11 +64,13 @@ class Worker {
 
     MappedMemory memory_;
     signatures::Scanner::Scratch scratch_;
+    PacketDigest digest_;
     ByteRing ring_;
     std::optional<RecordingLane> recording_;
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
+    bool finds_copies_;
 };
 
 }  // namespace curlew::probe

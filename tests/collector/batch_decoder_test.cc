@@ -219,6 +219,9 @@ TEST(BatchDecoder, numbers_fit_their_elements) {
                      flow.mutable_reverse()->set_payload_octets(UINT64_MAX);
                  }));
     STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
+                     flow.mutable_reverse()->set_copies(UINT64_MAX);
+                 }));
+    STRCMP_EQUAL("out_of_range", decode_changed([](auto& flow) {
                      flow.set_byte_counts("a\xff\xff\xff\xff\xff\xff\xff\xff\xff\1");
                  }));
     STRCMP_EQUAL("out_of_range",

@@ -158,6 +158,15 @@ TEST(RecordWriter, field_sets_leave_out_what_they_say) {
     CHECK_FALSE(field_set_named("Slim").has_value());
 }
 
+TEST(RecordWriter, copies_are_told_where_there_are_any) {
+    proto::FlowSummary flow = question_and_answer();
+    flow.mutable_reverse()->set_copies(3);
+    flow.set_quality(proto::QUALITY_DUPLICATE);
+    CHECK(contains(record(flow), R"("record":0,"copies_in":3,"quality":["duplicate"],)"));
+    flow.mutable_forward()->set_copies(2);
+    CHECK(contains(record(flow, FieldSet::slim), R"("copies_out":2,"copies_in":3,"quality")"));
+}
+
 TEST(RecordWriter, times_are_cut_not_rounded) {
     proto::FlowSummary flow = small_flow();
     flow.set_flow_start_ns(1'999'999'999);

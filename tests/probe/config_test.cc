@@ -28,6 +28,7 @@ TEST(ProbeConfig, reads_every_key) {
         "name = \"hall-2\"\nsignatures = \"/s\"\n"
         "[[port]]\ndevice = \"0000:03:00.0\"\nqueues = 2\n"
         "[capture]\nfilter = \"ip\"\nallow_uncounted_loss = true\n"
+        "copies = \"remove\"\ncopy_window_us = 250\n"
         "[meter]\nprofile = \"line-rate\"\npackets = 512\npackets_of = \"all\"\nworkers = 2\ncores "
         "= [1, 2]\nflow_capacity = 65536\n"
         "decapsulate = false\nidle_sleep_us = 0\n[meter.timeouts]\nidle_tcp = 10\nidle_other = 0\n"
@@ -39,6 +40,8 @@ TEST(ProbeConfig, reads_every_key) {
     CHECK_EQUAL(2u, config.ports.front().queues);
     STRCMP_EQUAL("ip", config.filter.c_str());
     CHECK_TRUE(config.allow_uncounted_loss);
+    CHECK_TRUE(CopyAction::remove == config.copies.action);
+    CHECK_EQUAL(250'000u, config.copies.window_ns);
     STRCMP_EQUAL("line-rate", config.profile.c_str());
     CHECK_EQUAL(512u, config.list.packets);
     CHECK_TRUE(config.list.all);
@@ -61,11 +64,13 @@ TEST(ProbeConfig, reads_every_key) {
 TEST(ProbeConfig, what_is_printed_reads_as_the_same) {
     const ProbeConfig config = load(
         "name = \"a\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=/tmp/\\\"x\\\"\"\n"
+        "[capture]\ncopies = \"off\"\ncopy_window_us = 300\n"
         "[meter]\ncores = [3]\npackets = 7\npackets_of = \"all\"\n[collector]\nendpoint = "
         "\"ipc:///run/c\"\n");
     const std::string printed = print_config(config);
     STRCMP_EQUAL(printed.c_str(), print_config(load(printed)).c_str());
     CHECK(printed.find("cores = [3]") != std::string::npos);
+    CHECK(printed.find("copies = \"off\"\ncopy_window_us = 300\n") != std::string::npos);
     CHECK(printed.find("packets = 7\npackets_of = \"all\"\n") != std::string::npos);
 }
 
@@ -122,6 +127,18 @@ TEST(ProbeConfig, a_table_asks_for_a_recording) {
     CHECK(told.find(":7:10: filter \"ip proto\"") != std::string::npos);
     CHECK(told.find(":8:10: 'buffer' wants 2 MiB to 64 GiB") != std::string::npos);
     CHECK(told.find("has no key 'hours'") != std::string::npos);
+}
+
+TEST(ProbeConfig, copies_are_counted_removed_or_not_looked_for) {
+    const auto capture = [](const std::string& keys) {
+        return "name = \"p\"\n[[port]]\ndevice = \"x\"\n[capture]\n" + keys +
+               "\n[collector]\nendpoint = \"ipc:///c\"\n";
+    };
+    CHECK_TRUE(CopyAction::count == load(capture("")).copies.action);
+    CHECK_EQUAL(1'000'000u, load(capture("")).copies.window_ns);
+    CHECK(refusal(capture("copies = \"drop\""))
+              .find(":5:10: 'copies' wants \"count\", \"remove\" or \"off\"") != std::string::npos);
+    CHECK(refusal(capture("copy_window_us = 0")).find("'copy_window_us'") != std::string::npos);
 }
 
 TEST(ProbeConfig, tcp_wants_keys_that_are_secret_or_to_be_asked_for) {
