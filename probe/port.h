@@ -135,6 +135,9 @@ class Port {
     // live one's is not led by who sets the system's: packets' times and this go on as they went.
     virtual uint64_t now_ns() const noexcept = 0;
 
+    // When a capture that has ended did, where it tells that beside its packets; else 0.
+    virtual uint64_t end_ns() const noexcept { return 0; }
+
     // How the system's clock was set since the port was opened, as of the last receive().
     virtual ClockSteps clock_steps() const noexcept { return {}; }
 

@@ -75,7 +75,8 @@ void Receiver::run(const std::atomic<bool>& stop, const std::function<void(doubl
         }
     }
     publish();
-    const uint64_t end_ns = std::max(packets_.last_packet_ns, port_.now_ns());
+    const uint64_t end_ns =
+        std::max(packets_.last_packet_ns, is_live_ ? port_.now_ns() : port_.end_ns());
     progress_.clock_ns.store(end_ns, std::memory_order_release);
     progress_.ended.store(true, std::memory_order_release);
     if (worker_ != nullptr) {

@@ -367,8 +367,7 @@ void ReplayPort::stop(int result) noexcept {
     state_ = fault_.empty() ? PortState::ended : PortState::broken;
     if (state_ == PortState::ended && nanosecond_) {
         // More makes no difference to any flow, and may be noise.
-        now_ns_ = std::max(now_ns_,
-                           std::min(end_by_statistics(stream_.tail()), now_ns_ + kLongestSilence));
+        end_ns_ = std::min(end_by_statistics(stream_.tail()), now_ns_ + kLongestSilence);
     }
 }
 

@@ -44,9 +44,11 @@ class ReplayPort final : public Port {
     PortState state() const noexcept override { return state_; }
     bool caught_up() const noexcept override { return caught_up_; }
     bool is_live() const noexcept override { return false; }
-    // Time of the last packet handed out; at the end of a capture in nanoseconds that a recording
-    // (RECORDING.md) or another program closed with statistics, the time at which it ended.
+    // Time of the last packet handed out.
     uint64_t now_ns() const noexcept override { return now_ns_; }
+    // By the statistics with which a recording (RECORDING.md) and other programs close a capture,
+    // where it has nanoseconds.
+    uint64_t end_ns() const noexcept override { return end_ns_; }
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return stream_.progress(); }
@@ -92,6 +94,7 @@ class ReplayPort final : public Port {
     bool caught_up_ = false;
     std::string fault_;
     uint64_t now_ns_ = 0;
+    uint64_t end_ns_ = 0;
     uint64_t octets_captured_ = 0;
     PortCounters counters_;
 };

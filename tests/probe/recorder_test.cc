@@ -197,7 +197,7 @@ TEST(Recorder, the_last_file_says_when_the_input_ended) {
         LONGS_EQUAL(1, port.receive(burst));
         port.release();
         LONGS_EQUAL(0, port.receive(burst));
-        CHECK(port.now_ns() == end_ns);
+        CHECK(port.end_ns() == end_ns);
     }
 }
 

@@ -502,17 +502,17 @@ TEST(ReplayPort, a_capture_ends_when_its_statistics_say) {
             section() + interface(kEthernet, resolution) +
                 enhanced_packet(resolution == 9 ? kLast : kLast / 1000, Octets(60, 1)) + behind));
         CHECK_EQUAL(1, all_of(port).size());
-        return port.now_ns();
+        CHECK_EQUAL(kLast, port.now_ns());
+        return port.end_ns();
     };
-    CHECK_EQUAL(kLast, end_of(9, {}));
+    CHECK_EQUAL(0, end_of(9, {}));
     CHECK_EQUAL(kLast + 5, end_of(9, statistics(kLast + 5)));
     CHECK_EQUAL(kLast + 7, end_of(9, statistics(kLast + 5) + statistics(kLast + 7)));
-    // What is before the last packet, or beyond all timeouts, is none.
-    CHECK_EQUAL(kLast, end_of(9, statistics(kLast - 5)));
+    // Beyond all timeouts is noise.
     CHECK(end_of(9, statistics(~uint64_t{0})) - kLast < 200'000 * uint64_t{1'000'000'000});
-    CHECK_EQUAL(kLast, end_of(9, statistics(kLast + 5) + block(4, Octets(8, 0))));
+    CHECK_EQUAL(0, end_of(9, statistics(kLast + 5) + block(4, Octets(8, 0))));
     // Its unit is not ours.
-    CHECK_EQUAL(kLast, end_of(6, statistics(kLast + 5)));
+    CHECK_EQUAL(0, end_of(6, statistics(kLast + 5)));
 }
 
 TEST(ReplayPort, capture_without_packets_is_whole) {
