@@ -249,8 +249,8 @@ void weigh(const signatures::ContentRules& rules, Device& device) {
 
 Device Devices::describe(const std::string& mac,
                          MacKind kind,
-                         Presences::const_iterator begin,
-                         Presences::const_iterator end) const {
+                         InOrder::const_iterator begin,
+                         InOrder::const_iterator end) const {
     Device device;
     device.mac = kind == MacKind::router ? std::string() : mac;
     device.mac_kind = kind;
@@ -258,11 +258,12 @@ Device Devices::describe(const std::string& mac,
         device.vendor = vendors_->vendor(mac);
     }
     for (auto at = begin; at != end; ++at) {
-        if (is_host(address_octets(at->first.second))) {
-            device.addresses.emplace(at->first.second, at->second.span);
+        const auto& [ends, presence] = **at;
+        if (is_host(address_octets(ends.second))) {
+            device.addresses.emplace(ends.second, presence.span);
         }
-        device.names.insert(at->second.names.begin(), at->second.names.end());
-        for (const auto& [key, clue] : at->second.clues) {
+        device.names.insert(presence.names.begin(), presence.names.end());
+        for (const auto& [key, clue] : presence.clues) {
             device.clues.push_back(clue);
         }
     }
@@ -321,6 +322,19 @@ void tell_role(const signatures::GroupRules& group, Device& device) {
 
 }  // namespace
 
+// By MAC address, then by address.
+Devices::InOrder Devices::in_order() const {
+    InOrder presences;
+    presences.reserve(presences_.size());
+    for (const auto& presence : presences_) {
+        presences.push_back(&presence);
+    }
+    std::sort(presences.begin(), presences.end(), [](const auto* left, const auto* right) {
+        return left->first < right->first;
+    });
+    return presences;
+}
+
 std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
     std::vector<Device> devices;
     const auto add = [&](Device device) {
@@ -330,19 +344,20 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
         tell_role(group, device);
         devices.push_back(std::move(device));
     };
-    for (auto begin = presences_.begin(); begin != presences_.end();) {
-        const std::string& mac = begin->first.first;
+    const InOrder presences = in_order();
+    for (auto begin = presences.begin(); begin != presences.end();) {
+        const std::string& mac = (*begin)->first.first;
         auto end = begin;
         std::vector<std::string> addresses;
-        for (; end != presences_.end() && end->first.first == mac; ++end) {
-            addresses.push_back(end->first.second);
+        for (; end != presences.end() && (*end)->first.first == mac; ++end) {
+            addresses.push_back((*end)->first.second);
         }
         const MacKind kind = kind_of(mac, addresses);
         if (kind == MacKind::universal || kind == MacKind::random) {
             add(describe(mac, kind, begin, end));
         } else {
             for (auto at = begin; at != end; ++at) {
-                if (is_private_v4(address_octets(at->first.second))) {
+                if (is_private_v4(address_octets((*at)->first.second))) {
                     add(describe(mac, kind, at, std::next(at)));
                 }
             }

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <set>
 #include <string>
@@ -105,15 +106,23 @@ class Devices {
         std::map<std::string, DeviceClue> clues;  // by what identifies them
     };
     using Key = std::pair<std::string, std::string>;  // MAC address, address
-    using Presences = std::map<Key, Presence>;
+    struct KeyHash {
+        size_t operator()(const Key& key) const noexcept {
+            const std::hash<std::string_view> hash;
+            return hash(key.first) * 31 + hash(key.second);
+        }
+    };
+    using Presences = std::unordered_map<Key, Presence, KeyHash>;
+    using InOrder = std::vector<const Presences::value_type*>;
 
+    InOrder in_order() const;
     Presence* note_end(const std::string& mac, const std::string& address, const FlowFacts& facts);
     void note_fact(const Fact& fact, Presence& presence) const;
     void note_hit(const Fact& fact, uint16_t index, Presence& presence) const;
     Device describe(const std::string& mac,
                     MacKind kind,
-                    Presences::const_iterator begin,
-                    Presences::const_iterator end) const;
+                    InOrder::const_iterator begin,
+                    InOrder::const_iterator end) const;
 
     const signatures::ContentRules* rules_;
     const MacVendors* vendors_;

@@ -17,14 +17,14 @@ std::string mac_text(std::string_view mac) {
     if (mac.size() != 6) {
         return {};
     }
-    const auto octet = [&mac](size_t at) { return static_cast<uint8_t>(mac[at]); };
-    return fmt::format("{:02x}:{:02x}:{:02x}:{:02x}:{:02x}:{:02x}",
-                       octet(0),
-                       octet(1),
-                       octet(2),
-                       octet(3),
-                       octet(4),
-                       octet(5));
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::string text(mac.size() * 3 - 1, ':');
+    for (size_t at = 0; at < mac.size(); ++at) {
+        const auto octet = static_cast<uint8_t>(mac[at]);
+        text[3 * at] = kDigits[octet >> 4];
+        text[3 * at + 1] = kDigits[octet & 15];
+    }
+    return text;
 }
 
 // How a connection without payload went: bits of tcpControlBits, both directions.
@@ -51,7 +51,9 @@ void add_symbol(size_t& count, bool reverse, uint64_t octets, std::string& symbo
     if (octets == 0 || count == kMaximumSymbols) {
         return;
     }
-    symbols += fmt::format("{}{}", reverse ? '<' : '>', octets);
+    const fmt::format_int number(octets);
+    symbols += reverse ? '<' : '>';
+    symbols.append(number.data(), number.size());
     ++count;
 }
 
@@ -74,7 +76,7 @@ void add_field(FlowFacts& facts,
 }
 
 void add_ip_protocol(FlowFacts& facts) {
-    add_field(facts, "ip.protocol", fmt::format("{}", facts.protocol), false);
+    add_field(facts, "ip.protocol", fmt::format_int(facts.protocol).str(), false);
 }
 
 using Json = rapidjson::Value;

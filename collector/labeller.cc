@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <tuple>
+#include <utility>
 
 namespace curlew::collector {
 namespace {
@@ -28,12 +29,25 @@ bool sent_by(const Signature& signature, const Fact& fact) {
 
 // The same for both directions of the endpoints.
 std::string endpoints_of(const FlowFacts& facts) {
-    std::string one = fmt::format("{} {}", facts.initiator, facts.initiator_port);
-    std::string other = fmt::format("{} {}", facts.responder, facts.responder_port);
+    std::pair<std::string_view, uint16_t> one{facts.initiator, facts.initiator_port};
+    std::pair<std::string_view, uint16_t> other{facts.responder, facts.responder_port};
     if (other < one) {
-        one.swap(other);
+        std::swap(one, other);
     }
-    return fmt::format("{} {} {}", facts.protocol, one, other);
+    std::string endpoints;
+    endpoints.reserve(one.first.size() + other.first.size() + 24);
+    const auto add = [&endpoints](uint32_t number) {
+        const fmt::format_int text(number);
+        endpoints.append(text.data(), text.size());
+        endpoints += ' ';
+    };
+    add(facts.protocol);
+    for (const auto& [address, port] : {one, other}) {
+        endpoints += address;
+        endpoints += ' ';
+        add(port);
+    }
+    return endpoints;
 }
 
 template <typename Hits, typename Says>
