@@ -123,34 +123,54 @@ constexpr LedgerNumber kLedgerNumbers[] = {
      [](const ProbeLedger& ledger) { return ledger.final() ? 1.0 : 0.0; }},
 };
 
+// Of probes that record.
+constexpr LedgerNumber kRecordingNumbers[] = {
+    {"curlew_probe_recording_packets_total",
+     kCounter,
+     "Packets metered that the recording has.",
+     [](const ProbeLedger& ledger) { return number(ledger.recording().packets_recorded()); }},
+    {"curlew_probe_recording_bytes_total",
+     kCounter,
+     "Octets of those packets, as captured.",
+     [](const ProbeLedger& ledger) { return number(ledger.recording().octets_recorded()); }},
+    {"curlew_probe_recording_packets_not_chosen_total",
+     kCounter,
+     "Packets metered that the recording was not asked for.",
+     [](const ProbeLedger& ledger) { return number(ledger.recording().packets_not_chosen()); }},
+};
+
 struct LedgerCounts {
     const char* name;
     const char* label;
     const char* help;
-    const Counts& (ProbeLedger::*counts)() const;
+    const Counts& (*counts)(const ProbeLedger&);
 };
 
 constexpr LedgerCounts kLedgerCounts[] = {
     {"curlew_probe_packets_not_metered_total",
      "reason",
      "Packets that are not the probe's to meter.",
-     &ProbeLedger::packets_not_metered},
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.packets_not_metered(); }},
     {"curlew_probe_packets_lost_total",
      "reason",
      "Packets that should have been metered.",
-     &ProbeLedger::packets_lost},
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.packets_lost(); }},
     {"curlew_probe_records_lost_total",
      "reason",
      "Records that were created and never reach a collector.",
-     &ProbeLedger::records_lost},
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.records_lost(); }},
     {"curlew_probe_flow_ends_total",
      "reason",
      "Records by what ended them.",
-     &ProbeLedger::flow_ends},
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.flow_ends(); }},
     {"curlew_probe_packets_noted_total",
      "note",
      "Packets metered of which something is to be said.",
-     &ProbeLedger::notes},
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.notes(); }},
+    {"curlew_probe_recording_packets_lost_total",
+     "reason",
+     "Packets metered that the recording lost.",
+     [](const ProbeLedger& ledger) -> const Counts& { return ledger.recording().packets_lost(); }},
 };
 
 struct ProbeNumber {
@@ -305,7 +325,7 @@ class Families {
 
 void add_counts(Families& families, const LedgerCounts& list, const ProbeStatus& probe) {
     BoundedSums<std::string> sums(kOther);
-    for (const proto::Count& count : ((*probe.ledger).*list.counts)()) {
+    for (const proto::Count& count : list.counts(*probe.ledger)) {
         const std::string reason = wire_text(count.reason());
         sums.add(reason, is_sane(reason), count.packets());
     }
@@ -344,6 +364,14 @@ void add_probes(Families& families, const std::vector<ProbeStatus>& probes) {
         families.begin(one.name, one.type, one.help);
         for (const ProbeStatus& probe : probes) {
             if (probe.ledger) {
+                families.add(labels_of(probe), one.value(*probe.ledger));
+            }
+        }
+    }
+    for (const LedgerNumber& one : kRecordingNumbers) {
+        families.begin(one.name, one.type, one.help);
+        for (const ProbeStatus& probe : probes) {
+            if (probe.ledger && probe.ledger->has_recording()) {
                 families.add(labels_of(probe), one.value(*probe.ledger));
             }
         }

@@ -35,6 +35,9 @@ PROBE = "test-probe"
 FLOWS = 2_000
 # Flows end soon after their packet, and the capture is played over and over: records never stop.
 METER = "[meter.timeouts]\nidle_tcp = 1\nidle_other = 1\nactive = 2"
+# Half of the packets, and not much of the disk.
+RECORD = ('filter = "udp[1] & 1 = 1"\nrotate = { minutes = 1, octets = 16777216 }\n'
+          'keep = { octets = 67108864 }')
 # Less than comes while the collector stands still.
 QUEUE_OCTETS = 1 << 20
 STANDSTILL_SECONDS = 3
@@ -68,7 +71,7 @@ COUNTS = {
     "notes": ("curlew_probe_packets_noted_total", "note"),
 }
 # Held against each other in words below.
-OTHERS = {"upstream", "clock_steps"}
+OTHERS = {"upstream", "clock_steps", "recording"}
 
 
 def free_port():
@@ -203,6 +206,7 @@ def well_formed(results, text):
     missing = documented - names
     results.check("every name of METRICS.md is there",
                   missing <= {"curlew_probe_packets_lost_total",
+                              "curlew_probe_recording_packets_lost_total",
                               "curlew_collector_records_refused_total"}, str(missing))
     results.check("counters are called so",
                   all((family.type == "counter") == sample.name.endswith("_total")
@@ -228,6 +232,14 @@ def equals_ledger(results, found, manifest):
         holds(results, f"tcp octets {member}",
               found.of_probe(f"curlew_probe_tcp_{member}_bytes_total"),
               ledger["upstream"][f"tcp_octets_{member}"])
+    recording = ledger["recording"]
+    for member, name in (("packets_recorded", "packets"), ("octets_recorded", "bytes"),
+                         ("packets_not_chosen", "packets_not_chosen")):
+        holds(results, f"recording: {member}",
+              found.of_probe(f"curlew_probe_recording_{name}_total"), recording[member])
+    series = {reason: value for (reason,), value in found.by(
+        "curlew_probe_recording_packets_lost_total", "reason").items()}
+    results.check("recording: packets_lost", series == recording["packets_lost"], str(series))
     steps = ledger["clock_steps"]
     holds(results, "clock steps", found.of_probe("curlew_probe_clock_steps_total"), len(steps))
     holds(results, "clock stepped", found.of_probe("curlew_probe_clock_stepped_seconds"),
@@ -246,7 +258,9 @@ def equals_ledger(results, found, manifest):
           manifest["sequences"][0]["last"])
     results.check("there was something to hold",
                   ledger["packets_not_metered"] and ledger["notes"] and losses
-                  and ledger["records_lost"] and ledger["records_created"] > 0, str(ledger))
+                  and ledger["records_lost"] and ledger["records_created"] > 0
+                  and recording["packets_recorded"] and recording["packets_not_chosen"],
+                  str(ledger))
 
 
 def equals_archive(results, found, manifests):
@@ -361,23 +375,30 @@ def final_manifests(archive):
             if (manifest["probe"] or {}).get("final")]
 
 
-def lives(results, programs, folder):
-    archive = folder / "archive"
+def pair_of(programs, folder, archive, port):
     endpoint = f"ipc://{folder}/channel"
-    port = free_port()
     capture = folder / "flows.pcap"
     mixed_capture(capture)
     collector = services.Service(
         "collector",
         [programs[2], "--config",
          services.collector_config(folder, endpoint, archive, metrics=f"127.0.0.1:{port}")],
-        folder).start()
+        folder)
     probe = services.Service(
         "probe",
         [programs[1], "--config",
          services.probe_config(folder, endpoint, [f"net_pcap0,rx_pcap={capture},infinite_rx=1"],
-                               queue=QUEUE_OCTETS, meter=METER)],
+                               queue=QUEUE_OCTETS, meter=METER,
+                               record=f"folder = \"{folder}/recording\"\n{RECORD}")],
         folder)
+    return collector, probe
+
+
+def lives(results, programs, folder):
+    archive = folder / "archive"
+    port = free_port()
+    collector, probe = pair_of(programs, folder, archive, port)
+    collector.start()
     watch = None
     try:
         collector.wait_for_text(f"serves metrics at http://127.0.0.1:{port}/metrics")
