@@ -144,7 +144,7 @@ TEST(Recorder, what_found_no_room_is_told_by_the_next_packet_and_the_statistics)
     config.is_live = true;
     Recorder recorder(config, {&lane}, [&] { return std::vector{port}; });
     std::thread thread([&] { recorder.run(); });
-    while (!lane.ring().front().empty()) {
+    while (recorder.ledger().packets_recorded + lane.packets_lost() < offered) {
         std::this_thread::yield();
     }
     offer(lane, packet_at(kWindow + ++offered));
