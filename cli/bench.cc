@@ -100,6 +100,20 @@ Entry imix_entry(const BenchConfig& config) {
     return entry;
 }
 
+// Homes' flows begin and end: a million are kept for the minute that they are silent before.
+Entry iot_entry(const BenchConfig& config) {
+    constexpr uint64_t kPacketsOfFlow = 8;
+    Entry entry;
+    entry.workload.name = "iot-mix";
+    entry.workload.flows = kManyFlows;
+    entry.workload.step_ns = 60'000'000'000 / kPacketsOfFlow / kManyFlows;
+    entry.workload.client_sets = kEndlessClients;
+    entry.make = [most = most_frames(config)] {
+        return BenchPackets::of_iot_mix(BenchPackets::kPoolOctets, most);
+    };
+    return entry;
+}
+
 std::vector<Entry> all_entries(const BenchConfig& config) {
     const size_t syns = std::min(kSynFrames, most_frames(config));
     return {
@@ -109,6 +123,7 @@ std::vector<Entry> all_entries(const BenchConfig& config) {
         udp_entry(config, "udp-10m", 10 * kManyFlows, kShortestFrame),
         flows_entry(config, "colliding-keys", 1, BenchPackets::of_colliding_keys),
         imix_entry(config),
+        iot_entry(config),
         flows_entry(config, "fragments", 2, BenchPackets::of_fragments),
         // A million flows at once: a minute after its packet a flow is over.
         beginning_entry(
@@ -118,10 +133,21 @@ std::vector<Entry> all_entries(const BenchConfig& config) {
     };
 }
 
+std::vector<Entry> named_entry(const BenchConfig& config) {
+    std::string names;
+    for (const Entry& entry : all_entries(config)) {
+        if (entry.workload.name == config.workload) {
+            return {entry};
+        }
+        names += " " + entry.workload.name;
+    }
+    throw UsageError(fmt::format("--workload {}: one of{}", config.workload, names));
+}
+
 std::vector<Entry> entries_of(const BenchConfig& config) {
     const bool is_made = config.flows != 0 || config.frame_octets != 0;
-    if (!config.capture.empty() && is_made) {
-        throw UsageError("bench: --capture, or --flows and --frame-octets");
+    if (int{!config.capture.empty()} + int{is_made} + int{!config.workload.empty()} > 1) {
+        throw UsageError("bench: --workload, or --capture, or --flows and --frame-octets");
     }
     if (config.flows > kMostFlows) {
         throw UsageError(fmt::format("--flows {}: at most {}", config.flows, kMostFlows));
@@ -148,7 +174,7 @@ std::vector<Entry> entries_of(const BenchConfig& config) {
                           config.flows != 0 ? config.flows : kManyFlows,
                           config.frame_octets != 0 ? config.frame_octets : kShortestFrame)};
     }
-    return all_entries(config);
+    return config.workload.empty() ? all_entries(config) : named_entry(config);
 }
 
 double mpps_of(const BenchRound& round) {

@@ -20,6 +20,7 @@ namespace curlew::cli {
 
 struct BenchConfig {
     std::filesystem::path signatures_folder;
+    std::string workload;           // of the named ones; empty: all
     std::filesystem::path capture;  // empty: none
     uint64_t flows = 0;             // 0: not said
     uint32_t frame_octets = 0;      // 0: not said; with the frame check sequence

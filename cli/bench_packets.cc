@@ -11,6 +11,7 @@
 #include <unordered_set>
 #include <utility>
 
+#include "cli/bench_iot.h"
 #include "cli/traffic_frames.h"
 #include "cli/traffic_random.h"
 #include "cli/traffic_tcp.h"
@@ -365,6 +366,14 @@ BenchPackets BenchPackets::of_imix(size_t pool_octets, size_t most_frames) {
     play_imix(capture);
     std::vector<CapturedPacket> originals;
     for (std::string& frame : capture.take_frames()) {
+        originals.push_back({std::move(frame), probe::LinkType::ethernet});
+    }
+    return of_copies(originals, pool_octets, most_frames);
+}
+
+BenchPackets BenchPackets::of_iot_mix(size_t pool_octets, size_t most_frames) {
+    std::vector<CapturedPacket> originals;
+    for (std::string& frame : iot_frames(kSeed)) {
         originals.push_back({std::move(frame), probe::LinkType::ethernet});
     }
     return of_copies(originals, pool_octets, most_frames);

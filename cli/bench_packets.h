@@ -65,6 +65,9 @@ class BenchPackets {
     static BenchPackets of_fragments(uint64_t flows);
     // TCP with TLS and HTTP: three sizes of frames, as many of each as the simple IMIX has.
     static BenchPackets of_imix(size_t pool_octets = kPoolOctets, size_t most_frames = kAnyNumber);
+    // Homes with devices (bench_iot.h), as of_capture has copies.
+    static BenchPackets of_iot_mix(size_t pool_octets = kPoolOctets,
+                                   size_t most_frames = kAnyNumber);
     // As many copies of a capture as no cache holds, each with clients of its own, each in its own
     // order; which one is next is random. Throws also as ReplayPort does.
     static BenchPackets of_capture(const std::filesystem::path& capture,

@@ -52,6 +52,7 @@ class BenchPort : public probe::Port {
     }
     // The next frame's octets become those of this time that it comes, which is returned.
     uint64_t play(uint8_t* octets) noexcept;
+    void prefetch(size_t frames) const noexcept;
     void count(uint64_t packets) noexcept { packets_played_ += packets; }
     void break_off() noexcept { state_ = probe::PortState::broken; }
 

@@ -266,6 +266,7 @@ void add_bench_options(CLI::App& app, CLI::Option& config, Arguments& arguments)
     const std::vector<CLI::Option*> options = {
         app.add_option("--signatures", bench.signatures_folder, "folder of signature files")
             ->envname("CURLEW_SIGNATURES"),
+        app.add_option("--workload", bench.workload, "one of the named workloads"),
         app.add_option("--capture", bench.capture, "one workload: copies of this capture"),
         app.add_option("--flows", bench.flows, "one workload: so many flows of UDP (1000000)"),
         app.add_option("--frame-octets", bench.frame_octets, "octets of its frames (64)"),
