@@ -129,10 +129,14 @@ Devices::Presence* Devices::note_end(const End& end, const Ends& times) {
 }
 
 void Devices::forget_before(uint64_t time_us) {
-    std::erase_if(presences_, [&](const auto& presence) {
-        return presence.second.span.last_us < time_us &&
-               time_us - presence.second.span.last_us > kRemembered_us;
-    });
+    for (auto at = presences_.begin(); at != presences_.end();) {
+        const uint64_t last_us = at->second.span.last_us;
+        const auto next = std::next(at);
+        if (last_us < time_us && time_us - last_us > kRemembered_us) {
+            presences_.erase(at);
+        }
+        at = next;
+    }
     if (presences_.size() <= kMaximumPresences / 2) {
         return;
     }

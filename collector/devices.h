@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "collector/flow_facts.h"
-#include "collector/octet_hash.h"
+#include "collector/hash_map.h"
 #include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
 
@@ -130,7 +130,7 @@ class Devices {
         std::map<std::string, DeviceClue> clues;  // by what identifies them
     };
     // By one octet with the length of the MAC address, the MAC address, the address.
-    using Presences = std::unordered_map<std::string, Presence, OctetHash, std::equal_to<>>;
+    using Presences = OctetMap<Presence>;
     struct Placed {
         std::string mac;  // as text, as the next
         std::string address;

@@ -4,13 +4,12 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
 #include "collector/flow_facts.h"
 #include "collector/flow_identity.h"
+#include "collector/hash_map.h"
 #include "collector/label.h"
-#include "collector/octet_hash.h"
 #include "signatures/content_rules.h"
 
 // Content labels: what signatures say of a flow's facts. One dataset's records, in their order,
@@ -75,7 +74,7 @@ class Labeller {
     void add_by_index(const Fact& fact, uint16_t index, Hits& hits) const;
 
     const signatures::ContentRules& rules_;
-    std::unordered_map<FlowKeyOctets, Known, EndpointsHash> known_;
+    FlatMap<FlowKeyOctets, Known, EndpointsHash> known_;
 };
 
 // Of evidence of that kind: "certain", "likely" or "guess".

@@ -3,10 +3,9 @@
 #include <cstddef>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 
-#include "collector/octet_hash.h"
+#include "collector/hash_map.h"
 
 namespace curlew::collector {
 
@@ -40,7 +39,7 @@ class OctetMemory {
     }
 
   private:
-    std::unordered_map<std::string, Value, OctetHash, std::equal_to<>> values_;
+    OctetMap<Value> values_;
     size_t octets_ = 0;
 };
 
