@@ -49,7 +49,9 @@ class BenchPort final : public probe::Port {
     const BenchPackets& packets_;
     const BenchWorkload& workload_;
     BenchPlan plan_;
-    size_t next_ = 0;      // in order()
+    // As a device's: side by side, in the order in which the frames come.
+    std::vector<BenchPackets::Frame> descriptors_;
+    size_t next_ = 0;      // in descriptors_
     uint64_t varied_ = 0;  // frames so far
     uint64_t now_ns_;
     uint64_t bursts_ = 0;
