@@ -174,6 +174,7 @@ probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
     dispatcher.workers = config.workers;
     dispatcher.worker.meter.details = config.profile == "dataset";
     dispatcher.worker.flow_capacity = std::max(kLeastCapacity, workload.flows * 5 / 4);
+    dispatcher.worker.huge_pages = true;
     std::random_device random;
     std::generate(dispatcher.hash_key.begin(), dispatcher.hash_key.end(), [&random] {
         return static_cast<uint8_t>(random());

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -81,6 +82,9 @@ class Receiver {
     Worker* worker_ = nullptr;
     std::vector<PacketLane*> lanes_;
     const bool is_live_;
+    // Of the burst at hand: made once, for each field of a packet is set by the parser.
+    std::array<ParsedPacket, kMaximumBurst> parsed_;
+    std::array<uint64_t, kMaximumBurst> hashes_{};
     FragmentTable fragments_;
     PacketCounters packets_;
     LossIntervals losses_;

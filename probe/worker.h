@@ -26,6 +26,9 @@ inline size_t partition_of(uint64_t hash) noexcept {
 struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
+    // For the table and its flows: faster where there are many, and more memory where few. Else
+    // pages of the system's.
+    bool huge_pages = false;
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };
@@ -71,6 +74,7 @@ class Worker {
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
     bool finds_copies_;
+    bool keeps_details_;
 };
 
 }  // namespace curlew::probe
