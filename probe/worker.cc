@@ -24,6 +24,16 @@ constexpr size_t kRecentStarts = 1024;
 
 constexpr size_t kHugePageOctets = size_t{2} << 20;
 
+// Partitions begin with their busiest flows. Powers of two apart in huge pages these would meet in
+// the same few sets of a cache; so many lines further on each, 64 partitions take a set each.
+constexpr size_t kSkewOctets = 17 * 64;
+
+template <typename Part>
+size_t skewed(size_t count) {
+    static_assert(kSkewOctets % alignof(Part) == 0);
+    return count * sizeof(Part) + kSkewOctets;
+}
+
 size_t whole_pages(size_t octets) {
     return (octets + kHugePageOctets - 1) & ~(kHugePageOctets - 1);
 }
@@ -36,32 +46,36 @@ struct TableLayout {
           // Half full at capacity: then both buckets of a key are almost never full.
           buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
           copies(copy_buckets),
-          hot_at(whole_pages(partitions * buckets * sizeof(FlowTable::Bucket))),
-          warm_at(hot_at + whole_pages(partitions * flows * sizeof(FlowHot))),
-          copies_at(warm_at + whole_pages(partitions * flows * sizeof(FlowWarm))),
-          rest_at(copies_at + whole_pages(partitions * copies * sizeof(CopyTable::Bucket))),
+          hot_at(whole_pages(partitions * skewed<FlowTable::Bucket>(buckets))),
+          warm_at(hot_at + whole_pages(partitions * skewed<FlowHot>(flows))),
+          copies_at(warm_at + whole_pages(partitions * skewed<FlowWarm>(flows))),
+          rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
           small_at(flows * kBlocksPerFlow * kBlockOctets),
           large_at(small_at + flows * kSmallCountsOctets),
           statistics_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
           messages_at(statistics_at + 2 * flows * sizeof(SideStatistics)),
           recent_at(messages_at +
                     std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
-          rest_octets(recent_at + kRecentStarts * sizeof(RecentStart)),
+          rest_octets(recent_at + skewed<RecentStart>(kRecentStarts)),
           octets(rest_at + partitions * rest_octets) {}
 
     PartitionMemory memory(uint8_t* at, size_t partition) const {
         uint8_t* rest = at + rest_at + partition * rest_octets;
-        return {
-            {reinterpret_cast<FlowTable::Bucket*>(at) + partition * buckets, buckets},
-            {reinterpret_cast<FlowHot*>(at + hot_at) + partition * flows, flows},
-            {reinterpret_cast<FlowWarm*>(at + warm_at) + partition * flows, flows},
-            {{rest, small_at},
-             {rest + small_at, large_at - small_at},
-             {rest + large_at, statistics_at - large_at},
-             {rest + statistics_at, messages_at - statistics_at}},
-            {rest + messages_at, recent_at - messages_at},
-            {reinterpret_cast<RecentStart*>(rest + recent_at), kRecentStarts},
-            {reinterpret_cast<CopyTable::Bucket*>(at + copies_at) + partition * copies, copies}};
+        return {part<FlowTable::Bucket>(at, partition, buckets),
+                part<FlowHot>(at + hot_at, partition, flows),
+                part<FlowWarm>(at + warm_at, partition, flows),
+                {{rest, small_at},
+                 {rest + small_at, large_at - small_at},
+                 {rest + large_at, statistics_at - large_at},
+                 {rest + statistics_at, messages_at - statistics_at}},
+                {rest + messages_at, recent_at - messages_at},
+                {reinterpret_cast<RecentStart*>(rest + recent_at), kRecentStarts},
+                part<CopyTable::Bucket>(at + copies_at, partition, copies)};
+    }
+
+    template <typename Part>
+    static std::span<Part> part(uint8_t* region, size_t partition, size_t count) {
+        return {reinterpret_cast<Part*>(region + partition * skewed<Part>(count)), count};
     }
 
     size_t flows;
