@@ -66,12 +66,23 @@ void BenchPort::look_at_clock() noexcept {
     if (seconds < plan_.round_seconds) {
         return;
     }
-    rounds_.push_back({counters_.packets_offered - round_from_, seconds});
+    const BenchRound round{counters_.packets_offered - round_from_, seconds};
     round_from_ = counters_.packets_offered;
     round_begin_ = now;
-    if (rounds_.size() == static_cast<size_t>(plan_.rounds)) {
-        state_ = probe::PortState::ended;
+    if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+        rounds_.push_back(round);
+        if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+            return;
+        }
+        if (plan_.stages != nullptr) {
+            plan_.stages->start();
+            return;
+        }
+    } else {
+        plan_.stages->stop();
+        stage_round_ = round;
     }
+    state_ = probe::PortState::ended;
 }
 
 }  // namespace curlew::cli

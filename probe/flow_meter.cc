@@ -445,6 +445,7 @@ void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
         features_.add(hot, packet);
     }
     if (packet.payload_captured_octets != 0) {
+        const StageTurn turn(config_.stages, Stage::inspect);
         inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
     }
     if (config_.details && messages_.add(packet, hot, warm)) {
@@ -463,6 +464,7 @@ void FlowMeter::tick(uint64_t now_ns) noexcept {
 }
 
 void FlowMeter::sweep(uint64_t now_ns) noexcept {
+    const StageTurn turn(config_.stages, Stage::expire);
     for (int budget = kSweepBudget; budget > 0; --budget) {
         const FlowIndex flow = wheel_.take_due(&table_.hot(0), now_ns);
         if (flow == kNoFlow) {
@@ -520,6 +522,7 @@ FlowCounters FlowMeter::counters() const noexcept {
 void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
+    const StageTurn turn(config_.stages, Stage::export_record);
     decide_direction(hot, warm);
     ++counters_.records_created;
     ++counters_.records_by_reason[static_cast<size_t>(reason)];

@@ -13,6 +13,7 @@
 #include "probe/keyed_hash.h"
 #include "probe/message_store.h"
 #include "probe/record_image.h"
+#include "probe/stage_clock.h"
 
 // One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
 // times of its own packets. A sweep ends what has been silent for longer than its timeout by the
@@ -35,7 +36,8 @@ struct FlowMeterConfig {
     bool details = true;  // the dataset profile: lists, counts, first packets and messages
     PacketListConfig list;
     CopyConfig copies;
-    bool wait_for_ring = true;  // false: a full ring loses the record, counted
+    bool wait_for_ring = true;     // false: a full ring loses the record, counted
+    StageClock* stages = nullptr;  // of the thread that meters; null: none
 };
 
 // The beginning of a flow, remembered to number those of one key that begin in one microsecond.

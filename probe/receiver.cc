@@ -101,6 +101,7 @@ bool Receiver::is_emptied(bool caught_up) noexcept {
 }
 
 void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
+    enter(config_.stages, Stage::parse);
     // No cache has a packet that has just come. All headers of a burst are fetched at once.
     for (const PacketView& view : burst) {
         __builtin_prefetch(view.data);
@@ -124,6 +125,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
         packet.queue = config_.queue;
         ++count;
     }
+    enter(config_.stages, Stage::look_up);
     // A key that has just been written in small pieces cannot be read in large ones at once.
     for (size_t i = 0; i < count; ++i) {
         hashes_[i] = hash_(parsed_[i].key);
@@ -131,6 +133,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
     received_.store(received_.load(std::memory_order_relaxed) + burst.size(),
                     std::memory_order_relaxed);
     meter({parsed_.data(), count}, {hashes_.data(), count});
+    enter(config_.stages, Stage::receive);
 }
 
 void Receiver::meter(std::span<const ParsedPacket> packets,

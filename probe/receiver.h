@@ -28,7 +28,8 @@ struct ReceiverConfig {
     ParserConfig parser;
     KeyedHash::Key hash_key{};
     uint32_t idle_sleep_us = 50;
-    uint16_t queue = 0;  // the port, among all ports
+    uint16_t queue = 0;            // the port, among all ports
+    StageClock* stages = nullptr;  // of this thread, its worker's too; null: none
 };
 
 // What a receiver has counted, consistent in itself.

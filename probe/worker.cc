@@ -105,6 +105,7 @@ Worker::Worker(const WorkerConfig& config,
     : scratch_(inspector.scanner()),
       digest_(hash),
       ring_(config.record_ring_octets),
+      stages_(config.meter.stages),
       finds_copies_(config.meter.copies.action != CopyAction::off),
       keeps_details_(config.meter.details) {
     assert(index < workers);
@@ -135,6 +136,7 @@ void Worker::process(std::span<const ParsedPacket> packets,
                      std::span<const uint64_t> hashes) noexcept {
     assert(packets.size() == hashes.size());
     assert(packets.size() <= kMaximumBurst);
+    enter(stages_, Stage::look_up);
     std::array<FlowMeter*, kMaximumBurst> meters;
     std::array<FlowIndex, kMaximumBurst> likely;
     for (size_t i = 0; i < hashes.size(); ++i) {
@@ -157,6 +159,7 @@ void Worker::process(std::span<const ParsedPacket> packets,
             meters[i]->prefetch_lists(likely[i], packets[i].from_low);
         }
     }
+    enter(stages_, Stage::update);
     if (!recording_) {
         for (size_t i = 0; i < packets.size(); ++i) {
             meters[i]->add(packets[i], hashes[i], likely[i]);

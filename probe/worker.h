@@ -73,6 +73,7 @@ class Worker {
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
+    StageClock* stages_;
     bool finds_copies_;
     bool keeps_details_;
 };
