@@ -38,10 +38,14 @@ size_t whole_pages(size_t octets) {
     return (octets + kHugePageOctets - 1) & ~(kHugePageOctets - 1);
 }
 
+size_t message_octets(size_t flows) {
+    return std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets;
+}
+
 // What each partition needs, and where the parts stand: first what packets visit at random, of all
 // partitions side by side, so that it can have huge pages; then for each partition the rest.
 struct TableLayout {
-    TableLayout(uint64_t flow_capacity, size_t copy_buckets, size_t partitions)
+    TableLayout(uint64_t flow_capacity, bool details, size_t copy_buckets, size_t partitions)
         : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
           // Half full at capacity: then both buckets of a key are almost never full.
           buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
@@ -50,12 +54,12 @@ struct TableLayout {
           warm_at(hot_at + whole_pages(partitions * skewed<FlowHot>(flows))),
           copies_at(warm_at + whole_pages(partitions * skewed<FlowWarm>(flows))),
           rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
+          detailed(details ? flows : 0),
           small_at(flows * kBlocksPerFlow * kBlockOctets),
-          large_at(small_at + flows * kSmallCountsOctets),
-          statistics_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
-          messages_at(statistics_at + 2 * flows * sizeof(SideStatistics)),
-          recent_at(messages_at +
-                    std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
+          large_at(small_at + detailed * kSmallCountsOctets),
+          statistics_at(large_at + detailed / kFlowsPerLargeCounts * kLargeCountsOctets),
+          messages_at(statistics_at + 2 * detailed * sizeof(SideStatistics)),
+          recent_at(messages_at + (details ? message_octets(flows) : 0)),
           rest_octets(recent_at + skewed<RecentStart>(kRecentStarts)),
           octets(rest_at + partitions * rest_octets) {}
 
@@ -85,6 +89,7 @@ struct TableLayout {
     size_t warm_at;
     size_t copies_at;
     size_t rest_at;
+    size_t detailed;  // flows that may have details
     // Within a partition's rest.
     size_t small_at;
     size_t large_at;
@@ -96,6 +101,25 @@ struct TableLayout {
 };
 
 }  // namespace
+
+uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
+    // The number of buckets is a power of two, so it may be nearly twice what is needed.
+    constexpr uint64_t kBucketOctets =
+        2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
+    constexpr uint64_t kLineRateOctets =
+        kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm) + kBlocksPerFlow * kBlockOctets;
+    constexpr uint64_t kDatasetOctets =
+        kLineRateOctets + kSmallCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
+        2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
+    const uint64_t fixed_octets =
+        kPartitions *
+            (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
+             5 * kSkewOctets + (details ? message_octets(0) : 0)) +
+        5 * kHugePageOctets;
+    const uint64_t for_flows = octets - std::min(octets, fixed_octets);
+    return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
+                              kPartitions * kMinimumFlowsPerPartition);
+}
 
 Worker::Worker(const WorkerConfig& config,
                size_t index,
@@ -114,7 +138,8 @@ Worker::Worker(const WorkerConfig& config,
         recording_.emplace(config.recording);
     }
     const size_t owned = (kPartitions - index + workers - 1) / workers;
-    const TableLayout layout(config.flow_capacity, finds_copies_ ? CopyTable::kBuckets : 0, owned);
+    const TableLayout layout(
+        config.flow_capacity, keeps_details_, finds_copies_ ? CopyTable::kBuckets : 0, owned);
     memory_ = MappedMemory(layout.octets, "flow table");
     if (config.huge_pages) {
         memory_.use_huge_pages(0, layout.rest_at);

@@ -33,6 +33,10 @@ struct WorkerConfig {
     RecordingLaneConfig recording;
 };
 
+// Flows for which that much memory is enough however much each holds: the tables of all workers
+// when they have one together. At least what a table has without any.
+uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept;
+
 class Worker {
   public:
     // Owns the partitions `index`, `index` + `workers`, ... Throws std::runtime_error when memory
@@ -60,6 +64,8 @@ class Worker {
     FlowCounters counters() const noexcept;
     // Of all partitions: flows in their tables, and what evictions cost (FlowTable).
     size_t flows() const noexcept;
+    // Reserved for the tables; what was never needed is not taken.
+    size_t memory_octets() const noexcept { return memory_.octets(); }
     uint64_t victim_steps() const noexcept;
 
   private:
