@@ -20,6 +20,10 @@ BenchPort::BenchPort(const BenchPackets& packets,
                      const BenchPlan& plan)
     : packets_(packets), workload_(workload), plan_(plan), now_ns_(kBeginNs) {
     rounds_.reserve(static_cast<size_t>(plan.rounds));
+    descriptors_.reserve(packets.order().size());
+    for (const uint32_t frame : packets.order()) {
+        descriptors_.push_back(packets.frames()[frame]);
+    }
 }
 
 size_t BenchPort::receive(std::span<probe::PacketView, probe::kMaximumBurst> burst) noexcept {
@@ -29,11 +33,9 @@ size_t BenchPort::receive(std::span<probe::PacketView, probe::kMaximumBurst> bur
     if (state_ != probe::PortState::running) {
         return 0;
     }
-    const auto& order = packets_.order();
-    const auto& frames = packets_.frames();
     for (probe::PacketView& view : burst) {
-        const BenchPackets::Frame& frame = frames[order[next_]];
-        next_ = next_ + 1 == order.size() ? 0 : next_ + 1;
+        const BenchPackets::Frame& frame = descriptors_[next_];
+        next_ = next_ + 1 == descriptors_.size() ? 0 : next_ + 1;
         uint8_t* octets = packets_.octets(frame);
         if (workload_.variation == FrameVariation::new_sender) {
             vary(octets);
@@ -64,12 +66,23 @@ void BenchPort::look_at_clock() noexcept {
     if (seconds < plan_.round_seconds) {
         return;
     }
-    rounds_.push_back({counters_.packets_offered - round_from_, seconds});
+    const BenchRound round{counters_.packets_offered - round_from_, seconds};
     round_from_ = counters_.packets_offered;
     round_begin_ = now;
-    if (rounds_.size() == static_cast<size_t>(plan_.rounds)) {
-        state_ = probe::PortState::ended;
+    if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+        rounds_.push_back(round);
+        if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+            return;
+        }
+        if (plan_.stages != nullptr) {
+            plan_.stages->start();
+            return;
+        }
+    } else {
+        plan_.stages->stop();
+        stage_round_ = round;
     }
+    state_ = probe::PortState::ended;
 }
 
 }  // namespace curlew::cli

@@ -7,6 +7,7 @@
 
 #include "cli/bench_packets.h"
 #include "probe/port.h"
+#include "probe/stage_clock.h"
 
 namespace curlew::cli {
 
@@ -19,6 +20,7 @@ struct BenchPlan {
     uint64_t warm_up_packets = 0;
     int rounds = 0;
     double round_seconds = 0;
+    probe::StageClock* stages = nullptr;  // null: none; else one more round, with it
 };
 
 // Hands out a pool's packets as fast as they are taken: first those that warm up, then rounds, each
@@ -29,6 +31,8 @@ class BenchPort final : public probe::Port {
     BenchPort(const BenchPackets& packets, const BenchWorkload& workload, const BenchPlan& plan);
 
     const std::vector<BenchRound>& rounds() const noexcept { return rounds_; }
+    // The one that plan.stages was on for.
+    const BenchRound& stage_round() const noexcept { return stage_round_; }
 
     size_t receive(std::span<probe::PacketView, probe::kMaximumBurst> burst) noexcept override;
     void release() noexcept override {}
@@ -49,7 +53,9 @@ class BenchPort final : public probe::Port {
     const BenchPackets& packets_;
     const BenchWorkload& workload_;
     BenchPlan plan_;
-    size_t next_ = 0;      // in order()
+    // As a device's: side by side, in the order in which the frames come.
+    std::vector<BenchPackets::Frame> descriptors_;
+    size_t next_ = 0;      // in descriptors_
     uint64_t varied_ = 0;  // frames so far
     uint64_t now_ns_;
     uint64_t bursts_ = 0;
@@ -57,6 +63,7 @@ class BenchPort final : public probe::Port {
     uint64_t round_from_ = 0;  // packets offered when the round began
     Clock::time_point round_begin_;
     std::vector<BenchRound> rounds_;
+    BenchRound stage_round_;
     probe::PortState state_ = probe::PortState::running;
     probe::PortCounters counters_;
     std::string fault_;
