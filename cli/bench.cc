@@ -1,11 +1,13 @@
 #include "cli/bench.h"
 
 #include <fmt/format.h>
+#include <stdlib.h>
 
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <fstream>
+#include <memory>
 #include <numeric>
 #include <random>
 #include <stdexcept>
@@ -29,26 +31,44 @@ constexpr uint64_t kManyFlows = 1'000'000;
 // A table is never full of what a workload keeps.
 constexpr uint64_t kLeastCapacity = 4'194'304;
 
+constexpr size_t kSynFrames = size_t{2} << 20;
+// That a device is given to play: two thousand octets of buffer each.
+constexpr size_t kDeviceFrames = size_t{128} << 10;
+
 // A workload and how its packets are made, which takes seconds and gigabytes.
 struct Entry {
     BenchWorkload workload;
     std::function<BenchPackets()> make;
 };
 
-Entry udp_entry(const std::string& name,
+Entry udp_entry(const BenchConfig& config,
+                const std::string& name,
                 uint64_t flows,
-                uint32_t frame_octets,
-                size_t pool_octets = BenchPackets::kPoolOctets) {
+                uint32_t frame_octets) {
     Entry entry;
     entry.workload.name = name;
     entry.workload.flows = flows;
-    entry.make = [flows, frame_octets, pool_octets] {
-        return BenchPackets::of_udp(flows, frame_octets, pool_octets);
+    uint64_t in_pool = flows;
+    size_t pool_octets = config.pool_octets;
+    if (config.open_device) {
+        // In both directions.
+        in_pool = std::min<uint64_t>(flows, kDeviceFrames / 2);
+        entry.workload.client_sets = (flows + in_pool - 1) / in_pool;
+        entry.workload.flows = entry.workload.client_sets * in_pool;
+        pool_octets = kDeviceFrames * BenchPackets::octets_of(frame_octets);
+    }
+    entry.make = [in_pool, frame_octets, pool_octets] {
+        return BenchPackets::of_udp(in_pool, frame_octets, pool_octets);
     };
     return entry;
 }
 
-Entry entry_of(const std::string& name, uint64_t flows, BenchPackets (*make)(uint64_t)) {
+// Of so many frames for each flow.
+Entry flows_entry(const BenchConfig& config,
+                  const std::string& name,
+                  size_t frames_of_flow,
+                  BenchPackets (*make)(uint64_t)) {
+    const uint64_t flows = config.open_device ? kDeviceFrames / frames_of_flow : kManyFlows;
     Entry entry;
     entry.workload.name = name;
     entry.workload.flows = flows;
@@ -57,37 +77,78 @@ Entry entry_of(const std::string& name, uint64_t flows, BenchPackets (*make)(uin
 }
 
 // Each frame begins a flow, `step_ns` after the one before.
-Entry beginning_entry(const std::string& name, uint64_t step_ns, BenchPackets (*make)()) {
+Entry beginning_entry(const std::string& name,
+                      uint64_t step_ns,
+                      std::function<BenchPackets()> make) {
     Entry entry;
     entry.workload.name = name;
     entry.workload.step_ns = step_ns;
     entry.workload.variation = FrameVariation::new_sender;
-    entry.make = make;
+    entry.make = std::move(make);
     return entry;
 }
 
-std::vector<Entry> all_entries() {
-    return {
-        udp_entry("udp-1k", 1'000, kShortestFrame),
-        udp_entry("udp-10k", 10'000, kShortestFrame),
-        udp_entry("udp-1m", kManyFlows, kShortestFrame),
-        udp_entry("udp-10m", 10 * kManyFlows, kShortestFrame),
-        entry_of("colliding-keys", kManyFlows, BenchPackets::of_colliding_keys),
-        entry_of("imix", 0, [](uint64_t) { return BenchPackets::of_imix(); }),
-        entry_of("fragments", kManyFlows, BenchPackets::of_fragments),
-        // A million flows at once: a minute after its packet a flow is over.
-        beginning_entry("one-packet-flows",
-                        60'000,
-                        [] { return BenchPackets::of_udp(kManyFlows, kShortestFrame); }),
-        // More than the table holds.
-        beginning_entry("syn-flood", 1'000, BenchPackets::of_syns),
+size_t most_frames(const BenchConfig& config) {
+    return config.open_device ? kDeviceFrames : BenchPackets::kAnyNumber;
+}
+
+Entry imix_entry(const BenchConfig& config) {
+    Entry entry;
+    entry.workload.name = "imix";
+    entry.make = [most = most_frames(config)] {
+        return BenchPackets::of_imix(BenchPackets::kPoolOctets, most);
     };
+    return entry;
+}
+
+// Homes' flows begin and end: a million are kept for the minute that they are silent before.
+Entry iot_entry(const BenchConfig& config) {
+    constexpr uint64_t kPacketsOfFlow = 8;
+    Entry entry;
+    entry.workload.name = "iot-mix";
+    entry.workload.flows = kManyFlows;
+    entry.workload.step_ns = 60'000'000'000 / kPacketsOfFlow / kManyFlows;
+    entry.workload.client_sets = kEndlessClients;
+    entry.make = [most = most_frames(config)] {
+        return BenchPackets::of_iot_mix(BenchPackets::kPoolOctets, most);
+    };
+    return entry;
+}
+
+std::vector<Entry> all_entries(const BenchConfig& config) {
+    const size_t syns = std::min(kSynFrames, most_frames(config));
+    return {
+        udp_entry(config, "udp-1k", 1'000, kShortestFrame),
+        udp_entry(config, "udp-10k", 10'000, kShortestFrame),
+        udp_entry(config, "udp-1m", kManyFlows, kShortestFrame),
+        udp_entry(config, "udp-10m", 10 * kManyFlows, kShortestFrame),
+        flows_entry(config, "colliding-keys", 1, BenchPackets::of_colliding_keys),
+        imix_entry(config),
+        iot_entry(config),
+        flows_entry(config, "fragments", 2, BenchPackets::of_fragments),
+        // A million flows at once: a minute after its packet a flow is over.
+        beginning_entry(
+            "one-packet-flows", 60'000, udp_entry(config, "", kManyFlows, kShortestFrame).make),
+        // More than the table holds.
+        beginning_entry("syn-flood", 1'000, [syns] { return BenchPackets::of_syns(syns); }),
+    };
+}
+
+std::vector<Entry> named_entry(const BenchConfig& config) {
+    std::string names;
+    for (const Entry& entry : all_entries(config)) {
+        if (entry.workload.name == config.workload) {
+            return {entry};
+        }
+        names += " " + entry.workload.name;
+    }
+    throw UsageError(fmt::format("--workload {}: one of{}", config.workload, names));
 }
 
 std::vector<Entry> entries_of(const BenchConfig& config) {
     const bool is_made = config.flows != 0 || config.frame_octets != 0;
-    if (!config.capture.empty() && is_made) {
-        throw UsageError("bench: --capture, or --flows and --frame-octets");
+    if (int{!config.capture.empty()} + int{is_made} + int{!config.workload.empty()} > 1) {
+        throw UsageError("bench: --workload, or --capture, or --flows and --frame-octets");
     }
     if (config.flows > kMostFlows) {
         throw UsageError(fmt::format("--flows {}: at most {}", config.flows, kMostFlows));
@@ -103,17 +164,18 @@ std::vector<Entry> entries_of(const BenchConfig& config) {
         Entry entry;
         entry.workload.name = "capture";
         entry.make = [&config] {
-            return BenchPackets::of_capture(config.capture, config.pool_octets);
+            return BenchPackets::of_capture(
+                config.capture, config.pool_octets, most_frames(config));
         };
         return {entry};
     }
     if (is_made) {
-        return {udp_entry("udp",
+        return {udp_entry(config,
+                          "udp",
                           config.flows != 0 ? config.flows : kManyFlows,
-                          config.frame_octets != 0 ? config.frame_octets : kShortestFrame,
-                          config.pool_octets)};
+                          config.frame_octets != 0 ? config.frame_octets : kShortestFrame)};
     }
-    return all_entries();
+    return config.workload.empty() ? all_entries(config) : named_entry(config);
 }
 
 double mpps_of(const BenchRound& round) {
@@ -130,8 +192,8 @@ std::vector<double> sorted_rates(const std::vector<BenchRound>& rounds) {
 }
 
 // Burst receive, the first line of each frame read, release.
-double bare_mpps(const BenchPackets& packets, const BenchWorkload& workload, double round_seconds) {
-    BenchPort port(packets, workload, {packets.order().size(), kRounds, round_seconds});
+double bare_mpps(BenchPort& port, uint64_t warm_up_packets, double round_seconds) {
+    port.begin({warm_up_packets, kRounds, round_seconds});
     std::array<probe::PacketView, probe::kMaximumBurst> burst;
     uint64_t sum = 0;
     while (port.state() == probe::PortState::running) {
@@ -143,7 +205,30 @@ double bare_mpps(const BenchPackets& packets, const BenchWorkload& workload, dou
     }
     // Read, whatever the optimiser thinks of it.
     asm volatile("" : : "r"(sum));
+    if (port.state() == probe::PortState::broken) {
+        throw std::runtime_error(port.fault());
+    }
     return sorted_rates(port.rounds())[kRounds / 2];
+}
+
+// The device has read the file when it is open.
+std::unique_ptr<BenchPort> open_port(const BenchConfig& config,
+                                     const BenchPackets& packets,
+                                     const BenchWorkload& workload) {
+    if (!config.open_device) {
+        return std::make_unique<MemoryPort>(packets, workload);
+    }
+    std::string folder = std::filesystem::temp_directory_path() / "curlew-bench-XXXXXX";
+    if (mkdtemp(folder.data()) == nullptr) {
+        throw std::runtime_error(fmt::format("{}: cannot be made", folder));
+    }
+    const std::shared_ptr<void> removed(nullptr, [&folder](void*) {
+        std::error_code ignored;
+        std::filesystem::remove_all(folder, ignored);
+    });
+    const std::filesystem::path capture = std::filesystem::path(folder) / "packets.pcap";
+    packets.write(capture);
+    return std::make_unique<DevicePort>(packets, workload, config.open_device(capture));
 }
 
 // Whole rounds of the packets, until the flows' first ones, which are scanned, are over.
@@ -229,17 +314,18 @@ BenchResult measure(const BenchConfig& config,
     const bool begins_flows = workload.variation == FrameVariation::new_sender;
     result.flows = workload.flows != 0 || begins_flows ? workload.flows : packets.count_flows();
     result.frame_octets = packets.mean_frame_octets();
-    result.bare_mpps = bare_mpps(packets, workload, round_seconds / 4);
+    const std::unique_ptr<BenchPort> port = open_port(config, packets, workload);
+    result.bare_mpps = bare_mpps(*port, packets.order().size(), round_seconds / 4);
 
     forget_peak_memory();
     const uint64_t warm_up = begins_flows ? kLeastCapacity : warm_up_packets(packets, result.flows);
     probe::StageClock stages;
     // Of several threads none has all stages.
     probe::StageClock* const clock = config.workers == 1 ? &stages : nullptr;
-    BenchPort port(packets, workload, {warm_up, kRounds, round_seconds, clock});
+    port->begin({warm_up, kRounds, round_seconds, clock});
     probe::DispatcherConfig dispatching = dispatcher_config(config, workload);
     dispatching.worker.meter.stages = clock;
-    probe::Dispatcher dispatcher(dispatching, {&port}, inspector);
+    probe::Dispatcher dispatcher(dispatching, {port.get()}, inspector);
     std::atomic<bool> stop{false};
     std::thread consumer(
         [&] { result.records_exported = throw_records_away(dispatcher.record_rings(), stop); });
@@ -253,17 +339,21 @@ BenchResult measure(const BenchConfig& config,
     stop.store(true, std::memory_order_release);
     consumer.join();
 
-    const std::vector<double> rates = sorted_rates(port.rounds());
+    if (port->state() == probe::PortState::broken) {
+        throw std::runtime_error(port->fault());
+    }
+    const std::vector<double> rates = sorted_rates(port->rounds());
     result.mpps_minimum = rates.front();
     result.mpps = rates[rates.size() / 2];
     result.mpps_maximum = rates.back();
     result.gbit_per_s = result.mpps * result.frame_octets * 8 / 1e3;
     result.ns_per_packet = {{"bare", 1e3 / result.bare_mpps}, {"all", 1e3 / result.mpps}};
     if (clock != nullptr) {
-        add_stages(stages, port.stage_round(), result.ns_per_packet);
+        add_stages(stages, port->stage_round(), result.ns_per_packet);
     }
     const probe::MeterLedger ledger = dispatcher.ledger();
-    result.packets_lost = ledger.packets.packets_lost_handing_over;
+    result.packets_lost = ledger.packets.packets_lost_handing_over + ledger.port.packets_missed +
+                          ledger.port.packets_in_error + ledger.port.packets_without_buffer;
     const uint64_t peak = peak_memory();
     result.peak_rss_octets = peak - std::min<uint64_t>(peak, packets.memory_octets());
     return result;

@@ -4,20 +4,23 @@
 #include <cstdio>
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "cli/bench_packets.h"
+#include "probe/port.h"
 
-// `curlew bench`: how fast this machine meters, workload by workload, beside how fast it hands out
-// and touches the same packets (bare). Receiver, worker and flow table are the probe's own; records
-// are taken out of the worker's ring and thrown away.
+// `curlew bench`, and `curlew-probe --bench` over a device: how fast this machine meters, workload
+// by workload, beside how fast it hands out and touches the same packets (bare). Receiver, worker
+// and flow table are the probe's own; records are taken out of the worker's ring and thrown away.
 
 namespace curlew::cli {
 
 struct BenchConfig {
     std::filesystem::path signatures_folder;
+    std::string workload;           // of the named ones; empty: all
     std::filesystem::path capture;  // empty: none
     uint64_t flows = 0;             // 0: not said
     uint32_t frame_octets = 0;      // 0: not said; with the frame check sequence
@@ -25,6 +28,9 @@ struct BenchConfig {
     size_t workers = 1;
     double seconds = 5;                              // of each workload, the bare rate not counted
     size_t pool_octets = BenchPackets::kPoolOctets;  // memory of one workload's own packets
+    // Opens a device that plays a capture again and again, of which it keeps nothing but packets in
+    // buffers of its own: so there are few. Empty: packets come out of memory.
+    std::function<std::shared_ptr<probe::Port>(const std::filesystem::path& capture)> open_device;
 };
 
 struct BenchResult {

@@ -6,10 +6,12 @@
 #include <array>
 #include <cassert>
 #include <cstring>
+#include <fstream>
 #include <stdexcept>
 #include <unordered_set>
 #include <utility>
 
+#include "cli/bench_iot.h"
 #include "cli/traffic_frames.h"
 #include "cli/traffic_random.h"
 #include "cli/traffic_tcp.h"
@@ -24,7 +26,6 @@ namespace curlew::cli {
 namespace {
 
 constexpr uint64_t kSeed = 2026;
-constexpr size_t kSynFrames = size_t{2} << 20;
 constexpr uint32_t kFcsOctets = 4;
 constexpr size_t kEthernetOctets = 14;
 constexpr size_t kIpv4Octets = 20;
@@ -32,6 +33,8 @@ constexpr size_t kUdpOctets = 8;
 constexpr size_t kTcpOctets = 20;
 constexpr size_t kShortestFrame = 60;
 constexpr uint16_t kEphemeralPorts = 32768;
+// Where an IPv4 header has its two addresses behind an Ethernet header.
+constexpr std::array<uint16_t, 2> kIpv4AddressesAt{26, 30};
 
 size_t lines_of(size_t octets) {
     return (octets + BenchPackets::kLineOctets - 1) / BenchPackets::kLineOctets;
@@ -125,13 +128,16 @@ std::array<uint32_t, 32> crc_inverse() {
 
 using CapturedPacket = BenchPackets::CapturedPacket;
 
-std::vector<CapturedPacket> read_capture(const std::filesystem::path& capture, size_t most_octets) {
+std::vector<CapturedPacket> read_capture(const std::filesystem::path& capture,
+                                         size_t most_octets,
+                                         size_t most_packets) {
     probe::ReplayPort port(capture);
     std::vector<CapturedPacket> packets;
     size_t octets = 0;
     std::array<probe::PacketView, probe::kMaximumBurst> burst;
-    while (port.state() == probe::PortState::running && octets < most_octets) {
-        const size_t count = port.receive(burst);
+    while (port.state() == probe::PortState::running && octets < most_octets &&
+           packets.size() < most_packets) {
+        const size_t count = std::min(port.receive(burst), most_packets - packets.size());
         for (size_t i = 0; i < count; ++i) {
             packets.push_back(
                 {{reinterpret_cast<const char*>(burst[i].data), burst[i].captured_octets},
@@ -153,15 +159,18 @@ bool is_private(const uint8_t* address) {
 }
 
 // Makes the packet one of another client's: private and IPv6 unicast addresses and ephemeral ports
-// are changed, each the same way in all packets of a copy.
-void change_clients(uint8_t* frame, const CapturedPacket& original, uint32_t copy) {
+// are changed, each the same way in all packets of a copy. Returns where the addresses stand.
+std::array<uint16_t, 2> change_clients(uint8_t* frame,
+                                       const CapturedPacket& original,
+                                       uint32_t copy) {
     const auto* data = reinterpret_cast<const uint8_t*>(original.octets.data());
     const auto octets = static_cast<uint32_t>(original.octets.size());
     probe::ParsedPacket packet;
     if (parse_packet({data, 0, octets, octets, original.link}, {}, packet) !=
         probe::ParseResult::metered) {
-        return;
+        return {};
     }
+    std::array<uint16_t, 2> clients_at{};
     uint8_t* ip = frame + (packet.ip - data);
     const auto low = static_cast<uint8_t>(copy);
     const auto high = static_cast<uint8_t>(copy >> 8);
@@ -171,19 +180,21 @@ void change_clients(uint8_t* frame, const CapturedPacket& original, uint32_t cop
             if (is_private(address)) {
                 address[2] ^= low;
                 address[1] ^= high;
+                clients_at[second ? 1 : 0] = static_cast<uint16_t>(address - frame);
             }
         } else {
             uint8_t* address = ip + (second ? 24 : 8);
             if (address[0] != 0xff) {
                 address[13] ^= low;
                 address[12] ^= high;
+                clients_at[second ? 1 : 0] = static_cast<uint16_t>(address + 12 - frame);
             }
         }
     }
     const bool has_ports =
         packet.key.protocol == kProtocolTcp || packet.key.protocol == kProtocolUdp;
     if (packet.transport == nullptr || !has_ports || packet.payload < packet.transport + 4) {
-        return;
+        return clients_at;
     }
     uint8_t* transport = frame + (packet.transport - data);
     for (uint8_t* port : {transport, transport + 2}) {
@@ -192,6 +203,7 @@ void change_clients(uint8_t* frame, const CapturedPacket& original, uint32_t cop
             port[1] ^= low;
         }
     }
+    return clients_at;
 }
 
 // One HTTP and one TLS connection, so that 58 % of the frames are short, 33 % middling, 9 % long.
@@ -248,6 +260,12 @@ uint8_t* BenchPackets::add(size_t octets, probe::LinkType link) {
     return this->octets(frames_.back());
 }
 
+uint8_t* BenchPackets::add_ipv4(size_t octets) {
+    uint8_t* frame = add(octets);
+    frames_.back().clients_at = kIpv4AddressesAt;
+    return frame;
+}
+
 // Groups of so many frames stay together.
 void BenchPackets::shuffle(size_t group) {
     TrafficRandom random(kSeed);
@@ -266,16 +284,20 @@ void BenchPackets::shuffle(size_t group) {
     }
 }
 
+size_t BenchPackets::octets_of(uint32_t frame_octets) {
+    return lines_of(std::max<size_t>(frame_octets - kFcsOctets, kShortestFrame)) * kLineOctets;
+}
+
 BenchPackets BenchPackets::of_udp(uint64_t flows, uint32_t frame_octets, size_t pool_octets) {
     const size_t octets = std::max<size_t>(frame_octets - kFcsOctets, kShortestFrame);
-    const size_t fitting = pool_octets / (lines_of(octets) * kLineOctets);
+    const size_t fitting = pool_octets / octets_of(frame_octets);
     const size_t rounds = std::max<size_t>((fitting + flows - 1) / flows, 1);
-    BenchPackets packets(rounds * flows * lines_of(octets) * kLineOctets);
+    BenchPackets packets(rounds * flows * octets_of(frame_octets));
     for (size_t round = 0; round < rounds; ++round) {
         TrafficRandom random(kSeed);
         for (uint64_t flow = 0; flow < flows; ++flow) {
             const Ends ends = random_ends(random);
-            write_udp(packets.add(octets), octets, round % 2 == 0 ? ends : ends.reversed());
+            write_udp(packets.add_ipv4(octets), octets, round % 2 == 0 ? ends : ends.reversed());
         }
     }
     packets.shuffle(1);
@@ -292,16 +314,16 @@ BenchPackets BenchPackets::of_colliding_keys(uint64_t flows) {
         for (uint32_t bit = 0; bit < 32; ++bit) {
             ends.destination ^= (wrong >> bit & 1) != 0 ? inverse[bit] : 0;
         }
-        write_udp(packets.add(kShortestFrame), kShortestFrame, ends);
+        write_udp(packets.add_ipv4(kShortestFrame), kShortestFrame, ends);
     }
     packets.shuffle(1);
     return packets;
 }
 
-BenchPackets BenchPackets::of_syns() {
-    BenchPackets packets(kSynFrames * kLineOctets);
+BenchPackets BenchPackets::of_syns(size_t frames) {
+    BenchPackets packets(frames * kLineOctets);
     TrafficRandom random(kSeed);
-    for (size_t i = 0; i < kSynFrames; ++i) {
+    for (size_t i = 0; i < frames; ++i) {
         Ends ends = random_ends(random);
         ends.destination = ipv4(198, 51, 100, 7);
         ends.destination_port = 443;
@@ -325,7 +347,7 @@ BenchPackets BenchPackets::of_fragments(uint64_t flows) {
     for (uint64_t flow = 0; flow < flows; ++flow) {
         const Ends ends = random_ends(random);
         for (const uint16_t offset : {uint16_t{0}, uint16_t{kPartOctets / 8}}) {
-            uint8_t* frame = packets.add(kFrameOctets);
+            uint8_t* frame = packets.add_ipv4(kFrameOctets);
             uint8_t* udp = write_headers(frame, kFrameOctets, kProtocolUdp, ends);
             put(udp + 4, 2 * kPartOctets, 2);
             if (offset != 0) {
@@ -339,35 +361,46 @@ BenchPackets BenchPackets::of_fragments(uint64_t flows) {
     return packets;
 }
 
-BenchPackets BenchPackets::of_imix() {
+BenchPackets BenchPackets::of_imix(size_t pool_octets, size_t most_frames) {
     TrafficCapture capture(kSeed);
     play_imix(capture);
     std::vector<CapturedPacket> originals;
     for (std::string& frame : capture.take_frames()) {
         originals.push_back({std::move(frame), probe::LinkType::ethernet});
     }
-    return of_copies(originals, kPoolOctets);
+    return of_copies(originals, pool_octets, most_frames);
 }
 
-BenchPackets BenchPackets::of_capture(const std::filesystem::path& capture, size_t pool_octets) {
-    return of_copies(read_capture(capture, pool_octets), pool_octets);
+BenchPackets BenchPackets::of_iot_mix(size_t pool_octets, size_t most_frames) {
+    std::vector<CapturedPacket> originals;
+    for (std::string& frame : iot_frames(kSeed)) {
+        originals.push_back({std::move(frame), probe::LinkType::ethernet});
+    }
+    return of_copies(originals, pool_octets, most_frames);
+}
+
+BenchPackets BenchPackets::of_capture(const std::filesystem::path& capture,
+                                      size_t pool_octets,
+                                      size_t most_frames) {
+    return of_copies(read_capture(capture, pool_octets, most_frames), pool_octets, most_frames);
 }
 
 BenchPackets BenchPackets::of_copies(const std::vector<CapturedPacket>& originals,
-                                     size_t pool_octets) {
+                                     size_t pool_octets,
+                                     size_t most_frames) {
     constexpr uint32_t kMostCopies = 65536;
     size_t copy_octets = 0;
     for (const CapturedPacket& original : originals) {
         copy_octets += lines_of(original.octets.size()) * kLineOctets;
     }
-    const auto copies =
-        static_cast<uint32_t>(std::clamp<size_t>(pool_octets / copy_octets, 1, kMostCopies));
+    const size_t fitting = std::min(pool_octets / copy_octets, most_frames / originals.size());
+    const auto copies = static_cast<uint32_t>(std::clamp<size_t>(fitting, 1, kMostCopies));
     BenchPackets packets(copies * copy_octets);
     for (uint32_t copy = 0; copy < copies; ++copy) {
         for (const CapturedPacket& original : originals) {
             uint8_t* frame = packets.add(original.octets.size(), original.link);
             std::memcpy(frame, original.octets.data(), original.octets.size());
-            change_clients(frame, original, copy);
+            packets.frames_.back().clients_at = change_clients(frame, original, copy);
         }
     }
     // Which copy is next is random, its packets keep their order; each copy begins somewhere.
@@ -378,6 +411,9 @@ BenchPackets BenchPackets::of_copies(const std::vector<CapturedPacket>& original
     for (uint32_t copy = 0; copy < copies; ++copy) {
         turns.insert(turns.end(), originals.size(), copy);
         next[copy] = random.between(0, originals.size() - 1);
+        for (size_t before = 0; before < next[copy]; ++before) {
+            packets.frames_[copy * originals.size() + before].is_ahead = true;
+        }
     }
     for (size_t i = turns.size(); i > 1; --i) {
         std::swap(turns[i - 1], turns[random.between(0, i - 1)]);
@@ -407,6 +443,27 @@ uint64_t BenchPackets::count_flows() const {
         }
     }
     return flows.size();
+}
+
+void BenchPackets::write(const std::filesystem::path& capture) const {
+    // The classic format of libpcap, with the time in nanoseconds left at 0.
+    constexpr std::array<uint32_t, 6> kHead{
+        0xa1b23c4d, 4 << 16 | 2, 0, 0, probe::kMaximumPacketOctets, 1};
+    std::ofstream file(capture, std::ios::binary);
+    file.write(reinterpret_cast<const char*>(kHead.data()), sizeof(kHead));
+    for (const uint32_t index : order_) {
+        const Frame& frame = frames_[index];
+        if (frame.link != probe::LinkType::ethernet) {
+            throw std::runtime_error("over a device only packets of Ethernet can be measured");
+        }
+        const std::array<uint32_t, 4> head{0, 0, frame.octets, frame.octets};
+        file.write(reinterpret_cast<const char*>(head.data()), sizeof(head));
+        file.write(reinterpret_cast<const char*>(octets(frame)), frame.octets);
+    }
+    file.close();
+    if (!file) {
+        throw std::runtime_error(fmt::format("{}: cannot be written", capture.string()));
+    }
 }
 
 uint32_t BenchPackets::mean_frame_octets() const {

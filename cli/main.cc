@@ -200,6 +200,7 @@ struct BenchOptions {
 CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
     BenchConfig& config = options.config;
     CLI::App* bench = app.add_subcommand("bench", "How fast this machine meters");
+    bench->add_option("--workload", config.workload, "one of the named workloads");
     bench->add_option("--capture", config.capture, "one workload: copies of this capture");
     bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)");
     bench->add_option(

@@ -1,15 +1,20 @@
 // curlew-probe: from a mirror port to a collector. The one place that knows of DPDK and the meter.
 
 #include <fmt/format.h>
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 
 #include <algorithm>
 #include <cstdio>
 #include <exception>
 #include <future>
+#include <memory>
 #include <mutex>
 #include <optional>
 
+#include "cli/bench.h"
+#include "cli/usage_error.h"
 #include "probe/config.h"
 #include "probe/packet_filter.h"
 #include "probe/privileges.h"
@@ -31,6 +36,9 @@ constexpr int kWrongUsage = 2;
 
 struct Arguments {
     std::filesystem::path config;
+    bool bench = false;
+    cli::BenchConfig bench_config;
+    bool json = false;
     bool check = false;
     bool print = false;
     bool insecure = false;
@@ -179,6 +187,31 @@ int meter(const Arguments& arguments,
         .get();
 }
 
+// One device at a time: each is gone before the next is opened.
+void bench(const Arguments& arguments) {
+    dpdk_port::Eal eal({.file_prefix = fmt::format("curlew-bench-{}", getpid()),
+                        .devices = {},
+                        .options = arguments.eal_options});
+    if (!eal.notice().empty()) {
+        say(eal.notice());
+    }
+    cli::BenchConfig config = arguments.bench_config;
+    config.open_device = [&eal](const std::filesystem::path& capture) {
+        auto device = std::make_shared<dpdk_port::Device>(
+            eal,
+            dpdk_port::DeviceConfig{
+                .device = fmt::format("net_pcap0,rx_pcap={},infinite_rx=1", capture.string())});
+        probe::Port* port = device->ports().front();
+        return std::shared_ptr<probe::Port>(std::move(device), port);
+    };
+    cli::print_bench_head(stderr);
+    const std::vector<cli::BenchResult> results =
+        run_bench(config, [](const cli::BenchResult& result) { print_bench(result, stderr); });
+    if (arguments.json) {
+        fmt::print("{}\n", bench_json(results));
+    }
+}
+
 }  // namespace
 
 #else
@@ -191,6 +224,10 @@ int meter(const Arguments&,
           const signatures::SignatureSet&) {
     say("this build has no DPDK: install libdpdk-dev and build again");
     return kFailed;
+}
+
+void bench(const Arguments&) {
+    throw std::runtime_error("this build has no DPDK: 'curlew bench' measures without");
 }
 
 }  // namespace
@@ -218,6 +255,53 @@ std::vector<std::string> cut_eal_options(std::vector<std::string>& words) {
     return options;
 }
 
+void add_bench_options(CLI::App& app, CLI::Option& config, Arguments& arguments) {
+    cli::BenchConfig& bench = arguments.bench_config;
+    bench.signatures_folder = signatures::default_signature_folder();
+    CLI::Option* asked = app.add_flag("--bench",
+                                      arguments.bench,
+                                      "measure this machine, as 'curlew bench' does, with packets "
+                                      "that come over DPDK")
+                             ->excludes(&config);
+    const std::vector<CLI::Option*> options = {
+        app.add_option("--signatures", bench.signatures_folder, "folder of signature files")
+            ->envname("CURLEW_SIGNATURES"),
+        app.add_option("--workload", bench.workload, "one of the named workloads"),
+        app.add_option("--capture", bench.capture, "one workload: copies of this capture"),
+        app.add_option("--flows", bench.flows, "one workload: so many flows of UDP (1000000)"),
+        app.add_option("--frame-octets", bench.frame_octets, "octets of its frames (64)"),
+        app.add_option("--profile", bench.profile, "what is kept of a flow (line-rate)")
+            ->check(CLI::IsMember({"line-rate", "dataset"})),
+        app.add_option("--workers", bench.workers, "threads that meter (1)")
+            ->check(CLI::Range(size_t{1}, size_t{64})),
+        app.add_option("--seconds", bench.seconds, "of each workload (5)")
+            ->check(CLI::Range(0.05, 3600.0)),
+        app.add_flag("--json", arguments.json, "results as JSON on stdout"),
+    };
+    for (CLI::Option* option : options) {
+        // A folder in the environment asks for nothing.
+        if (option->get_envname().empty()) {
+            option->needs(asked);
+        }
+        option->group("With --bench");
+    }
+}
+
+int run(const Arguments& arguments) {
+    if (arguments.bench) {
+        bench(arguments);
+        return std::fflush(stdout) == 0 ? kDone : kFailed;
+    }
+    const probe::ProbeConfig config = probe::load_config(arguments.config);
+    if (arguments.print) {
+        fmt::print("{}", probe::print_config(config));
+        return std::fflush(stdout) == 0 ? kDone : kFailed;
+    }
+    const auto keys = probe::sender_keys(config, arguments.insecure);
+    const signatures::SignatureSet set = load_signatures(config);
+    return arguments.check ? kDone : meter(arguments, config, keys, set);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -228,9 +312,8 @@ int main(int argc, char** argv) {
         "Meters a mirror port and delivers flow records to a collector.\n"
         "What follows -- goes to DPDK's environment as it stands."};
     app.set_version_flag("--version", CURLEW_VERSION);
-    app.add_option(
-           "--config", arguments.config, "configuration file; deploy/probe.toml explains it")
-        ->required();
+    CLI::Option* config = app.add_option(
+        "--config", arguments.config, "configuration file; deploy/probe.toml explains it");
     auto* check = app.add_flag("--check", arguments.check, "check the configuration and end");
     app.add_flag("--print-config", arguments.print, "print the configuration in force and end")
         ->excludes(check);
@@ -241,9 +324,13 @@ int main(int argc, char** argv) {
                    arguments.stop_when_idle,
                    "end when no packet came for so many seconds")
         ->check(check_seconds);
+    add_bench_options(app, *config, arguments);
     try {
         std::reverse(words.begin(), words.end());
         app.parse(words);
+        if (!arguments.bench && config->empty()) {
+            throw CLI::RequiredError("--config");
+        }
     } catch (const CLI::Success& success) {
         return app.exit(success);
     } catch (const CLI::ParseError& error) {
@@ -251,16 +338,12 @@ int main(int argc, char** argv) {
         return kWrongUsage;
     }
     try {
-        const probe::ProbeConfig config = probe::load_config(arguments.config);
-        if (arguments.print) {
-            fmt::print("{}", probe::print_config(config));
-            return std::fflush(stdout) == 0 ? kDone : kFailed;
-        }
-        const auto keys = probe::sender_keys(config, arguments.insecure);
-        const signatures::SignatureSet set = load_signatures(config);
-        return arguments.check ? kDone : meter(arguments, config, keys, set);
+        return run(arguments);
     } catch (const signatures::ConfigError& error) {
         fmt::print(stderr, "{}\n", error.what());
+        return kWrongUsage;
+    } catch (const cli::UsageError& error) {
+        say(error.what());
         return kWrongUsage;
     } catch (const std::exception& error) {
         say(error.what());

@@ -96,6 +96,13 @@ TEST(Bench, options_that_exclude_each_other_are_refused) {
     config.capture = "a.pcap";
     CHECK_THROWS(UsageError, results_of(config));
     config = small_bench();
+    config.workload = "iot-mix";
+    CHECK_THROWS(UsageError, results_of(config));
+    config = small_bench();
+    config.flows = 0;
+    config.workload = "iot-mux";
+    CHECK_THROWS(UsageError, results_of(config));
+    config = small_bench();
     config.frame_octets = 63;
     CHECK_THROWS(UsageError, results_of(config));
     config = small_bench();
