@@ -57,7 +57,7 @@ struct PartitionMemory {
     std::span<CopyTable::Bucket> copies;  // empty where copies are not looked for
 };
 
-class alignas(64) FlowMeter {
+class FlowMeter {
   public:
     // Requires: inspector, hash, digest, scratch and ring outlive this; all are used by one thread
     // only, the first three being const.
@@ -136,8 +136,8 @@ class alignas(64) FlowMeter {
     void export_last(FlowIndex flow, FlowEndReason reason) noexcept;
     FlowEndReason natural_end(const FlowHot& hot) const noexcept;
 
-    // First what every packet touches.
-    FlowTable table_;
+    // First what every packet touches, from the beginning of a cache line on.
+    alignas(64) FlowTable table_;
     uint64_t clock_ns_ = 0;    // latest believed packet time of this partition
     uint64_t doubted_ns_ = 0;  // a later one that nothing agreed with yet; 0: none
     FlowMeterConfig config_;

@@ -27,7 +27,8 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
 }
 
 void MappedMemory::use_huge_pages(size_t from, size_t octets) const noexcept {
-    assert(from <= octets_ && octets <= octets_ - from);
+    assert(from <= octets_);
+    assert(octets <= octets_ - from);
     // Of advice, none is needed: whatever comes of it, the memory is there.
     madvise(data_ + from, octets, MADV_HUGEPAGE);
 }
