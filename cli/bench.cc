@@ -8,6 +8,7 @@
 #include <atomic>
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <random>
 #include <stdexcept>
 #include <string_view>
@@ -237,6 +238,18 @@ uint64_t warm_up_packets(const BenchPackets& packets, uint64_t flows) {
     return (scanned + round - 1) / round * round;
 }
 
+void add_stages(const probe::StageClock& clock,
+                const BenchRound& round,
+                std::vector<std::pair<std::string, double>>& ns_per_packet) {
+    const auto& ticks = clock.ticks();
+    const auto all = static_cast<double>(std::accumulate(ticks.begin(), ticks.end(), uint64_t{0}));
+    const double ns = round.seconds * 1e9 / static_cast<double>(round.packets);
+    for (size_t i = 0; i < ticks.size(); ++i) {
+        ns_per_packet.emplace_back(probe::name_of(static_cast<probe::Stage>(i)),
+                                   ns * static_cast<double>(ticks[i]) / all);
+    }
+}
+
 // In octets; 0 where the system does not tell.
 uint64_t peak_memory() {
     std::ifstream status("/proc/self/status");
@@ -259,6 +272,7 @@ probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
     dispatcher.workers = config.workers;
     dispatcher.worker.meter.details = config.profile == "dataset";
     dispatcher.worker.flow_capacity = std::max(kLeastCapacity, workload.flows * 5 / 4);
+    dispatcher.worker.huge_pages = true;
     std::random_device random;
     std::generate(dispatcher.hash_key.begin(), dispatcher.hash_key.end(), [&random] {
         return static_cast<uint8_t>(random());
@@ -305,8 +319,13 @@ BenchResult measure(const BenchConfig& config,
 
     forget_peak_memory();
     const uint64_t warm_up = begins_flows ? kLeastCapacity : warm_up_packets(packets, result.flows);
-    port->begin({warm_up, kRounds, round_seconds});
-    probe::Dispatcher dispatcher(dispatcher_config(config, workload), {port.get()}, inspector);
+    probe::StageClock stages;
+    // Of several threads none has all stages.
+    probe::StageClock* const clock = config.workers == 1 ? &stages : nullptr;
+    port->begin({warm_up, kRounds, round_seconds, clock});
+    probe::DispatcherConfig dispatching = dispatcher_config(config, workload);
+    dispatching.worker.meter.stages = clock;
+    probe::Dispatcher dispatcher(dispatching, {port.get()}, inspector);
     std::atomic<bool> stop{false};
     std::thread consumer(
         [&] { result.records_exported = throw_records_away(dispatcher.record_rings(), stop); });
@@ -329,6 +348,9 @@ BenchResult measure(const BenchConfig& config,
     result.mpps_maximum = rates.back();
     result.gbit_per_s = result.mpps * result.frame_octets * 8 / 1e3;
     result.ns_per_packet = {{"bare", 1e3 / result.bare_mpps}, {"all", 1e3 / result.mpps}};
+    if (clock != nullptr) {
+        add_stages(stages, port->stage_round(), result.ns_per_packet);
+    }
     const probe::MeterLedger ledger = dispatcher.ledger();
     result.packets_lost = ledger.packets.packets_lost_handing_over + ledger.port.packets_missed +
                           ledger.port.packets_in_error + ledger.port.packets_without_buffer;

@@ -19,6 +19,10 @@ constexpr uint32_t kFarApart = 0x9e3779b1;
 
 BenchPort::BenchPort(const BenchPackets& packets, const BenchWorkload& workload, bool keeps_frames)
     : packets_(packets), workload_(workload), keeps_frames_(keeps_frames), now_ns_(kBeginNs) {
+    descriptors_.reserve(packets.order().size());
+    for (const uint32_t frame : packets.order()) {
+        descriptors_.push_back(packets.frames()[frame]);
+    }
     begin_turn();
 }
 
@@ -55,7 +59,7 @@ uint64_t BenchPort::play(uint8_t* octets) noexcept {
             }
         }
     }
-    if (++next_ == packets_.order().size()) {
+    if (++next_ == descriptors_.size()) {
         next_ = 0;
         ++turn_;
         begin_turn();
@@ -89,10 +93,9 @@ void BenchPort::prefetch(size_t frames) const noexcept {
     if (workload_.variation == FrameVariation::none && workload_.client_sets == 1) {
         return;
     }
-    const auto& order = packets_.order();
-    const size_t end = std::min(order.size(), next_ + frames);
+    const size_t end = std::min(descriptors_.size(), next_ + frames);
     for (size_t i = next_; i < end; ++i) {
-        __builtin_prefetch(packets_.octets(packets_.frames()[order[i]]), 1);
+        __builtin_prefetch(packets_.octets(descriptors_[i]), 1);
     }
 }
 
@@ -108,12 +111,23 @@ void BenchPort::look_at_clock() noexcept {
     if (seconds < plan_.round_seconds) {
         return;
     }
-    rounds_.push_back({packets_played_ - round_from_, seconds});
+    const BenchRound round{packets_played_ - round_from_, seconds};
     round_from_ = packets_played_;
     round_begin_ = now;
-    if (rounds_.size() == static_cast<size_t>(plan_.rounds)) {
-        state_ = probe::PortState::ended;
+    if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+        rounds_.push_back(round);
+        if (rounds_.size() < static_cast<size_t>(plan_.rounds)) {
+            return;
+        }
+        if (plan_.stages != nullptr) {
+            plan_.stages->start();
+            return;
+        }
+    } else {
+        plan_.stages->stop();
+        stage_round_ = round;
     }
+    state_ = probe::PortState::ended;
 }
 
 size_t MemoryPort::receive(std::span<probe::PacketView, probe::kMaximumBurst> burst) noexcept {

@@ -9,6 +9,7 @@
 
 #include "cli/bench_packets.h"
 #include "probe/port.h"
+#include "probe/stage_clock.h"
 
 // Ports that hand out a workload's packets as fast as they are taken: first those that warm up,
 // then rounds, each with its time.
@@ -24,6 +25,7 @@ struct BenchPlan {
     uint64_t warm_up_packets = 0;
     int rounds = 0;
     double round_seconds = 0;
+    probe::StageClock* stages = nullptr;  // null: none; else one more round, with it
 };
 
 // What is common to both: rounds, packets' own times, what changes in a frame each time it comes.
@@ -33,6 +35,8 @@ class BenchPort : public probe::Port {
     void begin(const BenchPlan& plan);
 
     const std::vector<BenchRound>& rounds() const noexcept { return rounds_; }
+    // The one that plan.stages was on for.
+    const BenchRound& stage_round() const noexcept { return stage_round_; }
 
     probe::PortState state() const noexcept override { return state_; }
     bool caught_up() const noexcept override { return false; }
@@ -47,9 +51,7 @@ class BenchPort : public probe::Port {
 
     // Before each burst. False: the last round is over, or the port is.
     bool goes_on() noexcept;
-    const BenchPackets::Frame& next_frame() const noexcept {
-        return packets_.frames()[packets_.order()[next_]];
-    }
+    const BenchPackets::Frame& next_frame() const noexcept { return descriptors_[next_]; }
     // The next frame's octets become those of this time that it comes, which is returned.
     uint64_t play(uint8_t* octets) noexcept;
     void prefetch(size_t frames) const noexcept;
@@ -68,7 +70,9 @@ class BenchPort : public probe::Port {
     const BenchWorkload& workload_;
     bool keeps_frames_;
     BenchPlan plan_;
-    size_t next_ = 0;      // in order()
+    // As a device's: side by side, in the order in which the frames come.
+    std::vector<BenchPackets::Frame> descriptors_;
+    size_t next_ = 0;      // in descriptors_
     uint64_t turn_ = 0;    // how often all frames have come
     uint64_t varied_ = 0;  // frames so far
     // What is to be changed in the addresses of a client's frames, and of those that are a turn
@@ -81,6 +85,7 @@ class BenchPort : public probe::Port {
     uint64_t round_from_ = 0;  // packets played when the round began
     Clock::time_point round_begin_;
     std::vector<BenchRound> rounds_;
+    BenchRound stage_round_;
     probe::PortState state_ = probe::PortState::running;
 };
 

@@ -224,6 +224,7 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     dataset.fields = is_joy(config) ? collector::FieldSet::full
                                     : collector::field_set_named(config.fields).value();
     dataset.compress = config.compress;
+    dataset.synced = false;  // who is stopped runs again
     dataset.selection = selection_of(config, equipment.rules);
     dataset.records =
         config.records == "first" ? collector::RecordChoice::first : collector::RecordChoice::all;
@@ -259,20 +260,24 @@ collector::SealResult run_capture(const RunConfig& config,
                       config.progress ? capture.filename().string() : ""};
     delivery.dataset.epoch = derived.epoch;
     if (is_joy(config)) {
-        probe::JoyReplay replay({.default_filter = config.filter.empty()}, port);
-        return deliver({{&replay.records()},
+        std::optional<probe::JoyReplay> replay;
+        replay.emplace(probe::JoyMeterConfig{.default_filter = config.filter.empty()}, port);
+        return deliver({{&replay->records()},
                         true,
-                        [&replay](const Progress& tick) { replay.run(tick); },
-                        [&replay] { return replay.ledger(); }},
+                        [&replay](const Progress& tick) { replay->run(tick); },
+                        [&replay] { return replay->ledger(); },
+                        [&replay] { replay.reset(); }},
                        delivery);
     }
     probe::DispatcherConfig dispatcher_config = equipment.dispatcher;
     dispatcher_config.hash_key = derived.hash_key;
-    probe::Dispatcher dispatcher(dispatcher_config, {&port}, *inspector);
-    return deliver({dispatcher.record_rings(),
+    std::optional<probe::Dispatcher> dispatcher;
+    dispatcher.emplace(dispatcher_config, std::vector<probe::Port*>{&port}, *inspector);
+    return deliver({dispatcher->record_rings(),
                     false,
-                    [&dispatcher](const Progress& tick) { dispatcher.run(tick); },
-                    [&dispatcher] { return dispatcher.ledger(); }},
+                    [&dispatcher](const Progress& tick) { dispatcher->run(tick); },
+                    [&dispatcher] { return dispatcher->ledger(); },
+                    [&dispatcher] { dispatcher.reset(); }},
                    delivery);
 }
 

@@ -112,6 +112,7 @@ collector::SealResult deliver(const RunMeter& meter, const Delivery& delivery) {
             throw std::runtime_error(fault.empty() ? "the collector stopped early" : fault);
         }
     }
+    meter.release();
     try {
         return collector.seal();
     } catch (...) {

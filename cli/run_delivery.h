@@ -24,6 +24,7 @@ struct RunMeter {
     bool serialized_records = false;  // ExporterConfig::serialized_records
     std::function<void(const Progress&)> run;
     std::function<probe::MeterLedger()> ledger;
+    std::function<void()> release;  // last: gives the meter's memory back
 };
 
 struct Delivery {

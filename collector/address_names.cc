@@ -1,6 +1,8 @@
 #include "collector/address_names.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <iterator>
 
 #include "collector/protocols/dns.h"
@@ -42,19 +44,31 @@ Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
     return origin;
 }
 
-// What a client asked: its address and the other one.
-std::string key_of(std::string_view client, std::string_view address) {
-    return std::string(client).append(address);
-}
+// What bindings are found by, without memory of its own.
+class Key {
+  public:
+    // What a client asked: its address and the other one.
+    Key(std::string_view client, std::string_view address) { put(client).put(address); }
 
-// A service: as nobody's client, with its port.
-std::string key_of(std::string_view address, uint16_t port) {
-    std::string key = "srv ";
-    key.append(address);
-    key.push_back(static_cast<char>(port >> 8));
-    key.push_back(static_cast<char>(port & 0xff));
-    return key;
-}
+    // A service: as nobody's client, with its port.
+    Key(std::string_view address, uint16_t port) {
+        const char digits[] = {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
+        put("srv ").put(address).put({digits, sizeof digits});
+    }
+
+    std::string_view view() const { return {octets_.data(), size_}; }
+
+  private:
+    Key& put(std::string_view octets) {
+        assert(size_ + octets.size() <= octets_.size());
+        std::copy(octets.begin(), octets.end(), octets_.begin() + size_);
+        size_ += octets.size();
+        return *this;
+    }
+
+    std::array<char, 32> octets_;
+    size_t size_ = 0;
+};
 
 uint64_t time_of(const proto::FlowSummary& flow, const proto::ProtocolMessage& message) {
     return flow.flow_start_ns() / 1000 + message.offset_us();
@@ -89,7 +103,7 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
         const Origin origin = origin_of(decoded, record);
         // An answer to something that was not asked is nobody's name.
         if (origin.name == asked) {
-            bind(key_of(client, record.data),
+            bind(Key(client, record.data).view(),
                  wire_text(asked),
                  time_of(flow, message),
                  std::max(origin.ttl * kSecond_us, kShortestLife_us));
@@ -109,7 +123,7 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
     for (const auto* section : {&decoded.answers, &decoded.additionals}) {
         for (const DnsRecord& record : *section) {
             if (record.type == kSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
-                bind(key_of(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])),
+                bind(Key(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])).view(),
                      wire_text(lower_case(record.name)),
                      time_of(flow, message),
                      std::max(record.ttl * kSecond_us, kShortestLife_us));
@@ -118,11 +132,15 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
     }
 }
 
-void AddressNames::bind(std::string key,
+void AddressNames::bind(std::string_view key,
                         const std::string& name,
                         uint64_t from_us,
                         uint64_t life_us) {
-    std::vector<Binding>& bindings = bindings_[std::move(key)];
+    auto place = bindings_.find(key);
+    if (place == bindings_.end()) {
+        place = bindings_.emplace(key, std::vector<Binding>()).first;
+    }
+    std::vector<Binding>& bindings = place->second;
     // The same again is one that lasts longer, whichever of the two is added first.
     for (Binding& known : bindings) {
         if (known.name == name && from_us <= known.until_us && known.from_us <= from_us + life_us) {
@@ -139,7 +157,7 @@ void AddressNames::bind(std::string key,
     ++size_;
 }
 
-std::vector<std::string> AddressNames::names_of(const std::string& key,
+std::vector<std::string> AddressNames::names_of(std::string_view key,
                                                 uint64_t from_us,
                                                 uint64_t to_us) const {
     std::vector<std::string> names;
@@ -161,14 +179,14 @@ std::vector<std::string> AddressNames::names_of(const std::string& key,
 std::vector<std::string> AddressNames::find(std::string_view client,
                                             std::string_view address,
                                             uint64_t time_us) const {
-    return names_of(key_of(client, address), time_us, time_us);
+    return names_of(Key(client, address).view(), time_us, time_us);
 }
 
 std::vector<std::string> AddressNames::find_services(std::string_view address,
                                                      uint16_t port,
                                                      uint64_t start_us,
                                                      uint64_t end_us) const {
-    return names_of(key_of(address, port), start_us, end_us);
+    return names_of(Key(address, port).view(), start_us, end_us);
 }
 
 void AddressNames::forget_before(uint64_t time_us) {

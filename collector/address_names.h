@@ -6,6 +6,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "collector/octet_hash.h"
 #include "proto/flow.pb.h"
 
 // Which names a client was told for an address: A and AAAA records in the answer section of DNS,
@@ -62,10 +63,11 @@ class AddressNames {
 
     void add_answers(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
     void add_services(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
-    void bind(std::string key, const std::string& name, uint64_t from_us, uint64_t life_us);
-    std::vector<std::string> names_of(const std::string& key, uint64_t from, uint64_t to) const;
+    void bind(std::string_view key, const std::string& name, uint64_t from_us, uint64_t life_us);
+    std::vector<std::string> names_of(std::string_view key, uint64_t from, uint64_t to) const;
 
-    std::unordered_map<std::string, std::vector<Binding>> bindings_;  // by key_of()
+    std::unordered_map<std::string, std::vector<Binding>, OctetHash, std::equal_to<>>
+        bindings_;  // by key_of()
     size_t capacity_;
     size_t size_ = 0;
     uint64_t left_out_ = 0;

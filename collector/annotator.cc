@@ -1,12 +1,14 @@
 #include "collector/annotator.h"
 
 #include "collector/digest.h"
+#include "collector/flow_identity.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
 namespace {
 
-bool has_ports(const proto::FlowSummary& flow) {
+// Others than those of flow_identity.h: SCTP came later.
+bool publishes_ports(const proto::FlowSummary& flow) {
     return flow.protocol_identifier() == 6 || flow.protocol_identifier() == 17;
 }
 
@@ -20,7 +22,7 @@ std::string published_label(const signatures::GroupRules& rules, const proto::Fl
     signatures::RuleView view;
     view.sa = reversed ? responder : initiator;
     view.da = reversed ? initiator : responder;
-    if (has_ports(flow)) {
+    if (publishes_ports(flow)) {
         view.sp = reversed ? responder_port : initiator_port;
         view.dp = reversed ? initiator_port : responder_port;
     }
@@ -31,25 +33,48 @@ std::string published_label(const signatures::GroupRules& rules, const proto::Fl
 }
 
 // Whoever of the two asked for the other's name, and what the responder announced.
-void add_names(const proto::FlowSummary& flow, const AddressNames& names, FlowFacts& facts) {
+std::vector<Fact> names_of(const proto::FlowSummary& flow, const AddressNames& names) {
+    std::vector<Fact> found;
+    if (names.size() == 0) {
+        return found;
+    }
     const std::string& initiator = flow.initiator_address();
     const std::string& responder = flow.responder_address();
+    const uint64_t start_us = flow.first_record_start_ns() / 1000;
     for (const bool reverse : {false, true}) {
-        for (std::string& name : names.find(reverse ? responder : initiator,
-                                            reverse ? initiator : responder,
-                                            facts.flow_start_us)) {
-            facts.facts.push_back(
+        for (std::string& name : names.find(
+                 reverse ? responder : initiator, reverse ? initiator : responder, start_us)) {
+            found.push_back(
                 {EvidenceKind::name_by_dns, "dns.answer", std::move(name), {}, 0, 0, reverse, {}});
         }
     }
-    if (facts.responder_port == 0) {
-        return;
+    if (!has_ports(flow.protocol_identifier()) || flow.responder_port() == 0) {
+        return found;
     }
-    for (std::string& name :
-         names.find_services(responder, facts.responder_port, facts.flow_start_us, facts.end_us)) {
-        facts.facts.push_back(
+    for (std::string& name : names.find_services(responder,
+                                                 static_cast<uint16_t>(flow.responder_port()),
+                                                 start_us,
+                                                 flow.flow_end_ns() / 1000)) {
+        found.push_back(
             {EvidenceKind::name_by_dns, "mdns.srv", std::move(name), {}, 0, 0, true, {}});
     }
+    return found;
+}
+
+Labeller::Passage passage_of(const proto::FlowSummary& flow, std::string_view flow_id) {
+    const bool with_ports = has_ports(flow.protocol_identifier());
+    const auto port = [with_ports](uint32_t one) {
+        return static_cast<uint16_t>(with_ports ? one : 0);
+    };
+    return {flow_key_octets({flow.initiator_address(), port(flow.initiator_port())},
+                            {flow.responder_address(), port(flow.responder_port())},
+                            static_cast<uint8_t>(flow.protocol_identifier()),
+                            0),
+            flow_id,
+            flow.first_record_start_ns() / 1000,
+            flow.flow_end_ns() / 1000,
+            (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0,
+            flow.forward().payload_octets() + flow.reverse().payload_octets() > 0};
 }
 
 }  // namespace
@@ -69,13 +94,66 @@ Annotator::Annotator(const LabelRules& rules, const LineMemory& memory)
       ruleset_(ruleset_name(
           rules.group.name(), rules.group.content_hash(), rules.content.set().content_hash())) {}
 
-Annotation Annotator::annotate(const proto::FlowSummary& flow, FlowFacts& facts) {
-    add_names(flow, memory_.names(), facts);
+FlowFacts Annotator::facts(const proto::FlowSummary& flow, const MessageFacts& messages) const {
+    FlowFacts facts = facts_of(flow);
+    add_messages(messages, facts);
+    for (Fact& name : names_of(flow, memory_.names())) {
+        facts.facts.push_back(std::move(name));
+    }
+    return facts;
+}
+
+// Of the symbols only that they match: how long each packet was tells nearly all flows apart.
+void Annotator::make_label_key(const proto::FlowSummary& flow,
+                               const MessageFacts& messages,
+                               const std::vector<Fact>& names) {
+    key_.clear();
+    append_facts_key(flow, key_);
+    const uint32_t port =
+        has_ports(flow.protocol_identifier()) ? flow.responder_port() : uint32_t{0};
+    key_.append(reinterpret_cast<const char*>(&port), sizeof port);
+    for (const auto* facts : {&names, &messages.fields}) {
+        for (const Fact& fact : *facts) {
+            append_fact_key(fact, key_);
+        }
+    }
+    const std::string symbols = symbols_of(flow);
+    if (labeller_.matches_sequence(flow.protocol_identifier(), symbols)) {
+        key_.append(symbols);
+    }
+}
+
+std::shared_ptr<const WrittenLabel> Annotator::label_by_content(const proto::FlowSummary& flow,
+                                                                const MessageFacts& messages) {
+    std::vector<Fact> names = names_of(flow, memory_.names());
+    make_label_key(flow, messages, names);
+    if (const auto* known = labels_.find(key_)) {
+        return *known;
+    }
+    auto label = written(labeller_.by_content(facts(flow, messages)), ruleset_, json_);
+    labels_.put(key_, label);
+    return label;
+}
+
+Annotation Annotator::annotate(const proto::FlowSummary& flow,
+                               const MessageFacts& messages,
+                               std::string_view flow_id) {
     Annotation annotation;
-    annotation.label = labeller_.label(facts);
-    annotation.label.device = device_words_.of(facts);
+    annotation.label = label_by_content(flow, messages);
+    if (auto other = labeller_.continued(passage_of(flow, flow_id), annotation.label->passed_on)) {
+        annotation.label = written(std::move(*other), ruleset_, json_);
+    }
+    if (!device_words_.empty()) {
+        FlowFacts ends;
+        ends.initiator = address_text(flow.initiator_address());
+        ends.responder = address_text(flow.responder_address());
+        ends.initiator_mac = mac_text(flow.forward().source_mac());
+        ends.responder_mac = mac_text(flow.reverse().source_mac());
+        add_messages({{}, messages.clients}, ends);
+        annotation.device = device_words_.of(ends);
+    }
     annotation.flow_type =
-        group_.has_rules() ? published_label(group_, flow) : annotation.label.type;
+        group_.has_rules() ? published_label(group_, flow) : annotation.content().type;
     return annotation;
 }
 

@@ -1,12 +1,17 @@
 #pragma once
 
+#include <memory>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "collector/devices.h"
 #include "collector/flow_facts.h"
 #include "collector/label.h"
+#include "collector/label_fields.h"
 #include "collector/labeller.h"
 #include "collector/line_memory.h"
+#include "collector/octet_memory.h"
 #include "proto/flow.pb.h"
 #include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
@@ -25,7 +30,10 @@ struct LabelRules {
 
 struct Annotation {
     std::string flow_type;
-    Label label;
+    std::shared_ptr<const WrittenLabel> label;
+    std::string device;  // of one end, see devices.h
+
+    const Label& content() const { return *label->label; }
 };
 
 // "<group>-<16 hex digits>" of the hashes of the group's rules and of the signatures.
@@ -39,9 +47,15 @@ class Annotator {
     // Requires: the rules have no problems; `memory` has taken all flows, and outlives this.
     Annotator(const LabelRules& rules, const LineMemory& memory);
 
-    // `facts` are the flow's; names that the initiator was told for the responder, or the other way
-    // round, are added to them.
-    Annotation annotate(const proto::FlowSummary& flow, FlowFacts& facts);
+    // `messages` are the flow's, as far as they were decoded; without a flow id it is continued by
+    // no other and continues none.
+    Annotation annotate(const proto::FlowSummary& flow,
+                        const MessageFacts& messages,
+                        std::string_view flow_id);
+
+    // All that a label is given by: the flow's facts, what its messages say, and the names that the
+    // initiator was told for the responder, or the other way round.
+    FlowFacts facts(const proto::FlowSummary& flow, const MessageFacts& messages) const;
 
     // Of the line, with the group's roles.
     const std::vector<Device>& devices() const noexcept { return devices_; }
@@ -53,12 +67,21 @@ class Annotator {
     const std::string& ruleset() const noexcept { return ruleset_; }
 
   private:
+    void make_label_key(const proto::FlowSummary& flow,
+                        const MessageFacts& messages,
+                        const std::vector<Fact>& names);
+    std::shared_ptr<const WrittenLabel> label_by_content(const proto::FlowSummary& flow,
+                                                         const MessageFacts& messages);
+
     const signatures::GroupRules& group_;
     const LineMemory& memory_;
     std::vector<Device> devices_;
     DeviceWords device_words_;
     Labeller labeller_;
     std::string ruleset_;
+    OctetMemory<std::shared_ptr<const WrittenLabel>> labels_;  // by what decides them
+    std::string key_;
+    JsonLine json_;
 };
 
 }  // namespace curlew::collector

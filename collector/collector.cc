@@ -123,8 +123,10 @@ void Collector::store(const proto::ReceivedFrame& frame) {
 
 void Collector::commit(proto::ChannelReceiver& receiver) {
     if (durable_sequence_ < sequence_.last()) {
-        segment_->sync();
-        ++counters_.commits;
+        if (config_.synced) {
+            segment_->sync();
+            ++counters_.commits;
+        }
         durable_sequence_ = sequence_.last();
     }
     for (const std::string& peer : unanswered_) {

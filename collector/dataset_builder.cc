@@ -21,7 +21,7 @@ DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
                                const std::filesystem::path& part)
     : annotator_(rules, memory),
       file_(part, encoding_of(config)),
-      writer_(config.fields, annotator_.ruleset()),
+      writer_(config.fields),
       is_joy_(config.preset == kJoyPreset),
       joy_labels_(config.records == RecordChoice::first) {}
 
@@ -32,21 +32,34 @@ void DatasetBuilder::write(std::string_view record, const LossSpans& losses) {
     if (losses.overlaps(flow_.flow_start_ns(), flow_.flow_end_ns())) {
         flow_.set_quality(flow_.quality() | proto::QUALITY_LOSS);
     }
-    FlowFacts facts = facts_of(flow_);
-    if (!is_joy_) {
-        writer_.begin(flow_, facts);
-    }
-    const Annotation annotation = annotator_.annotate(flow_, facts);
     if (is_joy_) {
         // All records are what Joy wrote; the first ones were published, with their labels.
+        const Annotation annotation = annotator_.annotate(flow_, {}, {});
         file_.write(joy_writer_.write(flow_, joy_labels_ ? &annotation.flow_type : nullptr));
+        count(annotation);
     } else {
+        const RecordWriter::Begun begun = writer_.begin(flow_);
+        const Annotation annotation = annotator_.annotate(flow_, begun.messages, begun.flow_id);
         file_.write(writer_.finish(annotation));
+        count(annotation);
     }
+}
+
+void DatasetBuilder::count(const Annotation& annotation) {
     ++written_;
     ++flow_types_[annotation.flow_type];
-    ++labels_[annotation.label.type];
-    ++evidence_[std::string(name_of(strongest_evidence(annotation.label)))];
+    if (label_counts_.size() == kMaximumCountedAlone) {
+        add_label_counts();
+    }
+    ++label_counts_[annotation.label];
+}
+
+void DatasetBuilder::add_label_counts() {
+    for (const auto& [label, records] : label_counts_) {
+        labels_[label->label->type] += records;
+        evidence_[std::string(name_of(strongest_evidence(*label->label)))] += records;
+    }
+    label_counts_.clear();
 }
 
 void DatasetBuilder::finish(SealResult& result) {
@@ -54,6 +67,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.records.written = written_;
     result.records_written = written_;
     result.flow_types = std::move(flow_types_);
+    add_label_counts();
     result.labels = std::move(labels_);
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();

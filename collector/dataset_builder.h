@@ -1,7 +1,9 @@
 #pragma once
 
 #include <filesystem>
+#include <memory>
 #include <string_view>
+#include <unordered_map>
 
 #include "collector/annotator.h"
 #include "collector/dataset_config.h"
@@ -52,6 +54,12 @@ class DatasetBuilder {
     }
 
   private:
+    // Labels that are counted one by one before they are counted by their words.
+    static constexpr size_t kMaximumCountedAlone = 1024;
+
+    void count(const Annotation& annotation);
+    void add_label_counts();
+
     Annotator annotator_;
     DatasetWriter file_;
     RecordWriter writer_;
@@ -61,6 +69,7 @@ class DatasetBuilder {
     proto::FlowSummary flow_;
     uint64_t written_ = 0;
     Tally flow_types_;
+    std::unordered_map<std::shared_ptr<const WrittenLabel>, uint64_t> label_counts_;
     Tally labels_;
     Tally evidence_;
 };

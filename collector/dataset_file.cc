@@ -1,6 +1,5 @@
 #include "collector/dataset_file.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 #include <zstd.h>
 
@@ -116,8 +115,7 @@ struct DatasetWriter::Compressor {
     std::vector<char> out;
 };
 
-DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encoding)
-    : path_(path), file_(open_file(path, O_WRONLY | O_CREAT | O_TRUNC)) {
+DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encoding) : file_(path) {
     if (encoding == Encoding::json_zstd) {
         compressor_ = std::make_unique<Compressor>();
     }
@@ -126,25 +124,24 @@ DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encodin
 DatasetWriter::~DatasetWriter() = default;
 
 void DatasetWriter::write(std::string_view line) {
+    sums_.content_octets += line.size();
+    if (compressor_ == nullptr) {
+        put(line);
+        return;
+    }
     pending_.append(line);
     if (pending_.size() >= kChunkOctets) {
-        drain(false);
+        compress(false);
     }
 }
 
 void DatasetWriter::put(std::string_view octets) {
     file_digest_.update(octets);
     sums_.octets += octets.size();
-    write_all(file_.get(), octets, path_);
+    file_.write(octets);
 }
 
-void DatasetWriter::drain(bool last) {
-    sums_.content_octets += pending_.size();
-    if (compressor_ == nullptr) {
-        put(pending_);
-        pending_.clear();
-        return;
-    }
+void DatasetWriter::compress(bool last) {
     content_digest_.update(pending_);
     ZSTD_inBuffer in{pending_.data(), pending_.size(), 0};
     size_t left = 1;
@@ -158,8 +155,10 @@ void DatasetWriter::drain(bool last) {
 }
 
 DatasetSums DatasetWriter::finish() {
-    drain(true);
-    sync_data(file_.get(), path_);
+    if (compressor_ != nullptr) {
+        compress(true);
+    }
+    file_.finish();
     sums_.sha256 = file_digest_.finish();
     sums_.content_sha256 = compressor_ == nullptr ? sums_.sha256 : content_digest_.finish();
     return sums_;

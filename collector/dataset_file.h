@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "collector/bulk_file.h"
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 
@@ -43,13 +44,12 @@ class DatasetWriter {
   private:
     struct Compressor;
 
-    void drain(bool last);
+    void compress(bool last);
     void put(std::string_view octets);
 
-    std::filesystem::path path_;
-    FileDescriptor file_;
+    BulkFile file_;
     std::unique_ptr<Compressor> compressor_;  // null: plain
-    std::string pending_;                     // lines not yet handed on
+    std::string pending_;                     // lines not yet compressed
     Sha256 file_digest_;
     Sha256 content_digest_;  // of a plain file never used: its sum is the file's
     DatasetSums sums_;

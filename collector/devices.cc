@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <tuple>
 
 #include "collector/wire_text.h"
 
@@ -111,34 +112,36 @@ std::string_view name_of(MacKind kind) noexcept {
     return kNames[static_cast<size_t>(kind)];
 }
 
-Devices::Presence* Devices::note_end(const std::string& mac,
-                                     const std::string& address,
-                                     const FlowFacts& facts) {
-    const Key key{mac, address};
-    auto found = presences_.find(key);
+Devices::Presence* Devices::note_end(const End& end, const Ends& times) {
+    key_.assign(1, static_cast<char>(end.mac.size()));
+    key_.append(end.mac).append(end.address);
+    auto found = presences_.find(key_);
     if (found == presences_.end()) {
         if (presences_.size() == kMaximumPresences) {
             return nullptr;
         }
-        found =
-            presences_.emplace(key, Presence{{facts.flow_start_us, facts.end_us}, {}, {}}).first;
+        found = presences_.emplace(key_, Presence{{times.start_us, times.end_us}, {}, {}}).first;
     }
     AddressSpan& span = found->second.span;
-    span.first_us = std::min(span.first_us, facts.flow_start_us);
-    span.last_us = std::max(span.last_us, facts.end_us);
+    span.first_us = std::min(span.first_us, times.start_us);
+    span.last_us = std::max(span.last_us, times.end_us);
     return &found->second;
 }
 
 void Devices::forget_before(uint64_t time_us) {
-    std::erase_if(presences_, [&](const auto& presence) {
-        return presence.second.span.last_us < time_us &&
-               time_us - presence.second.span.last_us > kRemembered_us;
-    });
+    for (auto at = presences_.begin(); at != presences_.end();) {
+        const uint64_t last_us = at->second.span.last_us;
+        const auto next = std::next(at);
+        if (last_us < time_us && time_us - last_us > kRemembered_us) {
+            presences_.erase(at);
+        }
+        at = next;
+    }
     if (presences_.size() <= kMaximumPresences / 2) {
         return;
     }
     const size_t too_many = presences_.size() - kMaximumPresences / 2;
-    std::vector<std::pair<uint64_t, Key>> silent;
+    std::vector<std::pair<uint64_t, std::string>> silent;
     for (const auto& [key, presence] : presences_) {
         if (presence.names.empty() && presence.clues.empty()) {
             silent.emplace_back(presence.span.last_us, key);
@@ -151,63 +154,97 @@ void Devices::forget_before(uint64_t time_us) {
     }
 }
 
-void Devices::note_hit(const Fact& fact, uint16_t index, Presence& presence) const {
+void Devices::note_clue(const Clue& clue, Presence& presence) {
+    if (!clue.key.empty()) {
+        const auto known = presence.clues.find(clue.key);
+        if (known != presence.clues.end()) {
+            ++known->second.flows;
+        } else if (presence.clues.size() < kMaximumClues) {
+            presence.clues.emplace(clue.key, clue.hit);
+        }
+    }
+    if (!clue.name.empty() && presence.names.size() < kMaximumNames) {
+        presence.names.insert(clue.name);
+    }
+}
+
+void Devices::add_hit(const Fact& fact, uint16_t index, std::vector<Clue>& clues) const {
     if (index == signatures::ContentRules::kNone || (*rules_)[index].device.empty()) {
         return;
     }
     const Signature& signature = (*rules_)[index];
-    const std::string key = signature.id + '\n' + fact.field + '\n' + fact.value;
-    const auto clue = presence.clues.find(key);
-    if (clue != presence.clues.end()) {
-        ++clue->second.flows;
-    } else if (presence.clues.size() < kMaximumClues) {
-        DeviceClue fresh{signature.device, fact, 1, false};
-        fresh.fact.signature = signature.id;
-        fresh.fact.packet = fresh.fact.offset = 0;
-        presence.clues.emplace(key, std::move(fresh));
-    }
+    Clue& clue = clues.emplace_back();
+    clue.reverse = fact.reverse;
+    clue.owner = fact.owner;
+    clue.key = signature.id + '\n' + fact.field + '\n' + fact.value;
+    clue.hit = {signature.device, fact, 1, false};
+    clue.hit.fact.signature = signature.id;
+    clue.hit.fact.packet = clue.hit.fact.offset = 0;
 }
 
-void Devices::note_fact(const Fact& fact, Presence& presence) const {
+void Devices::add_clues(const Fact& fact, std::vector<Clue>& clues) const {
     if (fact.kind == EvidenceKind::payload) {
-        note_hit(fact, rules_->with_id(fact.signature), presence);
+        add_hit(fact, rules_->with_id(fact.signature), clues);
     } else if (fact.kind == EvidenceKind::name && fact.field != "dhcp.host_name") {
-        note_hit(fact, rules_->name(fact.value), presence);
+        add_hit(fact, rules_->name(fact.value), clues);
     } else if (fact.kind == EvidenceKind::field) {
         std::vector<uint16_t> hits;
         rules_->fields(fact.field, fact.value, hits);
         for (const uint16_t index : hits) {
-            note_hit(fact, index, presence);
+            add_hit(fact, index, clues);
         }
     }
-    if (is_own_name(fact) && !fact.value.ends_with(".arpa") &&
-        presence.names.size() < kMaximumNames) {
-        presence.names.insert(fact.value);
+    if (is_own_name(fact) && !fact.value.ends_with(".arpa")) {
+        Clue& clue = clues.emplace_back();
+        clue.reverse = fact.reverse;
+        clue.owner = fact.owner;
+        clue.name = fact.value;
+    }
+    // Whose presence is to be noted, though nothing is known of it.
+    if (!fact.owner.empty() && (clues.empty() || clues.back().owner != fact.owner)) {
+        Clue& clue = clues.emplace_back();
+        clue.reverse = fact.reverse;
+        clue.owner = fact.owner;
+    }
+}
+
+std::vector<Devices::Clue> Devices::clues_of(const FlowFacts& facts) const {
+    std::vector<Clue> clues;
+    for (const auto* list : {&facts.facts, &facts.fields}) {
+        for (const Fact& fact : *list) {
+            add_clues(fact, clues);
+        }
+    }
+    return clues;
+}
+
+void Devices::note(const Ends& ends, const std::vector<Clue>& clues) {
+    for (const bool reverse : {false, true}) {
+        const End& end = ends.ends[reverse ? 1 : 0];
+        const bool sent_nothing = end.mac.empty() && reverse && !ends.ends[0].mac.empty();
+        Presence* presence = sent_nothing ? nullptr : note_end(end, ends);
+        for (const Clue& clue : clues) {
+            if (clue.reverse != reverse) {
+                continue;
+            }
+            const std::string owner = mac_octets(clue.owner);
+            Presence* of =
+                owner.empty() || owner == end.mac ? presence : note_end({owner, end.address}, ends);
+            if (of != nullptr) {
+                note_clue(clue, *of);
+            }
+        }
     }
 }
 
 void Devices::add(const FlowFacts& facts) {
-    const std::string* macs[] = {&facts.initiator_mac, &facts.responder_mac};
-    const std::string* addresses[] = {&facts.initiator, &facts.responder};
-    for (const bool reverse : {false, true}) {
-        const std::string& address = *addresses[reverse ? 1 : 0];
-        const std::string& mac = *macs[reverse ? 1 : 0];
-        const bool sent_nothing = mac.empty() && reverse && !facts.initiator_mac.empty();
-        Presence* presence = sent_nothing ? nullptr : note_end(mac, address, facts);
-        for (const auto* list : {&facts.facts, &facts.fields}) {
-            for (const Fact& fact : *list) {
-                if (fact.reverse != reverse) {
-                    continue;
-                }
-                Presence* owner = fact.owner.empty() || fact.owner == mac
-                                      ? presence
-                                      : note_end(fact.owner, address, facts);
-                if (owner != nullptr) {
-                    note_fact(fact, *owner);
-                }
-            }
-        }
-    }
+    const std::string octets[] = {mac_octets(facts.initiator_mac),
+                                  address_octets(facts.initiator),
+                                  mac_octets(facts.responder_mac),
+                                  address_octets(facts.responder)};
+    note(
+        {{End{octets[0], octets[1]}, End{octets[2], octets[3]}}, facts.flow_start_us, facts.end_us},
+        clues_of(facts));
 }
 
 namespace {
@@ -258,9 +295,9 @@ Device Devices::describe(const std::string& mac,
         device.vendor = vendors_->vendor(mac);
     }
     for (auto at = begin; at != end; ++at) {
-        const auto& [ends, presence] = **at;
-        if (is_host(address_octets(ends.second))) {
-            device.addresses.emplace(ends.second, presence.span);
+        const Presence& presence = *at->presence;
+        if (is_host(address_octets(at->address))) {
+            device.addresses.emplace(at->address, presence.span);
         }
         device.names.insert(presence.names.begin(), presence.names.end());
         for (const auto& [key, clue] : presence.clues) {
@@ -326,11 +363,15 @@ void tell_role(const signatures::GroupRules& group, Device& device) {
 Devices::InOrder Devices::in_order() const {
     InOrder presences;
     presences.reserve(presences_.size());
-    for (const auto& presence : presences_) {
-        presences.push_back(&presence);
+    for (const auto& [key, presence] : presences_) {
+        const auto mac_octets = static_cast<size_t>(key[0]);
+        const std::string_view ends = std::string_view(key).substr(1);
+        presences.push_back({mac_text(ends.substr(0, mac_octets)),
+                             address_text(ends.substr(mac_octets)),
+                             &presence});
     }
-    std::sort(presences.begin(), presences.end(), [](const auto* left, const auto* right) {
-        return left->first < right->first;
+    std::sort(presences.begin(), presences.end(), [](const Placed& left, const Placed& right) {
+        return std::tie(left.mac, left.address) < std::tie(right.mac, right.address);
     });
     return presences;
 }
@@ -346,18 +387,18 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
     };
     const InOrder presences = in_order();
     for (auto begin = presences.begin(); begin != presences.end();) {
-        const std::string& mac = (*begin)->first.first;
+        const std::string& mac = begin->mac;
         auto end = begin;
         std::vector<std::string> addresses;
-        for (; end != presences.end() && (*end)->first.first == mac; ++end) {
-            addresses.push_back((*end)->first.second);
+        for (; end != presences.end() && end->mac == mac; ++end) {
+            addresses.push_back(end->address);
         }
         const MacKind kind = kind_of(mac, addresses);
         if (kind == MacKind::universal || kind == MacKind::random) {
             add(describe(mac, kind, begin, end));
         } else {
             for (auto at = begin; at != end; ++at) {
-                if (is_private_v4(address_octets((*at)->first.second))) {
+                if (is_private_v4(address_octets(at->address))) {
                     add(describe(mac, kind, at, std::next(at)));
                 }
             }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "collector/flow_facts.h"
+#include "collector/hash_map.h"
 #include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
 
@@ -86,6 +88,28 @@ class Devices {
     // `facts` with the fields of its messages.
     void add(const FlowFacts& facts);
 
+    // The same in two parts: clues are the same wherever facts and fields are.
+    struct Clue {
+        bool reverse = false;  // of the responder
+        std::string owner;     // MAC address as text of whom it tells; empty: of the end itself
+        std::string name;      // that it gives itself; empty: none
+        std::string key;       // what identifies the fact that hit; empty: none hit
+        DeviceClue hit;        // flows: 1
+    };
+    std::vector<Clue> clues_of(const FlowFacts& facts) const;
+
+    // Who the ends of a flow are, in octets: MAC address (at most 16, none: not known) and address.
+    struct End {
+        std::string_view mac;
+        std::string_view address;
+    };
+    struct Ends {
+        std::array<End, 2> ends;  // initiator, responder
+        uint64_t start_us = 0;
+        uint64_t end_us = 0;
+    };
+    void note(const Ends& ends, const std::vector<Clue>& clues);
+
     // Decides, from what was added so far. Roles are those of the group.
     std::vector<Device> found(const signatures::GroupRules& group) const;
 
@@ -105,20 +129,20 @@ class Devices {
         std::set<std::string> names;
         std::map<std::string, DeviceClue> clues;  // by what identifies them
     };
-    using Key = std::pair<std::string, std::string>;  // MAC address, address
-    struct KeyHash {
-        size_t operator()(const Key& key) const noexcept {
-            const std::hash<std::string_view> hash;
-            return hash(key.first) * 31 + hash(key.second);
-        }
+    // By one octet with the length of the MAC address, the MAC address, the address.
+    using Presences = OctetMap<Presence>;
+    struct Placed {
+        std::string mac;  // as text, as the next
+        std::string address;
+        const Presence* presence;
     };
-    using Presences = std::unordered_map<Key, Presence, KeyHash>;
-    using InOrder = std::vector<const Presences::value_type*>;
+    using InOrder = std::vector<Placed>;
 
     InOrder in_order() const;
-    Presence* note_end(const std::string& mac, const std::string& address, const FlowFacts& facts);
-    void note_fact(const Fact& fact, Presence& presence) const;
-    void note_hit(const Fact& fact, uint16_t index, Presence& presence) const;
+    Presence* note_end(const End& end, const Ends& times);
+    static void note_clue(const Clue& clue, Presence& presence);
+    void add_clues(const Fact& fact, std::vector<Clue>& clues) const;
+    void add_hit(const Fact& fact, uint16_t index, std::vector<Clue>& clues) const;
     Device describe(const std::string& mac,
                     MacKind kind,
                     InOrder::const_iterator begin,
@@ -127,6 +151,7 @@ class Devices {
     const signatures::ContentRules* rules_;
     const MacVendors* vendors_;
     Presences presences_;
+    std::string key_;  // of the presence looked for
 };
 
 // Decides anew by other rules, from the clues that were kept: what no signature hit before is not
@@ -140,6 +165,10 @@ class DeviceWords {
   public:
     DeviceWords() = default;
     explicit DeviceWords(const std::vector<Device>& devices);
+
+    bool empty() const noexcept {
+        return by_mac_.empty() && by_address_.empty() && by_owned_address_.empty();
+    }
 
     // The initiator's word before the responder's; empty when neither is known.
     std::string of(const FlowFacts& facts) const;

@@ -6,25 +6,17 @@
 #include <charconv>
 
 #include "collector/flow_identity.h"
+#include "collector/protocols/dns.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
 namespace {
 
 constexpr uint32_t kTcp = 6;
+constexpr const char* kService = "mdns.service";
 
-std::string mac_text(std::string_view mac) {
-    if (mac.size() != 6) {
-        return {};
-    }
-    constexpr char kDigits[] = "0123456789abcdef";
-    std::string text(mac.size() * 3 - 1, ':');
-    for (size_t at = 0; at < mac.size(); ++at) {
-        const auto octet = static_cast<uint8_t>(mac[at]);
-        text[3 * at] = kDigits[octet >> 4];
-        text[3 * at + 1] = kDigits[octet & 15];
-    }
-    return text;
+bool has_payload(const proto::FlowSummary& flow) {
+    return flow.forward().payload_octets() + flow.reverse().payload_octets() > 0;
 }
 
 // How a connection without payload went: bits of tcpControlBits, both directions.
@@ -32,19 +24,19 @@ constexpr uint32_t kSyn = 2;
 constexpr uint32_t kRst = 4;
 constexpr uint32_t kAck = 16;
 
-void add_behaviour(uint32_t forward_bits, uint32_t reverse_bits, FlowFacts& facts) {
-    if (facts.protocol != kTcp || facts.has_payload || (forward_bits & kSyn) == 0 ||
-        facts.record_number != 0) {
-        return;
+// Empty: nothing to say.
+std::string_view behaviour_of(const proto::FlowSummary& flow) {
+    const uint32_t forward_bits = flow.forward().tcp_control_bits();
+    const uint32_t reverse_bits = flow.reverse().tcp_control_bits();
+    if (flow.protocol_identifier() != kTcp || has_payload(flow) || (forward_bits & kSyn) == 0 ||
+        flow.record_number() != 0) {
+        return {};
     }
     const bool answered = (reverse_bits & (kSyn | kAck)) == (kSyn | kAck);
-    const char* word = answered                     ? "empty"
-                       : (reverse_bits & kRst) != 0 ? "refused"
-                       : reverse_bits == 0          ? "unanswered"
-                                                    : nullptr;
-    if (word != nullptr) {
-        facts.facts.push_back({EvidenceKind::behaviour, "tcp", word, {}, 0, 0, false});
-    }
+    return answered                     ? "empty"
+           : (reverse_bits & kRst) != 0 ? "refused"
+           : reverse_bits == 0          ? "unanswered"
+                                        : "";
 }
 
 void add_symbol(size_t& count, bool reverse, uint64_t octets, std::string& symbols) {
@@ -57,26 +49,26 @@ void add_symbol(size_t& count, bool reverse, uint64_t octets, std::string& symbo
     ++count;
 }
 
-void add_field(FlowFacts& facts,
+void add_field(std::vector<Fact>& fields,
                std::string field,
                std::string value,
                bool reverse,
                const std::string& owner = {}) {
-    if (facts.fields.size() == kMaximumFields) {
+    if (fields.size() == kMaximumFields) {
         return;
     }
-    const bool known = std::any_of(facts.fields.begin(), facts.fields.end(), [&](const Fact& one) {
+    const bool known = std::any_of(fields.begin(), fields.end(), [&](const Fact& one) {
         return one.field == field && one.value == value && one.reverse == reverse &&
                one.owner == owner;
     });
     if (!known && !value.empty()) {
-        facts.fields.push_back(
+        fields.push_back(
             {EvidenceKind::field, std::move(field), std::move(value), {}, 0, 0, reverse, owner});
     }
 }
 
 void add_ip_protocol(FlowFacts& facts) {
-    add_field(facts, "ip.protocol", fmt::format_int(facts.protocol).str(), false);
+    add_field(facts.fields, "ip.protocol", fmt::format_int(facts.protocol).str(), false);
 }
 
 using Json = rapidjson::Value;
@@ -121,23 +113,23 @@ void for_each(const Json& record, const char* name, Visit visit) {
     }
 }
 
-void add_http(const Json& record, FlowFacts& facts) {
+void add_http(const Json& record, MessageFacts& facts) {
     for_each(record, "http", [&facts](const Json& message) {
         const bool reverse = is_reverse(message);
-        add_field(facts, "http.path", text_of(member(message, "uri")), reverse);
-        add_field(facts, "http.user_agent", text_of(member(message, "user_agent")), reverse);
+        add_field(facts.fields, "http.path", text_of(member(message, "uri")), reverse);
+        add_field(facts.fields, "http.user_agent", text_of(member(message, "user_agent")), reverse);
         for_each(message, "headers", [&](const Json& header) {
             if (lower_case(text_of(member(header, "name"))) == "server") {
-                add_field(facts, "http.server", text_of(member(header, "value")), reverse);
+                add_field(facts.fields, "http.server", text_of(member(header, "value")), reverse);
             }
         });
     });
 }
 
-void add_ssdp(const Json& record, FlowFacts& facts) {
+void add_ssdp(const Json& record, MessageFacts& facts) {
     for_each(record, "ssdp", [&facts](const Json& message) {
         for (const char* name : {"nt", "server", "st", "usn"}) {
-            add_field(facts,
+            add_field(facts.fields,
                       std::string("ssdp.") + name,
                       text_of(member(message, name)),
                       is_reverse(message));
@@ -146,7 +138,7 @@ void add_ssdp(const Json& record, FlowFacts& facts) {
 }
 
 // What a responder announces; a query repeats what others said.
-void add_mdns(const Json& record, FlowFacts& facts) {
+void add_mdns(const Json& record, MessageFacts& facts) {
     for_each(record, "mdns", [&facts](const Json& message) {
         if (!is_true(member(message, "qr"))) {
             return;
@@ -156,8 +148,8 @@ void add_mdns(const Json& record, FlowFacts& facts) {
                 const bool reverse = is_reverse(message);
                 const std::string type = text_of(member(one, "type"));
                 if (type == "PTR" || type == "SRV" || type == "TXT") {
-                    add_field(facts, "mdns.service", text_of(member(one, "name")), reverse);
-                    add_field(facts, "mdns.service", text_of(member(one, "ptr")), reverse);
+                    add_field(facts.fields, kService, text_of(member(one, "name")), reverse);
+                    add_field(facts.fields, kService, text_of(member(one, "ptr")), reverse);
                 }
             });
         }
@@ -166,7 +158,7 @@ void add_mdns(const Json& record, FlowFacts& facts) {
 
 // Clients without an address share one flow, from 0.0.0.0 to everybody: who speaks is told by the
 // hardware address in the message, and the flow is nobody's where that is another one.
-void add_dhcp(const Json& record, FlowFacts& facts) {
+void add_dhcp(const Json& record, MessageFacts& facts) {
     for_each(record, "dhcp", [&facts](const Json& message) {
         if (number_of(member(message, "op")) != 1) {
             return;
@@ -174,25 +166,27 @@ void add_dhcp(const Json& record, FlowFacts& facts) {
         const bool reverse = is_reverse(message);
         const std::string owner = text_of(member(message, "chaddr"));
         for (const char* name : {"host_name", "vendor_class"}) {
-            add_field(
-                facts, std::string("dhcp.") + name, text_of(member(message, name)), reverse, owner);
+            add_field(facts.fields,
+                      std::string("dhcp.") + name,
+                      text_of(member(message, name)),
+                      reverse,
+                      owner);
         }
-        std::string& mac = reverse ? facts.responder_mac : facts.initiator_mac;
-        if (!owner.empty() && mac != owner) {
-            mac.clear();
+        if (!owner.empty()) {
+            facts.clients[reverse ? 1 : 0].push_back(owner);
         }
     });
 }
 
-void add_tls(const Json& record, FlowFacts& facts) {
+void add_tls(const Json& record, MessageFacts& facts) {
     for (const char* name : {"tls", "quic"}) {
         if (const Json* tls = member(record, name)) {
-            add_field(facts, "tls.ja4", text_of(member(*tls, "ja4")), false);
+            add_field(facts.fields, "tls.ja4", text_of(member(*tls, "ja4")), false);
             const Json* chain = member(*tls, "s_cert");
             if (chain != nullptr && chain->IsArray() && !chain->Empty()) {
                 const Json& first = (*chain)[0];
                 const auto add = [&](const char* field, const char* of) {
-                    add_field(facts, field, text_of(member(first, of)), true);
+                    add_field(facts.fields, field, text_of(member(first, of)), true);
                 };
                 add("tls.certificate_subject", "subject");
                 add("tls.certificate_issuer", "issuer");
@@ -201,23 +195,23 @@ void add_tls(const Json& record, FlowFacts& facts) {
     }
 }
 
-void add_ssh(const Json& record, FlowFacts& facts) {
+void add_ssh(const Json& record, MessageFacts& facts) {
     if (const Json* ssh = member(record, "ssh")) {
-        add_field(facts, "ssh.software", text_of(member(*ssh, "client")), false);
-        add_field(facts, "ssh.software", text_of(member(*ssh, "server")), true);
+        add_field(facts.fields, "ssh.software", text_of(member(*ssh, "client")), false);
+        add_field(facts.fields, "ssh.software", text_of(member(*ssh, "server")), true);
     }
 }
 
-void add_igmp(const Json& record, FlowFacts& facts) {
+void add_igmp(const Json& record, MessageFacts& facts) {
     for_each(record, "igmp", [&facts](const Json& message) {
-        add_field(facts, "igmp.type", text_of(member(message, "type")), is_reverse(message));
+        add_field(facts.fields, "igmp.type", text_of(member(message, "type")), is_reverse(message));
     });
 }
 
 void add_icmp_types(const Json& record, FlowFacts& facts) {
     for_each(record, "icmp", [&facts](const Json& one) {
         add_field(
-            facts,
+            facts.fields,
             "icmp.type",
             fmt::format("{}/{}", number_of(member(one, "type")), number_of(member(one, "code"))),
             false);
@@ -263,6 +257,35 @@ uint64_t start_of(std::string_view flow_id) {
     return start_us;
 }
 
+// Empty where its holder spoke for another.
+std::string own_mac(std::string mac, const std::vector<std::string>& clients) {
+    const bool is_own = std::all_of(
+        clients.begin(), clients.end(), [&mac](const std::string& one) { return one == mac; });
+    return is_own ? std::move(mac) : std::string();
+}
+
+MessageFacts messages_of(const Json& record) {
+    MessageFacts messages;
+    add_http(record, messages);
+    add_ssdp(record, messages);
+    add_mdns(record, messages);
+    add_dhcp(record, messages);
+    add_tls(record, messages);
+    add_ssh(record, messages);
+    add_igmp(record, messages);
+    return messages;
+}
+
+void append_number(uint64_t number, std::string& key) {
+    key.append(reinterpret_cast<const char*>(&number), sizeof number);
+}
+
+// With its length before it, so that no two lists of them look the same.
+void append_octets(std::string_view octets, std::string& key) {
+    append_number(octets.size(), key);
+    key.append(octets);
+}
+
 }  // namespace
 
 FlowFacts facts_of(const proto::FlowSummary& flow) {
@@ -278,7 +301,7 @@ FlowFacts facts_of(const proto::FlowSummary& flow) {
     facts.end_us = flow.flow_end_ns() / 1000;
     facts.record_number = flow.record_number();
     facts.begin_seen = (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0;
-    facts.has_payload = flow.forward().payload_octets() + flow.reverse().payload_octets() > 0;
+    facts.has_payload = has_payload(flow);
     facts.initiator_mac = mac_text(flow.forward().source_mac());
     facts.responder_mac = mac_text(flow.reverse().source_mac());
     for (const proto::Match& match : flow.matches()) {
@@ -291,16 +314,15 @@ FlowFacts facts_of(const proto::FlowSummary& flow) {
                                match.offset(),
                                match.reverse()});
     }
-    add_behaviour(flow.forward().tcp_control_bits(), flow.reverse().tcp_control_bits(), facts);
-    size_t symbols = 0;
-    const proto::PacketList& packets = flow.packets();
-    for (int i = 0; i < packets.payload_octets_size(); ++i) {
-        add_symbol(symbols, (packets.flags(i) & 1) != 0, packets.payload_octets(i), facts.symbols);
+    if (const std::string_view word = behaviour_of(flow); !word.empty()) {
+        facts.facts.push_back(
+            {EvidenceKind::behaviour, "tcp", std::string(word), {}, 0, 0, false, {}});
     }
+    facts.symbols = symbols_of(flow);
     add_ip_protocol(facts);
     for (const std::string& type : flow.icmp_types()) {
         add_field(
-            facts,
+            facts.fields,
             "icmp.type",
             fmt::format("{}/{}", static_cast<uint8_t>(type[0]), static_cast<uint8_t>(type[1])),
             false);
@@ -308,21 +330,117 @@ FlowFacts facts_of(const proto::FlowSummary& flow) {
     return facts;
 }
 
-void add_metadata(const rapidjson::Value& record, FlowFacts& facts) {
-    add_http(record, facts);
-    add_ssdp(record, facts);
-    add_mdns(record, facts);
-    add_dhcp(record, facts);
-    add_tls(record, facts);
-    add_ssh(record, facts);
-    add_igmp(record, facts);
+std::string symbols_of(const proto::FlowSummary& flow) {
+    std::string symbols;
+    size_t count = 0;
+    const proto::PacketList& packets = flow.packets();
+    for (int i = 0; i < packets.payload_octets_size() && count < kMaximumSymbols; ++i) {
+        add_symbol(count, (packets.flags(i) & 1) != 0, packets.payload_octets(i), symbols);
+    }
+    return symbols;
 }
 
-void FieldReader::read(std::string_view object, FlowFacts& facts) {
+void append_facts_key(const proto::FlowSummary& flow, std::string& key) {
+    append_number(flow.protocol_identifier(), key);
+    append_octets(behaviour_of(flow), key);
+    append_number(static_cast<uint64_t>(flow.icmp_types_size()), key);
+    for (const std::string& type : flow.icmp_types()) {
+        key.append(type, 0, 2);
+    }
+    append_number(static_cast<uint64_t>(flow.matches_size()), key);
+    for (const proto::Match& match : flow.matches()) {
+        append_number(static_cast<uint64_t>(match.kind()) << 1 | (match.reverse() ? 1 : 0), key);
+        append_number(uint64_t{match.packet()} << 32 | match.offset(), key);
+        append_octets(match.field(), key);
+        append_octets(match.value(), key);
+        append_octets(match.signature(), key);
+    }
+}
+
+void append_message_key(const proto::ProtocolMessage& message, std::string& key) {
+    append_number(static_cast<uint64_t>(message.protocol()) << 2 | (message.reverse() ? 2 : 0) |
+                      (message.cut() ? 1 : 0),
+                  key);
+    append_octets(message.octets(), key);
+}
+
+void append_fact_key(const Fact& fact, std::string& key) {
+    append_number(static_cast<uint64_t>(fact.kind) << 1 | (fact.reverse ? 1 : 0), key);
+    append_number(uint64_t{fact.packet} << 32 | fact.offset, key);
+    append_octets(fact.field, key);
+    append_octets(fact.value, key);
+    append_octets(fact.signature, key);
+    append_octets(fact.owner, key);
+}
+
+void add_messages(const MessageFacts& messages, FlowFacts& facts) {
+    for (const Fact& field : messages.fields) {
+        if (facts.fields.size() < kMaximumFields) {
+            facts.fields.push_back(field);
+        }
+    }
+    facts.initiator_mac = own_mac(std::move(facts.initiator_mac), messages.clients[0]);
+    facts.responder_mac = own_mac(std::move(facts.responder_mac), messages.clients[1]);
+}
+
+bool may_have_fields(const proto::ProtocolMessage& message) {
+    constexpr size_t kFlagsAt = 2;
+    constexpr uint8_t kResponse = 0x80;
+    switch (message.protocol()) {
+        case proto::MESSAGE_PROTOCOL_DNS:
+        case proto::MESSAGE_PROTOCOL_LLMNR:
+        case proto::MESSAGE_PROTOCOL_NTP:
+        case proto::MESSAGE_PROTOCOL_SMB:
+            return false;
+        case proto::MESSAGE_PROTOCOL_MDNS:
+            // What is asked says nothing of who asks.
+            return message.octets().size() > kFlagsAt &&
+                   (static_cast<uint8_t>(message.octets()[kFlagsAt]) & kResponse) != 0;
+        default:
+            return true;
+    }
+}
+
+bool says_only_mdns(const proto::FlowSummary& flow) {
+    return std::all_of(flow.messages().begin(), flow.messages().end(), [](const auto& message) {
+        return message.protocol() == proto::MESSAGE_PROTOCOL_MDNS || !may_have_fields(message);
+    });
+}
+
+MessageFacts mdns_facts(const proto::FlowSummary& flow) {
+    constexpr uint16_t kPtr = 12;
+    constexpr uint16_t kTxt = 16;
+    constexpr uint16_t kSrv = 33;
+    MessageFacts facts;
+    for (const proto::ProtocolMessage& message : flow.messages()) {
+        if (message.protocol() != proto::MESSAGE_PROTOCOL_MDNS || !may_have_fields(message)) {
+            continue;
+        }
+        const DnsMessage decoded = decode_dns(message.octets(), message.cut());
+        for (const auto* section : {&decoded.answers, &decoded.additionals}) {
+            for (const DnsRecord& record : *section) {
+                if (record.type == kPtr || record.type == kSrv || record.type == kTxt) {
+                    add_field(facts.fields, kService, wire_text(record.name), message.reverse());
+                }
+                if (record.type == kPtr && record.decoded) {
+                    add_field(facts.fields, kService, wire_text(record.text), message.reverse());
+                }
+            }
+        }
+    }
+    return facts;
+}
+
+MessageFacts FieldReader::read(std::string_view object) {
     text_.assign(object);
-    rapidjson::Document document;
-    document.ParseInsitu(text_.data());
-    add_metadata(document, facts);
+    MessageFacts messages;
+    {
+        rapidjson::Document document(&pool_);
+        document.ParseInsitu(text_.data());
+        messages = messages_of(document);
+    }
+    pool_.Clear();
+    return messages;
 }
 
 bool facts_of_record(const rapidjson::Value& record, FlowFacts& facts) {
@@ -353,7 +471,7 @@ bool facts_of_record(const rapidjson::Value& record, FlowFacts& facts) {
     });
     add_ip_protocol(facts);
     add_icmp_types(record, facts);
-    add_metadata(record, facts);
+    add_messages(messages_of(record), facts);
     return true;
 }
 

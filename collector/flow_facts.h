@@ -2,7 +2,9 @@
 
 #include <rapidjson/document.h>
 
+#include <array>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -14,6 +16,14 @@
 // stored record. Both ways give the same, but for what a field set leaves out of the record.
 
 namespace curlew::collector {
+
+// What the messages of a flow say.
+struct MessageFacts {
+    std::vector<Fact> fields;  // kind field; `signature` stays empty
+    // Hardware addresses, as text, of those for whom DHCP was spoken from one side: initiator,
+    // responder. An end that spoke for another is not known by its own.
+    std::array<std::vector<std::string>, 2> clients;
+};
 
 struct FlowFacts {
     uint32_t protocol = 0;
@@ -42,17 +52,40 @@ inline constexpr size_t kMaximumSymbols = 16;
 // Requires: the flow passed the batch decoder. Leaves out what `add_metadata` adds, and flow_id.
 FlowFacts facts_of(const proto::FlowSummary& flow);
 
-// Fields of the members that write_metadata() writes. `record` is an object that holds them.
-void add_metadata(const rapidjson::Value& record, FlowFacts& facts);
+// Appends what decides the facts and fields that facts_of() finds, but for `symbols`: two flows
+// with equal octets here have equal ones.
+void append_facts_key(const proto::FlowSummary& flow, std::string& key);
+// The same of one fact, whatever its kind.
+void append_fact_key(const Fact& fact, std::string& key);
 
-// The same from the text of such an object.
+// What decides what a message is decoded to.
+void append_message_key(const proto::ProtocolMessage& message, std::string& key);
+
+// The symbols of facts_of().
+std::string symbols_of(const proto::FlowSummary& flow);
+
+void add_messages(const MessageFacts& messages, FlowFacts& facts);
+
+// Messages that hold fields which signatures look at.
+bool may_have_fields(const proto::ProtocolMessage& message);
+// Whether all those of a flow are multicast DNS; then mdns_facts() tells what FieldReader would,
+// without the text.
+bool says_only_mdns(const proto::FlowSummary& flow);
+MessageFacts mdns_facts(const proto::FlowSummary& flow);
+
+// Reads the members that write_metadata() writes, from the text of an object that holds them.
 class FieldReader {
   public:
     // Requires: valid JSON.
-    void read(std::string_view object, FlowFacts& facts);
+    MessageFacts read(std::string_view object);
 
   private:
+    static constexpr size_t kPoolOctets = size_t{32} * 1024;
+
     std::string text_;  // is taken apart in its place
+    std::unique_ptr<char[]> buffer_ = std::make_unique_for_overwrite<char[]>(kPoolOctets);
+    // What most documents need, taken once.
+    rapidjson::MemoryPoolAllocator<> pool_{buffer_.get(), kPoolOctets};
 };
 
 // False when the record is none of preset curlew.

@@ -1,9 +1,8 @@
 #include "collector/flow_identity.h"
 
-#include <fmt/compile.h>
-
 #include <algorithm>
 #include <cassert>
+#include <charconv>
 #include <tuple>
 
 namespace curlew::collector {
@@ -67,17 +66,24 @@ RecordOrder joy_record_order(const proto::FlowSummary& flow) {
     return order;
 }
 
-std::string FlowIdMaker::make(const proto::FlowSummary& flow) {
+std::string_view FlowIdMaker::make(const proto::FlowSummary& flow) {
+    constexpr size_t kDigestOctets = 8;
+    constexpr char kHexDigits[] = "0123456789abcdef";
     const FlowKeyOctets key = flow_key_octets(flow);
     digest_.update({reinterpret_cast<const char*>(key.data()), key.size()});
     const std::array<uint8_t, 32> sum = digest_.finish_octets();
-    std::string id = fmt::format(FMT_COMPILE("{}-{}"),
-                                 flow.first_record_start_ns() / 1000,
-                                 to_hex({reinterpret_cast<const char*>(sum.data()), 8}));
-    if (flow.flow_ordinal() > 0) {
-        id += fmt::format("+{}", flow.flow_ordinal());
+    char* const end = text_.data() + text_.size();
+    char* at = std::to_chars(text_.data(), end, flow.first_record_start_ns() / 1000).ptr;
+    *at++ = '-';
+    for (size_t i = 0; i < kDigestOctets; ++i) {
+        *at++ = kHexDigits[sum[i] >> 4];
+        *at++ = kHexDigits[sum[i] & 15];
     }
-    return id;
+    if (flow.flow_ordinal() > 0) {
+        *at++ = '+';
+        at = std::to_chars(at, end, flow.flow_ordinal()).ptr;
+    }
+    return {text_.data(), static_cast<size_t>(at - text_.data())};
 }
 
 }  // namespace curlew::collector

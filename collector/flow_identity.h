@@ -59,10 +59,12 @@ RecordOrder joy_record_order(const proto::FlowSummary& flow);
 // SHA-256: not a secret, but nobody makes two flows share them by arithmetic.
 class FlowIdMaker {
   public:
-    std::string make(const proto::FlowSummary& flow);
+    // Good until the next call.
+    std::string_view make(const proto::FlowSummary& flow);
 
   private:
     Sha256 digest_;
+    std::array<char, 64> text_;  // two numbers of 20 and 10 digits, 16 hex digits, two marks
 };
 
 }  // namespace curlew::collector

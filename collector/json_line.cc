@@ -57,6 +57,32 @@ char* put_escaped(char* to, unsigned char octet, char escape) {
     return to;
 }
 
+// Whether one of eight octets is escaped: below 0x20, '"' or '\\'. An octet above 0x7f never is,
+// and borrows of the subtractions reach only octets behind one that is.
+bool any_escaped(uint64_t word) {
+    constexpr uint64_t kOnes = 0x0101010101010101;
+    constexpr uint64_t kHigh = 0x8080808080808080;
+    const auto zero_octets = [](uint64_t octets) { return (octets - kOnes) & ~octets & kHigh; };
+    return (((word - 0x20 * kOnes) & ~word & kHigh) | zero_octets(word ^ ('"' * kOnes)) |
+            zero_octets(word ^ ('\\' * kOnes))) != 0;
+}
+
+// Copies up to the first octet that is escaped; how many these were.
+size_t put_plain(char* to, std::string_view text) {
+    size_t at = 0;
+    for (uint64_t word; text.size() - at >= sizeof word; at += sizeof word) {
+        std::memcpy(&word, text.data() + at, sizeof word);
+        if (any_escaped(word)) {
+            break;
+        }
+        std::memcpy(to + at, &word, sizeof word);
+    }
+    for (; at < text.size() && kEscapes[static_cast<unsigned char>(text[at])] == 0; ++at) {
+        to[at] = text[at];
+    }
+    return at;
+}
+
 }  // namespace
 
 JsonLine::JsonLine()
@@ -92,12 +118,14 @@ void JsonLine::grow(size_t octets) {
 void JsonLine::text(std::string_view value) {
     char* at = room(kLongestEscape * value.size() + 2);
     *at++ = '"';
-    for (const char character : value) {
-        const auto octet = static_cast<unsigned char>(character);
-        if (kEscapes[octet] == 0) [[likely]] {
-            *at++ = character;
-        } else {
+    while (!value.empty()) {
+        const size_t plain = put_plain(at, value);
+        at += plain;
+        value.remove_prefix(plain);
+        if (!value.empty()) {
+            const auto octet = static_cast<unsigned char>(value.front());
             at = put_escaped(at, octet, kEscapes[octet]);
+            value.remove_prefix(1);
         }
     }
     *at++ = '"';
@@ -114,7 +142,18 @@ void JsonLine::long_number(uint64_t value) {
 
 void JsonLine::real(double value) {
     assert(std::isfinite(value));
-    used_ = rapidjson::internal::dtoa(value, room(kLongestNumber), kDecimalPlaces);
+    char* at = room(kLongestNumber);
+    // Whole numbers are frequent, and quick without looking for the shortest digits.
+    constexpr double kWhole = 1e15;
+    if (value >= 0 && value < kWhole && !std::signbit(value) &&
+        value == static_cast<double>(static_cast<uint64_t>(value))) {
+        at = rapidjson::internal::u64toa(static_cast<uint64_t>(value), at);
+        *at++ = '.';
+        *at++ = '0';
+        used_ = at;
+    } else {
+        used_ = rapidjson::internal::dtoa(value, at, kDecimalPlaces);
+    }
     separate_ = true;
 }
 

@@ -46,8 +46,9 @@ struct Label {
     std::string activity;
     std::string device;      // of one end, see devices.h
     std::string confidence;  // "certain", "likely" or "guess", fixed by the kind of the evidence
-    std::vector<Fact> evidence;  // strongest first; empty: nothing is known
-    std::vector<Fact> matched;   // all that hit, and all names, listed or not
+    std::vector<Fact> evidence;                       // strongest first; empty: nothing is known
+    std::vector<Fact> matched;                        // all that hit, and all names, listed or not
+    EvidenceKind type_evidence = EvidenceKind::none;  // what `type` rests on
 };
 
 // Kind of the strongest evidence, EvidenceKind::none when there is none.

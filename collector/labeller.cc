@@ -6,6 +6,8 @@
 #include <tuple>
 #include <utility>
 
+#include "collector/wire_text.h"
+
 namespace curlew::collector {
 namespace {
 
@@ -16,10 +18,8 @@ constexpr std::string_view kAmbiguous = "ambiguous";
 // Endpoints remembered; beyond, none is added.
 constexpr size_t kMaximumKnown = 200'000;
 
-Transport transport_of(const FlowFacts& facts) {
-    return facts.protocol == 6    ? Transport::tcp
-           : facts.protocol == 17 ? Transport::udp
-                                  : Transport::any;
+Transport transport_of(uint32_t protocol) {
+    return protocol == 6 ? Transport::tcp : protocol == 17 ? Transport::udp : Transport::any;
 }
 
 bool sent_by(const Signature& signature, const Fact& fact) {
@@ -28,26 +28,16 @@ bool sent_by(const Signature& signature, const Fact& fact) {
 }
 
 // The same for both directions of the endpoints.
-std::string endpoints_of(const FlowFacts& facts) {
-    std::pair<std::string_view, uint16_t> one{facts.initiator, facts.initiator_port};
-    std::pair<std::string_view, uint16_t> other{facts.responder, facts.responder_port};
-    if (other < one) {
-        std::swap(one, other);
+std::optional<FlowKeyOctets> endpoints_of(const FlowFacts& facts) {
+    const std::string initiator = address_octets(facts.initiator);
+    const std::string responder = address_octets(facts.responder);
+    if (initiator.empty() || initiator.size() != responder.size()) {
+        return std::nullopt;
     }
-    std::string endpoints;
-    endpoints.reserve(one.first.size() + other.first.size() + 24);
-    const auto add = [&endpoints](uint32_t number) {
-        const fmt::format_int text(number);
-        endpoints.append(text.data(), text.size());
-        endpoints += ' ';
-    };
-    add(facts.protocol);
-    for (const auto& [address, port] : {one, other}) {
-        endpoints += address;
-        endpoints += ' ';
-        add(port);
-    }
-    return endpoints;
+    return flow_key_octets({initiator, facts.initiator_port},
+                           {responder, facts.responder_port},
+                           static_cast<uint8_t>(facts.protocol),
+                           0);
 }
 
 template <typename Hits, typename Says>
@@ -152,7 +142,7 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
         }
     }
     found.clear();
-    rules_.sequences(transport_of(facts), facts.symbols, found);
+    rules_.sequences(transport_of(facts.protocol), facts.symbols, found);
     for (const uint16_t index : found) {
         add_by_index(
             {EvidenceKind::sequence, "packets", facts.symbols, {}, 0, 0, false}, index, hits);
@@ -161,7 +151,7 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
         return hit.signature != nullptr && !hit.signature->protocol.empty();
     });
     if (facts.responder_port != 0 && !has_protocol) {
-        const uint16_t index = rules_.port(transport_of(facts), facts.responder_port);
+        const uint16_t index = rules_.port(transport_of(facts.protocol), facts.responder_port);
         if (index != signatures::ContentRules::kNone) {
             add_by_index({EvidenceKind::port,
                           "dp",
@@ -187,23 +177,13 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
     return hits;
 }
 
-bool Labeller::is_continuation(const FlowFacts& facts, const Known& known) const {
-    return !facts.flow_id.empty() && facts.flow_id != known.flow_id && facts.has_payload &&
-           !facts.begin_seen && facts.flow_start_us <= known.end_us + kContinuedWithin_us;
+bool Labeller::matches_sequence(uint32_t protocol, std::string_view symbols) const {
+    std::vector<uint16_t> found;
+    rules_.sequences(transport_of(protocol), symbols, found);
+    return !found.empty();
 }
 
-void Labeller::continue_label(const Known& known, Label& label) {
-    label.type = known.label.type;
-    label.protocol = known.label.protocol;
-    label.service = known.label.service;
-    label.activity = known.label.activity;
-    label.confidence = confidence_of(EvidenceKind::continued);
-    const Fact fact{EvidenceKind::continued, "flow_id", known.flow_id, {}, 0, 0, false};
-    label.evidence.insert(label.evidence.begin(), fact);
-    label.matched.push_back(fact);
-}
-
-Label Labeller::label(const FlowFacts& facts) {
+Label Labeller::by_content(const FlowFacts& facts) const {
     const Hits hits = hits_of(facts);
     const Hit* type = first_that(
         hits, [](const Signature& one) { return !one.label.empty() || !one.protocol.empty(); });
@@ -234,23 +214,62 @@ Label Labeller::label(const FlowFacts& facts) {
         }
         label.matched.push_back(hit.fact);
     }
-    label.confidence = confidence_of(type != nullptr ? type->fact.kind : EvidenceKind::none);
-
-    // Only what the content said goes on to later flows.
-    const std::string endpoints = endpoints_of(facts);
-    const auto known = known_.find(endpoints);
-    if (strongest_evidence(label) > EvidenceKind::continued && known != known_.end() &&
-        is_continuation(facts, known->second)) {
-        continue_label(known->second, label);
-    }
-    if (type != nullptr && type->fact.kind < EvidenceKind::continued && !facts.flow_id.empty() &&
-        (known != known_.end() || known_.size() < kMaximumKnown)) {
-        Label kept = label;
-        kept.evidence.clear();
-        kept.matched.clear();
-        known_.insert_or_assign(endpoints, Known{facts.end_us, facts.flow_id, std::move(kept)});
-    }
+    label.type_evidence = type != nullptr ? type->fact.kind : EvidenceKind::none;
+    label.confidence = confidence_of(label.type_evidence);
     return label;
+}
+
+std::optional<Label> Labeller::continued(const Passage& flow,
+                                         const std::shared_ptr<const Label>& by_content) {
+    const bool says = by_content->type_evidence < EvidenceKind::continued;
+    const bool may_go_on = strongest_evidence(*by_content) > EvidenceKind::continued &&
+                           flow.has_payload && !flow.begin_seen;
+    if (!flow.endpoints || flow.flow_id.empty() || (!says && !may_go_on)) {
+        return std::nullopt;
+    }
+    const auto known = known_.find(*flow.endpoints);
+    if (says) {
+        if (known != known_.end()) {
+            known->second = {flow.end_us, std::string(flow.flow_id), by_content};
+        } else if (known_.size() < kMaximumKnown) {
+            known_.emplace(*flow.endpoints,
+                           Known{flow.end_us, std::string(flow.flow_id), by_content});
+        }
+        return std::nullopt;
+    }
+    if (known == known_.end() || flow.flow_id == known->second.flow_id ||
+        flow.start_us > known->second.end_us + kContinuedWithin_us) {
+        return std::nullopt;
+    }
+    const Label& earlier = *known->second.label;
+    Label label = *by_content;
+    label.type = earlier.type;
+    label.protocol = earlier.protocol;
+    label.service = earlier.service;
+    label.activity = earlier.activity;
+    label.confidence = confidence_of(EvidenceKind::continued);
+    label.type_evidence = EvidenceKind::continued;
+    const Fact fact{EvidenceKind::continued, "flow_id", known->second.flow_id, {}, 0, 0, false, {}};
+    label.evidence.insert(label.evidence.begin(), fact);
+    label.matched.push_back(fact);
+    return label;
+}
+
+Label Labeller::label(const FlowFacts& facts) {
+    Label label = by_content(facts);
+    auto bare = std::make_shared<Label>(label);
+    if (bare->type_evidence < EvidenceKind::continued) {
+        bare->evidence.clear();
+        bare->matched.clear();
+    }
+    std::optional<Label> other = continued({endpoints_of(facts),
+                                            facts.flow_id,
+                                            facts.flow_start_us,
+                                            facts.end_us,
+                                            facts.begin_seen,
+                                            facts.has_payload},
+                                           std::move(bare));
+    return other ? std::move(*other) : std::move(label);
 }
 
 }  // namespace curlew::collector

@@ -1,9 +1,14 @@
 #pragma once
 
+#include <memory>
+#include <optional>
 #include <string>
-#include <unordered_map>
+#include <string_view>
+#include <vector>
 
 #include "collector/flow_facts.h"
+#include "collector/flow_identity.h"
+#include "collector/hash_map.h"
 #include "collector/label.h"
 #include "signatures/content_rules.h"
 
@@ -17,8 +22,28 @@ class Labeller {
     // Requires: the rules outlive this.
     explicit Labeller(const signatures::ContentRules& rules) : rules_(rules) {}
 
-    // `device` stays empty: devices.h knows it.
+    // `device` stays empty: devices.h knows it. The same as by_content() and then continued().
     Label label(const FlowFacts& facts);
+
+    // What facts, fields, symbols and the responder's port say, whatever came before.
+    Label by_content(const FlowFacts& facts) const;
+
+    // Whether a signature knows these first packets.
+    bool matches_sequence(uint32_t protocol, std::string_view symbols) const;
+
+    // A flow as it is told from others of its endpoints.
+    struct Passage {
+        std::optional<FlowKeyOctets> endpoints;  // without tunnel; nothing: no addresses
+        std::string_view flow_id;                // empty: not told
+        uint64_t start_us = 0;                   // of the flow's first record
+        uint64_t end_us = 0;                     // of this record
+        bool begin_seen = false;
+        bool has_payload = false;
+    };
+    // The label of a flow of which `by_content` says so much: another one where it goes on with an
+    // earlier flow, else nothing. Only what the content said goes on to later flows.
+    std::optional<Label> continued(const Passage& flow,
+                                   const std::shared_ptr<const Label>& by_content);
 
     // More hits than a record lists: the weakest are left out.
     static constexpr size_t kMaximumMatched = 64;
@@ -36,17 +61,20 @@ class Labeller {
     struct Known {
         uint64_t end_us;
         std::string flow_id;
-        Label label;  // without evidence
+        std::shared_ptr<const Label> label;
+    };
+    struct EndpointsHash {
+        size_t operator()(const FlowKeyOctets& key) const noexcept {
+            return octet_hash({reinterpret_cast<const char*>(key.data()), key.size()});
+        }
     };
 
     Hits hits_of(const FlowFacts& facts) const;
     void add_fact(const Fact& fact, Hits& hits) const;
     void add_by_index(const Fact& fact, uint16_t index, Hits& hits) const;
-    bool is_continuation(const FlowFacts& facts, const Known& known) const;
-    static void continue_label(const Known& known, Label& label);
 
     const signatures::ContentRules& rules_;
-    std::unordered_map<std::string, Known> known_;  // by endpoints
+    FlatMap<FlowKeyOctets, Known, EndpointsHash> known_;
 };
 
 // Of evidence of that kind: "certain", "likely" or "guess".

@@ -4,6 +4,7 @@
 #include "collector/devices.h"
 #include "collector/flow_facts.h"
 #include "collector/metadata_fields.h"
+#include "collector/octet_memory.h"
 #include "proto/flow.pb.h"
 
 // What the flows of one line say about each other: names that clients were told for addresses, and
@@ -32,8 +33,14 @@ class LineMemory {
     }
 
   private:
+    std::vector<Devices::Clue> clues_of(const proto::FlowSummary& flow);
+    void read_messages(const proto::FlowSummary& flow, FlowFacts& facts);
+
     AddressNames names_;
     Devices devices_;
+    // By what a flow shows: devices say the same again and again.
+    OctetMemory<std::vector<Devices::Clue>> clues_;
+    std::string key_;
     JsonLine line_;
     CertificateWriter certificates_;
     FieldReader fields_;

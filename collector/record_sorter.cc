@@ -8,6 +8,7 @@
 #include <cassert>
 #include <cerrno>
 #include <cstring>
+#include <span>
 #include <tuple>
 #include <type_traits>
 
@@ -22,6 +23,11 @@ constexpr size_t kRunBufferOctets = 128 * 1024;
 
 constexpr size_t kChunkOctets = size_t{1} << 20;
 
+// What is fetched before it is handed out: by then the line is there, and the rest follows it.
+constexpr size_t kRecordsAhead = 3;
+constexpr size_t kOctetsAhead = 256;
+constexpr size_t kCacheLineOctets = 64;
+
 // Before a record's octets, in memory and in a run: its order and its length.
 constexpr size_t kRecordHeaderOctets = sizeof(RecordOrder) + sizeof(uint64_t);
 static_assert(std::is_trivially_copyable_v<RecordOrder>);
@@ -34,9 +40,10 @@ std::string_view octets_at(const char* record) {
 
 }  // namespace
 
-// One sorted file: order, length and octets of each record, in the machine's own representation,
-// for this process reads it again and nobody else.
+// Sorted records: those that are still in memory, or one file with order, length and octets of
+// each, in the machine's own representation, for this process reads it again and nobody else.
 struct RecordSorter::Run {
+    explicit Run(const std::vector<Entry>& sorted) : file(nullptr, &std::fclose), entries(sorted) {}
     Run(std::FILE* open_file, std::filesystem::path file_path)
         : file(open_file, &std::fclose), path(std::move(file_path)) {
         std::setvbuf(file.get(), nullptr, _IOFBF, kRunBufferOctets);
@@ -56,6 +63,9 @@ struct RecordSorter::Run {
     }
 
     void rewind() {
+        if (file == nullptr) {
+            return;
+        }
         if (std::fflush(file.get()) != 0 || std::fseek(file.get(), 0, SEEK_SET) != 0) {
             throw_file_error("write", path);
         }
@@ -68,6 +78,9 @@ struct RecordSorter::Run {
     }
 
     bool advance() {
+        if (file == nullptr) {
+            return advance_in_memory();
+        }
         if (std::fread(&order, sizeof order, 1, file.get()) != 1) {
             if (std::ferror(file.get()) != 0) {
                 throw_file_error("read", path);
@@ -76,15 +89,36 @@ struct RecordSorter::Run {
         }
         uint64_t length = 0;
         read(&length, sizeof length);
-        record.resize(length);
-        read(record.data(), record.size());
+        read_octets.resize(length);
+        read(read_octets.data(), read_octets.size());
+        record = read_octets;
+        return true;
+    }
+
+    bool advance_in_memory() {
+        if (entries.empty()) {
+            return false;
+        }
+        const char* at = entries.front().at;
+        std::memcpy(static_cast<void*>(&order), at, sizeof order);
+        record = octets_at(at);
+        // The next ones lie anywhere.
+        if (entries.size() > kRecordsAhead) {
+            const char* ahead = entries[kRecordsAhead].at;
+            for (size_t octet = 0; octet < kOctetsAhead; octet += kCacheLineOctets) {
+                __builtin_prefetch(ahead + octet);
+            }
+        }
+        entries = entries.subspan(1);
         return true;
     }
 
     std::unique_ptr<std::FILE, int (*)(std::FILE*)> file;
     std::filesystem::path path;
+    std::span<const Entry> entries;  // not handed out yet
     RecordOrder order;
-    std::string record;
+    std::string_view record;
+    std::string read_octets;  // of the record, where it is read
 };
 
 RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
@@ -202,13 +236,13 @@ void RecordSorter::merge_runs() {
     start_merging(runs_);
     RecordOrder order;
     std::string_view record;
-    while (next_merged(order, record)) {
+    while (next(order, record)) {
         merged->write_record(order, record);
     }
     runs_.push_back(std::move(merged));
 }
 
-bool RecordSorter::next_merged(RecordOrder& order, std::string_view& record) {
+bool RecordSorter::next(RecordOrder& order, std::string_view& record) {
     if (taken_ != nullptr) {
         std::pop_heap(runs_.begin(), runs_.end(), kLaterRun);
         taken_ = nullptr;
@@ -228,24 +262,11 @@ bool RecordSorter::next_merged(RecordOrder& order, std::string_view& record) {
 }
 
 void RecordSorter::finish() {
-    if (runs_.empty()) {
-        sort_entries();
-        return;
-    }
     if (!entries_.empty()) {
-        write_run();
+        sort_entries();
+        runs_.push_back(std::make_unique<Run>(entries_));
     }
     start_merging(runs_);
-}
-
-bool RecordSorter::next(RecordOrder& order, std::string_view& record) {
-    if (next_entry_ < entries_.size()) {
-        const char* at = entries_[next_entry_++].at;
-        std::memcpy(static_cast<void*>(&order), at, sizeof order);
-        record = octets_at(at);
-        return true;
-    }
-    return next_merged(order, record);
 }
 
 bool RecordSorter::next(std::string_view& record) {

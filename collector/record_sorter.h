@@ -49,7 +49,6 @@ class RecordSorter {
     void sort_entries();
     void write_run();
     void merge_runs();
-    bool next_merged(RecordOrder& order, std::string_view& record);
     std::unique_ptr<Run> new_run() const;
 
     std::filesystem::path folder_;
@@ -60,7 +59,6 @@ class RecordSorter {
     size_t chunk_room_ = 0;   // left in the last chunk used
     size_t memory_used_ = 0;  // by records and entries
     std::vector<Entry> entries_;
-    size_t next_entry_ = 0;
     std::vector<std::unique_ptr<Run>> runs_;  // after finish(): a heap, the next record at front
     Run* taken_ = nullptr;                    // whose record was handed out last
 };

@@ -1,14 +1,14 @@
 #include "collector/record_writer.h"
 
-#include <fmt/compile.h>
-
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <utility>
 
 #include "collector/community_id.h"
 #include "collector/flow_identity.h"
 #include "collector/label_fields.h"
+#include "collector/octet_memory.h"
 #include "collector/statistics_fields.h"
 #include "collector/traffic_fields.h"
 #include "collector/wire_text.h"
@@ -50,14 +50,17 @@ const char* name_of(proto::DirectionSource source) {
 
 // Truncated, not rounded: the digits are those of the capture's microseconds.
 void write_seconds(JsonLine& json, std::string_view name, uint64_t time_ns) {
+    constexpr size_t kDigits = 6;
     std::array<char, 32> text;
-    const auto end = fmt::format_to_n(text.data(),
-                                      text.size(),
-                                      FMT_COMPILE("{}.{:06}"),
-                                      time_ns / 1'000'000'000,
-                                      time_ns / 1000 % 1'000'000);
+    char* at = std::to_chars(text.data(), text.data() + 20, time_ns / 1'000'000'000).ptr;
+    *at = '.';
+    uint64_t microseconds = time_ns / 1000 % 1'000'000;
+    for (size_t digit = kDigits; digit > 0; --digit) {
+        at[digit] = static_cast<char>('0' + microseconds % 10);
+        microseconds /= 10;
+    }
     json.key(name);
-    json.raw({text.data(), end.size});
+    json.raw({text.data(), static_cast<size_t>(at + kDigits + 1 - text.data())});
 }
 
 void write_endpoints(JsonLine& json, const proto::FlowSummary& flow) {
@@ -107,21 +110,6 @@ void write_quality(JsonLine& json, uint32_t bits) {
     json.end_array();
 }
 
-// Messages that hold fields which signatures look at.
-bool has_fields(const proto::FlowSummary& flow) {
-    return std::any_of(flow.messages().begin(), flow.messages().end(), [](const auto& message) {
-        switch (message.protocol()) {
-            case proto::MESSAGE_PROTOCOL_DNS:
-            case proto::MESSAGE_PROTOCOL_LLMNR:
-            case proto::MESSAGE_PROTOCOL_NTP:
-            case proto::MESSAGE_PROTOCOL_SMB:
-                return false;
-            default:
-                return true;
-        }
-    });
-}
-
 void write_community_id(JsonLine& json, std::string_view id) {
     if (!id.empty()) {
         json.text("community_id", id);
@@ -140,51 +128,95 @@ void write_bookkeeping(JsonLine& json, const proto::FlowSummary& flow, std::stri
     json.number("record", flow.record_number());
 }
 
+// Decodes the messages of flows, those that come again and again once.
+class MessageWriter {
+  public:
+    struct Written {
+        std::string members;  // of the record; empty: none
+        MetadataCounts counts;
+        MessageFacts facts;
+    };
+
+    // Good until the next call.
+    const Written& write(const proto::FlowSummary& flow) {
+        const bool may_repeat = make_key(flow);
+        if (may_repeat) {
+            if (const Written* known = known_.find(key_)) {
+                return *known;
+            }
+        }
+        last_ = decode(flow);
+        if (may_repeat) {
+            known_.put(key_, last_);
+        }
+        return last_;
+    }
+
+  private:
+    // False where nobody says the same twice: a query's identifier alone is another each time.
+    bool make_key(const proto::FlowSummary& flow) {
+        key_.clear();
+        for (const proto::ProtocolMessage& message : flow.messages()) {
+            switch (message.protocol()) {
+                case proto::MESSAGE_PROTOCOL_IGMP:
+                case proto::MESSAGE_PROTOCOL_MDNS:
+                case proto::MESSAGE_PROTOCOL_SSDP:
+                    append_message_key(message, key_);
+                    break;
+                default:
+                    return false;
+            }
+        }
+        return true;
+    }
+
+    // What is decoded is read back by the same words as from a stored record, so that both give the
+    // same facts.
+    Written decode(const proto::FlowSummary& flow) {
+        line_.clear();
+        line_.start_object();
+        Written written{{}, write_metadata(line_, certificates_, flow), {}};
+        line_.end_object();
+        // The members without the braces around them.
+        std::string_view object = line_.finish();
+        object.remove_suffix(1);
+        if (object.size() > 2) {
+            written.members = object.substr(1, object.size() - 2);
+            written.facts = says_only_mdns(flow) ? mdns_facts(flow) : fields_.read(object);
+        }
+        return written;
+    }
+
+    OctetMemory<Written> known_;
+    std::string key_;
+    Written last_;
+    JsonLine line_;
+    CertificateWriter certificates_;
+    FieldReader fields_;
+};
+
 }  // namespace
 
 struct RecordWriter::Implementation {
+    explicit Implementation(FieldSet field_set) : fields(field_set) {}
+
     FieldSet fields;
-    std::string ruleset;
     JsonLine json;
     FlowIdMaker flow_ids;
     CommunityIdMaker community_ids;
     MetadataCounts metadata;
-    CertificateWriter certificates;
-    JsonLine metadata_line;
-    FieldReader field_reader;
-
-    Implementation(FieldSet field_set, std::string ruleset_name)
-        : fields(field_set), ruleset(std::move(ruleset_name)) {}
+    MessageWriter messages;
 };
 
-RecordWriter::RecordWriter(FieldSet fields, std::string ruleset)
-    : implementation_(std::make_unique<Implementation>(fields, std::move(ruleset))) {}
+RecordWriter::RecordWriter(FieldSet fields)
+    : implementation_(std::make_unique<Implementation>(fields)) {}
 RecordWriter::~RecordWriter() = default;
 
-// What is decoded is read back by the same words as from a stored record, so that both give the
-// same facts.
-uint32_t RecordWriter::write_messages(const proto::FlowSummary& flow, FlowFacts& facts) {
-    JsonLine& line = implementation_->metadata_line;
-    line.clear();
-    line.start_object();
-    const MetadataCounts counts = write_metadata(line, implementation_->certificates, flow);
-    line.end_object();
-    implementation_->metadata.add(counts);
-    // The members without the braces around them.
-    std::string_view object = line.finish();
-    object.remove_suffix(1);
-    if (object.size() > 2) {
-        implementation_->json.raw(object.substr(1, object.size() - 2));
-        if (has_fields(flow)) {
-            implementation_->field_reader.read(object, facts);
-        }
-    }
-    return counts.malformed == 0 ? 0u : static_cast<uint32_t>(proto::QUALITY_METADATA_MALFORMED);
-}
-
-void RecordWriter::begin(const proto::FlowSummary& flow, FlowFacts& facts) {
-    const FieldSet fields = implementation_->fields;
-    JsonLine& json = implementation_->json;
+RecordWriter::Begun RecordWriter::begin(const proto::FlowSummary& flow) {
+    static const MessageFacts kNothing;
+    Implementation& own = *implementation_;
+    const FieldSet fields = own.fields;
+    JsonLine& json = own.json;
     json.clear();
     json.start_object();
     write_endpoints(json, flow);
@@ -200,22 +232,33 @@ void RecordWriter::begin(const proto::FlowSummary& flow, FlowFacts& facts) {
         write_first_packets(json, flow);
     }
     write_link_layer(json, flow);
-    write_community_id(json, implementation_->community_ids.make(flow));
+    write_community_id(json, own.community_ids.make(flow));
     uint32_t quality = flow.quality();
+    const MessageFacts* facts = &kNothing;
     if (fields != FieldSet::slim) {
         write_statistics(json, flow);
-        quality |= write_messages(flow, facts);
+        if (flow.messages_size() > 0) {
+            const MessageWriter::Written& messages = own.messages.write(flow);
+            own.metadata.add(messages.counts);
+            facts = &messages.facts;
+            if (!messages.members.empty()) {
+                json.raw(messages.members);
+            }
+            quality |= messages.counts.malformed == 0
+                           ? 0u
+                           : static_cast<uint32_t>(proto::QUALITY_METADATA_MALFORMED);
+        }
     }
-    facts.flow_id = implementation_->flow_ids.make(flow);
-    write_bookkeeping(json, flow, facts.flow_id);
+    const std::string_view flow_id = own.flow_ids.make(flow);
+    write_bookkeeping(json, flow, flow_id);
     write_copies(json, flow);
     write_quality(json, quality);
+    return {*facts, flow_id};
 }
 
 std::string_view RecordWriter::finish(const Annotation& annotation) {
     JsonLine& json = implementation_->json;
-    write_facts(json, "matched", annotation.label.matched);
-    write_label(json, annotation.label, implementation_->ruleset);
+    write_label(json, *annotation.label, annotation.device);
     json.text("flow_type", annotation.flow_type);
     json.end_object();
     return json.finish();

@@ -31,15 +31,18 @@ const char* name_of(FieldSet fields) noexcept;
 
 class RecordWriter {
   public:
-    // `ruleset` is what label.ruleset says in every record.
-    RecordWriter(FieldSet fields, std::string ruleset);
+    explicit RecordWriter(FieldSet fields);
     ~RecordWriter();
     RecordWriter(const RecordWriter&) = delete;
     RecordWriter& operator=(const RecordWriter&) = delete;
 
-    // Writes all but the labels, and adds to `facts` what it decoded. Requires: the flow passed the
-    // batch decoder.
-    void begin(const proto::FlowSummary& flow, FlowFacts& facts);
+    // What a label needs of a line that was begun; both good until the next one.
+    struct Begun {
+        const MessageFacts& messages;  // empty in field set slim
+        std::string_view flow_id;
+    };
+    // Writes all but the labels. Requires: the flow passed the batch decoder.
+    Begun begin(const proto::FlowSummary& flow);
     // The line with its newline, good until the next call. Requires: after begin().
     std::string_view finish(const Annotation& annotation);
 
@@ -47,8 +50,6 @@ class RecordWriter {
     MetadataCounts metadata() const noexcept;
 
   private:
-    uint32_t write_messages(const proto::FlowSummary& flow, FlowFacts& facts);
-
     struct Implementation;
     std::unique_ptr<Implementation> implementation_;
 };

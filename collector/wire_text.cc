@@ -170,4 +170,34 @@ std::string address_octets(const std::string& text) {
     return {};
 }
 
+std::string mac_text(std::string_view octets) {
+    if (octets.empty()) {
+        return {};
+    }
+    constexpr char kDigits[] = "0123456789abcdef";
+    std::string text(octets.size() * 3 - 1, ':');
+    for (size_t at = 0; at < octets.size(); ++at) {
+        const auto octet = static_cast<uint8_t>(octets[at]);
+        text[3 * at] = kDigits[octet >> 4];
+        text[3 * at + 1] = kDigits[octet & 15];
+    }
+    return text;
+}
+
+std::string mac_octets(std::string_view text) {
+    if (text.size() % 3 != 2) {
+        return {};
+    }
+    std::string octets((text.size() + 1) / 3, '\0');
+    for (size_t at = 0; at < octets.size(); ++at) {
+        const char* digits = text.data() + 3 * at;
+        uint8_t octet = 0;
+        if (std::from_chars(digits, digits + 2, octet, 16).ptr != digits + 2) {
+            return {};
+        }
+        octets[at] = static_cast<char>(octet);
+    }
+    return octets;
+}
+
 }  // namespace curlew::collector

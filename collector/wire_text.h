@@ -21,4 +21,9 @@ std::string address_text(std::string_view address);
 // The inverse: 4 or 16 octets; empty when the text is no address.
 std::string address_octets(const std::string& text);
 
+// Two hex digits an octet with ':' between, as "00:0b:57:00:00:02", and the inverse, which is empty
+// when the text is none.
+std::string mac_text(std::string_view octets);
+std::string mac_octets(std::string_view text);
+
 }  // namespace curlew::collector

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "probe/packet_filter.h"
+#include "probe/worker.h"
 #include "proto/key_file.h"
 #include "signatures/config_file.h"
 
@@ -165,6 +166,12 @@ class Reader {
         config_.decapsulate = table->optional_flag("decapsulate").value_or(config_.decapsulate);
         read_number(*table, "workers", 0, kPartitionsAtMost, config_.workers);
         read_number(*table, "flow_capacity", 4096, int64_t{1} << 28, config_.flow_capacity);
+        read_octets(*table, "memory", config_.memory_octets);
+        if (config_.memory_octets != 0) {
+            config_.flow_capacity =
+                std::min(flow_capacity_in(config_.memory_octets, config_.profile == "dataset"),
+                         uint64_t{1} << 28);
+        }
         read_number(*table, "idle_sleep_us", 0, 1'000'000, config_.idle_sleep_us);
         for (const int64_t core : table->optional_integers("cores", 0, 1023)) {
             config_.cores.push_back(static_cast<int>(core));
@@ -337,7 +344,7 @@ std::string print_config(const ProbeConfig& config) {
         config.copies.window_ns / 1000);
     out += fmt::format(
         "\n[meter]\nprofile = {}\npackets = {}\npackets_of = {}\ndecapsulate = {}\nworkers = {}\n"
-        "cores = [{}]\nflow_capacity = {}\nidle_sleep_us = {}\n",
+        "cores = [{}]\nflow_capacity = {}\nmemory = {}\nidle_sleep_us = {}\n",
         toml_string(config.profile),
         config.list.packets,
         toml_string(name_of_listed(config.list)),
@@ -345,6 +352,7 @@ std::string print_config(const ProbeConfig& config) {
         config.workers,
         fmt::join(config.cores, ", "),
         config.flow_capacity,
+        config.memory_octets,
         config.idle_sleep_us);
     out += fmt::format(
         "\n[meter.timeouts]\nidle_tcp = {}\nidle_other = {}\nactive = {}\nclosed = {}\n",

@@ -43,8 +43,9 @@ struct ProbeConfig {
     uint32_t idle_sleep_us = 50;
     std::string profile = "dataset";  // or "line-rate"
     PacketListConfig list;
-    bool decapsulate = true;  // meter what is inside tunnels
-    uint64_t flow_capacity = 1'048'576;
+    bool decapsulate = true;             // meter what is inside tunnels
+    uint64_t flow_capacity = 1'048'576;  // or what goes into `memory`, where that is given
+    uint64_t memory_octets = 0;          // of the flow tables; 0: not given
     Timeouts timeouts;
     std::filesystem::path signatures;             // empty: the installation's
     std::string collector;                        // endpoint: "tcp://ADDRESS:PORT" or "ipc://PATH"

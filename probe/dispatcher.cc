@@ -79,7 +79,11 @@ Dispatcher::~Dispatcher() {
 }
 
 ReceiverConfig Dispatcher::receiver_config(size_t port) const {
-    return {config_.parser, config_.hash_key, config_.idle_sleep_us, static_cast<uint16_t>(port)};
+    return {config_.parser,
+            config_.hash_key,
+            config_.idle_sleep_us,
+            static_cast<uint16_t>(port),
+            config_.worker.meter.stages};
 }
 
 // With ports apart, each worker has all partitions of a table of its own.

@@ -35,8 +35,8 @@ namespace curlew::probe {
 
 struct DispatcherConfig {
     ParserConfig parser;
-    WorkerConfig worker;
-    size_t workers = 1;  // 1 to kPartitions; not looked at with ports_keep_flows
+    WorkerConfig worker;  // with a StageClock only where one thread does all
+    size_t workers = 1;   // 1 to kPartitions; not looked at with ports_keep_flows
     // Each port shows both directions of all its flows, as the queues of a device do that spreads
     // them by a symmetric hash.
     bool ports_keep_flows = false;

@@ -27,7 +27,7 @@ class ExpiryWheel {
         } else if (tick - now_tick_ >= kSlots) {
             tick = now_tick_ + kSlots - 1;
         }
-        const auto slot = static_cast<uint32_t>(tick % kSlots);
+        const uint32_t slot = slot_of(tick);
         FlowHot& hot = flows[flow];
         hot.wheel_next = heads_[slot];
         hot.wheel_previous = kSlotMark | slot;
@@ -50,6 +50,11 @@ class ExpiryWheel {
         }
     }
 
+    // Whether take_due() would find something to do.
+    bool has_due(uint64_t now_ns) const noexcept {
+        return heads_[kDueSlot] != kNoFlow || now_ns >> kTickShift > now_tick_;
+    }
+
     // Takes out one flow that is due by `now_ns`: end it or add it again. kNoFlow when none is.
     // Flows of one slot that were not taken yet stay due, so a caller may spread its work.
     FlowIndex take_due(FlowHot* flows, uint64_t now_ns) noexcept {
@@ -63,7 +68,7 @@ class ExpiryWheel {
                 now_tick_ = tick - kSlots;
             }
             ++now_tick_;
-            const auto slot = static_cast<uint32_t>(now_tick_ % kSlots);
+            const uint32_t slot = slot_of(now_tick_);
             heads_[kDueSlot] = heads_[slot];
             heads_[slot] = kNoFlow;
             if (heads_[kDueSlot] != kNoFlow) {
@@ -77,10 +82,14 @@ class ExpiryWheel {
 
   private:
     static constexpr uint32_t kSlotMark = 0x80000000;
-    static constexpr uint32_t kDueSlot = kSlots;  // flows of a slot that is being worked off
+    static constexpr uint32_t kDueSlot = 0;  // flows of a slot that is being worked off
 
-    std::array<FlowIndex, kSlots + 1> heads_;
+    static uint32_t slot_of(uint64_t tick) noexcept {
+        return static_cast<uint32_t>(tick % kSlots) + 1;
+    }
+
     uint64_t now_tick_ = 0;
+    std::array<FlowIndex, kSlots + 1> heads_;
 };
 
 }  // namespace curlew::probe

@@ -6,7 +6,8 @@
 #include "probe/flow_key.h"
 
 // What the table keeps of a flow. FlowHot is touched by every packet, FlowWarm by a flow's first
-// packets and at export, blocks (flow_features.h) only where the dataset profile wants more.
+// packets, by those that show something new, and at export; blocks (flow_features.h) only where the
+// dataset profile wants more.
 //
 // Index 0 of every pair is the low endpoint of the key as sender, 1 the high one. Who is initiator
 // is decided at export (flow_direction.h).
@@ -51,6 +52,13 @@ enum FlowQuality : uint16_t {
     kQualityDuplicate = 8192,
 };
 
+// Bits of FlowHot::settled: what packets of the low endpoint can add nothing to in FlowWarm any
+// more, unless they begin a connection or have another TTL; shifted by 1 those of the high one.
+enum FlowSettled : uint8_t {
+    kSettledSender = 1,   // addresses and the time of the first packet
+    kSettledPayload = 4,  // what payloads are looked at for
+};
+
 struct alignas(64) FlowHot {
     FlowKey key;
     uint64_t last_ns = 0;         // latest packet of the record
@@ -59,12 +67,14 @@ struct alignas(64) FlowHot {
     uint8_t state = 0;            // FlowState bits
     uint8_t payload_packets = 0;  // of the flow, both directions, up to 255
 
-    uint64_t start_ns = 0;                     // earliest packet of the record
-    std::array<uint64_t, 2> octets{};          // IP total lengths of the record
-    std::array<uint64_t, 2> payload_octets{};  // transport payload of the record
-    std::array<uint32_t, 2> packets{};         // of the record
-    std::array<uint8_t, 2> tcp_flags{};        // union over the record
-    std::array<uint8_t, 2> ttl_minimum{};      // of the record
+    uint64_t start_ns = 0;                      // earliest packet of the record
+    std::array<uint64_t, 2> octets{};           // IP total lengths of the record
+    std::array<uint64_t, 2> payload_octets{};   // transport payload of the record
+    std::array<uint32_t, 2> packets{};          // of the record
+    std::array<uint8_t, 2> tcp_flags{};         // union over the record
+    std::array<uint8_t, 2> ttl_minimum{};       // of the record
+    std::array<uint8_t, 2> class_of_service{};  // union over the record
+    uint8_t settled = 0;                        // FlowSettled bits
     FlowIndex wheel_next = kNoFlow;
     uint32_t wheel_previous = 0;  // a flow, or a slot: see ExpiryWheel
 };
@@ -90,8 +100,7 @@ struct alignas(64) FlowWarm {
     std::array<uint16_t, 2> vlans{};                // outer first, kNoVlan where none
     std::array<uint8_t, 2> has_macs{};
     std::array<uint8_t, 2> ttl_maximum{};
-    std::array<uint8_t, 2> class_of_service{};  // union
-    std::array<uint32_t, 2> copies{};           // see CopyTable; of the record
+    std::array<uint32_t, 2> copies{};  // see CopyTable; of the record; 0 without kQualityDuplicate
 
     // Direction, see flow_direction.h.
     std::array<uint8_t, 2> beginning{};      // tcp_beginning() of the side's first such packet

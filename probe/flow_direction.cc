@@ -168,6 +168,10 @@ void observe_direction(FlowWarm& warm, const ParsedPacket& packet, bool first_re
     }
 }
 
+bool has_told_payloads(const FlowWarm& warm, size_t side) noexcept {
+    return warm.data_packets[side] > kIdentifiedPackets;
+}
+
 void decide_direction(const FlowHot& hot, FlowWarm& warm) noexcept {
     if (warm.direction_decided != 0) {
         return;

@@ -25,8 +25,13 @@ enum class DirectionSource : uint8_t {
 // server's.
 PublishedRole published_role(uint8_t protocol, std::span<const uint8_t> payload) noexcept;
 
-// Takes note of what a packet says of the direction. Call for every packet of the flow.
+// Takes note of what a packet says of the direction. Call for every packet of the flow, until
+// nothing more can come of it: each side has sent one in this record, payloads have told, and it
+// does not begin a connection.
 void observe_direction(FlowWarm& warm, const ParsedPacket& packet, bool first_record) noexcept;
+
+// Whether more payloads of the side tell nothing.
+bool has_told_payloads(const FlowWarm& warm, size_t side) noexcept;
 
 // Decides both views, once per flow, when its first record ends.
 void decide_direction(const FlowHot& hot, FlowWarm& warm) noexcept;

@@ -8,6 +8,7 @@
 #include <thread>
 
 #include "probe/flow_direction.h"
+#include "probe/flow_settled.h"
 
 namespace curlew::probe {
 
@@ -66,8 +67,7 @@ void note_quality(FlowHot& hot, const ParsedPacket& packet) noexcept {
 }
 
 void note_icmp_type(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept {
-    if (packet.key.protocol != kProtocolIcmp && packet.key.protocol != kProtocolIcmp6 &&
-        packet.key.protocol != kProtocolIgmp) {
+    if (!has_icmp_type(packet.key.protocol)) {
         return;
     }
     // A later fragment has no type, and that of a packet cut before it is not known.
@@ -97,12 +97,12 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
                      const PacketDigest& digest,
                      signatures::Scanner::Scratch& scratch,
                      ByteRing& ring) noexcept
-    : config_(config),
-      table_(memory.buckets, memory.hot, memory.warm),
+    : table_(memory.buckets, memory.hot, memory.warm),
+      config_(config),
+      copies_(memory.copies, config.copies, digest),
       features_(config.list, memory.features),
       messages_(memory.messages),
       recent_(memory.recent),
-      copies_(memory.copies, config.copies, digest),
       inspector_(&inspector),
       hash_(&hash),
       scratch_(&scratch),
@@ -113,14 +113,20 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
 FlowIndex FlowMeter::prefetch_flow(uint64_t hash) const noexcept {
     const FlowIndex flow = table_.likely(hash);
     if (flow != kNoFlow) {
-        __builtin_prefetch(&table_.hot(flow));
-        __builtin_prefetch(reinterpret_cast<const uint8_t*>(&table_.hot(flow)) + 64);
+        __builtin_prefetch(&table_.hot(flow), 1);
+        __builtin_prefetch(reinterpret_cast<const uint8_t*>(&table_.hot(flow)) + 64, 1);
     }
     return flow;
 }
 
-void FlowMeter::prefetch_details(FlowIndex likely) const noexcept {
+void FlowMeter::prefetch_details(FlowIndex likely,
+                                 const ParsedPacket& packet,
+                                 uint64_t hash) const noexcept {
     if (likely == kNoFlow) {
+        table_.prefetch_new(hash);
+        return;
+    }
+    if (!config_.details && !shows_new(table_.hot(likely), packet)) {
         return;
     }
     const auto* warm = reinterpret_cast<const uint8_t*>(&table_.warm(likely));
@@ -198,7 +204,9 @@ FlowIndex FlowMeter::find_flow(const ParsedPacket& packet,
 
 FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
     advance_clock(packet.time_ns);
-    sweep(clock_ns_);
+    if (wheel_.has_due(clock_ns_)) {
+        sweep(clock_ns_);
+    }
     FlowIndex flow = find_flow(packet, hash, likely);
     const bool is_copy = copies_.is_on() && copies_.is_copy(packet, hash, answers_to(packet, flow));
     if (is_copy && config_.copies.action == CopyAction::remove) {
@@ -235,10 +243,11 @@ uint32_t FlowMeter::answers_to(const ParsedPacket& packet, FlowIndex flow) const
         return 0;
     }
     const size_t other = packet.from_low ? 1 : 0;
-    const uint32_t packets = table_.hot(flow).packets[other];
+    const FlowHot& hot = table_.hot(flow);
     // What is removed was not counted among them.
-    return config_.copies.action == CopyAction::remove ? packets
-                                                       : packets - table_.warm(flow).copies[other];
+    const bool has_copies =
+        config_.copies.action == CopyAction::count && (hot.quality & kQualityDuplicate) != 0;
+    return hot.packets[other] - (has_copies ? table_.warm(flow).copies[other] : 0);
 }
 
 void FlowMeter::remove_copy(const ParsedPacket& packet, FlowIndex flow) noexcept {
@@ -329,18 +338,19 @@ void FlowMeter::begin_record(FlowIndex flow) noexcept {
     hot.packets = {};
     hot.tcp_flags = {};
     hot.ttl_minimum = {255, 255};
+    hot.class_of_service = {};
+    hot.settled = 0;
     hot.quality = 0;
     hot.state |= kStateContinued;
     warm.ttl_maximum = {};
-    warm.class_of_service = {};
     warm.copies = {};
     ++warm.record_number;
 }
 
 void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     FlowHot& hot = table_.hot(flow);
-    FlowWarm& warm = table_.warm(flow);
     const size_t side = packet.from_low ? 0 : 1;
+    const bool is_new = shows_new(hot, packet);
     if (hot.packets[0] == 0 && hot.packets[1] == 0) {
         hot.start_ns = packet.time_ns;
         hot.last_ns = packet.time_ns;
@@ -350,47 +360,69 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     } else {
         hot.last_ns = packet.time_ns;
     }
+    ++hot.packets[side];
+    hot.octets[side] += packet.octets;
+    hot.payload_octets[side] += packet.payload_octets;
+    hot.ttl_minimum[side] = std::min(hot.ttl_minimum[side], packet.ttl);
+    hot.class_of_service[side] |= packet.class_of_service;
+    note_quality(hot, packet);
+    if (packet.key.protocol == kProtocolTcp) {
+        note_tcp_flags(flow, packet);
+    }
+    if (is_new || config_.details) {
+        look_into(flow, packet);
+    }
+    if (packet.payload_captured_octets != 0 && hot.payload_packets != UINT8_MAX) {
+        ++hot.payload_packets;
+    }
+    if (is_new) {
+        hot.settled = settled_of(hot, table_.warm(flow));
+    }
+}
+
+void FlowMeter::note_tcp_flags(FlowIndex flow, const ParsedPacket& packet) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    const size_t side = packet.from_low ? 0 : 1;
+    hot.tcp_flags[side] |= packet.tcp_flags;
+    if ((packet.tcp_flags & (kTcpFin | kTcpReset)) == 0) {
+        return;
+    }
+    const bool was_closed = is_closed(hot);
+    if ((packet.tcp_flags & kTcpFin) != 0) {
+        hot.state |= side == 0 ? kStateFinLow : kStateFinHigh;
+    }
+    if ((packet.tcp_flags & kTcpReset) != 0) {
+        hot.state |= kStateReset;
+    }
+    if (!was_closed && is_closed(hot)) {
+        wheel_.remove(&table_.hot(0), flow);
+        wheel_.add(&table_.hot(0), flow, due_time(hot));
+    }
+}
+
+void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
+    const size_t side = packet.from_low ? 0 : 1;
     if (warm.has_macs[side] == 0 && packet.source_mac != nullptr) {
         warm.has_macs[side] = 1;
         std::memcpy(warm.macs[side].data(), packet.destination_mac, 6);
         std::memcpy(warm.macs[side].data() + 6, packet.source_mac, 6);
     }
-    ++hot.packets[side];
-    hot.octets[side] += packet.octets;
-    hot.payload_octets[side] += packet.payload_octets;
-    hot.ttl_minimum[side] = std::min(hot.ttl_minimum[side], packet.ttl);
     warm.ttl_maximum[side] = std::max(warm.ttl_maximum[side], packet.ttl);
-    warm.class_of_service[side] |= packet.class_of_service;
-    note_quality(hot, packet);
     note_icmp_type(hot, warm, packet);
     observe_direction(warm, packet, (hot.state & kStateContinued) == 0);
-    if (packet.key.protocol == kProtocolTcp) {
-        hot.tcp_flags[side] |= packet.tcp_flags;
-        const bool was_closed = is_closed(hot);
-        if ((packet.tcp_flags & kTcpFin) != 0) {
-            hot.state |= side == 0 ? kStateFinLow : kStateFinHigh;
-        }
-        if ((packet.tcp_flags & kTcpReset) != 0) {
-            hot.state |= kStateReset;
-        }
-        if (!was_closed && is_closed(hot)) {
-            wheel_.remove(&table_.hot(0), flow);
-            wheel_.add(&table_.hot(0), flow, due_time(hot));
-        }
-    }
     if (config_.details) {
         features_.add(hot, packet);
     }
     if (packet.payload_captured_octets != 0) {
+        const StageTurn turn(config_.stages, Stage::inspect);
         inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
     }
     if (config_.details && messages_.add(packet, hot, warm)) {
         std::array<uint8_t, kHelloOctets> hello;
         const size_t octets = messages_.copy_hello(hot, warm, !packet.from_low, hello);
         inspector_->inspect_hello(packet, std::span(hello).first(octets), hot, warm, features_);
-    }
-    if (packet.payload_captured_octets != 0 && hot.payload_packets != UINT8_MAX) {
-        ++hot.payload_packets;
     }
 }
 
@@ -403,6 +435,7 @@ void FlowMeter::tick(uint64_t now_ns) noexcept {
 }
 
 void FlowMeter::sweep(uint64_t now_ns) noexcept {
+    const StageTurn turn(config_.stages, Stage::expire);
     for (int budget = kSweepBudget; budget > 0; --budget) {
         const FlowIndex flow = wheel_.take_due(&table_.hot(0), now_ns);
         if (flow == kNoFlow) {
@@ -460,6 +493,7 @@ FlowCounters FlowMeter::counters() const noexcept {
 void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
+    const StageTurn turn(config_.stages, Stage::export_record);
     decide_direction(hot, warm);
     ++counters_.records_created;
     ++counters_.records_by_reason[static_cast<size_t>(reason)];

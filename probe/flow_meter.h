@@ -13,6 +13,7 @@
 #include "probe/keyed_hash.h"
 #include "probe/message_store.h"
 #include "probe/record_image.h"
+#include "probe/stage_clock.h"
 
 // One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
 // times of its own packets. A sweep ends what has been silent for longer than its timeout by the
@@ -35,7 +36,8 @@ struct FlowMeterConfig {
     bool details = true;  // the dataset profile: lists, counts, first packets and messages
     PacketListConfig list;
     CopyConfig copies;
-    bool wait_for_ring = true;  // false: a full ring loses the record, counted
+    bool wait_for_ring = true;     // false: a full ring loses the record, counted
+    StageClock* stages = nullptr;  // of the thread that meters; null: none
 };
 
 // The beginning of a flow, remembered to number those of one key that begin in one microsecond.
@@ -73,8 +75,10 @@ class FlowMeter {
         copies_.prefetch(packet, hash);
     }
     FlowIndex prefetch_flow(uint64_t hash) const noexcept;
-    // The next two: what a flow so found refers to. Nothing for kNoFlow.
-    void prefetch_details(FlowIndex likely) const noexcept;
+    // The next two: what a flow so found refers to. For kNoFlow what a new one takes, and nothing.
+    void prefetch_details(FlowIndex likely,
+                          const ParsedPacket& packet,
+                          uint64_t hash) const noexcept;
     void prefetch_lists(FlowIndex likely, bool from_low) const noexcept;
 
     // Meters one packet and says which flow it went into; kNoFlow: none, it was a copy to be
@@ -117,6 +121,10 @@ class FlowMeter {
     FlowIndex begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept;
     void store_tunnels(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept;
     void update(FlowIndex flow, const ParsedPacket& packet) noexcept;
+    // The flow may have been closed by the packet, which is TCP's.
+    void note_tcp_flags(FlowIndex flow, const ParsedPacket& packet) noexcept;
+    // What shows something new of a flow, or is kept in the dataset profile.
+    void look_into(FlowIndex flow, const ParsedPacket& packet) noexcept;
     void begin_record(FlowIndex flow) noexcept;
     // Writes the record out. The flow stays.
     void export_record(FlowIndex flow, FlowEndReason reason) noexcept;
@@ -128,20 +136,21 @@ class FlowMeter {
     void export_last(FlowIndex flow, FlowEndReason reason) noexcept;
     FlowEndReason natural_end(const FlowHot& hot) const noexcept;
 
+    // First what every packet touches, from the beginning of a cache line on.
+    alignas(64) FlowTable table_;
+    uint64_t clock_ns_ = 0;    // latest believed packet time of this partition
+    uint64_t doubted_ns_ = 0;  // a later one that nothing agreed with yet; 0: none
     FlowMeterConfig config_;
-    FlowTable table_;
+    CopyTable copies_;
+    FlowCounters counters_;
+    ExpiryWheel wheel_;
     FlowFeatures features_;
     MessageStore messages_;
     std::span<RecentStart> recent_;
-    CopyTable copies_;
-    ExpiryWheel wheel_;
     const Inspector* inspector_;
     const KeyedHash* hash_;
     signatures::Scanner::Scratch* scratch_;
     ByteRing* ring_;
-    FlowCounters counters_;
-    uint64_t clock_ns_ = 0;    // latest believed packet time of this partition
-    uint64_t doubted_ns_ = 0;  // a later one that nothing agreed with yet; 0: none
 };
 
 }  // namespace curlew::probe

@@ -87,7 +87,7 @@ void fill_direction(const RecordImage& image, size_t side, proto::Direction& dir
     direction.set_minimum_ttl(hot.ttl_minimum[side]);
     direction.set_maximum_ttl(warm.ttl_maximum[side]);
     direction.set_tcp_control_bits(hot.tcp_flags[side]);
-    direction.set_ip_class_of_service(warm.class_of_service[side]);
+    direction.set_ip_class_of_service(hot.class_of_service[side]);
     direction.set_copies(warm.copies[side]);
     if (warm.has_macs[side] != 0) {
         const auto* macs = reinterpret_cast<const char*>(warm.macs[side].data());

@@ -1,10 +1,8 @@
 // Hot path.
 #include "probe/flow_table.h"
 
-#include <algorithm>
 #include <bit>
 #include <cassert>
-#include <iterator>
 
 namespace curlew::probe {
 
@@ -13,6 +11,14 @@ namespace {
 // A server sends its answer to a forged SYN again up to five times by default, so a flow of so many
 // packets is no beginning any more though one side had only one.
 constexpr uint64_t kPacketsOneSided = 8;
+
+template <typename Part>
+void prefetch_lines(const Part& part) noexcept {
+    const auto* octets = reinterpret_cast<const uint8_t*>(&part);
+    for (size_t line = 0; line < sizeof(Part); line += 64) {
+        __builtin_prefetch(octets + line, 1);
+    }
+}
 
 }  // namespace
 
@@ -25,27 +31,23 @@ FlowTable::FlowTable(std::span<Bucket> buckets,
     assert(hot.size() == warm.size());
 }
 
-void FlowTable::prefetch_bucket(uint64_t hash) const noexcept {
-    __builtin_prefetch(&first(hash));
-}
-
-FlowIndex FlowTable::likely(uint64_t hash) const noexcept {
-    const uint16_t tag = tag_of(hash);
-    const Bucket& bucket = first(hash);
-    for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
-        if (bucket.tags[slot] == tag) {
-            return bucket.flows[slot];
-        }
+void FlowTable::prefetch_new(uint64_t hash) const noexcept {
+    __builtin_prefetch(&second(hash), 1);
+    const FlowIndex flow = free_ != kNoFlow ? free_ : fresh_;
+    if (flow == hot_.size()) {
+        return;
     }
-    return kNoFlow;
+    prefetch_lines(hot_[flow]);
+    prefetch_lines(warm_[flow]);
 }
 
 FlowIndex FlowTable::find(const FlowKey& key, uint64_t hash) const noexcept {
     const uint16_t tag = tag_of(hash);
     for (const Bucket* bucket : {&first(hash), &second(hash)}) {
-        for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
-            if (bucket->tags[slot] == tag && hot_[bucket->flows[slot]].key == key) {
-                return bucket->flows[slot];
+        for (uint32_t slots = slots_with(*bucket, tag); slots != 0; slots &= slots - 1) {
+            const FlowIndex flow = bucket->flows[std::countr_zero(slots)];
+            if (hot_[flow].key == key) {
+                return flow;
             }
         }
     }
@@ -53,14 +55,14 @@ FlowIndex FlowTable::find(const FlowKey& key, uint64_t hash) const noexcept {
 }
 
 bool FlowTable::place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept {
-    for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
-        if (bucket.tags[slot] == 0) {
-            bucket.tags[slot] = tag;
-            bucket.flows[slot] = flow;
-            return true;
-        }
+    const uint32_t slots = slots_with(bucket, 0);
+    if (slots == 0) {
+        return false;
     }
-    return false;
+    const auto slot = static_cast<size_t>(std::countr_zero(slots));
+    bucket.tags[slot] = tag;
+    bucket.flows[slot] = flow;
+    return true;
 }
 
 FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
@@ -90,7 +92,7 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
 }
 
 bool FlowTable::is_full(const Bucket& bucket) noexcept {
-    return std::find(std::begin(bucket.tags), std::end(bucket.tags), 0) == std::end(bucket.tags);
+    return slots_with(bucket, 0) == 0;
 }
 
 bool FlowTable::make_room(uint64_t hash) noexcept {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <span>
@@ -31,11 +32,17 @@ class FlowTable {
     // Requires: buckets.size() is a power of two; hot.size() == warm.size().
     FlowTable(std::span<Bucket> buckets, std::span<FlowHot> hot, std::span<FlowWarm> warm) noexcept;
 
-    void prefetch_bucket(uint64_t hash) const noexcept;
+    void prefetch_bucket(uint64_t hash) const noexcept { __builtin_prefetch(&first(hash)); }
 
     // A flow that the tag makes likely, to be prefetched; kNoFlow when there is none. No key is
     // compared.
-    FlowIndex likely(uint64_t hash) const noexcept;
+    FlowIndex likely(uint64_t hash) const noexcept {
+        const Bucket& bucket = first(hash);
+        const uint32_t slots = slots_with(bucket, tag_of(hash));
+        return slots != 0 ? bucket.flows[std::countr_zero(slots)] : kNoFlow;
+    }
+    // For a hash without a likely flow: its other bucket, and the flow that it would become.
+    void prefetch_new(uint64_t hash) const noexcept;
 
     FlowIndex find(const FlowKey& key, uint64_t hash) const noexcept;
 
@@ -81,6 +88,14 @@ class FlowTable {
     }
     Bucket& first(uint64_t hash) const noexcept { return buckets_[hash & mask_]; }
     Bucket& second(uint64_t hash) const noexcept { return buckets_[other(hash, tag_of(hash))]; }
+    // Bit by slot. No branch: which slot a flow is in cannot be foretold.
+    static uint32_t slots_with(const Bucket& bucket, uint16_t tag) noexcept {
+        uint32_t slots = 0;
+        for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
+            slots |= uint32_t{bucket.tags[slot] == tag} << slot;
+        }
+        return slots;
+    }
     static bool is_full(const Bucket& bucket) noexcept;
     bool place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept;
     // Moves one flow of the hash's first bucket to that flow's other one. False: all are full.

@@ -142,9 +142,8 @@ void Inspector::inspect(const ParsedPacket& packet,
                         FlowFeatures& features,
                         signatures::Scanner::Scratch& scratch,
                         FlowCounters& counters) const noexcept {
-    const bool scanned = packet.key.protocol == kProtocolTcp || packet.key.protocol == kProtocolUdp;
     // A later fragment is the middle of a message.
-    if (!scanned || packet.transport == nullptr) {
+    if (!is_scanned_protocol(packet.key.protocol) || packet.transport == nullptr) {
         return;
     }
     const size_t side = packet.from_low ? 0 : 1;

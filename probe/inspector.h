@@ -23,6 +23,9 @@ namespace curlew::probe {
 inline constexpr uint8_t kScannedPackets = signatures::kMaximumScannedPackets;
 inline constexpr uint8_t kNamedPackets = 32;
 inline constexpr uint8_t kMaximumNamesPerFlow = 16;
+constexpr bool is_scanned_protocol(uint8_t protocol) noexcept {
+    return protocol == kProtocolTcp || protocol == kProtocolUdp;
+}
 // A signature stands at the beginning; merged segments are not scanned to their end.
 inline constexpr size_t kScannedOctets = 2048;
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <sys/mman.h>
 
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <stdexcept>
@@ -23,6 +24,13 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
             "{}: cannot reserve {} MiB of memory: {}", what, octets >> 20, std::strerror(errno)));
     }
     data_ = static_cast<uint8_t*>(mapped);
+}
+
+void MappedMemory::use_huge_pages(size_t from, size_t octets) const noexcept {
+    assert(from <= octets_);
+    assert(octets <= octets_ - from);
+    // Of advice, none is needed: whatever comes of it, the memory is there.
+    madvise(data_ + from, octets, MADV_HUGEPAGE);
 }
 
 MappedMemory::~MappedMemory() {

@@ -21,6 +21,7 @@
 #include "probe/exporter.h"
 #include "probe/inspector.h"
 #include "probe/packet_filter.h"
+#include "probe/queue_balance.h"
 #include "probe/recorder.h"
 #include "probe/recording_setup.h"
 #include "proto/channel.h"
@@ -101,6 +102,7 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
         config.ports_keep_flows && (probe.workers == 0 || probe.workers == ports) && ports > 1;
     if (is_live) {
         dispatcher.worker.record_ring_octets = kLiveRecordRing;
+        dispatcher.worker.huge_pages = true;
     }
     dispatcher.cores = probe.cores;
     dispatcher.idle_sleep_us = probe.idle_sleep_us;
@@ -223,6 +225,14 @@ struct ProbeService::Implementation {
         return found;
     }
 
+    static std::vector<std::string> devices_of(const std::vector<OpenPort>& open) {
+        std::vector<std::string> found(open.size());
+        std::transform(open.begin(), open.end(), found.begin(), [](const OpenPort& port) {
+            return port.device;
+        });
+        return found;
+    }
+
     std::string hello() const;
 
     MeterLedger ledger() const {
@@ -276,6 +286,7 @@ struct ProbeService::Implementation {
     Clock::time_point last_status;
     Clock::time_point last_alive;
     std::vector<bool> broken_told = std::vector<bool>(ports.size());
+    QueueBalance balance{devices_of(ports)};
     std::string channel_told;
     uint64_t channel_changes = 1;
     std::array<Topic, 3> channel_topics;  // by SenderState
@@ -364,6 +375,9 @@ void ProbeService::Implementation::watch_ports() {
             broken_told[i] = true;
             say(fmt::format("{}: {}", ports[i].device, ports[i].port->fault()));
         }
+    }
+    for (const std::string& sentence : balance.look(dispatcher.port_counters(), Clock::now())) {
+        say(sentence);
     }
 }
 

@@ -101,16 +101,17 @@ bool Receiver::is_emptied(bool caught_up) noexcept {
 }
 
 void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
-    std::array<ParsedPacket, kMaximumBurst> parsed;
-    std::array<uint64_t, kMaximumBurst> hashes;
+    enter(config_.stages, Stage::parse);
     // No cache has a packet that has just come. All headers of a burst are fetched at once.
     for (const PacketView& view : burst) {
         __builtin_prefetch(view.data);
-        __builtin_prefetch(view.data + 64);
+        if (view.captured_octets > 64) {
+            __builtin_prefetch(view.data + 64);
+        }
     }
     size_t count = 0;
     for (const PacketView& view : burst) {
-        ParsedPacket& packet = parsed[count];
+        ParsedPacket& packet = parsed_[count];
         const ParseResult result = parse_packet(view, config_.parser, packet);
         packets_.first_packet_ns = std::min(packets_.first_packet_ns, view.time_ns);
         packets_.last_packet_ns = std::max(packets_.last_packet_ns, view.time_ns);
@@ -122,12 +123,17 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
             fragments_.resolve(packet);
         }
         packet.queue = config_.queue;
-        hashes[count] = hash_(packet.key);
         ++count;
+    }
+    enter(config_.stages, Stage::look_up);
+    // A key that has just been written in small pieces cannot be read in large ones at once.
+    for (size_t i = 0; i < count; ++i) {
+        hashes_[i] = hash_(parsed_[i].key);
     }
     received_.store(received_.load(std::memory_order_relaxed) + burst.size(),
                     std::memory_order_relaxed);
-    meter({parsed.data(), count}, {hashes.data(), count});
+    meter({parsed_.data(), count}, {hashes_.data(), count});
+    enter(config_.stages, Stage::receive);
 }
 
 void Receiver::meter(std::span<const ParsedPacket> packets,

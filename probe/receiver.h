@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <atomic>
 #include <cstdint>
 #include <functional>
@@ -27,7 +28,8 @@ struct ReceiverConfig {
     ParserConfig parser;
     KeyedHash::Key hash_key{};
     uint32_t idle_sleep_us = 50;
-    uint16_t queue = 0;  // the port, among all ports
+    uint16_t queue = 0;            // the port, among all ports
+    StageClock* stages = nullptr;  // of this thread, its worker's too; null: none
 };
 
 // What a receiver has counted, consistent in itself.
@@ -81,6 +83,9 @@ class Receiver {
     Worker* worker_ = nullptr;
     std::vector<PacketLane*> lanes_;
     const bool is_live_;
+    // Of the burst at hand: made once, for each field of a packet is set by the parser.
+    std::array<ParsedPacket, kMaximumBurst> parsed_;
+    std::array<uint64_t, kMaximumBurst> hashes_{};
     FragmentTable fragments_;
     PacketCounters packets_;
     LossIntervals losses_;

@@ -22,57 +22,104 @@ constexpr size_t kFlowsPerLargeCounts = 2;
 constexpr size_t kMinimumFlowsPerPartition = 64;
 constexpr size_t kRecentStarts = 1024;
 
-size_t whole_lines(size_t octets) {
-    return (octets + 63) & ~size_t{63};
+constexpr size_t kHugePageOctets = size_t{2} << 20;
+
+// Partitions begin with their busiest flows. Powers of two apart in huge pages these would meet in
+// the same few sets of a cache; so many lines further on each, 64 partitions take a set each.
+constexpr size_t kSkewOctets = 17 * 64;
+
+template <typename Part>
+size_t skewed(size_t count) {
+    static_assert(kSkewOctets % alignof(Part) == 0);
+    return count * sizeof(Part) + kSkewOctets;
 }
 
-// What one partition needs, and where in its piece of memory each part begins.
-struct PartitionLayout {
-    PartitionLayout(uint64_t flow_capacity, size_t copy_buckets)
+size_t whole_pages(size_t octets) {
+    return (octets + kHugePageOctets - 1) & ~(kHugePageOctets - 1);
+}
+
+size_t message_octets(size_t flows) {
+    return std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets;
+}
+
+// What each partition needs, and where the parts stand: first what packets visit at random, of all
+// partitions side by side, so that it can have huge pages; then for each partition the rest.
+struct TableLayout {
+    TableLayout(uint64_t flow_capacity, bool details, size_t copy_buckets, size_t partitions)
         : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
           // Half full at capacity: then both buckets of a key are almost never full.
           buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
-          hot_at(buckets * sizeof(FlowTable::Bucket)),
-          warm_at(hot_at + flows * sizeof(FlowHot)),
-          blocks_at(warm_at + whole_lines(flows * sizeof(FlowWarm))),
-          small_at(blocks_at + flows * kBlocksPerFlow * kBlockOctets),
-          large_at(small_at + flows * kSmallCountsOctets),
-          statistics_at(large_at + flows / kFlowsPerLargeCounts * kLargeCountsOctets),
-          messages_at(statistics_at + 2 * flows * sizeof(SideStatistics)),
-          recent_at(messages_at +
-                    std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets),
-          copies_at(recent_at + kRecentStarts * sizeof(RecentStart)),
-          octets(copies_at + copy_buckets * sizeof(CopyTable::Bucket)) {}
+          copies(copy_buckets),
+          hot_at(whole_pages(partitions * skewed<FlowTable::Bucket>(buckets))),
+          warm_at(hot_at + whole_pages(partitions * skewed<FlowHot>(flows))),
+          copies_at(warm_at + whole_pages(partitions * skewed<FlowWarm>(flows))),
+          rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
+          detailed(details ? flows : 0),
+          small_at(flows * kBlocksPerFlow * kBlockOctets),
+          large_at(small_at + detailed * kSmallCountsOctets),
+          statistics_at(large_at + detailed / kFlowsPerLargeCounts * kLargeCountsOctets),
+          messages_at(statistics_at + 2 * detailed * sizeof(SideStatistics)),
+          recent_at(messages_at + (details ? message_octets(flows) : 0)),
+          rest_octets(recent_at + skewed<RecentStart>(kRecentStarts)),
+          octets(rest_at + partitions * rest_octets) {}
 
-    PartitionMemory memory(uint8_t* at) const {
-        return {{reinterpret_cast<FlowTable::Bucket*>(at), buckets},
-                {reinterpret_cast<FlowHot*>(at + hot_at), flows},
-                {reinterpret_cast<FlowWarm*>(at + warm_at), flows},
-                {{at + blocks_at, small_at - blocks_at},
-                 {at + small_at, large_at - small_at},
-                 {at + large_at, statistics_at - large_at},
-                 {at + statistics_at, messages_at - statistics_at}},
-                {at + messages_at, recent_at - messages_at},
-                {reinterpret_cast<RecentStart*>(at + recent_at), kRecentStarts},
-                {reinterpret_cast<CopyTable::Bucket*>(at + copies_at),
-                 (octets - copies_at) / sizeof(CopyTable::Bucket)}};
+    PartitionMemory memory(uint8_t* at, size_t partition) const {
+        uint8_t* rest = at + rest_at + partition * rest_octets;
+        return {part<FlowTable::Bucket>(at, partition, buckets),
+                part<FlowHot>(at + hot_at, partition, flows),
+                part<FlowWarm>(at + warm_at, partition, flows),
+                {{rest, small_at},
+                 {rest + small_at, large_at - small_at},
+                 {rest + large_at, statistics_at - large_at},
+                 {rest + statistics_at, messages_at - statistics_at}},
+                {rest + messages_at, recent_at - messages_at},
+                {reinterpret_cast<RecentStart*>(rest + recent_at), kRecentStarts},
+                part<CopyTable::Bucket>(at + copies_at, partition, copies)};
+    }
+
+    template <typename Part>
+    static std::span<Part> part(uint8_t* region, size_t partition, size_t count) {
+        return {reinterpret_cast<Part*>(region + partition * skewed<Part>(count)), count};
     }
 
     size_t flows;
     size_t buckets;
+    size_t copies;
     size_t hot_at;
     size_t warm_at;
-    size_t blocks_at;
+    size_t copies_at;
+    size_t rest_at;
+    size_t detailed;  // flows that may have details
+    // Within a partition's rest.
     size_t small_at;
     size_t large_at;
     size_t statistics_at;
     size_t messages_at;
     size_t recent_at;
-    size_t copies_at;
+    size_t rest_octets;
     size_t octets;
 };
 
 }  // namespace
+
+uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
+    // The number of buckets is a power of two, so it may be nearly twice what is needed.
+    constexpr uint64_t kBucketOctets =
+        2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
+    constexpr uint64_t kLineRateOctets =
+        kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm) + kBlocksPerFlow * kBlockOctets;
+    constexpr uint64_t kDatasetOctets =
+        kLineRateOctets + kSmallCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
+        2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
+    const uint64_t fixed_octets =
+        kPartitions *
+            (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
+             5 * kSkewOctets + (details ? message_octets(0) : 0)) +
+        5 * kHugePageOctets;
+    const uint64_t for_flows = octets - std::min(octets, fixed_octets);
+    return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
+                              kPartitions * kMinimumFlowsPerPartition);
+}
 
 Worker::Worker(const WorkerConfig& config,
                size_t index,
@@ -82,20 +129,26 @@ Worker::Worker(const WorkerConfig& config,
     : scratch_(inspector.scanner()),
       digest_(hash),
       ring_(config.record_ring_octets),
-      finds_copies_(config.meter.copies.action != CopyAction::off) {
+      stages_(config.meter.stages),
+      finds_copies_(config.meter.copies.action != CopyAction::off),
+      keeps_details_(config.meter.details) {
     assert(index < workers);
     assert(workers <= kPartitions);
     if (config.recording.ring_octets != 0) {
         recording_.emplace(config.recording);
     }
-    const PartitionLayout layout(config.flow_capacity, finds_copies_ ? CopyTable::kBuckets : 0);
     const size_t owned = (kPartitions - index + workers - 1) / workers;
-    memory_ = MappedMemory(owned * layout.octets, "flow table");
+    const TableLayout layout(
+        config.flow_capacity, keeps_details_, finds_copies_ ? CopyTable::kBuckets : 0, owned);
+    memory_ = MappedMemory(layout.octets, "flow table");
+    if (config.huge_pages) {
+        memory_.use_huge_pages(0, layout.rest_at);
+    }
     meters_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {
         slot_[partition] = static_cast<uint8_t>(meters_.size());
         meters_.emplace_back(config.meter,
-                             layout.memory(memory_.data() + meters_.size() * layout.octets),
+                             layout.memory(memory_.data(), meters_.size()),
                              inspector,
                              hash,
                              digest_,
@@ -108,35 +161,40 @@ void Worker::process(std::span<const ParsedPacket> packets,
                      std::span<const uint64_t> hashes) noexcept {
     assert(packets.size() == hashes.size());
     assert(packets.size() <= kMaximumBurst);
+    enter(stages_, Stage::look_up);
+    std::array<FlowMeter*, kMaximumBurst> meters;
     std::array<FlowIndex, kMaximumBurst> likely;
-    for (const uint64_t hash : hashes) {
-        meter(hash).prefetch_bucket(hash);
+    for (size_t i = 0; i < hashes.size(); ++i) {
+        meters[i] = &meter(hashes[i]);
+        meters[i]->prefetch_bucket(hashes[i]);
     }
     if (finds_copies_) {
         for (size_t i = 0; i < hashes.size(); ++i) {
-            meter(hashes[i]).prefetch_copy(packets[i], hashes[i]);
+            meters[i]->prefetch_copy(packets[i], hashes[i]);
         }
     }
     for (size_t i = 0; i < hashes.size(); ++i) {
-        likely[i] = meter(hashes[i]).prefetch_flow(hashes[i]);
+        likely[i] = meters[i]->prefetch_flow(hashes[i]);
     }
     for (size_t i = 0; i < hashes.size(); ++i) {
-        meter(hashes[i]).prefetch_details(likely[i]);
+        meters[i]->prefetch_details(likely[i], packets[i], hashes[i]);
     }
-    for (size_t i = 0; i < hashes.size(); ++i) {
-        meter(hashes[i]).prefetch_lists(likely[i], packets[i].from_low);
+    if (keeps_details_) {
+        for (size_t i = 0; i < hashes.size(); ++i) {
+            meters[i]->prefetch_lists(likely[i], packets[i].from_low);
+        }
     }
+    enter(stages_, Stage::update);
     if (!recording_) {
         for (size_t i = 0; i < packets.size(); ++i) {
-            meter(hashes[i]).add(packets[i], hashes[i], likely[i]);
+            meters[i]->add(packets[i], hashes[i], likely[i]);
         }
         return;
     }
     for (size_t i = 0; i < packets.size(); ++i) {
-        FlowMeter& own = meter(hashes[i]);
-        const FlowIndex flow = own.add(packets[i], hashes[i], likely[i]);
+        const FlowIndex flow = meters[i]->add(packets[i], hashes[i], likely[i]);
         if (flow != kNoFlow) {
-            recording_->offer(packets[i], own.hot(flow), own.warm(flow));
+            recording_->offer(packets[i], meters[i]->hot(flow), meters[i]->warm(flow));
         }
     }
     recording_->flush();

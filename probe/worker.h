@@ -26,9 +26,16 @@ inline size_t partition_of(uint64_t hash) noexcept {
 struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
+    // For the table and its flows: faster where there are many, and more memory where few. Else
+    // pages of the system's.
+    bool huge_pages = false;
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };
+
+// Flows for which that much memory is enough however much each holds: the tables of all workers
+// when they have one together. At least what a table has without any.
+uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept;
 
 class Worker {
   public:
@@ -57,6 +64,8 @@ class Worker {
     FlowCounters counters() const noexcept;
     // Of all partitions: flows in their tables, and what evictions cost (FlowTable).
     size_t flows() const noexcept;
+    // Reserved for the tables; what was never needed is not taken.
+    size_t memory_octets() const noexcept { return memory_.octets(); }
     uint64_t victim_steps() const noexcept;
 
   private:
@@ -70,7 +79,9 @@ class Worker {
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
+    StageClock* stages_;
     bool finds_copies_;
+    bool keeps_details_;
 };
 
 }  // namespace curlew::probe

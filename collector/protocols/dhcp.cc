@@ -75,14 +75,6 @@ std::string_view without_zeros(std::string_view text) {
     return text.substr(0, last == std::string_view::npos ? 0 : last + 1);
 }
 
-std::string hardware_text(std::string_view address) {
-    std::string text;
-    for (const char octet : address) {
-        text += fmt::format("{}{:02x}", text.empty() ? "" : ":", static_cast<uint8_t>(octet));
-    }
-    return text;
-}
-
 }  // namespace
 
 std::string_view DhcpMessage::option(uint8_t code) const {
@@ -145,7 +137,7 @@ void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.text("yiaddr", address_text(message.your_address));
     json.text("siaddr", address_text(message.server_address));
     json.text("giaddr", address_text(message.gateway_address));
-    json.text("chaddr", hardware_text(message.hardware_address));
+    json.text("chaddr", mac_text(message.hardware_address));
     const std::string_view host_name = without_zeros(message.option(kHostName));
     if (!host_name.empty()) {
         json.text("host_name", wire_text(host_name));

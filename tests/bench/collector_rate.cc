@@ -233,7 +233,6 @@ struct StageTimes {
     double devices = 0;
     double sort = 0;
     double parse = 0;
-    double facts = 0;
     double annotate = 0;
     double json = 0;
     double hash = 0;
@@ -310,27 +309,21 @@ class Stages {
 
     void write_parts() {
         collector::Annotator annotator(rules_, memory_);
-        collector::RecordWriter writer(fields_, annotator.ruleset());
+        collector::RecordWriter writer(fields_);
         proto::FlowSummary flow;
         for (const std::string& record : records_) {
             {
                 const Lap lap(times_.parse);
                 flow.ParseFromString(record);
             }
-            collector::FlowFacts facts;
-            {
-                const Lap lap(times_.facts);
-                facts = collector::facts_of(flow);
-            }
-            {
+            const collector::RecordWriter::Begun begun = [&] {
                 const Lap lap(times_.json);
-                writer.begin(flow, facts);
-            }
-            collector::Annotation annotation;
-            {
+                return writer.begin(flow);
+            }();
+            const collector::Annotation annotation = [&] {
                 const Lap lap(times_.annotate);
-                annotation = annotator.annotate(flow, facts);
-            }
+                return annotator.annotate(flow, begun.messages, begun.flow_id);
+            }();
             const Lap lap(times_.json);
             lines_.emplace_back(writer.finish(annotation));
         }
@@ -398,7 +391,6 @@ void print_stages(const Frames& frames,
         {"devices", &StageTimes::devices},
         {"sort", &StageTimes::sort},
         {"parse again", &StageTimes::parse},
-        {"facts", &StageTimes::facts},
         {"annotate", &StageTimes::annotate},
         {"JSON", &StageTimes::json},
         {"hash", &StageTimes::hash},

@@ -1,6 +1,7 @@
 #include "cli/bench.h"
 
 #include <string>
+#include <vector>
 
 #include "cli/usage_error.h"
 // After everything else: it takes CppUTest's macros with it.
@@ -64,6 +65,30 @@ TEST(Bench, its_json_has_the_names_that_scripts_ask_for) {
                             "peak_rss_octets"}) {
         CHECK(json.find('"' + std::string(key) + "\":") != std::string::npos);
     }
+}
+
+TEST(Bench, stages_are_named_and_add_up_to_a_round) {
+    const BenchResult result = results_of(small_bench())[0];
+    std::vector<std::string> names;
+    double sum = 0;
+    for (const auto& [name, ns] : result.ns_per_packet) {
+        CHECK(ns >= 0);
+        names.push_back(name);
+        sum += name == "bare" || name == "all" ? 0 : ns;
+    }
+    const std::vector<std::string> expected{
+        "bare", "all", "receive", "parse", "look_up", "update", "inspect", "expire", "export"};
+    CHECK(expected == names);
+    // Another round, of 10 ms on a machine with other work: near, by a wide margin.
+    const double all = result.ns_per_packet[1].second;
+    CHECK(sum > all / 20);
+    CHECK(sum < all * 20);
+}
+
+TEST(Bench, several_workers_have_no_stages) {
+    BenchConfig config = small_bench();
+    config.workers = 2;
+    LONGS_EQUAL(2, results_of(config)[0].ns_per_packet.size());
 }
 
 TEST(Bench, options_that_exclude_each_other_are_refused) {

@@ -1,6 +1,8 @@
 #include "collector/annotator.h"
 
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
@@ -10,8 +12,7 @@ namespace {
 
 std::string flow_type(const proto::FlowSummary& flow) {
     const LabelFixture labels(house_group());
-    FlowFacts facts = facts_of(flow);
-    return Annotator(labels.rules(), labels.memory).annotate(flow, facts).flow_type;
+    return Annotator(labels.rules(), labels.memory).annotate(flow, {}, {}).flow_type;
 }
 
 }  // namespace
@@ -50,10 +51,9 @@ TEST(Annotator, a_group_without_rules_publishes_the_content_label) {
     const LabelFixture labels(any_group(), payload_signature("get", "label = 'web'"));
     proto::FlowSummary flow = small_flow();
     add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
-    FlowFacts facts = facts_of(flow);
-    const Annotation annotation = Annotator(labels.rules(), labels.memory).annotate(flow, facts);
+    const Annotation annotation = Annotator(labels.rules(), labels.memory).annotate(flow, {}, {});
     STRCMP_EQUAL("web", annotation.flow_type.c_str());
-    STRCMP_EQUAL("web", annotation.label.type.c_str());
+    STRCMP_EQUAL("web", annotation.content().type.c_str());
 }
 
 TEST(Annotator, names_told_for_an_address_are_evidence_for_whoever_asked) {
@@ -63,8 +63,7 @@ TEST(Annotator, names_told_for_an_address_are_evidence_for_whoever_asked) {
     const auto service = [&](const char* client, uint64_t after_us) {
         proto::FlowSummary flow = flow_between(client, 40000, "192.0.2.9", 443, 6);
         flow.set_first_record_start_ns(kStart + after_us * 1000);
-        FlowFacts facts = facts_of(flow);
-        return annotator.annotate(flow, facts).label.service;
+        return annotator.annotate(flow, {}, {}).content().service;
     };
     STRCMP_EQUAL("logs", service("10.0.0.5", 1'000'000).c_str());
     STRCMP_EQUAL("", service("10.0.0.6", 1'000'000).c_str());
@@ -86,11 +85,54 @@ TEST(Annotator, a_service_that_its_host_announced_is_evidence_for_everybody) {
     Annotator annotator(labels.rules(), labels.memory);
     const auto protocol = [&](uint16_t port) {
         proto::FlowSummary flow = flow_between("10.0.0.5", 40000, "10.0.0.9", port, 6);
-        FlowFacts facts = facts_of(flow);
-        return annotator.annotate(flow, facts).label.protocol;
+        return annotator.annotate(flow, {}, {}).content().protocol;
     };
     STRCMP_EQUAL("hap", protocol(80).c_str());
     STRCMP_EQUAL("", protocol(81).c_str());
+}
+
+TEST(Annotator, what_is_remembered_is_what_is_given_anew) {
+    LabelFixture labels(any_group(),
+                        payload_signature("get", "label = 'web'") +
+                            name_signature("logs", "logs.example", "service = 'logs'") +
+                            field_signature("plug", "ssdp.server", "Plug/.*", "label = 'plug'"));
+    labels.memory.add(answer_to("10.0.0.5", "logs.example", "192.0.2.9", 60, 0));
+    // Each differs from another by one thing that a label is given by, or by none.
+    std::vector<std::pair<proto::FlowSummary, MessageFacts>> shown;
+    for (const uint32_t protocol : {6, 17}) {
+        for (const char* responder : {"192.0.2.9", "192.0.2.8"}) {
+            for (const bool reverse : {false, true}) {
+                for (const uint32_t place : {0, 1}) {
+                    proto::FlowSummary flow =
+                        flow_between("10.0.0.5", 40000, responder, 443 + place, protocol);
+                    proto::Match& match = add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
+                    match.set_reverse(reverse);
+                    match.set_offset(place);
+                    MessageFacts messages;
+                    if (place == 1) {
+                        messages.fields.push_back(
+                            {EvidenceKind::field, "ssdp.server", "Plug/1", "", 0, 0, reverse, ""});
+                    }
+                    add_packet(flow, 0, 10 + place, 0);
+                    shown.emplace_back(flow, messages);
+                    flow.clear_matches();
+                    shown.emplace_back(flow, MessageFacts());
+                }
+            }
+        }
+    }
+    Annotator remembers(labels.rules(), labels.memory);
+    for (int round = 0; round < 2; ++round) {
+        for (const auto& [flow, messages] : shown) {
+            const Annotation known = remembers.annotate(flow, messages, {});
+            const Annotation fresh =
+                Annotator(labels.rules(), labels.memory).annotate(flow, messages, {});
+            STRCMP_EQUAL(fresh.flow_type.c_str(), known.flow_type.c_str());
+            STRCMP_EQUAL(fresh.label->matched.c_str(), known.label->matched.c_str());
+            STRCMP_EQUAL(fresh.label->what.c_str(), known.label->what.c_str());
+            STRCMP_EQUAL(fresh.label->why.c_str(), known.label->why.c_str());
+        }
+    }
 }
 
 }  // namespace curlew::collector

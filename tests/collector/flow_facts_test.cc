@@ -32,11 +32,12 @@ std::string text_of(const FlowFacts& facts) {
 // The record of a flow, and its facts as the writer had them.
 std::string record_of(const proto::FlowSummary& flow, FlowFacts& facts) {
     const LabelFixture labels(any_group(), payload_signature("http", "protocol = 'http'"));
-    RecordWriter writer(FieldSet::full, "any-1");
-    facts = facts_of(flow);
-    writer.begin(flow, facts);
+    RecordWriter writer(FieldSet::full);
+    const RecordWriter::Begun begun = writer.begin(flow);
     Annotator annotator(labels.rules(), labels.memory);
-    return std::string(writer.finish(annotator.annotate(flow, facts)));
+    facts = annotator.facts(flow, begun.messages);
+    facts.flow_id = begun.flow_id;
+    return std::string(writer.finish(annotator.annotate(flow, begun.messages, begun.flow_id)));
 }
 
 FlowFacts stored(const std::string& record) {

@@ -34,9 +34,9 @@ TEST(FlowIdentity, an_id_is_first_start_key_and_ordinal) {
     flow.set_flow_start_ns(kStart + 1);
     flow.set_record_number(4);
     FlowIdMaker ids;
-    STRCMP_EQUAL("1545661851869217-f41f224028796e60", ids.make(flow).c_str());
+    STRCMP_EQUAL("1545661851869217-f41f224028796e60", std::string(ids.make(flow)).c_str());
     flow.set_flow_ordinal(12);
-    STRCMP_EQUAL("1545661851869217-f41f224028796e60+12", ids.make(flow).c_str());
+    STRCMP_EQUAL("1545661851869217-f41f224028796e60+12", std::string(ids.make(flow)).c_str());
 }
 
 TEST(FlowIdentity, records_of_joy_are_ordered_as_joy_wrote_them) {

@@ -88,6 +88,14 @@ TEST(JsonLine, strings_are_escaped_like_rapidjson) {
         out.text(text);
         out.text("/\"\\");
     });
+    // Each octet at each place of a text that is looked at by words.
+    for (const char octet : text.substr(0, 0x80)) {
+        for (size_t at = 0; at < 17; ++at) {
+            std::string words(17, '!');
+            words[at] = octet;
+            check_like_rapidjson([&](auto& out) { out.text(words); });
+        }
+    }
 }
 
 TEST(JsonLine, numbers_have_the_digits_of_rapidjson) {
@@ -110,8 +118,12 @@ TEST(JsonLine, doubles_have_the_digits_of_rapidjson) {
     for (int i = 0; i < 2000; ++i) {
         const auto any = std::bit_cast<double>(random());
         const double share = static_cast<double>(random() % 1000) / 997.0;
+        const auto whole = static_cast<double>(random() >> (random() % 64));
         check_like_rapidjson([&](auto& out) {
             out.real(std::isfinite(any) ? any : 0.0);
+            out.real(whole);
+            out.real(-whole);
+            out.real(whole + 0.5);
             out.real(share);
             out.real(-share);
         });

@@ -31,4 +31,31 @@ TEST(LineMemory, keeps_names_and_what_devices_say_in_their_messages) {
     CHECK_EQUAL(0, memory.names().size());
 }
 
+TEST(LineMemory, who_says_the_same_is_noted_each_with_its_own_ends) {
+    const auto notify = [](const std::string& mac, const char* address, bool others) {
+        proto::FlowSummary flow = flow_between(address, 1900, "239.255.255.250", 1900, 17);
+        flow.mutable_forward()->set_source_mac(mac);
+        proto::ProtocolMessage& message = *flow.add_messages();
+        message.set_protocol(proto::MESSAGE_PROTOCOL_SSDP);
+        message.set_octets(others ? "NOTIFY * HTTP/1.1\r\nServer: Lamp/1.0\r\n\r\n"
+                                  : "NOTIFY * HTTP/1.1\r\nServer: Plug/1.0\r\n\r\n");
+        return flow;
+    };
+    const std::string one("\x00\x1f\x1f\x00\x00\x01", 6);
+    const std::string other("\x00\x1f\x1f\x00\x00\x02", 6);
+    LineMemory& memory = labels.memory;
+    for (int i = 0; i < 3; ++i) {
+        memory.add(notify(one, "10.0.0.9", false));
+        memory.add(notify(other, "10.0.0.8", false));
+        memory.add(notify(other, "10.0.0.8", true));
+    }
+    const auto devices = memory.devices().found(labels.group);
+    CHECK_EQUAL(2, devices.size());
+    for (const Device& device : devices) {
+        STRCMP_EQUAL("plug", device.device.c_str());
+        CHECK_EQUAL(1, device.clues.size());
+        CHECK_EQUAL(3, device.clues[0].flows);
+    }
+}
+
 }  // namespace curlew::collector

@@ -36,7 +36,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static const signatures::SignatureSet set = signatures::SignatureSet::parse(kSignatures, "set");
     static const signatures::ContentRules content(set);
     static const collector::MacVendors vendors;
-    static collector::RecordWriter writer(collector::FieldSet::full, "any");
+    static collector::RecordWriter writer(collector::FieldSet::full);
     static collector::JoyRecordWriter joy_writer;
     static proto::FlowBatch batch;
     if (size < 2) {
@@ -57,9 +57,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     collector::Annotator annotator({rules, content, vendors}, memory);
     for (const proto::FlowSummary& flow : batch.flows()) {
-        collector::FlowFacts facts = collector::facts_of(flow);
-        writer.begin(flow, facts);
-        writer.finish(annotator.annotate(flow, facts));
+        const collector::RecordWriter::Begun begun = writer.begin(flow);
+        writer.finish(annotator.annotate(flow, begun.messages, begun.flow_id));
         if (flow.has_joy()) {
             joy_writer.write(flow, nullptr);
         }

@@ -23,6 +23,19 @@ std::string refusal(const std::string& text) {
 
 TEST_GROUP(ProbeConfig){};
 
+TEST(ProbeConfig, memory_decides_how_many_flows_there_are) {
+    const auto flows = [](const char* profile, const char* memory) {
+        return load("name = \"a\"\n[[port]]\ndevice = \"d\"\n[meter]\nprofile = \"" +
+                    std::string(profile) + "\"\nflow_capacity = 4096\nmemory = " + memory +
+                    "\n[collector]\nendpoint = \"ipc:///a\"\n")
+            .flow_capacity;
+    };
+    CHECK_EQUAL(4096u, flows("dataset", "0"));
+    CHECK_EQUAL(770'938u, flows("line-rate", "\"1 GiB\""));
+    CHECK_EQUAL(236'605u, flows("dataset", "\"1 GiB\""));
+    CHECK_EQUAL(4096u, flows("dataset", "\"1 KiB\""));
+}
+
 TEST(ProbeConfig, reads_every_key) {
     const ProbeConfig config = load(
         "name = \"hall-2\"\nsignatures = \"/s\"\n"

@@ -17,6 +17,15 @@ TEST(MappedMemory, is_zero_and_can_be_written_to_its_end) {
     CHECK_EQUAL(1, memory.data()[9'999]);
 }
 
+TEST(MappedMemory, huge_pages_are_zero_too_whether_or_not_there_are_any) {
+    constexpr size_t kOctets = size_t{8} << 20;
+    MappedMemory memory(kOctets, "test");
+    memory.use_huge_pages(0, kOctets / 2);
+    CHECK_EQUAL(0, memory.data()[0]);
+    memory.data()[kOctets - 1] = 1;
+    CHECK_EQUAL(1, memory.data()[kOctets - 1]);
+}
+
 TEST(MappedMemory, moves_its_memory) {
     MappedMemory memory(4096, "test");
     memory.data()[0] = 7;

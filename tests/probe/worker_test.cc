@@ -32,6 +32,20 @@ TEST_GROUP(Worker) {
     }
 };
 
+TEST(Worker, tables_stay_within_the_memory_that_they_are_given) {
+    for (const bool details : {false, true}) {
+        for (const uint64_t octets :
+             {uint64_t{64} << 20, uint64_t{1000} << 20, uint64_t{1} << 30, uint64_t{5} << 30}) {
+            WorkerConfig config;
+            config.meter.details = details;
+            config.flow_capacity = flow_capacity_in(octets, details);
+            const Worker worker(config, 0, 1, inspector, hash);
+            CHECK(worker.memory_octets() <= octets);
+            CHECK(worker.memory_octets() >= octets / 2);
+        }
+    }
+}
+
 TEST(Worker, meters_its_burst_and_ends_its_flows) {
     for (uint16_t port = 1; port <= 40; ++port) {
         add_datagram(port);

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdlib>
+#include <filesystem>
+#include <memory>
+#include <string_view>
+
+#include "collector/durable_file.h"
+
+namespace curlew::collector {
+
+// A long file written from its beginning, past the page cache where the file system can (O_DIRECT):
+// to copy gigabytes into memory that nobody reads soon costs more than to make them, and takes the
+// memory of those who do read. A short file is written as any other.
+class BulkFile {
+  public:
+    // Replaces what is there. Throws std::runtime_error, as the others do.
+    explicit BulkFile(std::filesystem::path path);
+
+    void write(std::string_view octets);
+
+    // Writes what is left and syncs.
+    void finish();
+
+  private:
+    struct Free {
+        void operator()(char* memory) const noexcept { std::free(memory); }
+    };
+
+    void write_buffer();
+    void set_direct(bool direct) noexcept;
+
+    std::filesystem::path path_;
+    FileDescriptor file_;
+    std::unique_ptr<char[], Free> buffer_;
+    size_t used_ = 0;
+    bool direct_ = false;
+    bool may_be_direct_ = true;
+};
+
+}  // namespace curlew::collector

@@ -1,0 +1,49 @@
+#include "collector/octet_hash.h"
+
+#include <cstring>
+#include <random>
+
+namespace curlew::collector {
+namespace {
+
+struct Key {
+    uint64_t start;
+    uint64_t factor;
+};
+
+const Key& key() {
+    static const Key key = [] {
+        std::random_device random;
+        const auto word = [&random] {
+            return static_cast<uint64_t>(random()) << 32 | static_cast<uint32_t>(random());
+        };
+        return Key{word(), word() | 1};
+    }();
+    return key;
+}
+
+// Both halves of the product, so that each bit of the two moves all of it.
+uint64_t fold(uint64_t one, uint64_t other) noexcept {
+    __extension__ using Wide = unsigned __int128;
+    const Wide product = static_cast<Wide>(one) * other;
+    return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
+}
+
+}  // namespace
+
+uint64_t octet_hash(std::string_view octets) noexcept {
+    const Key& secret = key();
+    uint64_t hash = fold(secret.start ^ octets.size(), secret.factor);
+    uint64_t word;
+    for (; octets.size() >= sizeof word; octets.remove_prefix(sizeof word)) {
+        std::memcpy(&word, octets.data(), sizeof word);
+        hash = fold(hash ^ word, secret.factor);
+    }
+    word = 0;
+    if (!octets.empty()) {
+        std::memcpy(&word, octets.data(), octets.size());
+    }
+    return fold(hash ^ word, secret.factor);
+}
+
+}  // namespace curlew::collector
