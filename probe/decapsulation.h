@@ -45,17 +45,7 @@ inline bool may_be_tunnel_ports(uint16_t source, uint16_t destination) noexcept 
     constexpr uint64_t kCandidates = bit(kVxlanPort) | bit(kVxlanLinuxPort) | bit(kGenevePort) |
                                      bit(kGtpUserPort) | bit(kTeredoPort) | bit(kL2tpPort) |
                                      bit(kGrePort) | bit(kMplsPort);
-    // Without a branch for each: ephemeral ports, which are higher, are like numbers drawn at
-    // random.
-    constexpr uint16_t kHighest = kVxlanLinuxPort;
-    static_assert(
-        kHighest >=
-        std::max(
-            {kVxlanPort, kGenevePort, kGtpUserPort, kTeredoPort, kL2tpPort, kGrePort, kMplsPort}));
-    const auto may_be = [](uint16_t port) {
-        return (kCandidates >> (port & 63) & 1) & uint64_t{port <= kHighest};
-    };
-    if ((may_be(source) | may_be(destination)) == 0) {
+    if (((kCandidates >> (source & 63) | kCandidates >> (destination & 63)) & 1) == 0) {
         return false;
     }
     const auto is = [&](uint16_t port) { return source == port || destination == port; };

@@ -294,33 +294,35 @@ uint32_t read_transport(const Segment& segment, uint8_t protocol, ParsedPacket& 
 }
 
 // True when the sender compares as low: by address, then by port.
-inline bool sender_is_low(const uint8_t* ip,
-                          bool ipv4,
-                          uint16_t sender,
-                          uint16_t receiver) noexcept {
-    if (ipv4) {
-        const uint64_t source = static_cast<uint64_t>(read_32(ip + 12)) << 16 | sender;
-        const uint64_t destination = static_cast<uint64_t>(read_32(ip + 16)) << 16 | receiver;
+bool sender_is_low(const ParsedPacket& parsed, uint16_t sender, uint16_t receiver) noexcept {
+    if (parsed.key.ip_version == 4) {
+        const uint64_t source = static_cast<uint64_t>(read_32(parsed.ip + 12)) << 16 | sender;
+        const uint64_t destination =
+            static_cast<uint64_t>(read_32(parsed.ip + 16)) << 16 | receiver;
         return source <= destination;
     }
-    const std::array<uint64_t, 3> source{read_64(ip + 8), read_64(ip + 16), sender};
-    const std::array<uint64_t, 3> destination{read_64(ip + 24), read_64(ip + 32), receiver};
+    const std::array<uint64_t, 3> source{read_64(parsed.ip + 8), read_64(parsed.ip + 16), sender};
+    const std::array<uint64_t, 3> destination{
+        read_64(parsed.ip + 24), read_64(parsed.ip + 32), receiver};
     return source <= destination;
 }
 
-[[gnu::always_inline]] inline void set_endpoints(ParsedPacket& parsed,
-                                                 const uint8_t* ip,
-                                                 bool ipv4,
-                                                 uint16_t sender,
-                                                 uint16_t receiver) noexcept {
-    const bool from_low = sender_is_low(ip, ipv4, sender, receiver);
+// Requires: parsed.ip, and the key's version, are set.
+void set_endpoints(ParsedPacket& parsed, uint16_t sender, uint16_t receiver) noexcept {
+    const bool from_low = sender_is_low(parsed, sender, receiver);
+    const bool ipv4 = parsed.key.ip_version == 4;
     const size_t address_octets = ipv4 ? 4 : 16;
-    const uint8_t* source = ip + (ipv4 ? 12 : 8);
+    const uint8_t* source = parsed.ip + (ipv4 ? 12 : 8);
     const uint8_t* destination = source + address_octets;
     const uint8_t* low = from_low ? source : destination;
     const uint8_t* high = from_low ? destination : source;
-    std::memcpy(parsed.key.low_address.data(), low, address_octets);
-    std::memcpy(parsed.key.high_address.data(), high, address_octets);
+    if (ipv4) {
+        std::memcpy(parsed.key.low_address.data(), low, 4);
+        std::memcpy(parsed.key.high_address.data(), high, 4);
+    } else {
+        std::memcpy(parsed.key.low_address.data(), low, 16);
+        std::memcpy(parsed.key.high_address.data(), high, 16);
+    }
     parsed.key.low_port = from_low ? sender : receiver;
     parsed.key.high_port = from_low ? receiver : sender;
     parsed.from_low = from_low;
@@ -410,17 +412,10 @@ void decapsulate(PacketWalk& walk, NetworkLayer& network) noexcept {
     }
 }
 
-// Sets all that stands at or behind the IP header, and what the port told. Requires: the fields of
-// the frame are set.
-[[gnu::always_inline]] inline void fill(const PacketView& packet,
-                                        const NetworkLayer& network,
-                                        bool ipv4,
-                                        ParsedPacket& parsed) noexcept {
+// Sets all that stands at or behind the IP header. Requires: the fields of the frame are set.
+void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     const uint8_t* ip = network.ip;
-    parsed.time_ns = packet.time_ns;
-    parsed.frame = packet.data;
-    parsed.captured_octets = packet.captured_octets;
-    parsed.wire_octets = std::max(packet.wire_octets, packet.captured_octets);
+    const bool ipv4 = parsed.key.ip_version == 4;
     parsed.ip = ip;
     parsed.octets = network.octets;
     parsed.ip_captured_octets = network.captured;
@@ -453,7 +448,7 @@ void decapsulate(PacketWalk& walk, NetworkLayer& network) noexcept {
     parsed.payload = segment.at + readable;
     parsed.payload_octets = segment.octets - header_octets;
     parsed.payload_captured_octets = segment.captured - readable;
-    set_endpoints(parsed, ip, ipv4, sender, receiver);
+    set_endpoints(parsed, sender, receiver);
 }
 
 // What the key has of the VLAN.
@@ -463,10 +458,10 @@ uint16_t keyed_vlan(const ParserConfig& config, uint16_t vlan) noexcept {
 
 // Any packet, from its first octet to its innermost IP header. When it is metered, all is set but
 // what fill() sets.
-ParseResult walk_inwards(const PacketView& packet,
-                         const ParserConfig& config,
-                         NetworkLayer& network,
-                         ParsedPacket& parsed) noexcept {
+[[gnu::noinline]] ParseResult walk_inwards(const PacketView& packet,
+                                           const ParserConfig& config,
+                                           NetworkLayer& network,
+                                           ParsedPacket& parsed) noexcept {
     const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
     PacketWalk walk{
         {packet.data, packet.captured_octets, wire_octets}, packet.data, config.decapsulate};
@@ -497,61 +492,41 @@ ParseResult walk_inwards(const PacketView& packet,
     return ParseResult::metered;
 }
 
-// A packet right behind an Ethernet header and its tags. Requires: `place` is there.
-[[gnu::always_inline]] inline void fill_common(const PacketView& packet,
-                                               const ParserConfig& config,
-                                               const PacketPlace& place,
-                                               const std::array<uint16_t, 2>& vlans,
-                                               const NetworkLayer& network,
-                                               ParsedPacket& parsed) noexcept {
-    const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
-    parsed.key = FlowKey{};
-    parsed.key.ip_version = place.ip_version;
-    parsed.key.vlan = keyed_vlan(config, vlans[0]);
-    parsed.frame_octets = wire_octets;
-    parsed.source_mac = packet.data + 6;
-    parsed.destination_mac = packet.data;
-    parsed.vlans = vlans;
-    parsed.notes = network.octets > kMaximumEthernetPayload ? kNoteMergedFrame : 0;
-    parsed.tunnel_count = 0;
-    fill(packet, network, place.ip_version == 4, parsed);
-}
-
-// Any packet.
-[[gnu::noinline]] ParseResult parse_any(const PacketView& packet,
-                                        const ParserConfig& config,
-                                        ParsedPacket& parsed) noexcept {
-    NetworkLayer network;
-    const ParseResult result = walk_inwards(packet, config, network, parsed);
-    if (result != ParseResult::metered) {
-        return result;
-    }
-    const bool merged =
-        packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
-    add_note(parsed.notes, merged, kNoteMergedFrame);
-    fill(packet, network, parsed.key.ip_version == 4, parsed);
-    return ParseResult::metered;
-}
-
-// IPv6 behind an Ethernet header. Its extension headers are walked in memory.
-[[gnu::noinline]] ParseResult parse_common_ipv6(const PacketView& packet,
-                                                const ParserConfig& config,
-                                                const PacketPlace& place,
-                                                const std::array<uint16_t, 2>& vlans,
-                                                ParsedPacket& parsed) noexcept {
-    NetworkLayer network;
-    const ParseResult result = read_ipv6(place, network);
-    if (result != ParseResult::metered) {
-        return result;
-    }
-    if (config.decapsulate && may_be_tunnel(network)) {
-        return parse_any(packet, config, parsed);
-    }
-    fill_common(packet, config, place, vlans, network, parsed);
-    return ParseResult::metered;
-}
-
 }  // namespace
+
+const char* name_of(ParseResult result) noexcept {
+    static constexpr std::array<const char*, static_cast<size_t>(ParseResult::count_)> kNames{
+        "metered",
+        "not_ip",
+        "link_header_truncated",
+        "ip_header_truncated",
+        "ip_header_malformed",
+        "ip_extensions_malformed",
+        "wifi_no_data",
+        "wifi_protected",
+        "wifi_fragment",
+        "wifi_aggregated",
+        "wifi_bad_fcs",
+    };
+    return kNames[static_cast<size_t>(result)];
+}
+
+const char* name_of_note(int bit) noexcept {
+    static constexpr std::array<const char*, kPacketNoteCount> kNames{
+        "truncated",
+        "fragment",
+        "later_fragment",
+        "transport_malformed",
+        "merged_frame",
+        "length_from_frame",
+        "tunnelled",
+        "tunnel_too_deep",
+        "tunnel_not_ip",
+        "tunnel_unreadable",
+        "tunnel_fragment",
+    };
+    return kNames[static_cast<size_t>(bit)];
+}
 
 ParseResult parse_packet(const PacketView& packet,
                          const ParserConfig& config,
@@ -559,22 +534,42 @@ ParseResult parse_packet(const PacketView& packet,
     const uint32_t wire_octets = std::max(packet.wire_octets, packet.captured_octets);
     PacketPlace place{packet.data, packet.captured_octets, wire_octets};
     std::array<uint16_t, 2> vlans{kNoVlan, kNoVlan};
-    // The common way stays in registers; whoever leaves it begins again.
-    if (packet.link != LinkType::ethernet || !enter_common_frame(place, vlans)) {
-        return parse_any(packet, config, parsed);
-    }
-    if (place.ip_version != 4) {
-        return parse_common_ipv6(packet, config, place, vlans, parsed);
-    }
     NetworkLayer network;
-    const ParseResult result = read_ipv4(place, network);
-    if (result != ParseResult::metered) {
-        return result;
+    // The common way stays in registers; whoever leaves it begins again.
+    bool is_common = packet.link == LinkType::ethernet && enter_common_frame(place, vlans);
+    if (is_common) {
+        const ParseResult result = read_ip(place, network);
+        if (result != ParseResult::metered) {
+            return result;
+        }
+        is_common = !config.decapsulate || !may_be_tunnel(network);
     }
-    if (config.decapsulate && may_be_tunnel(network)) {
-        return parse_any(packet, config, parsed);
+    if (is_common) {
+        parsed.key = FlowKey{};
+        parsed.key.ip_version = place.ip_version;
+        parsed.key.vlan = keyed_vlan(config, vlans[0]);
+        parsed.frame_octets = wire_octets;
+        parsed.source_mac = packet.data + 6;
+        parsed.destination_mac = packet.data;
+        parsed.vlans = vlans;
+        parsed.notes = 0;
+        parsed.tunnel_count = 0;
+    } else {
+        NetworkLayer innermost;
+        const ParseResult result = walk_inwards(packet, config, innermost, parsed);
+        if (result != ParseResult::metered) {
+            return result;
+        }
+        network = innermost;
     }
-    fill_common(packet, config, place, vlans, network, parsed);
+    parsed.time_ns = packet.time_ns;
+    parsed.frame = packet.data;
+    parsed.captured_octets = packet.captured_octets;
+    parsed.wire_octets = wire_octets;
+    const bool merged =
+        packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
+    add_note(parsed.notes, merged, kNoteMergedFrame);
+    fill(network, parsed);
     return ParseResult::metered;
 }
 

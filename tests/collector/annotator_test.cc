@@ -1,5 +1,6 @@
 #include "collector/annotator.h"
 
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -92,36 +93,45 @@ TEST(Annotator, a_service_that_its_host_announced_is_evidence_for_everybody) {
 }
 
 TEST(Annotator, what_is_remembered_is_what_is_given_anew) {
-    LabelFixture labels(any_group(),
-                        payload_signature("get", "label = 'web'") +
-                            name_signature("logs", "logs.example", "service = 'logs'") +
-                            field_signature("plug", "ssdp.server", "Plug/.*", "label = 'plug'"));
+    LabelFixture labels(
+        any_group(),
+        payload_signature("get", "label = 'web'") + payload_signature("put", "label = 'web'") +
+            name_signature("logs", "logs.example", "service = 'logs'") +
+            field_signature("plug", "ssdp.server", "Plug/.*", "activity = 'announces'") +
+            "[[signature]]\nid = 'port'\ntitle = 't'\nreference = 'r'\n"
+            "kind = 'port'\npattern = '444'\ntransport = 'tcp'\nprotocol = 'mqtt'\n"
+            "[[signature]]\nid = 'steps'\ntitle = 't'\nreference = 'r'\n"
+            "kind = 'sequence'\npattern = '>1[0-9]'\nservice = 'steps'\n"
+            "examples.match = ['>12']\nexamples.no_match = ['<12']\n");
     labels.memory.add(answer_to("10.0.0.5", "logs.example", "192.0.2.9", 60, 0));
-    // Each differs from another by one thing that a label is given by, or by none.
-    std::vector<std::pair<proto::FlowSummary, MessageFacts>> shown;
-    for (const uint32_t protocol : {6, 17}) {
-        for (const char* responder : {"192.0.2.9", "192.0.2.8"}) {
-            for (const bool reverse : {false, true}) {
-                for (const uint32_t place : {0, 1}) {
-                    proto::FlowSummary flow =
-                        flow_between("10.0.0.5", 40000, responder, 443 + place, protocol);
-                    proto::Match& match = add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
-                    match.set_reverse(reverse);
-                    match.set_offset(place);
-                    MessageFacts messages;
-                    if (place == 1) {
-                        messages.fields.push_back(
-                            {EvidenceKind::field, "ssdp.server", "Plug/1", "", 0, 0, reverse, ""});
-                    }
-                    add_packet(flow, 0, 10 + place, 0);
-                    shown.emplace_back(flow, messages);
-                    flow.clear_matches();
-                    shown.emplace_back(flow, MessageFacts());
-                }
-            }
-        }
+    const auto flow_of = [](uint32_t protocol, const char* responder, uint32_t port) {
+        proto::FlowSummary flow = flow_between("10.0.0.5", 40000, responder, port, protocol);
+        add_match(flow, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
+        return flow;
+    };
+    const proto::FlowSummary plain = flow_of(6, "192.0.2.8", 443);
+    // Each is labelled otherwise than every other, by one thing.
+    std::vector<std::pair<proto::FlowSummary, MessageFacts>> shown{
+        {plain, {}}, {flow_of(6, "192.0.2.8", 444), {}}, {flow_of(6, "192.0.2.9", 443), {}}};
+    const auto shown_with = [&](auto change) {
+        auto& [flow, messages] = shown.emplace_back(plain, MessageFacts());
+        change(flow, messages);
+    };
+    shown_with([](auto& flow, auto&) { flow.mutable_matches(0)->set_signature("put"); });
+    shown_with([](auto& flow, auto&) { flow.mutable_matches(0)->set_reverse(true); });
+    shown_with([](auto& flow, auto&) { flow.mutable_matches(0)->set_offset(1); });
+    shown_with([](auto& flow, auto&) { flow.mutable_matches(0)->set_packet(1); });
+    shown_with([](auto& flow, auto&) { flow.clear_matches(); });
+    shown_with([](auto& flow, auto&) { add_packet(flow, 0, 12, 0); });
+    shown_with([](auto& flow, auto&) { add_packet(flow, 0, 13, 0); });
+    for (const bool reverse : {false, true}) {
+        shown_with([&](auto&, auto& messages) {
+            messages.fields.push_back(
+                {EvidenceKind::field, "ssdp.server", "Plug/1", "", 0, 0, reverse, ""});
+        });
     }
     Annotator remembers(labels.rules(), labels.memory);
+    std::set<std::string> texts;
     for (int round = 0; round < 2; ++round) {
         for (const auto& [flow, messages] : shown) {
             const Annotation known = remembers.annotate(flow, messages, {});
@@ -131,8 +141,10 @@ TEST(Annotator, what_is_remembered_is_what_is_given_anew) {
             STRCMP_EQUAL(fresh.label->matched.c_str(), known.label->matched.c_str());
             STRCMP_EQUAL(fresh.label->what.c_str(), known.label->what.c_str());
             STRCMP_EQUAL(fresh.label->why.c_str(), known.label->why.c_str());
+            texts.insert(known.label->matched + known.label->what + known.label->why);
         }
     }
+    CHECK_EQUAL(shown.size(), texts.size());
 }
 
 }  // namespace curlew::collector

@@ -141,6 +141,14 @@ TEST(Collector, syncs_less_often_than_it_stores) {
     CHECK(collector.counters().commits < 501);
 }
 
+TEST(Collector, syncs_nothing_where_nothing_has_to_survive) {
+    config.synced = false;
+    Collector collector(config, labels.rules());
+    feed(collector, {batch(1, 3), ledger(4)}, 4);
+    CHECK_EQUAL(0, collector.counters().commits);
+    CHECK_EQUAL(3, collector.seal().records_written);
+}
+
 TEST(Collector, stops_when_asked_and_resumes_where_it_was) {
     {
         Collector collector(config, labels.rules());
