@@ -22,7 +22,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr int kBacklog = 64;
+constexpr int kBacklog = 1024;
 // Of one turn, so that who came before is served between them.
 constexpr size_t kAcceptedAtOnce = 4;
 static_assert(kAcceptedAtOnce < MetricsServer::kMaximumConnections);

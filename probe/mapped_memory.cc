@@ -33,6 +33,12 @@ void MappedMemory::use_huge_pages(size_t from, size_t octets) const noexcept {
     madvise(data_ + from, octets, MADV_HUGEPAGE);
 }
 
+void MappedMemory::take(size_t from, size_t octets) const noexcept {
+    assert(from <= octets_);
+    assert(octets <= octets_ - from);
+    madvise(data_ + from, octets, MADV_POPULATE_WRITE);
+}
+
 MappedMemory::~MappedMemory() {
     if (data_ != nullptr) {
         munmap(data_, octets_);

@@ -25,6 +25,11 @@ class MappedMemory {
     // none goes on with its own pages. Requires: the range is inside.
     void use_huge_pages(size_t from, size_t octets) const noexcept;
 
+    // Takes the pages now: whoever touches a huge one first waits for 2 MiB of zeros, and packets
+    // that come meanwhile may be lost. Where the system cannot, they are taken one by one later.
+    // Requires: the range is inside, and begins with a page.
+    void take(size_t from, size_t octets) const noexcept;
+
     uint8_t* data() const noexcept { return data_; }
     size_t octets() const noexcept { return octets_; }
 

@@ -102,7 +102,10 @@ DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bo
         config.ports_keep_flows && (probe.workers == 0 || probe.workers == ports) && ports > 1;
     if (is_live) {
         dispatcher.worker.record_ring_octets = kLiveRecordRing;
-        dispatcher.worker.huge_pages = true;
+        // Who gives the memory gives it at once. Else small pages, for a thread that waits for huge
+        // ones while packets come loses some, and not every device counts what it drops.
+        dispatcher.worker.huge_pages = probe.memory_octets != 0;
+        dispatcher.worker.taken_at_start = probe.memory_octets != 0;
     }
     dispatcher.cores = probe.cores;
     dispatcher.idle_sleep_us = probe.idle_sleep_us;

@@ -144,6 +144,9 @@ Worker::Worker(const WorkerConfig& config,
     if (config.huge_pages) {
         memory_.use_huge_pages(0, layout.rest_at);
     }
+    if (config.taken_at_start) {
+        memory_.take(0, layout.rest_at);
+    }
     meters_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {
         slot_[partition] = static_cast<uint8_t>(meters_.size());

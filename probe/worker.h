@@ -29,6 +29,7 @@ struct WorkerConfig {
     // For the table and its flows: faster where there are many, and more memory where few. Else
     // pages of the system's.
     bool huge_pages = false;
+    bool taken_at_start = false;  // that memory; else by the thread that meters, when it needs it
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };

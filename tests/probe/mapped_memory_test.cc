@@ -1,5 +1,8 @@
 #include "probe/mapped_memory.h"
 
+#include <sys/mman.h>
+
+#include <array>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -24,6 +27,19 @@ TEST(MappedMemory, huge_pages_are_zero_too_whether_or_not_there_are_any) {
     CHECK_EQUAL(0, memory.data()[0]);
     memory.data()[kOctets - 1] = 1;
     CHECK_EQUAL(1, memory.data()[kOctets - 1]);
+}
+
+TEST(MappedMemory, what_is_taken_is_there_before_it_is_touched) {
+    constexpr size_t kPage = 4096;
+    constexpr size_t kPages = 64;
+    const MappedMemory memory(2 * kPages * kPage, "test");
+    memory.take(0, kPages * kPage);
+    std::array<unsigned char, 2 * kPages> resident{};
+    CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
+    for (size_t page = 0; page < kPages; ++page) {
+        CHECK_EQUAL(1, resident[page] & 1);
+    }
+    CHECK_EQUAL(0, resident[2 * kPages - 1] & 1);
 }
 
 TEST(MappedMemory, moves_its_memory) {
