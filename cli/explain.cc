@@ -193,7 +193,7 @@ class Explainer {
             const auto payload = payload_of(packet, facts.protocol, octets);
             for (size_t begin = 0; begin < std::min(payload.size(), kNearOctets); ++begin) {
                 Scanner::Result result;
-                scanner_.scan(payload.subspan(begin), Transport::any, scratch_, result);
+                scanner_.scan(payload.subspan(begin), {Transport::any}, scratch_, result);
                 for (uint32_t i = 0; i < result.count; ++i) {
                     const Signature& signature = set_.signatures()[result.hits[i].signature];
                     if (begin != 0 && !signature.ports.empty()) {

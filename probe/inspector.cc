@@ -118,22 +118,9 @@ Inspector::Inspector(const signatures::SignatureSet& set) : scanner_(set) {
         const signatures::Signature& signature = set.signatures()[i];
         if (signature.kind == signatures::SignatureKind::payload) {
             meanings_[i] = {static_cast<uint8_t>(parser_for(signature.protocol)),
-                            static_cast<uint8_t>(message_kind_of(signature.protocol.c_str())),
-                            signature.packets == 0 ? kScannedPackets : signature.packets,
-                            signature.ports};
+                            static_cast<uint8_t>(message_kind_of(signature.protocol.c_str()))};
         }
     }
-}
-
-bool Inspector::admits(const Meaning& meaning,
-                       const ParsedPacket& packet,
-                       uint8_t ordinal) const noexcept {
-    const auto is_end = [&packet](uint16_t port) {
-        return port == packet.key.low_port || port == packet.key.high_port;
-    };
-    return ordinal <= meaning.packets &&
-           (meaning.ports.empty() ||
-            std::any_of(meaning.ports.begin(), meaning.ports.end(), is_end));
 }
 
 void Inspector::inspect(const ParsedPacket& packet,
@@ -187,8 +174,10 @@ void Inspector::scan(const ParsedPacket& packet,
     const size_t octets = std::min<size_t>(packet.payload_captured_octets, kScannedOctets);
     signatures::Scanner::Result result;
     scanner_.scan({packet.payload, octets},
-                  packet.key.protocol == kProtocolTcp ? signatures::Transport::tcp
-                                                      : signatures::Transport::udp,
+                  {.transport = packet.key.protocol == kProtocolTcp ? signatures::Transport::tcp
+                                                                    : signatures::Transport::udp,
+                   .ordinal = warm.inspected[from_high],
+                   .ports = {{packet.key.low_port, packet.key.high_port}}},
                   scratch,
                   result);
     if (result.failed) {
@@ -199,15 +188,12 @@ void Inspector::scan(const ParsedPacket& packet,
         hot.quality |= kQualityListCut;
     }
     for (size_t i = 0; i < result.count; ++i) {
-        const Meaning& meaning = meanings_[result.hits[i].signature];
-        if (!admits(meaning, packet, warm.inspected[from_high])) {
-            continue;
-        }
         if (warm.hit_count == kMaximumHitsPerFlow) {
             hot.quality |= kQualityListCut;
             return;
         }
         const signatures::Scanner::Hit& hit = result.hits[i];
+        const Meaning& meaning = meanings_[hit.signature];
         warm.hits[warm.hit_count++] = {
             hit.signature, hot.payload_packets, from_high, hit.end_offset};
         if (warm.protocol == 0) {

@@ -73,14 +73,11 @@ class Inspector {
                      FlowWarm& warm,
                      FlowFeatures& features) const noexcept;
 
-    // What a signature tells and asks for beside its pattern.
+    // What a signature tells beside its hit.
     struct Meaning {
-        uint8_t parser = 0;           // which reads names, see inspector.cc
-        uint8_t kind = 0;             // the MessageKind that it tells
-        uint8_t packets = 0;          // only among the first so many of a side
-        std::vector<uint16_t> ports;  // one end has one of these; empty: any
+        uint8_t parser = 0;  // which reads names, see inspector.cc
+        uint8_t kind = 0;    // the MessageKind that it tells
     };
-    bool admits(const Meaning& meaning, const ParsedPacket& packet, uint8_t ordinal) const noexcept;
 
     signatures::Scanner scanner_;
     std::vector<Meaning> meanings_;  // by signature

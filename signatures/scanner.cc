@@ -16,7 +16,7 @@
 #include <utility>
 #include <vector>
 
-#include "signatures/first_octets.h"
+#include "signatures/pattern_fronts.h"
 
 namespace curlew::signatures {
 namespace {
@@ -71,70 +71,257 @@ struct ScanContext {
     unsigned signature;
 };
 
-// Slots are in the order of their signatures, and so are the hits.
 int on_match(unsigned, unsigned long long, unsigned long long to, unsigned, void* raw) noexcept {
     const auto& context = *static_cast<const ScanContext*>(raw);
-    Scanner::Result& result = *context.result;
-    if (result.count == Scanner::kMaximumHits) {
-        result.cut = true;
-    } else {
-        result.hits[result.count++] = {static_cast<uint16_t>(context.signature),
-                                       static_cast<uint32_t>(to)};
-    }
+    context.result->add(context.signature, static_cast<uint32_t>(to));
     return 1;  // the first match is enough
 }
 
 constexpr size_t kTransports = 3;
 
-}  // namespace
+// A payload's first places are looked at for many patterns at once; a block is a cache line of
+// bits.
+constexpr size_t kSievePlaces = 12;
+constexpr size_t kBlockWords = 8;
+constexpr size_t kBlockSlots = kBlockWords * 64;
+using Bits = std::array<uint64_t, kBlockWords>;
 
-// A slot is a pattern's place in the sieve; each has a database of its own. Hyperscan makes one
-// automaton of many patterns of binary protocols, which takes seconds, megabytes, and microseconds
-// a payload; alone they are quick to compile and to scan, and the sieve leaves few to scan.
-struct Scanner::Implementation {
-    struct Slot {
-        unsigned signature;  // index into the set
-        LengthField length;
-        Database database;
-    };
-
-    std::vector<Slot> slots;
-    size_t words = 0;                    // of 64 slots
-    std::vector<uint64_t> sieve;         // by place, octet, word: the slots that may have it there
-    std::vector<uint64_t> of_transport;  // by Transport, word: the slots that are for it
-
-    const uint64_t* row(size_t place, uint8_t octet) const noexcept {
-        return sieve.data() + (place * 256 + octet) * words;
-    }
-
-    void lay_out(const std::vector<Signature>& signatures);
-    void compile_all(const std::vector<Signature>& signatures);
-    void load_all(std::string_view octets);
+// Which slots of a block may have an octet at a place, and which there are.
+struct alignas(64) Block {
+    std::array<std::array<Bits, 256>, kSievePlaces> octets{};
+    Bits slots{};
 };
 
-// Which slots there are, and what passes the sieve to them.
+using OctetClass = std::array<uint64_t, 4>;
+
+OctetClass octet_class(const std::bitset<256>& octets) {
+    OctetClass words{};
+    for (size_t octet = 0; octet < octets.size(); ++octet) {
+        words[octet / 64] |= uint64_t{octets[octet]} << octet % 64;
+    }
+    return words;
+}
+
+// What stands at a place.
+struct Check {
+    uint16_t place;
+    uint16_t octets;  // index of an OctetClass
+};
+
+// A front, or what all of a pattern's have room for.
+struct Checks {
+    uint32_t begin = 0;
+    uint32_t end = 0;
+    uint32_t least_octets = 0;
+    uint32_t most_octets = UINT32_MAX;
+};
+
+// A pattern, alone in its database. Hyperscan makes one automaton of many patterns of binary
+// protocols, which takes seconds, megabytes, and microseconds a payload; alone they are quick to
+// compile and to scan, and their fronts leave few to scan.
+struct Slot {
+    Checks any_front;  // behind the sieve
+    uint32_t fronts_begin = 0;
+    uint32_t fronts_end = 0;
+    bool fronts_suffice = false;
+    uint8_t packets = 0;     // among the first so many of a side
+    unsigned signature = 0;  // index into the set
+    LengthField length;
+    std::vector<uint16_t> ports;  // one end has one of these; empty: any
+    Database database;
+};
+
+bool may_hit(const Slot& slot, const Scanner::Seen& seen) noexcept {
+    if (seen.ordinal > slot.packets) {
+        return false;
+    }
+    return slot.ports.empty() || !seen.ports ||
+           std::any_of(slot.ports.begin(), slot.ports.end(), [&](uint16_t port) {
+               return port == (*seen.ports)[0] || port == (*seen.ports)[1];
+           });
+}
+
+// The slots that are looked for over one transport, in their order.
+struct Sieve {
+    std::vector<uint32_t> slots;
+    std::vector<Block> blocks;
+
+    void add(uint32_t slot, const Front& any_front);
+};
+
+void Sieve::add(uint32_t slot, const Front& any_front) {
+    if (slots.size() % kBlockSlots == 0) {
+        blocks.emplace_back();
+    }
+    const size_t word = slots.size() % kBlockSlots / 64;
+    const uint64_t bit = uint64_t{1} << slots.size() % 64;
+    Block& block = blocks.back();
+    for (size_t place = 0; place < kSievePlaces; ++place) {
+        for (size_t octet = 0; octet < 256; ++octet) {
+            block.octets[place][octet][word] |= any_front.octets[place][octet] ? bit : 0;
+        }
+    }
+    block.slots[word] |= bit;
+    slots.push_back(slot);
+}
+
+bool is_for(Transport signature, Transport transport) noexcept {
+    return signature == Transport::any || transport == Transport::any || signature == transport;
+}
+
+// What any of them has room for. Requires: in order of length.
+Front any_of(const std::vector<Front>& fronts) {
+    Front any = fronts.front();
+    for (const Front& front : fronts) {
+        for (size_t place = 0; place < kFrontPlaces; ++place) {
+            any.octets[place] |= front.octets[place];
+        }
+    }
+    return any;
+}
+
+}  // namespace
+
+struct Scanner::Implementation {
+    std::vector<Slot> slots;
+    std::array<Sieve, kTransports> sieves;  // by Transport
+    // A slot's in order of length: the first that a payload has, of a pattern that they decide, is
+    // the one that ends first.
+    std::vector<Checks> fronts;
+    std::vector<Check> checks;
+    std::vector<OctetClass> classes;
+
+    void lay_out(const std::vector<Signature>& signatures);
+    Checks checks_of(const Front& front, size_t first_place);
+    void compile_all(const std::vector<Signature>& signatures);
+    void load_all(std::string_view octets);
+
+    bool pass(const Checks& asked, std::span<const uint8_t> payload) const noexcept;
+    const Checks* front_of(const Slot& slot, std::span<const uint8_t> payload) const noexcept;
+    void look_for(const Slot& slot,
+                  std::span<const uint8_t> payload,
+                  hs_scratch_t* scratch,
+                  Result& result) const noexcept;
+};
+
+// Which slots there are, and what their fronts are.
 void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) {
     for (size_t index = 0; index < signatures.size(); ++index) {
-        if (signatures[index].kind == SignatureKind::payload) {
-            slots.push_back({static_cast<unsigned>(index), signatures[index].length, nullptr});
+        const Signature& signature = signatures[index];
+        if (signature.kind != SignatureKind::payload) {
+            continue;
+        }
+        std::vector<Front> found = pattern_fronts(signature.pattern);
+        std::stable_sort(found.begin(), found.end(), [](const Front& left, const Front& right) {
+            return left.least_octets < right.least_octets;
+        });
+        const Front any_front = any_of(found);
+        for (const Transport one : {Transport::any, Transport::tcp, Transport::udp}) {
+            if (is_for(signature.transport, one)) {
+                sieves[static_cast<size_t>(one)].add(static_cast<uint32_t>(slots.size()),
+                                                     any_front);
+            }
+        }
+        Slot& slot = slots.emplace_back();
+        slot.any_front = checks_of(any_front, kSievePlaces);
+        slot.fronts_begin = static_cast<uint32_t>(fronts.size());
+        for (const Front& front : found) {
+            fronts.push_back(checks_of(front, 0));
+        }
+        slot.fronts_end = static_cast<uint32_t>(fronts.size());
+        slot.fronts_suffice =
+            std::all_of(found.begin(), found.end(), [](auto& front) { return front.suffices; });
+        slot.packets = signature.packets == 0 ? kMaximumScannedPackets : signature.packets;
+        slot.signature = static_cast<unsigned>(index);
+        slot.length = signature.length;
+        slot.ports = signature.ports;
+    }
+}
+
+Checks Scanner::Implementation::checks_of(const Front& front, size_t first_place) {
+    Checks made;
+    made.least_octets = static_cast<uint32_t>(std::min<size_t>(front.least_octets, UINT32_MAX));
+    // Where nothing may stand the payload has ended.
+    const auto end = std::find_if(
+        front.octets.begin(), front.octets.end(), [](auto& octets) { return octets.none(); });
+    const auto places_end = static_cast<size_t>(end - front.octets.begin());
+    if (end != front.octets.end()) {
+        made.most_octets = static_cast<uint32_t>(places_end);
+    }
+    // What rules out most comes first.
+    std::vector<size_t> places;
+    for (size_t place = first_place; place < places_end; ++place) {
+        if (!front.octets[place].all()) {
+            places.push_back(place);
         }
     }
-    words = (slots.size() + 63) / 64;
-    sieve.resize(kFirstPlaces * 256 * words);
-    of_transport.resize(kTransports * words);
-    for (size_t slot = 0; slot < slots.size(); ++slot) {
-        const Signature& signature = signatures[slots[slot].signature];
-        const FirstOctets first = first_octets(signature.pattern);
-        const uint64_t bit = uint64_t{1} << slot % 64;
-        for (size_t row = 0; row < kFirstPlaces * 256; ++row) {
-            sieve[row * words + slot / 64] |= first[row / 256][row % 256] ? bit : 0;
-        }
-        for (const Transport transport : {Transport::any, Transport::tcp, Transport::udp}) {
-            const bool is_for = signature.transport == Transport::any ||
-                                transport == Transport::any || signature.transport == transport;
-            of_transport[static_cast<size_t>(transport) * words + slot / 64] |= is_for ? bit : 0;
+    std::stable_sort(places.begin(), places.end(), [&](size_t left, size_t right) {
+        return front.octets[left].count() < front.octets[right].count();
+    });
+    made.begin = static_cast<uint32_t>(checks.size());
+    for (const size_t place : places) {
+        const OctetClass octets = octet_class(front.octets[place]);
+        const auto known = std::find(classes.begin(), classes.end(), octets);
+        checks.push_back({static_cast<uint16_t>(place),
+                          static_cast<uint16_t>(std::distance(classes.begin(), known))});
+        if (known == classes.end()) {
+            classes.push_back(octets);
         }
     }
+    made.end = static_cast<uint32_t>(checks.size());
+    return made;
+}
+
+bool Scanner::Implementation::pass(const Checks& asked,
+                                   std::span<const uint8_t> payload) const noexcept {
+    if (payload.size() < asked.least_octets || payload.size() > asked.most_octets) {
+        return false;
+    }
+    for (uint32_t i = asked.begin; i < asked.end; ++i) {
+        const Check check = checks[i];
+        if (check.place < payload.size()) {
+            const uint8_t octet = payload[check.place];
+            if ((classes[check.octets][octet / 64] >> octet % 64 & 1) == 0) {
+                return false;
+            }
+        }
+    }
+    return true;
+}
+
+// The first that the payload has; null: it has none.
+const Checks* Scanner::Implementation::front_of(const Slot& slot,
+                                                std::span<const uint8_t> payload) const noexcept {
+    for (uint32_t i = slot.fronts_begin; i < slot.fronts_end; ++i) {
+        if (pass(fronts[i], payload)) {
+            return &fronts[i];
+        }
+    }
+    return nullptr;
+}
+
+// Behind the sieve.
+void Scanner::Implementation::look_for(const Slot& slot,
+                                       std::span<const uint8_t> payload,
+                                       hs_scratch_t* scratch,
+                                       Result& result) const noexcept {
+    const Checks* front = front_of(slot, payload);
+    if (front == nullptr || !is_right(slot.length, payload)) {
+        return;
+    }
+    if (slot.fronts_suffice) {
+        result.add(slot.signature, front->least_octets);
+        return;
+    }
+    ScanContext context{&result, slot.signature};
+    const hs_error_t code = hs_scan(slot.database.get(),
+                                    reinterpret_cast<const char*>(payload.data()),
+                                    static_cast<unsigned>(payload.size()),
+                                    0,
+                                    scratch,
+                                    &on_match,
+                                    &context);
+    result.failed = result.failed || (code != HS_SUCCESS && code != HS_SCAN_TERMINATED);
 }
 
 void Scanner::Implementation::compile_all(const std::vector<Signature>& signatures) {
@@ -206,7 +393,7 @@ Scanner::Scratch::~Scratch() {
 }
 
 void Scanner::scan(std::span<const uint8_t> payload,
-                   Transport transport,
+                   const Seen& seen,
                    Scratch& scratch,
                    Result& result) const noexcept {
     assert(payload.size() <= std::numeric_limits<uint32_t>::max());
@@ -218,26 +405,27 @@ void Scanner::scan(std::span<const uint8_t> payload,
         return;
     }
     const Implementation& made = *implementation_;
-    const size_t places = std::min(payload.size(), kFirstPlaces);
-    for (size_t word = 0; word < made.words; ++word) {
-        uint64_t left = made.of_transport[static_cast<size_t>(transport) * made.words + word];
+    const size_t places = std::min(payload.size(), kSievePlaces);
+    const Sieve& sieve = made.sieves[static_cast<size_t>(seen.transport)];
+    for (size_t at = 0; at < sieve.blocks.size(); ++at) {
+        const Block& block = sieve.blocks[at];
+        Bits left = block.slots;
         for (size_t place = 0; place < places; ++place) {
-            left &= made.row(place, payload[place])[word];
-        }
-        for (; left != 0; left &= left - 1) {
-            const auto& slot = made.slots[word * 64 + static_cast<size_t>(std::countr_zero(left))];
-            if (!is_right(slot.length, payload)) {
-                continue;
+            const Bits& row = block.octets[place][payload[place]];
+            for (size_t word = 0; word < kBlockWords; ++word) {
+                left[word] &= row[word];
             }
-            ScanContext context{&result, slot.signature};
-            const hs_error_t code = hs_scan(slot.database.get(),
-                                            reinterpret_cast<const char*>(payload.data()),
-                                            static_cast<unsigned>(payload.size()),
-                                            0,
-                                            static_cast<hs_scratch_t*>(scratch.scratch_),
-                                            &on_match,
-                                            &context);
-            result.failed = result.failed || (code != HS_SUCCESS && code != HS_SCAN_TERMINATED);
+        }
+        for (size_t word = 0; word < kBlockWords; ++word) {
+            for (uint64_t bits = left[word]; bits != 0; bits &= bits - 1) {
+                const size_t index =
+                    at * kBlockSlots + word * 64 + static_cast<size_t>(std::countr_zero(bits));
+                const Slot& slot = made.slots[sieve.slots[index]];
+                if (made.pass(slot.any_front, payload) && may_hit(slot, seen)) {
+                    made.look_for(
+                        slot, payload, static_cast<hs_scratch_t*>(scratch.scratch_), result);
+                }
+            }
         }
     }
 }

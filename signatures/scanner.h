@@ -1,7 +1,9 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,7 +12,8 @@
 #include "signatures/signature_set.h"
 
 // Hyperscan, block mode: the only place for hs.h. Each pattern is a database, and a payload is
-// scanned for those alone that its first octets do not rule out (first_octets.h). Shared and const;
+// scanned for those alone that its first octets neither rule out nor decide (pattern_fronts.h), of
+// the signatures that may hit where it was seen. Shared and const;
 // one Scratch per worker. Facts that shaped this: Debian's literal API loses matches, so everything
 // is compiled as a regex, and every return code of a scan is checked.
 
@@ -50,13 +53,28 @@ class Scanner {
         uint32_t count = 0;
         bool failed = false;  // the engine returned an error: the result is incomplete
         bool cut = false;     // more than kMaximumHits signatures matched: the first ones are kept
+
+        void add(unsigned signature, uint32_t end_offset) noexcept {
+            if (count == kMaximumHits) {
+                cut = true;
+            } else {
+                hits[count++] = {static_cast<uint16_t>(signature), end_offset};
+            }
+        }
     };
 
-    // Overwrites `result`. Each signature at most once, in order of signature index. `transport`
-    // restricts to signatures for it or for any; Transport::any restricts to nothing. Allocates
+    // Where a payload was seen, which restricts to the signatures that may hit there. What is not
+    // told restricts to nothing.
+    struct Seen {
+        Transport transport = Transport::any;
+        uint8_t ordinal = 1;                                          // among its side's payloads
+        std::optional<std::array<uint16_t, 2>> ports = std::nullopt;  // of both ends
+    };
+
+    // Overwrites `result`. Each signature at most once, in order of signature index. Allocates
     // nothing. Requires: a scratch made for this scanner, a payload below 4 GiB.
     void scan(std::span<const uint8_t> payload,
-              Transport transport,
+              const Seen& seen,
               Scratch& scratch,
               Result& result) const noexcept;
 

@@ -35,7 +35,7 @@ void check_payloads(const SignatureSet& set, std::vector<Problem>& problems) {
                 break;
             }
             const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
-            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            scanner.scan({octets, example.octets.size()}, {signature.transport}, scratch, result);
             bool matched = false;
             for (uint32_t hit = 0; hit < result.count; ++hit) {
                 matched = matched || result.hits[hit].signature == index;

@@ -4,7 +4,7 @@
 #include "collector/config.h"
 #include "probe/config.h"
 #include "signatures/config_file.h"
-#include "signatures/first_octets.h"
+#include "signatures/pattern_fronts.h"
 #include "signatures/group_rules.h"
 #include "signatures/signature_set.h"
 #include "signatures/vocabulary.h"
@@ -72,7 +72,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         }
         default:
-            static_cast<void>(signatures::first_octets(text));
+            static_cast<void>(signatures::pattern_fronts(text));
             break;
     }
     return 0;

@@ -87,7 +87,7 @@ TEST(CompiledSet, comes_out_of_the_cache_as_it_was_compiled) {
     Scanner::Result result;
     const std::string text = "ab7";
     scanner.scan({reinterpret_cast<const uint8_t*>(text.data()), text.size()},
-                 Transport::tcp,
+                 {Transport::tcp},
                  scratch,
                  result);
     CHECK_EQUAL(1, result.count);

@@ -42,7 +42,7 @@ std::string scanned(const std::vector<Signature>& signatures,
     Scanner::Scratch scratch(scanner);
     Scanner::Result result;
     const std::vector<uint8_t> octets(text.begin(), text.end());
-    scanner.scan(octets, transport, scratch, result);
+    scanner.scan(octets, {transport}, scratch, result);
     std::string hits;
     for (uint32_t at = 0; at < result.count; ++at) {
         hits += std::to_string(result.hits[at].signature) + "@" +
@@ -83,6 +83,60 @@ TEST(Scanner, a_signature_for_the_other_transport_is_left_out) {
     STRCMP_EQUAL("0@1 1@1 2@1 ", scanned(signatures, "x", Transport::any).c_str());
 }
 
+TEST(Scanner, a_signature_of_a_port_is_looked_for_at_either_end) {
+    Signature here = payload("a", "^x");
+    here.ports = {53, 5353};
+    const SignatureSet set = SignatureSet::of({here, payload("b", "^x")});
+    const Scanner scanner(set);
+    Scanner::Scratch scratch(scanner);
+    const std::vector<uint8_t> octets = {'x'};
+    const auto hits = [&](const Scanner::Seen& seen) {
+        Scanner::Result result;
+        scanner.scan(octets, seen, scratch, result);
+        return result.count;
+    };
+    CHECK_EQUAL(2, hits({}));
+    CHECK_EQUAL(2, hits({.ports = {{5353, 1}}}));
+    CHECK_EQUAL(2, hits({.ports = {{1, 53}}}));
+    CHECK_EQUAL(1, hits({.ports = {{54, 1}}}));
+}
+
+TEST(Scanner, a_signature_of_first_packets_is_not_looked_for_later) {
+    Signature first = payload("a", "^x");
+    first.packets = 2;
+    const SignatureSet set = SignatureSet::of({first, payload("b", "^x")});
+    const Scanner scanner(set);
+    Scanner::Scratch scratch(scanner);
+    const std::vector<uint8_t> octets = {'x'};
+    for (uint8_t ordinal = 1; ordinal <= 3; ++ordinal) {
+        Scanner::Result result;
+        scanner.scan(octets, {.ordinal = ordinal}, scratch, result);
+        CHECK_EQUAL(ordinal <= 2 ? 2 : 1, result.count);
+    }
+}
+
+TEST(Scanner, the_end_is_that_of_the_shortest_branch) {
+    STRCMP_EQUAL("0@2 ", scanned({payload("a", "^xyz|^x.")}, "xyz").c_str());
+    STRCMP_EQUAL("0@1 ", scanned({payload("a", "^xyz|^x.|^xy?")}, "xyz").c_str());
+    STRCMP_EQUAL("0@3 ", scanned({payload("a", "^xyz|^x[a-c]")}, "xyz").c_str());
+}
+
+TEST(Scanner, more_fronts_than_one_block_holds_are_found) {
+    std::vector<Signature> signatures;
+    for (int index = 0; index < 1200; ++index) {
+        const std::string number = std::to_string(1000 + index);
+        signatures.push_back(payload("s", "^" + number + ".{20}" + number.substr(1)));
+    }
+    for (const int index : {0, 511, 512, 1199}) {
+        const std::string number = std::to_string(1000 + index);
+        const std::string hit = std::to_string(index) + "@27 ";
+        const std::string text = number + std::string(20, 'x') + number.substr(1);
+        STRCMP_EQUAL(hit.c_str(), scanned(signatures, text).c_str());
+        STRCMP_EQUAL("", scanned(signatures, text.substr(0, 26)).c_str());
+        STRCMP_EQUAL("", scanned(signatures, text.substr(0, 24) + "xxx").c_str());
+    }
+}
+
 TEST(Scanner, an_index_counts_names_too) {
     STRCMP_EQUAL("1@1 ", scanned({name("a.example"), payload("b", "^x")}, "x").c_str());
 }
@@ -110,7 +164,7 @@ TEST(Scanner, a_result_is_written_anew) {
     result.failed = true;
     result.cut = true;
     const std::vector<uint8_t> octets = {'y'};
-    scanner.scan(octets, Transport::any, scratch, result);
+    scanner.scan(octets, {Transport::any}, scratch, result);
     LONGS_EQUAL(0, result.count);
     CHECK(!result.failed);
     CHECK(!result.cut);
@@ -127,11 +181,11 @@ TEST(Scanner, a_scan_that_the_engine_refuses_is_told) {
     const SignatureSet empty_set = SignatureSet::of({});
     const Scanner empty(empty_set);
     Scanner::Scratch scratch(empty);
-    const SignatureSet set = SignatureSet::of({payload("a", "^x")});
+    const SignatureSet set = SignatureSet::of({payload("a", "^x+y")});
     const Scanner scanner(set);
     Scanner::Result result;
-    const std::vector<uint8_t> octets = {'x'};
-    scanner.scan(octets, Transport::any, scratch, result);
+    const std::vector<uint8_t> octets = {'x', 'y'};
+    scanner.scan(octets, {Transport::any}, scratch, result);
     CHECK(result.failed);
     LONGS_EQUAL(0, result.count);
 }

@@ -68,7 +68,7 @@ TEST(ShippedSignatures, match_their_examples_through_the_scanner) {
         }
         for (const auto& example : signature.examples) {
             const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
-            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            scanner.scan({octets, example.octets.size()}, {signature.transport}, scratch, result);
             CHECK(!result.failed);
             bool hit = false;
             for (uint32_t at = 0; at < result.count; ++at) {
@@ -93,7 +93,7 @@ TEST(ShippedSignatures, never_take_an_example_of_another_protocol) {
                 continue;
             }
             const auto* octets = reinterpret_cast<const uint8_t*>(example.octets.data());
-            scanner.scan({octets, example.octets.size()}, signature.transport, scratch, result);
+            scanner.scan({octets, example.octets.size()}, {signature.transport}, scratch, result);
             for (uint32_t at = 0; at < result.count; ++at) {
                 const Signature& other = set.signatures()[result.hits[at].signature];
                 // HomeKit's requests are HTTP's and more; SRT's handshake has the zeros of a QUIC
@@ -134,8 +134,8 @@ TEST(ShippedSignatures, match_what_they_match_without_the_sieve) {
             for (int round = 0; round < 12 && !octets.empty(); ++round) {
                 const std::span payload(reinterpret_cast<const uint8_t*>(octets.data()),
                                         octets.size());
-                sieved.scan(payload, Transport::any, sieved_scratch, found);
-                whole.scan(payload, Transport::any, whole_scratch, expected);
+                sieved.scan(payload, {Transport::any}, sieved_scratch, found);
+                whole.scan(payload, {Transport::any}, whole_scratch, expected);
                 CHECK_EQUAL(expected.count, found.count);
                 for (uint32_t at = 0; at < expected.count; ++at) {
                     CHECK_EQUAL(expected.hits[at].signature, found.hits[at].signature);

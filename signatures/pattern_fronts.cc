@@ -1,5 +1,6 @@
-#include "signatures/first_octets.h"
+#include "signatures/pattern_fronts.h"
 
+#include <algorithm>
 #include <cctype>
 #include <charconv>
 #include <cstdint>
@@ -13,7 +14,7 @@ namespace {
 
 using Octets = std::bitset<256>;
 // The places where something may begin: bit p is place p, the last bit every place behind those.
-using Places = std::bitset<kFirstPlaces + 1>;
+using Places = std::bitset<kFrontPlaces + 1>;
 
 constexpr size_t kDeepest = 64;
 constexpr uint32_t kNoBound = UINT32_MAX;
@@ -296,10 +297,8 @@ class Parser {
         } else if (!take("*")) {
             return one;
         }
-        // Lazy, or possessive: the same octets. One more is an error, or not known here.
-        if (!take("?")) {
-            take("+");
-        }
+        // Lazy: the same octets. Possessive ones are others, and one more is an error.
+        take("?");
         if (at_ < text_.size() &&
             std::string_view("*+?{").find(text_[at_]) != std::string_view::npos) {
             return std::nullopt;
@@ -319,15 +318,14 @@ class Parser {
 };
 
 // Notes in `found` what may stand where when the node begins at any of `from`; gives where it ends.
-Places walk(const Node& node, const Places& from, FirstOctets& found) {
+Places walk(const Node& node, const Places& from, Front& found) {
     switch (node.kind) {
         case Node::Kind::octets: {
             Places to = from << 1;
-            to[kFirstPlaces] = to[kFirstPlaces] || from[kFirstPlaces];
-            for (size_t place = 0; place < kFirstPlaces; ++place) {
-                if (from[place]) {
-                    found[place] |= node.octets;
-                }
+            to[kFrontPlaces] = to[kFrontPlaces] || from[kFrontPlaces];
+            for (size_t place = from._Find_first(); place < kFrontPlaces;
+                 place = from._Find_next(place)) {
+                found.octets[place] |= node.octets;
             }
             return to;
         }
@@ -369,8 +367,9 @@ Places walk(const Node& node, const Places& from, FirstOctets& found) {
         case Node::Kind::boundary:
             return from;
         case Node::Kind::end_or_last_line_feed:
-            for (size_t place = 0; place < kFirstPlaces; ++place) {
-                found[place]['\n'] = found[place]['\n'] || from[place];
+            for (size_t place = from._Find_first(); place < kFrontPlaces;
+                 place = from._Find_next(place)) {
+                found.octets[place].set('\n');
             }
             break;
         case Node::Kind::end:
@@ -388,25 +387,161 @@ bool begins_with_anchor(const Node& choice) {
     return true;
 }
 
-}  // namespace
+// More than any payload has.
+constexpr uint64_t kTooMany = uint64_t{1} << 32;
 
-FirstOctets first_octets(std::string_view pattern) {
-    FirstOctets found{};
-    const std::optional<Node> node = Parser(pattern).whole();
-    if (!node || !begins_with_anchor(*node)) {
-        found.fill(Octets().set());
+// The fewest octets that the node stands for.
+uint64_t least_octets(const Node& node) {
+    uint64_t octets = 0;
+    switch (node.kind) {
+        case Node::Kind::octets:
+            return 1;
+        case Node::Kind::sequence:
+            for (const Node& part : node.parts) {
+                octets = std::min(kTooMany, octets + least_octets(part));
+            }
+            return octets;
+        case Node::Kind::choice:
+            octets = kTooMany;
+            for (const Node& part : node.parts) {
+                octets = std::min(octets, least_octets(part));
+            }
+            return octets;
+        case Node::Kind::repeat:
+            return std::min(kTooMany, node.least * least_octets(node.parts.front()));
+        default:
+            return 0;
+    }
+}
+
+using Nodes = std::vector<Node>;
+
+Node repeat_of(const Node& part, uint32_t times) {
+    Node node;
+    node.kind = Node::Kind::repeat;
+    node.parts.push_back(part);
+    node.least = node.most = times;
+    return node;
+}
+
+// What the node may be taken for, one of them at a time; none: it stays as it is.
+std::vector<Nodes> alternatives(const Node& node) {
+    std::vector<Nodes> found;
+    switch (node.kind) {
+        case Node::Kind::sequence:
+            return {node.parts};
+        case Node::Kind::choice:
+            for (const Node& part : node.parts) {
+                found.push_back({part});
+            }
+            return found;
+        case Node::Kind::repeat:
+            break;
+        default:
+            return found;
+    }
+    const Node& part = node.parts.front();
+    const bool is_one = part.kind == Node::Kind::octets;
+    if ((is_one && node.least == node.most) || node.most > kMostFronts) {
         return found;
     }
-    const Places matched_before = walk(*node, Places(1), found);
-    // Behind a match stands what likes.
-    bool matched = false;
-    for (size_t place = 0; place < kFirstPlaces; ++place) {
-        matched = matched || matched_before[place];
-        if (matched) {
-            found[place].set();
-        }
+    for (uint32_t times = node.least; times <= node.most; ++times) {
+        found.push_back(is_one ? Nodes{repeat_of(part, times)} : Nodes(times, part));
     }
     return found;
+}
+
+// Of what comes last no more needs to be there than must: the match ends there first.
+void shorten(Nodes& branch) {
+    while (!branch.empty() && branch.back().kind == Node::Kind::repeat) {
+        Node& last = branch.back();
+        last.most = last.least;
+        if (last.least != 0) {
+            return;
+        }
+        branch.pop_back();
+    }
+}
+
+// A payload that the node matches is matched by a branch. A round takes every branch one step
+// further, so that none uses up what there is for all.
+std::vector<Nodes> split(Node whole) {
+    std::vector<Nodes> branches(1);
+    branches.front().push_back(std::move(whole));
+    for (bool changed = true; changed;) {
+        changed = false;
+        std::vector<Nodes> next;
+        for (size_t i = 0; i < branches.size(); ++i) {
+            Nodes& branch = branches[i];
+            shorten(branch);
+            const size_t others = next.size() + branches.size() - i - 1;
+            std::vector<Nodes> found;
+            size_t at = 0;
+            for (; at < branch.size() && found.empty(); ++at) {
+                found = alternatives(branch[at]);
+                const bool too_long = std::any_of(found.begin(), found.end(), [&](auto& one) {
+                    return branch.size() + one.size() > kFrontPlaces;
+                });
+                if (too_long || others + found.size() > kMostFronts) {
+                    found.clear();
+                }
+            }
+            if (found.empty()) {
+                next.push_back(std::move(branch));
+                continue;
+            }
+            changed = true;
+            const auto node = branch.begin() + static_cast<std::ptrdiff_t>(at) - 1;
+            for (const Nodes& one : found) {
+                Nodes made(branch.begin(), node);
+                made.insert(made.end(), one.begin(), one.end());
+                made.insert(made.end(), node + 1, branch.end());
+                next.push_back(std::move(made));
+            }
+        }
+        branches = std::move(next);
+    }
+    return branches;
+}
+
+bool has_fixed_places(const Nodes& branch) {
+    return std::all_of(branch.begin() + 1, branch.end(), [](const Node& node) {
+        return node.kind == Node::Kind::octets ||
+               (node.kind == Node::Kind::repeat && node.least == node.most &&
+                node.parts.front().kind == Node::Kind::octets);
+    });
+}
+
+// Requires: the branch begins with ^, here or in all that its first part may be.
+Front front_of(Nodes branch) {
+    Front front;
+    const bool begins_here = branch.front().kind == Node::Kind::begin;
+    const bool is_fixed = begins_here && has_fixed_places(branch);
+    Node sequence;
+    sequence.parts = std::move(branch);
+    front.least_octets = least_octets(sequence);
+    front.suffices = is_fixed && front.least_octets > 0 && front.least_octets <= kFrontPlaces;
+    const Places matched_before = walk(sequence, Places(1), front);
+    // Behind a match stands what likes.
+    for (size_t place = matched_before._Find_first(); place < kFrontPlaces; ++place) {
+        front.octets[place].set();
+    }
+    return front;
+}
+
+}  // namespace
+
+std::vector<Front> pattern_fronts(std::string_view pattern) {
+    std::optional<Node> node = Parser(pattern).whole();
+    std::vector<Front> fronts;
+    if (!node || !begins_with_anchor(*node)) {
+        fronts.emplace_back().octets.fill(Octets().set());
+        return fronts;
+    }
+    for (Nodes& branch : split(std::move(*node))) {
+        fronts.push_back(front_of(std::move(branch)));
+    }
+    return fronts;
 }
 
 }  // namespace curlew::signatures

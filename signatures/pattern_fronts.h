@@ -1,0 +1,35 @@
+#pragma once
+
+#include <array>
+#include <bitset>
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+// What a payload must begin like for a pattern to match it: tells most patterns of a set from a
+// payload before Hyperscan looks at it, and many without it. Never too narrow: what no front of a
+// pattern has room for, the pattern does not match.
+
+namespace curlew::signatures {
+
+inline constexpr size_t kFrontPlaces = 128;
+
+// A pattern's branches are fronts of their own as long as there are so few.
+inline constexpr size_t kMostFronts = 8;
+
+struct Front {
+    // By place, from the payload's first octet: what may stand there. A place behind the payload's
+    // end says nothing.
+    std::array<std::bitset<256>, kFrontPlaces> octets;
+    size_t least_octets = 0;  // a shorter payload is not matched
+    // Each payload that has this front is matched, first at least_octets.
+    bool suffices = false;
+};
+
+// Of a pattern as Hyperscan reads it: PCRE, octets, `.` also a line's end. A payload that the
+// pattern matches has one of the fronts. Just one with all octets everywhere for a pattern that
+// does not begin with ^ in every branch, or uses what is not read here. Throws nothing but
+// std::bad_alloc.
+std::vector<Front> pattern_fronts(std::string_view pattern);
+
+}  // namespace curlew::signatures

@@ -1,0 +1,197 @@
+#include "signatures/pattern_fronts.h"
+
+#include <string>
+
+#include "signatures/scanner.h"
+#include "tests/support/cpputest.h"
+
+using curlew::signatures::Front;
+using curlew::signatures::kFrontPlaces;
+using curlew::signatures::kMostFronts;
+using curlew::signatures::pattern_fronts;
+using curlew::signatures::Scanner;
+using curlew::signatures::Signature;
+using curlew::signatures::SignatureSet;
+
+namespace {
+
+// What may stand at a place of a front: the octets themselves up to 16 of them, else how many.
+std::string at(const Front& front, size_t place) {
+    const auto& octets = front.octets[place];
+    if (octets.count() > 16) {
+        return std::to_string(octets.count());
+    }
+    std::string text;
+    for (size_t octet = 0; octet < 256; ++octet) {
+        text += octets[octet] ? std::string(1, static_cast<char>(octet)) : "";
+    }
+    return text;
+}
+
+// The same of every front, with a bar between them.
+std::string at(const std::string& pattern, size_t place) {
+    std::string text;
+    for (const Front& front : pattern_fronts(pattern)) {
+        text += (text.empty() ? "" : "|") + at(front, place);
+    }
+    return text;
+}
+
+// Of every front the fewest octets, and ! where they suffice.
+std::string lengths(const std::string& pattern) {
+    std::string text;
+    for (const Front& front : pattern_fronts(pattern)) {
+        text += (text.empty() ? "" : " ") + std::to_string(front.least_octets) +
+                (front.suffices ? "!" : "");
+    }
+    return text;
+}
+
+bool rules_nothing_out(const std::string& pattern) {
+    const auto fronts = pattern_fronts(pattern);
+    if (fronts.size() != 1 || fronts.front().suffices || fronts.front().least_octets != 0) {
+        return false;
+    }
+    for (const auto& octets : fronts.front().octets) {
+        if (!octets.all()) {
+            return false;
+        }
+    }
+    return true;
+}
+
+}  // namespace
+
+TEST_GROUP(PatternFronts){};
+
+TEST(PatternFronts, letters_classes_and_escapes_stand_at_their_places) {
+    const std::string pattern = "^a[bc]\\x64[e-g]\\.\\r[^\\x01-\\xff].\\d";
+    STRCMP_EQUAL("a", at(pattern, 0).c_str());
+    STRCMP_EQUAL("bc", at(pattern, 1).c_str());
+    STRCMP_EQUAL("d", at(pattern, 2).c_str());
+    STRCMP_EQUAL("efg", at(pattern, 3).c_str());
+    STRCMP_EQUAL(".", at(pattern, 4).c_str());
+    STRCMP_EQUAL("\r", at(pattern, 5).c_str());
+    CHECK(at(pattern, 6) == std::string(1, '\0'));
+    STRCMP_EQUAL("256", at(pattern, 7).c_str());
+    STRCMP_EQUAL("0123456789", at(pattern, 8).c_str());
+    STRCMP_EQUAL("256", at(pattern, 9).c_str());
+}
+
+TEST(PatternFronts, a_class_may_begin_with_its_bracket_and_end_with_a_hyphen) {
+    STRCMP_EQUAL("]a", at("^[]a]", 0).c_str());
+    STRCMP_EQUAL("-a", at("^[a-]", 0).c_str());
+    STRCMP_EQUAL("-\\", at("^[\\x2d\\\\]", 0).c_str());
+}
+
+TEST(PatternFronts, each_branch_is_one) {
+    STRCMP_EQUAL("a|b", at("^a|^b", 0).c_str());
+    STRCMP_EQUAL("b|a|x", at("^(?:a|xx)?b", 0).c_str());
+    STRCMP_EQUAL("b|a", at("^a{2,3}b", 2).c_str());
+    STRCMP_EQUAL("a|a", at("^a{2,3}b", 1).c_str());
+    STRCMP_EQUAL("c", at("^(?:ab){4}c", 8).c_str());
+    STRCMP_EQUAL("b", at("^(?:ab){4}c", 7).c_str());
+    STRCMP_EQUAL("1|2|1|2", at("^(?:a|b)(?:1|2)", 1).c_str());
+}
+
+TEST(PatternFronts, what_repeats_without_end_may_stand_together_with_what_follows) {
+    STRCMP_EQUAL("ab", at("^a*b.", 0).c_str());
+    STRCMP_EQUAL("ab", at("^a+b.", 1).c_str());
+    STRCMP_EQUAL("ab", at("^a*?b", 0).c_str());
+    STRCMP_EQUAL("ab", at("^a{1,20}b", 1).c_str());
+}
+
+TEST(PatternFronts, more_branches_than_are_told_apart_stay_together) {
+    STRCMP_EQUAL("123456789", at("^a(?:1|2|3|4|5|6|7|8|9)", 1).c_str());
+    STRCMP_EQUAL("2", lengths("^a(?:1|2|3|4|5|6|7|8|9)").c_str());
+    CHECK_EQUAL(kMostFronts, pattern_fronts("^(?:a|b)(?:c|d)(?:e|f)(?:g|h)").size());
+    CHECK_EQUAL(9, at("^1|^2|^3|^4|^5|^6|^7|^8|^9", 0).size());
+}
+
+TEST(PatternFronts, octets_and_classes_alone_suffice) {
+    STRCMP_EQUAL("3!", lengths("^a[bc].").c_str());
+    STRCMP_EQUAL("1! 3!", lengths("^a|^b.{2}").c_str());
+    STRCMP_EQUAL("128!", lengths("^a.{127}").c_str());
+    STRCMP_EQUAL("129", lengths("^a.{128}").c_str());
+    STRCMP_EQUAL("1", lengths("^a\\z").c_str());
+    STRCMP_EQUAL("1", lengths("^a$").c_str());
+    STRCMP_EQUAL("1", lengths("^a\\b").c_str());
+    STRCMP_EQUAL("3", lengths("^a.*bc").c_str());
+    STRCMP_EQUAL("0", lengths("^").c_str());
+}
+
+TEST(PatternFronts, what_comes_last_comes_as_often_as_it_must) {
+    STRCMP_EQUAL("1!", lengths("^ab*").c_str());
+    STRCMP_EQUAL("2!", lengths("^ab+").c_str());
+    STRCMP_EQUAL("3!", lengths("^ab{2,9}c?").c_str());
+    STRCMP_EQUAL("3", lengths("^ab{2,9}$").c_str());
+}
+
+// What suffices is decided without Hyperscan: each octet must be what it is to Hyperscan, which
+// sees a pattern in a group that rules nothing out.
+TEST(PatternFronts, mean_the_octets_that_hyperscan_means) {
+    for (const char* pattern :
+         {"^.",      "^\\d",     "^\\D",       "^\\w",          "^\\W",       "^\\s",
+          "^\\S",    "^\\r",     "^\\n",       "^\\t",          "^[^a]",      "^[a-f\\d]",
+          "^[\\s-]", "^[^\\w.]", "(?i)^[a-f]", "(?i)^[^k]",     "(?i)^\\x4b", "(?i)^[\\x41-\\x5a_]",
+          "^[]^-]",  "^\\.",     "^(?i:q)",    "^[\\x80-\\xff]"}) {
+        STRCMP_EQUAL_TEXT("1!", lengths(pattern).c_str(), pattern);
+        Signature decided;
+        decided.pattern = pattern;
+        Signature scanned;
+        scanned.pattern = std::string("(?:") + pattern + ")";
+        const SignatureSet set = SignatureSet::of({decided, scanned});
+        const Scanner scanner(set);
+        Scanner::Scratch scratch(scanner);
+        Scanner::Result result;
+        for (unsigned octet = 0; octet < 256; ++octet) {
+            const uint8_t payload[] = {static_cast<uint8_t>(octet)};
+            scanner.scan(payload, {}, scratch, result);
+            CHECK_TEXT(result.count != 1, (pattern + (" " + std::to_string(octet))).c_str());
+        }
+    }
+}
+
+TEST(PatternFronts, case_is_told_apart_unless_the_pattern_says_otherwise) {
+    STRCMP_EQUAL("Aa", at("(?i)^a", 0).c_str());
+    STRCMP_EQUAL("Bb", at("^a(?i:b)c", 1).c_str());
+    STRCMP_EQUAL("c", at("^a(?i:b)c", 2).c_str());
+    STRCMP_EQUAL("Bb", at("^a(?:(?i)b)c", 1).c_str());
+    STRCMP_EQUAL("c", at("^a(?:(?i)b)c", 2).c_str());
+    // Both cases are left out of what is turned around.
+    CHECK(!pattern_fronts("(?i)^[^a]").front().octets[0]['A']);
+}
+
+TEST(PatternFronts, behind_a_match_stands_anything_unless_the_payload_ends_there) {
+    STRCMP_EQUAL("256", at("^ab", 2).c_str());
+    STRCMP_EQUAL("256", at("^a(?:bc)?", 1).c_str());
+    STRCMP_EQUAL("256", at("^a(?:b|)", 1).substr(2).c_str());
+    STRCMP_EQUAL("", at("^ab\\z", 2).c_str());
+    STRCMP_EQUAL("\n", at("^ab$", 2).c_str());
+    STRCMP_EQUAL("c", at("^ab(?:c|\\z)", 2).substr(0, 1).c_str());
+    STRCMP_EQUAL("", at("^ab(?:c|\\z)", 2).substr(2).c_str());
+    STRCMP_EQUAL(" ", at("^ab\\b ", 2).c_str());
+}
+
+TEST(PatternFronts, what_may_begin_anywhere_rules_nothing_out) {
+    CHECK(rules_nothing_out("abc"));
+    CHECK(rules_nothing_out("^a|b"));
+    CHECK(rules_nothing_out("(?:^a)"));
+    CHECK(rules_nothing_out(""));
+}
+
+TEST(PatternFronts, what_is_not_read_here_rules_nothing_out) {
+    for (const char* pattern :
+         {"^(?=a)b",   "^(a)\\1", "^[[:alpha:]]", "^\\x{61}", "^\\Qa\\E", "^\\xg0",  "^(?m)a",
+          "^(?P<n>a)", "^a*+b",   "^a**",         "^*",       "^a{2,1}",  "^a{x}",   "^[a",
+          "^(a",       "^a)",     "^a\\",         "^[b-\\d]", "^\\x6",    "(?x)^a b"}) {
+        CHECK_TEXT(rules_nothing_out(pattern), pattern);
+    }
+}
+
+TEST(PatternFronts, hostile_patterns_end_soon) {
+    STRCMP_EQUAL("256",
+                 at("^(?:(?:(?:a{0,60000}){0,60000}){60000}b?){60000}", kFrontPlaces - 1).c_str());
+    CHECK(rules_nothing_out("^" + std::string(100'000, '(')));
+    CHECK(rules_nothing_out("^" + std::string(200, '(') + "a" + std::string(200, ')')));
+}
