@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <iterator>
 
 #include "collector/protocols/dns.h"
 #include "collector/wire_text.h"
@@ -70,6 +69,13 @@ class Key {
     size_t size_ = 0;
 };
 
+// Told before it is decoded: most messages ask.
+bool is_response(const proto::ProtocolMessage& message) {
+    constexpr size_t kFlagsAt = 2;
+    const std::string& octets = message.octets();
+    return octets.size() > kFlagsAt && (static_cast<uint8_t>(octets[kFlagsAt]) & 0x80) != 0;
+}
+
 uint64_t time_of(const proto::FlowSummary& flow, const proto::ProtocolMessage& message) {
     return flow.flow_start_ns() / 1000 + message.offset_us();
 }
@@ -78,6 +84,9 @@ uint64_t time_of(const proto::FlowSummary& flow, const proto::ProtocolMessage& m
 
 void AddressNames::add(const proto::FlowSummary& flow) {
     for (const proto::ProtocolMessage& message : flow.messages()) {
+        if (!is_response(message)) {
+            continue;
+        }
         if (message.protocol() == proto::MESSAGE_PROTOCOL_DNS) {
             add_answers(flow, message);
         } else if (message.protocol() == proto::MESSAGE_PROTOCOL_MDNS) {
@@ -89,7 +98,7 @@ void AddressNames::add(const proto::FlowSummary& flow) {
 void AddressNames::add_answers(const proto::FlowSummary& flow,
                                const proto::ProtocolMessage& message) {
     const DnsMessage decoded = decode_dns(message.octets(), message.cut());
-    if (!decoded.response || decoded.questions.empty()) {
+    if (decoded.questions.empty()) {
         return;
     }
     const std::string asked = lower_case(decoded.questions.front().name);
@@ -115,9 +124,6 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
                                 const proto::ProtocolMessage& message) {
     constexpr size_t kPortOfSrv = 2;
     const DnsMessage decoded = decode_dns(message.octets(), message.cut());
-    if (!decoded.response) {
-        return;
-    }
     const std::string& host =
         message.reverse() ? flow.responder_address() : flow.initiator_address();
     for (const auto* section : {&decoded.answers, &decoded.additionals}) {
@@ -193,7 +199,10 @@ void AddressNames::forget_before(uint64_t time_us) {
     for (auto at = bindings_.begin(); at != bindings_.end();) {
         size_ -= std::erase_if(
             at->second, [time_us](const Binding& binding) { return binding.until_us < time_us; });
-        at = at->second.empty() ? bindings_.erase(at) : std::next(at);
+        const auto here = at++;
+        if (here->second.empty()) {
+            bindings_.erase(here);
+        }
     }
 }
 

@@ -3,10 +3,9 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <vector>
 
-#include "collector/octet_hash.h"
+#include "collector/hash_map.h"
 #include "proto/flow.pb.h"
 
 // Which names a client was told for an address: A and AAAA records in the answer section of DNS,
@@ -66,8 +65,7 @@ class AddressNames {
     void bind(std::string_view key, const std::string& name, uint64_t from_us, uint64_t life_us);
     std::vector<std::string> names_of(std::string_view key, uint64_t from, uint64_t to) const;
 
-    std::unordered_map<std::string, std::vector<Binding>, OctetHash, std::equal_to<>>
-        bindings_;  // by key_of()
+    OctetMap<std::vector<Binding>> bindings_;  // by client and address, or by service
     size_t capacity_;
     size_t size_ = 0;
     uint64_t left_out_ = 0;

@@ -30,13 +30,16 @@ class BlockPool {
             std::memcpy(&free_, at(index), sizeof(free_));
             std::memset(at(index), 0, kOctets);
             ++used_;
+            fetch_next();
             return index;
         }
         if (fresh_ == capacity_) {
             return kNoBlock;
         }
         ++used_;
-        return fresh_++;
+        ++fresh_;
+        fetch_next();
+        return fresh_ - 1;
     }
 
     void give(uint32_t index) noexcept {
@@ -53,6 +56,17 @@ class BlockPool {
     uint32_t left() const noexcept { return capacity_ - used_; }
 
   private:
+    // So that the block is there when it is taken.
+    void fetch_next() const noexcept {
+        constexpr size_t kFetchedOctets = kOctets < 512 ? kOctets : 512;
+        const uint32_t next = free_ != kNoBlock ? free_ : fresh_;
+        if (next < capacity_) {
+            for (size_t line = 0; line < kFetchedOctets; line += 64) {
+                __builtin_prefetch(at(next) + line, 1);
+            }
+        }
+    }
+
     uint8_t* memory_ = nullptr;
     uint32_t capacity_ = 0;
     uint32_t fresh_ = 0;        // blocks from here on were never taken

@@ -6,6 +6,8 @@
 #include <cassert>
 #include <cstddef>
 #include <cstring>
+#include <limits>
+#include <type_traits>
 
 namespace curlew::probe {
 
@@ -17,9 +19,6 @@ void prefetch_lines(const uint8_t* octets) noexcept {
         __builtin_prefetch(octets + line, 1);
     }
 }
-
-// From this length on, four tables one octet apart keep the increments from waiting for each other.
-constexpr size_t kInterleavedOctets = 1024;
 
 // Sums by position modulo 4; the Walsh-Hadamard sums of groups of four are their combinations.
 void sum_positions(std::span<const uint8_t> payload, std::array<int64_t, 4>& sums) noexcept {
@@ -54,45 +53,47 @@ void sum_positions(std::span<const uint8_t> payload, std::array<int64_t, 4>& sum
     }
 }
 
-// Octets that are alike follow each other, and each increment waits for the one before; a second
-// table takes every other one. Requires: no count passes 255.
-void count_small(std::span<const uint8_t> payload, uint8_t* counts) noexcept {
-    constexpr size_t kWorthATable = 48;
-    if (payload.size() < kWorthATable) {
-        for (const uint8_t octet : payload) {
-            ++counts[octet];
+// Octets that are alike follow each other, and each increment waits for the one before: a long
+// payload is counted in four tables, one octet apart, which are added up behind it. From which
+// length on that is worth it was measured.
+template <typename Count>
+inline constexpr size_t kWorthTables = sizeof(Count) == 1   ? 128
+                                       : sizeof(Count) == 2 ? 256
+                                                            : 1024;
+
+// Requires: no count passes what it can hold.
+template <typename Count>
+void count_values(std::span<const uint8_t> payload, Count* counts) noexcept {
+    using Cell = std::conditional_t<sizeof(Count) == 1, uint8_t, uint16_t>;
+    constexpr size_t kTables = 4;
+    // After so many octets a cell could overflow.
+    constexpr size_t kAtOnce = kTables * std::numeric_limits<Cell>::max();
+    while (payload.size() >= kWorthTables<Count>) {
+        const size_t octets = std::min(payload.size() / kTables * kTables, kAtOnce);
+        std::array<std::array<Cell, 256>, kTables> tables{};
+        for (size_t i = 0; i < octets; i += kTables) {
+            ++tables[0][payload[i]];
+            ++tables[1][payload[i + 1]];
+            ++tables[2][payload[i + 2]];
+            ++tables[3][payload[i + 3]];
         }
-        return;
+        for (size_t value = 0; value < 256; ++value) {
+            counts[value] = static_cast<Count>(counts[value] + tables[0][value] + tables[1][value] +
+                                               tables[2][value] + tables[3][value]);
+        }
+        payload = payload.subspan(octets);
     }
-    std::array<uint8_t, 256> odd{};
-    size_t i = 0;
-    for (; i + 2 <= payload.size(); i += 2) {
-        ++counts[payload[i]];
-        ++odd[payload[i + 1]];
-    }
-    if (i < payload.size()) {
-        ++counts[payload[i]];
-    }
-    for (size_t value = 0; value < odd.size(); ++value) {
-        counts[value] = static_cast<uint8_t>(counts[value] + odd[value]);
+    for (const uint8_t octet : payload) {
+        ++counts[octet];
     }
 }
 
-void count_interleaved(std::span<const uint8_t> payload, uint64_t* counts) noexcept {
-    std::array<std::array<uint32_t, 256>, 4> tables{};
-    size_t i = 0;
-    for (; i + 4 <= payload.size(); i += 4) {
-        ++tables[0][payload[i]];
-        ++tables[1][payload[i + 1]];
-        ++tables[2][payload[i + 2]];
-        ++tables[3][payload[i + 3]];
-    }
-    for (; i < payload.size(); ++i) {
-        ++tables[0][payload[i]];
-    }
+template <typename To, typename From>
+void copy_counts(const uint8_t* from, uint8_t* to) noexcept {
+    const auto* smaller = reinterpret_cast<const From*>(from);
+    auto* larger = reinterpret_cast<To*>(to);
     for (size_t value = 0; value < 256; ++value) {
-        counts[value] += static_cast<uint64_t>(tables[0][value]) + tables[1][value] +
-                         tables[2][value] + tables[3][value];
+        larger[value] = smaller[value];
     }
 }
 
@@ -102,6 +103,7 @@ FlowFeatures::FlowFeatures(const PacketListConfig& list, const FeatureMemory& me
     : list_(list),
       blocks_(memory.blocks),
       small_(memory.small_counts),
+      middle_(memory.middle_counts),
       large_(memory.large_counts),
       statistics_(memory.statistics) {}
 
@@ -127,16 +129,32 @@ void FlowFeatures::prefetch_lists(const FlowHot& hot, size_t side) const noexcep
     if (record.small_counts != 0) {
         prefetch_lines<kSmallCountsOctets>(small_.at(record.small_counts - 1));
     }
+    if (record.middle_counts != 0) {
+        prefetch_lines<kMiddleCountsOctets>(middle_.at(record.middle_counts - 1));
+    }
     if (record.statistics[side] != 0) {
         prefetch_lines<offsetof(SideStatistics, holes)>(
             statistics_.at(record.statistics[side] - 1));
     }
+    // What this side acknowledges is noted with the other one.
+    if (hot.key.protocol == kProtocolTcp && record.statistics[1 - side] != 0) {
+        const uint8_t* other = statistics_.at(record.statistics[1 - side] - 1);
+        __builtin_prefetch(other + offsetof(SideStatistics, sequence_seen), 1);
+        __builtin_prefetch(other + offsetof(SideStatistics, acknowledged), 1);
+    }
 }
 
-const uint64_t* FlowFeatures::large_counts(const FlowDetails& details) const noexcept {
-    return details.large_counts == 0
-               ? nullptr
-               : reinterpret_cast<const uint64_t*>(large_.at(details.large_counts - 1));
+std::span<const uint8_t> FlowFeatures::counts(const FlowDetails& details) const noexcept {
+    if (details.large_counts != 0) {
+        return {large_.at(details.large_counts - 1), kLargeCountsOctets};
+    }
+    if (details.middle_counts != 0) {
+        return {middle_.at(details.middle_counts - 1), kMiddleCountsOctets};
+    }
+    if (details.small_counts != 0) {
+        return {small_.at(details.small_counts - 1), kSmallCountsOctets};
+    }
+    return {};
 }
 
 const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) const noexcept {
@@ -174,6 +192,9 @@ void FlowFeatures::release(FlowHot& hot) noexcept {
     release_chain(details.first_packet[1]);
     if (details.small_counts != 0) {
         small_.give(details.small_counts - 1);
+    }
+    if (details.middle_counts != 0) {
+        middle_.give(details.middle_counts - 1);
     }
     if (details.large_counts != 0) {
         large_.give(details.large_counts - 1);
@@ -300,19 +321,39 @@ void FlowFeatures::add_tcp_beginning(FlowHot& hot,
     }
 }
 
-bool FlowFeatures::enlarge_counts(FlowDetails& details) noexcept {
-    const uint32_t block = large_.take();
-    if (block == kNoBlock) {
+// So that no count can overflow when there are so many octets in all.
+bool FlowFeatures::make_room(FlowDetails& details, uint64_t octets) noexcept {
+    const uint32_t small = details.small_counts;
+    const uint32_t middle = details.middle_counts;
+    if (octets <= UINT8_MAX) {
+        details.small_counts = small != 0 ? small : small_.take() + 1;
+        return details.small_counts != 0;
+    }
+    if (octets <= UINT16_MAX) {
+        details.middle_counts = middle != 0 ? middle : middle_.take() + 1;
+        if (details.middle_counts == 0) {
+            return false;
+        }
+        if (small != 0) {
+            copy_counts<uint16_t, uint8_t>(small_.at(small - 1),
+                                           middle_.at(details.middle_counts - 1));
+            small_.give(small - 1);
+            details.small_counts = 0;
+        }
+        return true;
+    }
+    details.large_counts = large_.take() + 1;
+    if (details.large_counts == 0) {
         return false;
     }
-    details.large_counts = block + 1;
-    if (details.small_counts != 0) {
-        const uint8_t* small = small_.at(details.small_counts - 1);
-        auto* large = reinterpret_cast<uint64_t*>(large_.at(block));
-        for (size_t value = 0; value < 256; ++value) {
-            large[value] = small[value];
-        }
-        small_.give(details.small_counts - 1);
+    uint8_t* large = large_.at(details.large_counts - 1);
+    if (middle != 0) {
+        copy_counts<uint64_t, uint16_t>(middle_.at(middle - 1), large);
+        middle_.give(middle - 1);
+        details.middle_counts = 0;
+    } else if (small != 0) {
+        copy_counts<uint64_t, uint8_t>(small_.at(small - 1), large);
+        small_.give(small - 1);
         details.small_counts = 0;
     }
     return true;
@@ -322,38 +363,20 @@ void FlowFeatures::count_octets(FlowHot& hot,
                                 FlowDetails& details,
                                 const ParsedPacket& packet) noexcept {
     const std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);
-    if (details.large_counts == 0) {
-        // No count can pass 255 while there are at most 255 octets in all.
-        if (details.counted_octets + payload.size() <= 255) {
-            if (details.small_counts == 0) {
-                const uint32_t block = small_.take();
-                if (block == kNoBlock) {
-                    ++shortages_;
-                    hot.quality |= kQualityListCut;
-                    return;
-                }
-                details.small_counts = block + 1;
-            }
-            count_small(payload, small_.at(details.small_counts - 1));
-            details.counted_octets += payload.size();
-            sum_positions(payload, details.position_sums);
-            return;
-        }
-        if (!enlarge_counts(details)) {
-            ++shortages_;
-            hot.quality |= kQualityListCut;
-            return;
-        }
+    const uint64_t octets = details.counted_octets + payload.size();
+    if (details.large_counts == 0 && !make_room(details, octets)) {
+        ++shortages_;
+        hot.quality |= kQualityListCut;
+        return;
     }
-    auto* counts = reinterpret_cast<uint64_t*>(large_.at(details.large_counts - 1));
-    if (payload.size() >= kInterleavedOctets) {
-        count_interleaved(payload, counts);
+    if (details.large_counts != 0) {
+        count_values(payload, reinterpret_cast<uint64_t*>(large_.at(details.large_counts - 1)));
+    } else if (details.middle_counts != 0) {
+        count_values(payload, reinterpret_cast<uint16_t*>(middle_.at(details.middle_counts - 1)));
     } else {
-        for (const uint8_t octet : payload) {
-            ++counts[octet];
-        }
+        count_values(payload, small_.at(details.small_counts - 1));
     }
-    details.counted_octets += payload.size();
+    details.counted_octets = octets;
     sum_positions(payload, details.position_sums);
 }
 

@@ -18,6 +18,7 @@
 namespace curlew::probe {
 
 inline constexpr size_t kSmallCountsOctets = 256;
+inline constexpr size_t kMiddleCountsOctets = 256 * sizeof(uint16_t);
 inline constexpr size_t kLargeCountsOctets = 256 * sizeof(uint64_t);
 inline constexpr uint16_t kMostListedPackets = 512;
 // Joy's bounds (joy 3.0.3: NUM_PKT_LEN, idp=1300), so that lists can be compared.
@@ -62,8 +63,9 @@ struct FlowDetails {
     uint64_t counted_octets;               // payload octets in the counts
     uint32_t packets;                      // chain of PacketEntry
     uint32_t packets_tail;
-    uint32_t small_counts;                 // 256 octets, until a count could pass 255
-    uint32_t large_counts;                 // 256 64-bit counts
+    uint32_t small_counts;                 // of one of these three: 256 octets,
+    uint32_t middle_counts;                // once a count could pass 255: 256 16-bit counts,
+    uint32_t large_counts;                 // once one could pass 65,535: 256 64-bit counts
     uint32_t tcp_beginnings;               // block of two TcpBeginning
     std::array<uint32_t, 2> first_packet;  // chain of octets
     std::array<uint16_t, 2> payload_offset;
@@ -81,6 +83,7 @@ inline const char* name_of_listed(const PacketListConfig& list) noexcept {
 struct FeatureMemory {
     std::span<uint8_t> blocks;
     std::span<uint8_t> small_counts;
+    std::span<uint8_t> middle_counts;
     std::span<uint8_t> large_counts;
     std::span<uint8_t> statistics;
 };
@@ -114,10 +117,8 @@ class FlowFeatures {
         probe::visit_chain(blocks_, head, visit);
     }
 
-    const uint8_t* small_counts(const FlowDetails& details) const noexcept {
-        return details.small_counts == 0 ? nullptr : small_.at(details.small_counts - 1);
-    }
-    const uint64_t* large_counts(const FlowDetails& details) const noexcept;
+    // 256 counts of one, two or eight octets each; empty where nothing was counted.
+    std::span<const uint8_t> counts(const FlowDetails& details) const noexcept;
     const TcpBeginning* tcp_beginnings(const FlowDetails& details) const noexcept;
     // Null before the side's first packet.
     SideStatistics* statistics(const FlowDetails& details, size_t side) const noexcept;
@@ -129,12 +130,13 @@ class FlowFeatures {
     void add_to_lists(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void add_tcp_beginning(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void count_octets(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
-    bool enlarge_counts(FlowDetails& details) noexcept;
+    bool make_room(FlowDetails& details, uint64_t octets) noexcept;
     void count_packet(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
 
     PacketListConfig list_;
     ChainPool blocks_;
     BlockPool<kSmallCountsOctets> small_;
+    BlockPool<kMiddleCountsOctets> middle_;
     BlockPool<kLargeCountsOctets> large_;
     BlockPool<sizeof(SideStatistics)> statistics_;
     uint64_t shortages_ = 0;

@@ -518,9 +518,7 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
         image.first_packet_octets[0] = chain_octets(details->first_packet[0]);
         image.first_packet_octets[1] = chain_octets(details->first_packet[1]);
         image.tcp_octets = details->tcp_beginnings != 0 ? 2 * sizeof(TcpBeginning) : 0;
-        image.counts_octets = details->large_counts != 0   ? kLargeCountsOctets
-                              : details->small_counts != 0 ? kSmallCountsOctets
-                                                           : 0;
+        image.counts_octets = static_cast<uint32_t>(features_.counts(*details).size());
         for (const size_t side : {size_t{0}, size_t{1}}) {
             const SideStatistics* statistics = features_.statistics(*details, side);
             image.statistics_octets[side] = statistics != nullptr ? sizeof(SideStatistics) : 0;
@@ -579,9 +577,7 @@ void FlowMeter::write_image(const RecordImage& image,
     put_chain(details->first_packet[0]);
     put_chain(details->first_packet[1]);
     put(features_.tcp_beginnings(*details), image.tcp_octets);
-    put(details->large_counts != 0 ? static_cast<const void*>(features_.large_counts(*details))
-                                   : static_cast<const void*>(features_.small_counts(*details)),
-        image.counts_octets);
+    put(features_.counts(*details).data(), image.counts_octets);
     put(features_.statistics(*details, 0), image.statistics_octets[0]);
     put(features_.statistics(*details, 1), image.statistics_octets[1]);
 }

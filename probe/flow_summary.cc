@@ -316,6 +316,8 @@ void add_counts(const RecordImage& image,
     }
     if (counts.size() == kLargeCountsOctets) {
         fill_byte_counts<uint64_t>(counts, *summary.mutable_byte_counts());
+    } else if (counts.size() == kMiddleCountsOctets) {
+        fill_byte_counts<uint16_t>(counts, *summary.mutable_byte_counts());
     } else {
         fill_byte_counts<uint8_t>(counts, *summary.mutable_byte_counts());
     }

@@ -17,8 +17,8 @@ constexpr size_t kBlocksPerFlow = 8;
 // have room for a record of the longest.
 constexpr size_t kMessageBlocksPerFlow = 8;
 constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctets;
-// Flows with more than 255 octets of payload, as a part of all.
-constexpr size_t kFlowsPerLargeCounts = 2;
+// Flows with more than 65,535 octets of payload, as a part of all: one of so many.
+constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
 constexpr size_t kRecentStarts = 1024;
 
@@ -56,7 +56,8 @@ struct TableLayout {
           rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
           detailed(details ? flows : 0),
           small_at(flows * kBlocksPerFlow * kBlockOctets),
-          large_at(small_at + detailed * kSmallCountsOctets),
+          middle_at(small_at + detailed * kSmallCountsOctets),
+          large_at(middle_at + detailed * kMiddleCountsOctets),
           statistics_at(large_at + detailed / kFlowsPerLargeCounts * kLargeCountsOctets),
           messages_at(statistics_at + 2 * detailed * sizeof(SideStatistics)),
           recent_at(messages_at + (details ? message_octets(flows) : 0)),
@@ -69,7 +70,8 @@ struct TableLayout {
                 part<FlowHot>(at + hot_at, partition, flows),
                 part<FlowWarm>(at + warm_at, partition, flows),
                 {{rest, small_at},
-                 {rest + small_at, large_at - small_at},
+                 {rest + small_at, middle_at - small_at},
+                 {rest + middle_at, large_at - middle_at},
                  {rest + large_at, statistics_at - large_at},
                  {rest + statistics_at, messages_at - statistics_at}},
                 {rest + messages_at, recent_at - messages_at},
@@ -92,6 +94,7 @@ struct TableLayout {
     size_t detailed;  // flows that may have details
     // Within a partition's rest.
     size_t small_at;
+    size_t middle_at;
     size_t large_at;
     size_t statistics_at;
     size_t messages_at;
@@ -108,9 +111,10 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
     constexpr uint64_t kLineRateOctets =
         kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm) + kBlocksPerFlow * kBlockOctets;
-    constexpr uint64_t kDatasetOctets =
-        kLineRateOctets + kSmallCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
-        2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
+    constexpr uint64_t kDatasetOctets = kLineRateOctets + kSmallCountsOctets + kMiddleCountsOctets +
+                                        kLargeCountsOctets / kFlowsPerLargeCounts +
+                                        2 * sizeof(SideStatistics) +
+                                        kMessageBlocksPerFlow * kBlockOctets;
     const uint64_t fixed_octets =
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +

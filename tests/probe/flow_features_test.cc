@@ -1,5 +1,6 @@
 #include "probe/flow_features.h"
 
+#include <algorithm>
 #include <array>
 #include <map>
 #include <string>
@@ -77,8 +78,30 @@ TEST(FlowFeatures, counts_go_on_when_they_outgrow_one_octet) {
     CHECK(counts_of(record) == (std::map<uint8_t, uint64_t>{{'x', 1900}, {'y', 1}}));
 }
 
+TEST(FlowFeatures, counts_are_whole_at_the_edges_of_one_and_of_two_octets) {
+    // The first payload brings a flow to the edge, the second over it or not.
+    for (const size_t all : {255, 256, 257, 65535, 65536, 65537, 131073}) {
+        for (const size_t first : {1, 200, 256, 9000}) {
+            if (first >= all) {
+                continue;
+            }
+            std::vector<Packet> packets;
+            uint64_t time_ns = 0;
+            for (size_t left = all; left > 0;) {
+                const size_t octets = left == all ? first : std::min<size_t>(left, 9000);
+                packets.push_back(forward(++time_ns).payload(std::string(octets, 'x')).build());
+                left -= octets;
+            }
+            packets.push_back(forward(++time_ns).payload("y").build());
+            const proto::FlowSummary record = record_of(packets);
+            CHECK(counts_of(record) == (std::map<uint8_t, uint64_t>{{'x', all}, {'y', 1}}));
+        }
+    }
+}
+
 TEST(FlowFeatures, octets_are_counted_alike_in_payloads_of_every_length) {
-    for (const size_t length : {1, 7, 8, 9, 47, 48, 49, 255, 256, 1023, 1024, 1031, 9000}) {
+    for (const size_t length :
+         {1, 7, 8, 9, 127, 128, 129, 130, 131, 255, 256, 1023, 1024, 1031, 9000}) {
         std::string payload;
         std::map<uint8_t, uint64_t> expected;
         std::array<int64_t, 4> sums{};

@@ -245,7 +245,7 @@ TEST(FlowMeter, any_number_of_workers_gives_the_same_records_even_of_a_full_tabl
     for (uint32_t i = 0; i < 20'000; ++i) {
         packets.push_back(from_client(i / 500)
                               .udp(static_cast<uint16_t>(i * 7919 % 9001), 53)
-                              .payload(std::string(600, 'x'))
+                              .payload(std::string(1400, 'x'))
                               .build());
     }
     const auto octets = [&packets](size_t workers) {
