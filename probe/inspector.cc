@@ -79,11 +79,14 @@ void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names
 class NameChainText {
   public:
     NameChainText(const FlowFeatures& features, const FlowWarm& warm) noexcept {
-        features.visit_chain(warm.names, [this](std::span<const uint8_t> part) {
-            const size_t room = std::min(part.size(), octets_.size() - size_);
-            std::memcpy(octets_.data() + size_, part.data(), room);
-            size_ += room;
-        });
+        features.visit_chain(warm.names, [this](std::span<const uint8_t> part) { add(part); });
+    }
+
+    // What was put into the chain.
+    void add(std::span<const uint8_t> part) noexcept {
+        const size_t octets = std::min(part.size(), octets_.size() - size_);
+        std::memcpy(octets_.data() + size_, part.data(), octets);
+        size_ += octets;
     }
 
     bool has(const FoundName& name, bool from_high) const noexcept {
@@ -213,9 +216,13 @@ void Inspector::store_names(const FoundNames& names,
     if (names.cut()) {
         hot.quality |= kQualityListCut;
     }
+    if (names.count() == 0) {
+        return;
+    }
+    NameChainText known(features, warm);
     for (size_t i = 0; i < names.count(); ++i) {
         const FoundName& name = names[i];
-        if (NameChainText(features, warm).has(name, from_high)) {
+        if (known.has(name, from_high)) {
             continue;
         }
         if (warm.name_count == kMaximumNamesPerFlow) {
@@ -227,11 +234,12 @@ void Inspector::store_names(const FoundNames& names,
         std::array<uint8_t, sizeof(StoredName) + kMaximumNameOctets> octets;
         std::memcpy(octets.data(), &stored, sizeof(stored));
         std::memcpy(octets.data() + sizeof(stored), name.text.data(), name.octets);
-        if (!features.append(
-                warm.names, warm.names_tail, {octets.data(), sizeof(stored) + name.octets})) {
+        const std::span<const uint8_t> entry(octets.data(), sizeof(stored) + name.octets);
+        if (!features.append(warm.names, warm.names_tail, entry)) {
             hot.quality |= kQualityListCut;
             return;
         }
+        known.add(entry);
         ++warm.name_count;
     }
 }

@@ -25,8 +25,8 @@ struct RecordImage {
     uint32_t tunnels_octets = 0;    // StoredTunnel entries, outermost first
     uint32_t packets_octets = 0;    // PacketEntry entries
     uint32_t first_packet_octets[2] = {0, 0};
-    uint32_t tcp_octets = 0;     // two TcpBeginning, or none
-    uint32_t counts_octets = 0;  // 256 counts of one, two or eight octets each; or none
+    uint32_t tcp_octets = 0;                 // two TcpBeginning, or none
+    uint32_t counts_octets = 0;              // 256 counts of one, two or eight octets each; or none
     uint32_t statistics_octets[2] = {0, 0};  // a SideStatistics, or none
 };
 

@@ -13,6 +13,8 @@ namespace proto = curlew::proto;
 
 namespace {
 
+constexpr ptrdiff_t kHeaderOctets = 12;
+
 Octets question(std::string_view name) {
     Octets message = from_hex("1234 0100 0001 0000 0000 0000");
     size_t begin = 0;
@@ -73,6 +75,24 @@ TEST(Inspector, a_name_is_kept_once_and_later_ones_are_still_read) {
     CHECK_EQUAL(3, record.matches_size());
     STRCMP_EQUAL("two.example", record.matches(2).value().c_str());
     CHECK_EQUAL(5u, record.matches(2).packet());
+}
+
+TEST(Inspector, of_a_message_that_says_a_name_twice_it_is_kept_once) {
+    Octets message = question("one.example");
+    for (const char* name : {"one.example", "two.example", "one.example"}) {
+        const Octets other = question(name);
+        message.insert(message.end(), other.begin() + kHeaderOctets, other.end());
+    }
+    message[5] = 4;  // questions
+    const proto::FlowSummary record = record_of({PacketBuilder{}
+                                                     .ethernet()
+                                                     .ipv4("10.0.0.1", "10.0.0.2")
+                                                     .udp(3000, 53)
+                                                     .payload(message)
+                                                     .build()});
+    CHECK_EQUAL(3, record.matches_size());
+    STRCMP_EQUAL("one.example", record.matches(1).value().c_str());
+    STRCMP_EQUAL("two.example", record.matches(2).value().c_str());
 }
 
 TEST(Inspector, names_are_bounded_and_the_record_says_so) {
