@@ -317,66 +317,88 @@ class Parser {
     bool is_class_ = false;  // of the last octets read: their case was seen to
 };
 
-// Notes in `found` what may stand where when the node begins at any of `from`; gives where it ends.
-Places walk(const Node& node, const Places& from, Front& found) {
-    switch (node.kind) {
-        case Node::Kind::octets: {
-            Places to = from << 1;
-            to[kFrontPlaces] = to[kFrontPlaces] || from[kFrontPlaces];
-            for (size_t place = from._Find_first(); place < kFrontPlaces;
-                 place = from._Find_next(place)) {
-                found.octets[place] |= node.octets;
-            }
-            return to;
+// Goes through a pattern with all places that its parts may begin at, and notes what may stand
+// there.
+class Walk {
+  public:
+    explicit Walk(Front& found) : found_(&found) {}
+
+    // Where the node ends when it begins at any of `from`.
+    Places over(const Node& node, const Places& from) {
+        if (from.none() || is_too_long()) {
+            return {};
         }
-        case Node::Kind::sequence: {
-            Places at = from;
-            for (const Node& part : node.parts) {
-                at = walk(part, at, found);
+        --steps_left_;
+        switch (node.kind) {
+            case Node::Kind::octets: {
+                note(node.octets, from);
+                Places to = from << 1;
+                to[kFrontPlaces] = to[kFrontPlaces] || from[kFrontPlaces];
+                return to;
             }
-            return at;
-        }
-        case Node::Kind::choice: {
-            Places to;
-            for (const Node& part : node.parts) {
-                to |= walk(part, from, found);
-            }
-            return to;
-        }
-        case Node::Kind::repeat: {
-            Places at = from;
-            for (uint32_t i = 0; i < node.least; ++i) {
-                const Places next = walk(node.parts.front(), at, found);
-                if (next == at) {
-                    break;
+            case Node::Kind::sequence: {
+                Places at = from;
+                for (const Node& part : node.parts) {
+                    at = over(part, at);
                 }
-                at = next;
+                return at;
             }
-            Places all = at;
-            for (uint32_t i = node.least; i < node.most; ++i) {
-                at = walk(node.parts.front(), at, found);
-                if ((all | at) == all) {
-                    break;
+            case Node::Kind::choice: {
+                Places to;
+                for (const Node& part : node.parts) {
+                    to |= over(part, from);
                 }
-                all |= at;
+                return to;
             }
-            return all;
+            case Node::Kind::repeat:
+                return over_repeat(node, from);
+            case Node::Kind::begin:
+                return from & Places(1);
+            case Node::Kind::boundary:
+                return from;
+            case Node::Kind::end_or_last_line_feed:
+                note(range('\n', '\n'), from);
+                break;
+            case Node::Kind::end:
+                break;
         }
-        case Node::Kind::begin:
-            return from & Places(1);
-        case Node::Kind::boundary:
-            return from;
-        case Node::Kind::end_or_last_line_feed:
-            for (size_t place = from._Find_first(); place < kFrontPlaces;
-                 place = from._Find_next(place)) {
-                found.octets[place].set('\n');
-            }
-            break;
-        case Node::Kind::end:
-            break;
+        return {};  // nothing follows
     }
-    return {};  // nothing follows
-}
+
+    // It was given up: repeats within repeats can take for ever.
+    bool is_too_long() const { return steps_left_ == 0; }
+
+  private:
+    Places over_repeat(const Node& node, const Places& from) {
+        Places at = from;
+        for (uint32_t i = 0; i < node.least; ++i) {
+            const Places next = over(node.parts.front(), at);
+            if (next == at) {
+                break;
+            }
+            at = next;
+        }
+        Places all = at;
+        for (uint32_t i = node.least; i < node.most; ++i) {
+            at = over(node.parts.front(), at);
+            if ((all | at) == all) {
+                break;
+            }
+            all |= at;
+        }
+        return all;
+    }
+
+    void note(const Octets& octets, const Places& from) {
+        for (size_t place = from._Find_first(); place < kFrontPlaces;
+             place = from._Find_next(place)) {
+            found_->octets[place] |= octets;
+        }
+    }
+
+    Front* found_;
+    size_t steps_left_ = 100'000;
+};
 
 bool begins_with_anchor(const Node& choice) {
     for (const Node& branch : choice.parts) {
@@ -463,6 +485,17 @@ void shorten(Nodes& branch) {
     }
 }
 
+// A branch with more than these stays as it is.
+constexpr size_t kMostNodes = 1024;
+
+size_t nodes_in(const Nodes& nodes) {
+    size_t all = nodes.size();
+    for (const Node& node : nodes) {
+        all += nodes_in(node.parts);
+    }
+    return all;
+}
+
 // A payload that the node matches is matched by a branch. A round takes every branch one step
 // further, so that none uses up what there is for all.
 std::vector<Nodes> split(Node whole) {
@@ -479,10 +512,10 @@ std::vector<Nodes> split(Node whole) {
             size_t at = 0;
             for (; at < branch.size() && found.empty(); ++at) {
                 found = alternatives(branch[at]);
-                const bool too_long = std::any_of(found.begin(), found.end(), [&](auto& one) {
-                    return branch.size() + one.size() > kFrontPlaces;
+                const bool too_many = std::any_of(found.begin(), found.end(), [&](auto& one) {
+                    return nodes_in(branch) + nodes_in(one) > kMostNodes;
                 });
-                if (too_long || others + found.size() > kMostFronts) {
+                if (too_many || others + found.size() > kMostFronts) {
                     found.clear();
                 }
             }
@@ -512,6 +545,12 @@ bool has_fixed_places(const Nodes& branch) {
     });
 }
 
+Front anything() {
+    Front front;
+    front.octets.fill(Octets().set());
+    return front;
+}
+
 // Requires: the branch begins with ^, here or in all that its first part may be.
 Front front_of(Nodes branch) {
     Front front;
@@ -521,7 +560,11 @@ Front front_of(Nodes branch) {
     sequence.parts = std::move(branch);
     front.least_octets = least_octets(sequence);
     front.suffices = is_fixed && front.least_octets > 0 && front.least_octets <= kFrontPlaces;
-    const Places matched_before = walk(sequence, Places(1), front);
+    Walk walk(front);
+    const Places matched_before = walk.over(sequence, Places(1));
+    if (walk.is_too_long()) {
+        return anything();
+    }
     // Behind a match stands what likes.
     for (size_t place = matched_before._Find_first(); place < kFrontPlaces; ++place) {
         front.octets[place].set();
@@ -533,11 +576,10 @@ Front front_of(Nodes branch) {
 
 std::vector<Front> pattern_fronts(std::string_view pattern) {
     std::optional<Node> node = Parser(pattern).whole();
-    std::vector<Front> fronts;
     if (!node || !begins_with_anchor(*node)) {
-        fronts.emplace_back().octets.fill(Octets().set());
-        return fronts;
+        return {anything()};
     }
+    std::vector<Front> fronts;
     for (Nodes& branch : split(std::move(*node))) {
         fronts.push_back(front_of(std::move(branch)));
     }

@@ -1,5 +1,6 @@
 #include "signatures/pattern_fronts.h"
 
+#include <algorithm>
 #include <string>
 
 #include "signatures/scanner.h"
@@ -193,5 +194,15 @@ TEST(PatternFronts, hostile_patterns_end_soon) {
     STRCMP_EQUAL("256",
                  at("^(?:(?:(?:a{0,60000}){0,60000}){60000}b?){60000}", kFrontPlaces - 1).c_str());
     CHECK(rules_nothing_out("^" + std::string(100'000, '(')));
+    // Unrolled, 8 to the power of 20.
+    std::string nested = "[ab]";
+    for (int depth = 0; depth < 20; ++depth) {
+        nested = "(?:" + nested + "|c){8}";
+    }
+    const std::vector<Front> fronts = pattern_fronts("^" + nested);
+    CHECK(fronts.size() <= kMostFronts);
+    CHECK(std::any_of(fronts.begin(), fronts.end(), [](const Front& front) {
+        return front.octets[0]['b'] && front.octets[kFrontPlaces - 1]['c'];
+    }));
     CHECK(rules_nothing_out("^" + std::string(200, '(') + "a" + std::string(200, ')')));
 }
