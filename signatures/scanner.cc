@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <bit>
+#include <bitset>
 #include <cassert>
 #include <chrono>
 #include <cstdint>
@@ -13,6 +14,7 @@
 #include <limits>
 #include <stdexcept>
 #include <tuple>
+#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -92,20 +94,12 @@ struct alignas(64) Block {
     Bits slots{};
 };
 
-using OctetClass = std::array<uint64_t, 4>;
-
-OctetClass octet_class(const std::bitset<256>& octets) {
-    OctetClass words{};
-    for (size_t octet = 0; octet < octets.size(); ++octet) {
-        words[octet / 64] |= uint64_t{octets[octet]} << octet % 64;
-    }
-    return words;
-}
+using Octets = std::bitset<256>;
 
 // What stands at a place.
 struct Check {
-    uint16_t place;
-    uint16_t octets;  // index of an OctetClass
+    uint32_t place;
+    uint32_t octets;  // index into Implementation::octets
 };
 
 // A front, or what all of a pattern's have room for.
@@ -157,8 +151,10 @@ void Sieve::add(uint32_t slot, const Front& any_front) {
     const uint64_t bit = uint64_t{1} << slots.size() % 64;
     Block& block = blocks.back();
     for (size_t place = 0; place < kSievePlaces; ++place) {
-        for (size_t octet = 0; octet < 256; ++octet) {
-            block.octets[place][octet][word] |= any_front.octets[place][octet] ? bit : 0;
+        const Octets& octets = any_front.octets[place];
+        for (size_t octet = octets._Find_first(); octet < octets.size();
+             octet = octets._Find_next(octet)) {
+            block.octets[place][octet][word] |= bit;
         }
     }
     block.slots[word] |= bit;
@@ -189,10 +185,12 @@ struct Scanner::Implementation {
     // the one that ends first.
     std::vector<Checks> fronts;
     std::vector<Check> checks;
-    std::vector<OctetClass> classes;
+    std::vector<Octets> octets;
 
     void lay_out(const std::vector<Signature>& signatures);
-    Checks checks_of(const Front& front, size_t first_place);
+    // What was given a place in `octets`.
+    using KnownOctets = std::unordered_map<Octets, uint32_t>;
+    Checks checks_of(const Front& front, size_t first_place, KnownOctets& known);
     void compile_all(const std::vector<Signature>& signatures);
     void load_all(std::string_view octets);
 
@@ -206,6 +204,7 @@ struct Scanner::Implementation {
 
 // Which slots there are, and what their fronts are.
 void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) {
+    KnownOctets known;
     for (size_t index = 0; index < signatures.size(); ++index) {
         const Signature& signature = signatures[index];
         if (signature.kind != SignatureKind::payload) {
@@ -223,10 +222,10 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
             }
         }
         Slot& slot = slots.emplace_back();
-        slot.any_front = checks_of(any_front, kSievePlaces);
+        slot.any_front = checks_of(any_front, kSievePlaces, known);
         slot.fronts_begin = static_cast<uint32_t>(fronts.size());
         for (const Front& front : found) {
-            fronts.push_back(checks_of(front, 0));
+            fronts.push_back(checks_of(front, 0, known));
         }
         slot.fronts_end = static_cast<uint32_t>(fronts.size());
         slot.fronts_suffice =
@@ -238,35 +237,33 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
     }
 }
 
-Checks Scanner::Implementation::checks_of(const Front& front, size_t first_place) {
+Checks Scanner::Implementation::checks_of(const Front& front,
+                                          size_t first_place,
+                                          KnownOctets& known) {
     Checks made;
     made.least_octets = static_cast<uint32_t>(std::min<size_t>(front.least_octets, UINT32_MAX));
-    // Where nothing may stand the payload has ended.
-    const auto end = std::find_if(
-        front.octets.begin(), front.octets.end(), [](auto& octets) { return octets.none(); });
-    const auto places_end = static_cast<size_t>(end - front.octets.begin());
-    if (end != front.octets.end()) {
-        made.most_octets = static_cast<uint32_t>(places_end);
+    // How many octets may stand at a place, and the place. Where none may the payload has ended.
+    std::vector<std::pair<size_t, uint32_t>> places;
+    for (size_t place = 0; place < kFrontPlaces; ++place) {
+        const size_t count = front.octets[place].count();
+        if (count == 0) {
+            made.most_octets = static_cast<uint32_t>(place);
+            break;
+        }
+        if (place >= first_place && count != front.octets[place].size()) {
+            places.emplace_back(count, static_cast<uint32_t>(place));
+        }
     }
     // What rules out most comes first.
-    std::vector<size_t> places;
-    for (size_t place = first_place; place < places_end; ++place) {
-        if (!front.octets[place].all()) {
-            places.push_back(place);
-        }
-    }
-    std::stable_sort(places.begin(), places.end(), [&](size_t left, size_t right) {
-        return front.octets[left].count() < front.octets[right].count();
-    });
+    std::sort(places.begin(), places.end());
     made.begin = static_cast<uint32_t>(checks.size());
-    for (const size_t place : places) {
-        const OctetClass octets = octet_class(front.octets[place]);
-        const auto known = std::find(classes.begin(), classes.end(), octets);
-        checks.push_back({static_cast<uint16_t>(place),
-                          static_cast<uint16_t>(std::distance(classes.begin(), known))});
-        if (known == classes.end()) {
-            classes.push_back(octets);
+    for (const auto& [count, place] : places) {
+        const auto [entry, is_new] =
+            known.emplace(front.octets[place], static_cast<uint32_t>(octets.size()));
+        if (is_new) {
+            octets.push_back(front.octets[place]);
         }
+        checks.push_back({place, entry->second});
     }
     made.end = static_cast<uint32_t>(checks.size());
     return made;
@@ -279,11 +276,8 @@ bool Scanner::Implementation::pass(const Checks& asked,
     }
     for (uint32_t i = asked.begin; i < asked.end; ++i) {
         const Check check = checks[i];
-        if (check.place < payload.size()) {
-            const uint8_t octet = payload[check.place];
-            if ((classes[check.octets][octet / 64] >> octet % 64 & 1) == 0) {
-                return false;
-            }
+        if (check.place < payload.size() && !octets[check.octets][payload[check.place]]) {
+            return false;
         }
     }
     return true;
