@@ -13,9 +13,9 @@
 
 // Hyperscan, block mode: the only place for hs.h. Each pattern is a database, and a payload is
 // scanned for those alone that its first octets neither rule out nor decide (pattern_fronts.h), of
-// the signatures that may hit where it was seen. Shared and const;
-// one Scratch per worker. Facts that shaped this: Debian's literal API loses matches, so everything
-// is compiled as a regex, and every return code of a scan is checked.
+// the signatures that may hit where it was seen. Shared and const; one Scratch per worker. Facts
+// that shaped this: Debian's literal API loses matches, so everything is compiled as a regex, and
+// every return code of a scan is checked.
 
 namespace curlew::signatures {
 
