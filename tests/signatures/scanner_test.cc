@@ -34,11 +34,7 @@ Signature name(const std::string& pattern) {
 }
 
 // The hits as "index@end index@end", with "failed" or "cut" behind them.
-std::string scanned(const std::vector<Signature>& signatures,
-                    const std::string& text,
-                    Transport transport = Transport::any) {
-    const SignatureSet set = SignatureSet::of(signatures);
-    const Scanner scanner(set);
+std::string scanned(const Scanner& scanner, const std::string& text, Transport transport) {
     Scanner::Scratch scratch(scanner);
     Scanner::Result result;
     const std::vector<uint8_t> octets(text.begin(), text.end());
@@ -49,6 +45,13 @@ std::string scanned(const std::vector<Signature>& signatures,
                 std::to_string(result.hits[at].end_offset) + " ";
     }
     return hits + (result.failed ? "failed " : "") + (result.cut ? "cut " : "");
+}
+
+std::string scanned(const std::vector<Signature>& signatures,
+                    const std::string& text,
+                    Transport transport = Transport::any) {
+    const SignatureSet set = SignatureSet::of(signatures);
+    return scanned(Scanner(set), text, transport);
 }
 
 }  // namespace
@@ -127,13 +130,18 @@ TEST(Scanner, more_fronts_than_one_block_holds_are_found) {
         const std::string number = std::to_string(1000 + index);
         signatures.push_back(payload("s", "^" + number + ".{20}" + number.substr(1)));
     }
+    const SignatureSet set = SignatureSet::of(signatures);
+    const Scanner scanner(set);
+    const auto found = [&scanner](const std::string& text) {
+        return scanned(scanner, text, Transport::any);
+    };
     for (const int index : {0, 511, 512, 1199}) {
         const std::string number = std::to_string(1000 + index);
         const std::string hit = std::to_string(index) + "@27 ";
         const std::string text = number + std::string(20, 'x') + number.substr(1);
-        STRCMP_EQUAL(hit.c_str(), scanned(signatures, text).c_str());
-        STRCMP_EQUAL("", scanned(signatures, text.substr(0, 26)).c_str());
-        STRCMP_EQUAL("", scanned(signatures, text.substr(0, 24) + "xxx").c_str());
+        STRCMP_EQUAL(hit.c_str(), found(text).c_str());
+        STRCMP_EQUAL("", found(text.substr(0, 26)).c_str());
+        STRCMP_EQUAL("", found(text.substr(0, 24) + "xxx").c_str());
     }
 }
 
