@@ -43,7 +43,7 @@ size_t message_octets(size_t flows) {
 }
 
 // What each partition needs, and where the parts stand: first what packets visit at random, of all
-// partitions side by side, so that few pages hold it; then for each partition the rest.
+// partitions side by side, so that it can have huge pages; then for each partition the rest.
 struct TableLayout {
     TableLayout(uint64_t flow_capacity, bool details, size_t copy_buckets, size_t partitions)
         : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
@@ -146,10 +146,10 @@ Worker::Worker(const WorkerConfig& config,
         config.flow_capacity, keeps_details_, finds_copies_ ? CopyTable::kBuckets : 0, owned);
     memory_ = MappedMemory(layout.octets, "flow table");
     if (config.huge_pages) {
-        memory_.use_huge_pages(0, layout.octets);
+        memory_.use_huge_pages(0, layout.rest_at);
     }
     if (config.taken_at_start) {
-        memory_.take(0, layout.octets);
+        memory_.take(0, layout.rest_at);
     }
     meters_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {

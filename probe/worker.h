@@ -26,10 +26,10 @@ inline size_t partition_of(uint64_t hash) noexcept {
 struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
-    // For the table, its flows and all they hold: faster where there are many, and more memory
-    // where few. Else pages of the system's.
+    // For the table and its flows: faster where there are many, and more memory where few. Else
+    // pages of the system's.
     bool huge_pages = false;
-    bool taken_at_start = false;  // all of it; else by the thread that meters, when it needs it
+    bool taken_at_start = false;  // that memory; else by the thread that meters, when it needs it
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };
