@@ -2,6 +2,8 @@
 
 #include <optional>
 
+#include "signatures/toml_reader.h"
+
 namespace curlew::signatures {
 
 namespace {

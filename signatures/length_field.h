@@ -3,11 +3,11 @@
 #include <cstdint>
 #include <span>
 
-#include "signatures/toml_reader.h"
-
 // A number in a payload that tells how long the payload is, which no regular expression can check.
 
 namespace curlew::signatures {
+
+class TableReader;
 
 struct LengthField {
     uint16_t at = 0;     // where its first octet stands

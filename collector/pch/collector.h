@@ -16,4 +16,5 @@
 #include <string_view>
 #include <vector>
 
+#include "collector/hash_map.h"
 #include "proto/flow.pb.h"

@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "signatures/toml_reader.h"
 #include "tests/support/cpputest.h"
 
 using curlew::signatures::is_right;
