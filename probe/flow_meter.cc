@@ -124,6 +124,7 @@ void FlowMeter::prefetch_details(FlowIndex likely,
                                  uint64_t hash) const noexcept {
     if (likely == kNoFlow) {
         table_.prefetch_new(hash);
+        __builtin_prefetch(&recent_start(hash, packet.time_ns / 1000), 1);
         return;
     }
     if (!config_.details && !shows_new(table_.hot(likely), packet)) {
@@ -281,10 +282,14 @@ void FlowMeter::advance_clock(uint64_t time_ns) noexcept {
     }
 }
 
+RecentStart& FlowMeter::recent_start(uint64_t hash, uint64_t start_us) const noexcept {
+    const uint64_t mixed = (hash ^ start_us) * 0x9e3779b97f4a7c15;
+    return recent_[(mixed >> 32) % recent_.size()];
+}
+
 uint32_t FlowMeter::take_ordinal(uint64_t hash, uint64_t start_ns) noexcept {
     const uint64_t start_us = start_ns / 1000;
-    const uint64_t mixed = (hash ^ start_us) * 0x9e3779b97f4a7c15;
-    RecentStart& recent = recent_[(mixed >> 32) % recent_.size()];
+    RecentStart& recent = recent_start(hash, start_us);
     const bool same = recent.hash == hash && recent.start_us == start_us;
     recent = {hash, start_us, same ? recent.ordinal + 1 : 0};
     return recent.ordinal;
@@ -442,9 +447,14 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
             return;
         }
         const FlowHot& hot = table_.hot(flow);
+        // Mostly the next one that is due.
+        if (hot.wheel_next != kNoFlow) {
+            table_.prefetch_flow(hot.wheel_next);
+        }
         const uint64_t due = due_time(hot);
         if (due < now_ns) {
             const uint64_t hash = (*hash_)(hot.key);
+            table_.prefetch_erase(hash);
             export_last(flow, natural_end(hot));
             table_.erase(flow, hash);
         } else {
@@ -454,6 +464,7 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
 }
 
 void FlowMeter::end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept {
+    table_.prefetch_erase(hash);
     wheel_.remove(&table_.hot(0), flow);
     export_last(flow, reason);
     table_.erase(flow, hash);

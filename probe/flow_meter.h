@@ -105,6 +105,7 @@ class FlowMeter {
 
   private:
     void advance_clock(uint64_t time_ns) noexcept;
+    RecentStart& recent_start(uint64_t hash, uint64_t start_us) const noexcept;
     uint32_t take_ordinal(uint64_t hash, uint64_t start_ns) noexcept;
     uint64_t idle_timeout(const FlowHot& hot) const noexcept;
     uint64_t due_time(const FlowHot& hot) const noexcept;

@@ -37,6 +37,10 @@ void FlowTable::prefetch_new(uint64_t hash) const noexcept {
     if (flow == hot_.size()) {
         return;
     }
+    prefetch_flow(flow);
+}
+
+void FlowTable::prefetch_flow(FlowIndex flow) const noexcept {
     prefetch_lines(hot_[flow]);
     prefetch_lines(warm_[flow]);
 }

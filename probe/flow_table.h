@@ -43,6 +43,12 @@ class FlowTable {
     }
     // For a hash without a likely flow: its other bucket, and the flow that it would become.
     void prefetch_new(uint64_t hash) const noexcept;
+    // For a flow that is to be erased in a while: both buckets.
+    void prefetch_erase(uint64_t hash) const noexcept {
+        __builtin_prefetch(&first(hash), 1);
+        __builtin_prefetch(&second(hash), 1);
+    }
+    void prefetch_flow(FlowIndex flow) const noexcept;
 
     FlowIndex find(const FlowKey& key, uint64_t hash) const noexcept;
 
