@@ -131,7 +131,7 @@ std::shared_ptr<const WrittenLabel> Annotator::label_by_content(const proto::Flo
         return *known;
     }
     auto label = written(labeller_.by_content(facts(flow, messages)), ruleset_, json_);
-    labels_.put(key_, label);
+    labels_.offer(key_, label);
     return label;
 }
 

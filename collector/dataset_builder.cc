@@ -51,13 +51,16 @@ void DatasetBuilder::count(const Annotation& annotation) {
     if (label_counts_.size() == kMaximumCountedAlone) {
         add_label_counts();
     }
-    ++label_counts_[annotation.label];
+    LabelCount& count = label_counts_[annotation.label.get()];
+    if (count.records++ == 0) {
+        count.label = annotation.label;
+    }
 }
 
 void DatasetBuilder::add_label_counts() {
-    for (const auto& [label, records] : label_counts_) {
-        labels_[label->label->type] += records;
-        evidence_[std::string(name_of(strongest_evidence(*label->label)))] += records;
+    for (const auto& [label, count] : label_counts_) {
+        labels_[label->label->type] += count.records;
+        evidence_[std::string(name_of(strongest_evidence(*label->label)))] += count.records;
     }
     label_counts_.clear();
 }

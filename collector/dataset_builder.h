@@ -1,13 +1,14 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <string_view>
-#include <unordered_map>
 
 #include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
+#include "collector/hash_map.h"
 #include "collector/joy_record_writer.h"
 #include "collector/loss_spans.h"
 #include "collector/record_writer.h"
@@ -56,6 +57,10 @@ class DatasetBuilder {
   private:
     // Labels that are counted one by one before they are counted by their words.
     static constexpr size_t kMaximumCountedAlone = 1024;
+    struct LabelCount {
+        std::shared_ptr<const WrittenLabel> label;  // is not another one's place meanwhile
+        uint64_t records = 0;
+    };
 
     void count(const Annotation& annotation);
     void add_label_counts();
@@ -69,7 +74,7 @@ class DatasetBuilder {
     proto::FlowSummary flow_;
     uint64_t written_ = 0;
     Tally flow_types_;
-    std::unordered_map<std::shared_ptr<const WrittenLabel>, uint64_t> label_counts_;
+    FlatMap<const WrittenLabel*, LabelCount, std::hash<const WrittenLabel*>> label_counts_;
     Tally labels_;
     Tally evidence_;
 };

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <cassert>
 #include <compare>
 #include <cstdint>
 #include <string>
@@ -54,6 +56,9 @@ RecordOrder record_order(const proto::FlowSummary& flow);
 // In preset joy-3.0.3: as Joy wrote them.
 RecordOrder joy_record_order(const proto::FlowSummary& flow);
 
+// Two numbers of at most 20 and 10 digits, 16 hex digits, two marks.
+inline constexpr size_t kLongestFlowId = 48;
+
 // Makes flow ids: "<first record's start in us>-<16 hex digits>", and "+<ordinal>" behind it when
 // the flow is not the first of its key in that microsecond. The digits are the front of the key's
 // SHA-256: not a secret, but nobody makes two flows share them by arithmetic.
@@ -64,7 +69,22 @@ class FlowIdMaker {
 
   private:
     Sha256 digest_;
-    std::array<char, 64> text_;  // two numbers of 20 and 10 digits, 16 hex digits, two marks
+    std::array<char, kLongestFlowId> text_;
+};
+
+// A flow id that is kept, in place.
+class FlowId {
+  public:
+    // Requires: no longer than kLongestFlowId.
+    explicit FlowId(std::string_view text) noexcept : octets_(static_cast<uint8_t>(text.size())) {
+        assert(text.size() <= kLongestFlowId);
+        std::copy(text.begin(), text.end(), text_.begin());
+    }
+    std::string_view text() const noexcept { return {text_.data(), octets_}; }
+
+  private:
+    uint8_t octets_;
+    std::array<char, kLongestFlowId> text_;
 };
 
 }  // namespace curlew::collector

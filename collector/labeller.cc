@@ -219,25 +219,39 @@ Label Labeller::by_content(const FlowFacts& facts) const {
     return label;
 }
 
+void Labeller::remember_passed() {
+    for (const Passed& one : passed_) {
+        known_.prefetch(one.endpoints);
+    }
+    for (Passed& one : passed_) {
+        if (known_.size() < kMaximumKnown) {
+            known_.insert_or_assign(one.endpoints, std::move(one.known));
+        } else if (const auto known = known_.find(one.endpoints); known != known_.end()) {
+            known->second = std::move(one.known);
+        }
+    }
+    passed_.clear();
+}
+
 std::optional<Label> Labeller::continued(const Passage& flow,
                                          const std::shared_ptr<const Label>& by_content) {
     const bool says = by_content->type_evidence < EvidenceKind::continued;
     const bool may_go_on = strongest_evidence(*by_content) > EvidenceKind::continued &&
                            flow.has_payload && !flow.begin_seen;
-    if (!flow.endpoints || flow.flow_id.empty() || (!says && !may_go_on)) {
+    const bool is_told = !flow.flow_id.empty() && flow.flow_id.size() <= kLongestFlowId;
+    if (!flow.endpoints || !is_told || (!says && !may_go_on)) {
         return std::nullopt;
     }
-    const auto known = known_.find(*flow.endpoints);
     if (says) {
-        if (known != known_.end()) {
-            known->second = {flow.end_us, std::string(flow.flow_id), by_content};
-        } else if (known_.size() < kMaximumKnown) {
-            known_.emplace(*flow.endpoints,
-                           Known{flow.end_us, std::string(flow.flow_id), by_content});
+        passed_.push_back({*flow.endpoints, {flow.end_us, FlowId(flow.flow_id), by_content}});
+        if (passed_.size() == kPassedAtOnce) {
+            remember_passed();
         }
         return std::nullopt;
     }
-    if (known == known_.end() || flow.flow_id == known->second.flow_id ||
+    remember_passed();
+    const auto known = known_.find(*flow.endpoints);
+    if (known == known_.end() || flow.flow_id == known->second.flow_id.text() ||
         flow.start_us > known->second.end_us + kContinuedWithin_us) {
         return std::nullopt;
     }
@@ -249,7 +263,14 @@ std::optional<Label> Labeller::continued(const Passage& flow,
     label.activity = earlier.activity;
     label.confidence = confidence_of(EvidenceKind::continued);
     label.type_evidence = EvidenceKind::continued;
-    const Fact fact{EvidenceKind::continued, "flow_id", known->second.flow_id, {}, 0, 0, false, {}};
+    const Fact fact{EvidenceKind::continued,
+                    "flow_id",
+                    std::string(known->second.flow_id.text()),
+                    {},
+                    0,
+                    0,
+                    false,
+                    {}};
     label.evidence.insert(label.evidence.begin(), fact);
     label.matched.push_back(fact);
     return label;

@@ -34,7 +34,7 @@ class Labeller {
     // A flow as it is told from others of its endpoints.
     struct Passage {
         std::optional<FlowKeyOctets> endpoints;  // without tunnel; nothing: no addresses
-        std::string_view flow_id;                // empty: not told
+        std::string_view flow_id;                // empty, or longer than any: not told
         uint64_t start_us = 0;                   // of the flow's first record
         uint64_t end_us = 0;                     // of this record
         bool begin_seen = false;
@@ -60,7 +60,7 @@ class Labeller {
 
     struct Known {
         uint64_t end_us;
-        std::string flow_id;
+        FlowId flow_id;
         std::shared_ptr<const Label> label;
     };
     struct EndpointsHash {
@@ -68,6 +68,14 @@ class Labeller {
             return octet_hash({reinterpret_cast<const char*>(key.data()), key.size()});
         }
     };
+    // What the table takes at once: where each goes can be fetched ahead.
+    static constexpr size_t kPassedAtOnce = 64;
+    struct Passed {
+        FlowKeyOctets endpoints;
+        Known known;
+    };
+
+    void remember_passed();
 
     Hits hits_of(const FlowFacts& facts) const;
     void add_fact(const Fact& fact, Hits& hits) const;
@@ -75,6 +83,7 @@ class Labeller {
 
     const signatures::ContentRules& rules_;
     FlatMap<FlowKeyOctets, Known, EndpointsHash> known_;
+    std::vector<Passed> passed_;  // later than what is known, in their order
 };
 
 // Of evidence of that kind: "certain", "likely" or "guess".

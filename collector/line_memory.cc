@@ -84,9 +84,9 @@ void LineMemory::add(const proto::FlowSummary& flow) {
         devices_.note(ends_of(flow), *known);
         return;
     }
-    std::vector<Devices::Clue> clues = clues_of(flow);
+    const std::vector<Devices::Clue> clues = clues_of(flow);
     devices_.note(ends_of(flow), clues);
-    clues_.put(key_, std::move(clues));
+    clues_.offer(key_, clues);
 }
 
 }  // namespace curlew::collector

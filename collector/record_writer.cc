@@ -147,7 +147,7 @@ class MessageWriter {
         }
         last_ = decode(flow);
         if (may_repeat) {
-            known_.put(key_, last_);
+            known_.offer(key_, last_);
         }
         return last_;
     }

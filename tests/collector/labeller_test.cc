@@ -191,6 +191,35 @@ TEST(Labeller, a_flow_without_beginning_continues_an_earlier_one_of_its_endpoint
     STRCMP_EQUAL("unknown", labeller.label(later).type.c_str());
 }
 
+TEST(Labeller, the_last_of_many_flows_is_continued) {
+    facts.facts = {payload("tls")};
+    FlowFacts later = facts;
+    later.flow_id = "later";
+    later.facts.clear();
+    later.begin_seen = false;
+    // More, and fewer, than are remembered at once.
+    for (const int flows : {1000, 3}) {
+        for (int flow = 0; flow < flows; ++flow) {
+            facts.initiator_port = static_cast<uint16_t>(10'000 + flow % 10);
+            facts.flow_id = "flow " + std::to_string(flows) + "/" + std::to_string(flow);
+            labeller.label(facts);
+        }
+        later.initiator_port = 10'002;
+        STRCMP_EQUAL(flows == 3 ? "flow 3/2" : "flow 1000/992",
+                     labeller.label(later).evidence[0].value.c_str());
+    }
+}
+
+TEST(Labeller, an_id_longer_than_any_is_no_id) {
+    facts.facts = {payload("tls")};
+    facts.flow_id = std::string(kLongestFlowId + 1, '1');
+    labeller.label(facts);
+    facts.facts.clear();
+    facts.begin_seen = false;
+    facts.flow_id = "later";
+    STRCMP_EQUAL("unknown", type().c_str());
+}
+
 TEST(Labeller, how_a_connection_without_payload_went_is_a_guess_at_its_type) {
     facts.facts = {{EvidenceKind::behaviour, "tcp", "refused", "", 0, 0, false}};
     facts.responder_port = 443;
