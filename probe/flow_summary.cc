@@ -74,8 +74,13 @@ class Sections {
     std::span<const uint8_t> octets_;
 };
 
-std::string address_of(const std::array<uint8_t, 16>& address, uint8_t ip_version) {
-    return {reinterpret_cast<const char*>(address.data()), ip_version == 4 ? size_t{4} : 16};
+// Into the message's own string: the setters of protobuf make another one first.
+void assign(const uint8_t* octets, size_t count, std::string& out) {
+    out.assign(reinterpret_cast<const char*>(octets), count);
+}
+
+void assign_address(const std::array<uint8_t, 16>& address, uint8_t ip_version, std::string& out) {
+    assign(address.data(), ip_version == 4 ? 4 : 16, out);
 }
 
 void fill_direction(const RecordImage& image, size_t side, proto::Direction& direction) {
@@ -103,10 +108,10 @@ void fill_identity(const RecordImage& image, proto::FlowSummary& summary) {
     const FlowHot& hot = image.hot;
     const FlowWarm& warm = image.warm;
     const bool high = warm.initiator_is_high != 0;
-    const std::string low_address = address_of(hot.key.low_address, hot.key.ip_version);
-    const std::string high_address = address_of(hot.key.high_address, hot.key.ip_version);
-    summary.set_initiator_address(high ? high_address : low_address);
-    summary.set_responder_address(high ? low_address : high_address);
+    const auto& initiator = high ? hot.key.high_address : hot.key.low_address;
+    const auto& responder = high ? hot.key.low_address : hot.key.high_address;
+    assign_address(initiator, hot.key.ip_version, *summary.mutable_initiator_address());
+    assign_address(responder, hot.key.ip_version, *summary.mutable_responder_address());
     summary.set_initiator_port(high ? hot.key.high_port : hot.key.low_port);
     summary.set_responder_port(high ? hot.key.low_port : hot.key.high_port);
     summary.set_protocol_identifier(hot.key.protocol);
@@ -165,7 +170,7 @@ void add_names(const RecordImage& image,
         proto::Match& match = *summary.add_matches();
         match.set_kind(proto::EVIDENCE_KIND_NAME);
         match.set_field(name_of(stored.field));
-        match.set_value(octets.data(), stored.octets);
+        assign(octets.data(), stored.octets, *match.mutable_value());
         match.set_packet(stored.packet);
         match.set_reverse((stored.from_high != 0) != (image.warm.initiator_is_high != 0));
         octets = octets.subspan(stored.octets);
@@ -218,8 +223,8 @@ void add_tunnels(const RecordImage& image,
         }
         const auto& source = turned ? stored.destination : stored.source;
         const auto& destination = turned ? stored.source : stored.destination;
-        tunnel.set_source_address(source.data(), stored.address_octets);
-        tunnel.set_destination_address(destination.data(), stored.address_octets);
+        assign(source.data(), stored.address_octets, *tunnel.mutable_source_address());
+        assign(destination.data(), stored.address_octets, *tunnel.mutable_destination_address());
     }
     if (tunnels.empty() && image.hot.key.tunnel_id != 0) {
         // There was no block for them. The key's part is never lost.
@@ -281,7 +286,7 @@ void add_tcp_beginnings(const RecordImage& image,
         start.set_syn_control_bits(beginning.flags);
         start.set_sequence_number(beginning.sequence);
         start.set_window_size(beginning.window);
-        start.set_options(beginning.options.data(), beginning.option_octets);
+        assign(beginning.options.data(), beginning.option_octets, *start.mutable_options());
     }
 }
 
@@ -404,7 +409,7 @@ void summarize(std::span<const uint8_t> octets,
         if (!first.empty()) {
             proto::Direction& direction =
                 side == initiator ? *summary.mutable_forward() : *summary.mutable_reverse();
-            direction.set_first_packet(first.data(), first.size());
+            assign(first.data(), first.size(), *direction.mutable_first_packet());
             direction.set_first_payload_offset(image.details.payload_offset[side]);
         }
     }
