@@ -58,7 +58,7 @@ class DatasetBuilder {
     // Labels that are counted one by one before they are counted by their words.
     static constexpr size_t kMaximumCountedAlone = 1024;
     struct LabelCount {
-        std::shared_ptr<const WrittenLabel> label;  // is not another one's place meanwhile
+        std::shared_ptr<const WrittenLabel> label;  // held, so that no other takes its address
         uint64_t records = 0;
     };
 
