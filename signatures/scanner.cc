@@ -88,10 +88,13 @@ constexpr size_t kBlockWords = 8;
 constexpr size_t kBlockSlots = kBlockWords * 64;
 using Bits = std::array<uint64_t, kBlockWords>;
 
-// Which slots of a block may have an octet at a place, and which there are.
+// Which slots of a block may have an octet at a place, and which are looked for where a payload was
+// seen.
 struct alignas(64) Block {
     std::array<std::array<Bits, 256>, kSievePlaces> octets{};
-    Bits slots{};
+    std::array<Bits, kMaximumScannedPackets> packets{};  // by ordinal, from 1
+    Bits any_port{};                                     // those that name no port
+    std::vector<Bits> port_rows;                         // by Sieve::row_of_port
 };
 
 using Octets = std::bitset<256>;
@@ -118,32 +121,36 @@ struct Slot {
     uint32_t fronts_begin = 0;
     uint32_t fronts_end = 0;
     bool fronts_suffice = false;
-    uint8_t packets = 0;     // among the first so many of a side
     unsigned signature = 0;  // index into the set
     LengthField length;
-    std::vector<uint16_t> ports;  // one end has one of these; empty: any
     Database database;
 };
 
-bool may_hit(const Slot& slot, const Scanner::Seen& seen) noexcept {
-    if (seen.ordinal > slot.packets) {
-        return false;
+void add_bits(Bits& to, const Bits& from) noexcept {
+    for (size_t word = 0; word < kBlockWords; ++word) {
+        to[word] |= from[word];
     }
-    return slot.ports.empty() || !seen.ports ||
-           std::any_of(slot.ports.begin(), slot.ports.end(), [&](uint16_t port) {
-               return port == (*seen.ports)[0] || port == (*seen.ports)[1];
-           });
+}
+
+void keep_bits(Bits& to, const Bits& from) noexcept {
+    for (size_t word = 0; word < kBlockWords; ++word) {
+        to[word] &= from[word];
+    }
 }
 
 // The slots that are looked for over one transport, in their order.
 struct Sieve {
     std::vector<uint32_t> slots;
     std::vector<Block> blocks;
+    std::vector<uint16_t> row_of_port = std::vector<uint16_t>(65536);  // 0: no slot names it
+    size_t port_rows = 1;
 
-    void add(uint32_t slot, const Front& any_front);
+    void add(uint32_t slot, const Signature& signature, const Front& any_front);
+    // Which slots of a block a payload seen there may hit. Requires: an ordinal of `packets`.
+    Bits may_hit(const Block& block, const Scanner::Seen& seen) const noexcept;
 };
 
-void Sieve::add(uint32_t slot, const Front& any_front) {
+void Sieve::add(uint32_t slot, const Signature& signature, const Front& any_front) {
     if (slots.size() % kBlockSlots == 0) {
         blocks.emplace_back();
     }
@@ -157,8 +164,39 @@ void Sieve::add(uint32_t slot, const Front& any_front) {
             block.octets[place][octet][word] |= bit;
         }
     }
-    block.slots[word] |= bit;
+    for (size_t packet = 0; packet < kMaximumScannedPackets; ++packet) {
+        if (signature.packets == 0 || packet < signature.packets) {
+            block.packets[packet][word] |= bit;
+        }
+    }
+    if (signature.ports.empty()) {
+        block.any_port[word] |= bit;
+    }
+    for (const uint16_t port : signature.ports) {
+        uint16_t& row = row_of_port[port];
+        if (row == 0) {
+            row = static_cast<uint16_t>(port_rows++);
+        }
+        for (Block& each : blocks) {
+            each.port_rows.resize(port_rows);
+        }
+        block.port_rows[row][word] |= bit;
+    }
     slots.push_back(slot);
+}
+
+Bits Sieve::may_hit(const Block& block, const Scanner::Seen& seen) const noexcept {
+    Bits bits = block.packets[seen.ordinal - 1u];
+    if (seen.ports) {
+        Bits by_port = block.any_port;
+        for (const uint16_t port : *seen.ports) {
+            if (const uint16_t row = row_of_port[port]; row < block.port_rows.size()) {
+                add_bits(by_port, block.port_rows[row]);
+            }
+        }
+        keep_bits(bits, by_port);
+    }
+    return bits;
 }
 
 bool is_for(Transport signature, Transport transport) noexcept {
@@ -190,9 +228,11 @@ struct Scanner::Implementation {
     void lay_out(const std::vector<Signature>& signatures);
     // What was given a place in `octets`.
     using KnownOctets = std::unordered_map<Octets, uint32_t>;
-    Checks checks_of(const Front& front, size_t first_place, KnownOctets& known);
+    // `is_known`: that the payload has room at a place was looked at before.
+    template <typename IsKnown>
+    Checks checks_of(const Front& front, const IsKnown& is_known, KnownOctets& known);
     void compile_all(const std::vector<Signature>& signatures);
-    void load_all(std::string_view octets);
+    void load_all(std::string_view serialized);
 
     bool pass(const Checks& asked, std::span<const uint8_t> payload) const noexcept;
     const Checks* front_of(const Slot& slot, std::span<const uint8_t> payload) const noexcept;
@@ -217,28 +257,31 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
         const Front any_front = any_of(found);
         for (const Transport one : {Transport::any, Transport::tcp, Transport::udp}) {
             if (is_for(signature.transport, one)) {
-                sieves[static_cast<size_t>(one)].add(static_cast<uint32_t>(slots.size()),
-                                                     any_front);
+                sieves[static_cast<size_t>(one)].add(
+                    static_cast<uint32_t>(slots.size()), signature, any_front);
             }
         }
         Slot& slot = slots.emplace_back();
-        slot.any_front = checks_of(any_front, kSievePlaces, known);
+        slot.any_front = checks_of(
+            any_front, [](size_t place) { return place < kSievePlaces; }, known);
         slot.fronts_begin = static_cast<uint32_t>(fronts.size());
         for (const Front& front : found) {
-            fronts.push_back(checks_of(front, 0, known));
+            fronts.push_back(checks_of(
+                front,
+                [&](size_t place) { return front.octets[place] == any_front.octets[place]; },
+                known));
         }
         slot.fronts_end = static_cast<uint32_t>(fronts.size());
         slot.fronts_suffice =
             std::all_of(found.begin(), found.end(), [](auto& front) { return front.suffices; });
-        slot.packets = signature.packets == 0 ? kMaximumScannedPackets : signature.packets;
         slot.signature = static_cast<unsigned>(index);
         slot.length = signature.length;
-        slot.ports = signature.ports;
     }
 }
 
+template <typename IsKnown>
 Checks Scanner::Implementation::checks_of(const Front& front,
-                                          size_t first_place,
+                                          const IsKnown& is_known,
                                           KnownOctets& known) {
     Checks made;
     made.least_octets = static_cast<uint32_t>(std::min<size_t>(front.least_octets, UINT32_MAX));
@@ -250,7 +293,7 @@ Checks Scanner::Implementation::checks_of(const Front& front,
             made.most_octets = static_cast<uint32_t>(place);
             break;
         }
-        if (place >= first_place && count != front.octets[place].size()) {
+        if (!is_known(place) && count != front.octets[place].size()) {
             places.emplace_back(count, static_cast<uint32_t>(place));
         }
     }
@@ -331,23 +374,23 @@ void Scanner::Implementation::compile_all(const std::vector<Signature>& signatur
 }
 
 // Throws std::runtime_error when the octets are not what Scanner::serialized gave.
-void Scanner::Implementation::load_all(std::string_view octets) {
+void Scanner::Implementation::load_all(std::string_view serialized) {
     const auto take = [&](void* out, size_t size) {
-        if (octets.size() < size) {
+        if (serialized.size() < size) {
             throw std::runtime_error("the compiled signatures are damaged");
         }
-        std::memcpy(out, octets.data(), size);
-        octets.remove_prefix(size);
+        std::memcpy(out, serialized.data(), size);
+        serialized.remove_prefix(size);
     };
     std::string one;
     for (Slot& slot : slots) {
         uint64_t size = 0;
         take(&size, sizeof(size));
-        one.resize(std::min<uint64_t>(size, octets.size() + 1));
+        one.resize(std::min<uint64_t>(size, serialized.size() + 1));
         take(one.data(), one.size());
         slot.database = loaded(one);
     }
-    if (!octets.empty()) {
+    if (!serialized.empty()) {
         throw std::runtime_error("the compiled signatures are damaged");
     }
 }
@@ -391,11 +434,12 @@ void Scanner::scan(std::span<const uint8_t> payload,
                    Scratch& scratch,
                    Result& result) const noexcept {
     assert(payload.size() <= std::numeric_limits<uint32_t>::max());
+    assert(seen.ordinal != 0);
     result.count = 0;
     result.failed = false;
     result.cut = false;
     // No pattern may match nothing, and Hyperscan refuses a null pointer.
-    if (payload.empty()) {
+    if (payload.empty() || seen.ordinal > kMaximumScannedPackets) {
         return;
     }
     const Implementation& made = *implementation_;
@@ -403,19 +447,16 @@ void Scanner::scan(std::span<const uint8_t> payload,
     const Sieve& sieve = made.sieves[static_cast<size_t>(seen.transport)];
     for (size_t at = 0; at < sieve.blocks.size(); ++at) {
         const Block& block = sieve.blocks[at];
-        Bits left = block.slots;
+        Bits left = sieve.may_hit(block, seen);
         for (size_t place = 0; place < places; ++place) {
-            const Bits& row = block.octets[place][payload[place]];
-            for (size_t word = 0; word < kBlockWords; ++word) {
-                left[word] &= row[word];
-            }
+            keep_bits(left, block.octets[place][payload[place]]);
         }
         for (size_t word = 0; word < kBlockWords; ++word) {
             for (uint64_t bits = left[word]; bits != 0; bits &= bits - 1) {
                 const size_t index =
                     at * kBlockSlots + word * 64 + static_cast<size_t>(std::countr_zero(bits));
                 const Slot& slot = made.slots[sieve.slots[index]];
-                if (made.pass(slot.any_front, payload) && may_hit(slot, seen)) {
+                if (made.pass(slot.any_front, payload)) {
                     made.look_for(
                         slot, payload, static_cast<hs_scratch_t*>(scratch.scratch_), result);
                 }

@@ -67,12 +67,12 @@ class Scanner {
     // told restricts to nothing.
     struct Seen {
         Transport transport = Transport::any;
-        uint8_t ordinal = 1;                                          // among its side's payloads
+        uint8_t ordinal = 1;  // among its side's payloads; past kMaximumScannedPackets nothing hits
         std::optional<std::array<uint16_t, 2>> ports = std::nullopt;  // of both ends
     };
 
     // Overwrites `result`. Each signature at most once, in order of signature index. Allocates
-    // nothing. Requires: a scratch made for this scanner, a payload below 4 GiB.
+    // nothing. Requires: a scratch made for this scanner, a payload below 4 GiB, an ordinal not 0.
     void scan(std::span<const uint8_t> payload,
               const Seen& seen,
               Scratch& scratch,

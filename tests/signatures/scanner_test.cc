@@ -130,6 +130,8 @@ TEST(Scanner, more_fronts_than_one_block_holds_are_found) {
         const std::string number = std::to_string(1000 + index);
         signatures.push_back(payload("s", "^" + number + ".{20}" + number.substr(1)));
     }
+    signatures[1198].ports = {53};
+    signatures[1199].ports = {7, 53};
     const SignatureSet set = SignatureSet::of(signatures);
     const Scanner scanner(set);
     const auto found = [&scanner](const std::string& text) {
@@ -143,6 +145,22 @@ TEST(Scanner, more_fronts_than_one_block_holds_are_found) {
         STRCMP_EQUAL("", found(text.substr(0, 26)).c_str());
         STRCMP_EQUAL("", found(text.substr(0, 24) + "xxx").c_str());
     }
+    // Of the last ones some are of a port.
+    Scanner::Scratch scratch(scanner);
+    const auto hits_at = [&](const std::string& number, uint16_t port) {
+        const std::string text = number + std::string(20, 'x') + number.substr(1);
+        Scanner::Result result;
+        scanner.scan({reinterpret_cast<const uint8_t*>(text.data()), text.size()},
+                     {.ports = {{port, 1}}},
+                     scratch,
+                     result);
+        return result.count;
+    };
+    CHECK_EQUAL(1, hits_at("2197", 8));
+    CHECK_EQUAL(0, hits_at("2198", 7));
+    CHECK_EQUAL(1, hits_at("2198", 53));
+    CHECK_EQUAL(1, hits_at("2199", 7));
+    CHECK_EQUAL(0, hits_at("2199", 8));
 }
 
 TEST(Scanner, an_index_counts_names_too) {
