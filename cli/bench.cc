@@ -272,7 +272,6 @@ probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
     dispatcher.workers = config.workers;
     dispatcher.worker.meter.details = config.profile == "dataset";
     dispatcher.worker.flow_capacity = std::max(kLeastCapacity, workload.flows * 5 / 4);
-    dispatcher.worker.huge_pages = true;
     std::random_device random;
     std::generate(dispatcher.hash_key.begin(), dispatcher.hash_key.end(), [&random] {
         return static_cast<uint8_t>(random());
@@ -325,6 +324,10 @@ BenchResult measure(const BenchConfig& config,
     port->begin({warm_up, kRounds, round_seconds, clock});
     probe::DispatcherConfig dispatching = dispatcher_config(config, workload);
     dispatching.worker.meter.stages = clock;
+    // As a probe has it that is given memory.
+    probe::MappedMemory table_memory = probe::MappedMemory::taken(
+        probe::table_octets(dispatching.worker, dispatching.workers), "flow table");
+    dispatching.worker.memory = &table_memory;
     probe::Dispatcher dispatcher(dispatching, {port.get()}, inspector);
     std::atomic<bool> stop{false};
     std::thread consumer(

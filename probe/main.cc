@@ -154,6 +154,7 @@ int meter(const Arguments& arguments,
           const std::optional<proto::SenderKeys>& keys,
           const signatures::SignatureSet& set) {
     proto::ServiceSignals signals;
+    const std::unique_ptr<probe::MappedMemory> table_memory = probe::take_table_memory(config);
     dpdk_port::EalConfig eal_config;
     eal_config.file_prefix = "curlew-" + config.name;
     for (const probe::PortConfig& port : config.ports) {
@@ -179,6 +180,7 @@ int meter(const Arguments& arguments,
     service_config.keys = keys;
     service_config.insecure = arguments.insecure;
     service_config.ports_keep_flows = open.keep_flows;
+    service_config.table_memory = table_memory.get();
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
     // The first thread keeps what closing the devices takes: it waits, and closes them.

@@ -5,11 +5,31 @@
 
 #include <cassert>
 #include <cerrno>
+#include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <limits>
 #include <stdexcept>
+#include <string_view>
 #include <utility>
 
 namespace curlew::probe {
+
+namespace {
+
+// What the system could give, what it keeps of files included; where it does not tell, any amount.
+size_t available_octets() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string line; std::getline(file, line);) {
+        constexpr std::string_view kName = "MemAvailable:";
+        if (line.starts_with(kName)) {
+            return size_t{std::strtoull(line.c_str() + kName.size(), nullptr, 10)} << 10;
+        }
+    }
+    return std::numeric_limits<size_t>::max();
+}
+
+}  // namespace
 
 MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(octets) {
     // NORESERVE: what is never touched shall cost nothing, also in the kernel's books.
@@ -26,17 +46,29 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
     data_ = static_cast<uint8_t*>(mapped);
 }
 
-void MappedMemory::use_huge_pages(size_t from, size_t octets) const noexcept {
-    assert(from <= octets_);
-    assert(octets <= octets_ - from);
+MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
+    if (const size_t available = available_octets(); octets > available) {
+        throw std::runtime_error(fmt::format("{}: {} MiB of memory are asked for, and {} are left",
+                                             what,
+                                             octets >> 20,
+                                             available >> 20));
+    }
+    MappedMemory memory(octets, what);
     // Of advice, none is needed: whatever comes of it, the memory is there.
-    madvise(data_ + from, octets, MADV_HUGEPAGE);
+    madvise(memory.data_, octets, MADV_HUGEPAGE);
+    madvise(memory.data_, octets, MADV_POPULATE_WRITE);
+    return memory;
 }
 
-void MappedMemory::take(size_t from, size_t octets) const noexcept {
-    assert(from <= octets_);
-    assert(octets <= octets_ - from);
-    madvise(data_ + from, octets, MADV_POPULATE_WRITE);
+MappedMemory MappedMemory::cut_front(size_t octets) noexcept {
+    assert(octets == whole_pages(octets));
+    assert(octets <= octets_);
+    MappedMemory front;
+    front.data_ = data_;
+    front.octets_ = octets;
+    octets_ -= octets;
+    data_ = octets_ == 0 ? nullptr : data_ + octets;
+    return front;
 }
 
 MappedMemory::~MappedMemory() {

@@ -4,13 +4,18 @@
 #include <cstdint>
 #include <string>
 
-// Anonymous memory, reserved at start and backed by pages as they are touched, on the NUMA node of
-// the thread that does. It is zero at first.
+// Anonymous memory, reserved at start and backed by pages as they are touched, or at once, on the
+// NUMA node of the thread that does. It is zero at first.
 
 namespace curlew::probe {
 
 class MappedMemory {
   public:
+    static constexpr size_t kHugePageOctets = size_t{2} << 20;
+    static constexpr size_t whole_pages(size_t octets) noexcept {
+        return (octets + kHugePageOctets - 1) & ~(kHugePageOctets - 1);
+    }
+
     MappedMemory() = default;
     // Throws std::runtime_error: "<what>: cannot reserve N MiB of memory: <cause>".
     MappedMemory(size_t octets, const std::string& what);
@@ -20,15 +25,16 @@ class MappedMemory {
     MappedMemory(const MappedMemory&) = delete;
     MappedMemory& operator=(const MappedMemory&) = delete;
 
-    // Asks for huge pages where nothing was touched yet: random access is then not slowed down by
-    // the look-up of addresses, and what is touched first takes 2 MiB at once. A system that gives
-    // none goes on with its own pages. Requires: the range is inside.
-    void use_huge_pages(size_t from, size_t octets) const noexcept;
+    // Backed at once, by huge pages where the system gives them: random access is then not slowed
+    // down by the look-up of addresses. It takes about a tenth of a second for each GiB, several
+    // times that on a machine that must find it first. Where the system cannot, pages come as they
+    // are touched. Throws std::runtime_error: "<what>: <size> are asked for ...", when the machine
+    // has less available.
+    static MappedMemory taken(size_t octets, const std::string& what);
 
-    // Takes the pages now: whoever touches a huge one first waits for 2 MiB of zeros, and packets
-    // that come meanwhile may be lost. Where the system cannot, they are taken one by one later.
-    // Requires: the range is inside, and begins with a page.
-    void take(size_t from, size_t octets) const noexcept;
+    // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
+    // pages, at most octets().
+    MappedMemory cut_front(size_t octets) noexcept;
 
     uint8_t* data() const noexcept { return data_; }
     size_t octets() const noexcept { return octets_; }

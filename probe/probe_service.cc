@@ -87,25 +87,28 @@ bool all_moved(const std::vector<uint64_t>& before, const std::vector<uint64_t>&
     return true;
 }
 
+WorkerConfig worker_config(const ProbeConfig& probe) {
+    WorkerConfig worker;
+    worker.meter.details = probe.profile == "dataset";
+    worker.meter.list = probe.list;
+    worker.meter.timeouts = probe.timeouts;
+    worker.meter.copies = probe.copies;
+    worker.flow_capacity = probe.flow_capacity;
+    return worker;
+}
+
 DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bool is_live) {
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
     dispatcher.parser.decapsulate = probe.decapsulate;
-    dispatcher.worker.meter.details = probe.profile == "dataset";
-    dispatcher.worker.meter.list = probe.list;
-    dispatcher.worker.meter.timeouts = probe.timeouts;
-    dispatcher.worker.meter.copies = probe.copies;
-    dispatcher.worker.flow_capacity = probe.flow_capacity;
+    dispatcher.worker = worker_config(probe);
+    dispatcher.worker.memory = config.table_memory;
     dispatcher.workers = probe.workers != 0 ? probe.workers : std::min(ports, kPartitions);
     // Who asks for other than one worker a queue wants the pipeline.
     dispatcher.ports_keep_flows =
         config.ports_keep_flows && (probe.workers == 0 || probe.workers == ports) && ports > 1;
     if (is_live) {
         dispatcher.worker.record_ring_octets = kLiveRecordRing;
-        // Who gives the memory gives it at once. Else small pages, for a thread that waits for huge
-        // ones while packets come loses some, and not every device counts what it drops.
-        dispatcher.worker.huge_pages = probe.memory_octets != 0;
-        dispatcher.worker.taken_at_start = probe.memory_octets != 0;
     }
     dispatcher.cores = probe.cores;
     dispatcher.idle_sleep_us = probe.idle_sleep_us;
@@ -136,6 +139,20 @@ std::unique_ptr<SpoolFolder> spool_folder(const ProbeConfig& probe) {
 }
 
 }  // namespace
+
+std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe) {
+    if (probe.memory_octets == 0) {
+        return nullptr;
+    }
+    size_t workers = probe.workers;
+    if (workers == 0) {
+        for (const PortConfig& port : probe.ports) {
+            workers += port.queues;
+        }
+    }
+    return std::make_unique<MappedMemory>(MappedMemory::taken(
+        table_octets(worker_config(probe), std::min(workers, kPartitions)), "[meter] memory"));
+}
 
 struct ProbeService::Implementation {
     Implementation(const ServiceConfig& service_config,

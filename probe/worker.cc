@@ -22,8 +22,6 @@ constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
 constexpr size_t kRecentStarts = 1024;
 
-constexpr size_t kHugePageOctets = size_t{2} << 20;
-
 // Partitions begin with their busiest flows. Powers of two apart in huge pages these would meet in
 // the same few sets of a cache; so many lines further on each, 64 partitions take a set each.
 constexpr size_t kSkewOctets = 17 * 64;
@@ -34,16 +32,14 @@ size_t skewed(size_t count) {
     return count * sizeof(Part) + kSkewOctets;
 }
 
-size_t whole_pages(size_t octets) {
-    return (octets + kHugePageOctets - 1) & ~(kHugePageOctets - 1);
-}
+constexpr auto whole_pages = MappedMemory::whole_pages;
 
 size_t message_octets(size_t flows) {
     return std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets;
 }
 
 // What each partition needs, and where the parts stand: first what packets visit at random, of all
-// partitions side by side, so that it can have huge pages; then for each partition the rest.
+// partitions side by side, so that few pages hold it; then for each partition the rest.
 struct TableLayout {
     TableLayout(uint64_t flow_capacity, bool details, size_t copy_buckets, size_t partitions)
         : flows(std::max<size_t>(flow_capacity / kPartitions, kMinimumFlowsPerPartition)),
@@ -103,7 +99,37 @@ struct TableLayout {
     size_t octets;
 };
 
+size_t partitions_of(size_t worker, size_t workers) {
+    return (kPartitions - worker + workers - 1) / workers;
+}
+
+TableLayout layout_of(const WorkerConfig& config, size_t partitions) {
+    const bool finds_copies = config.meter.copies.action != CopyAction::off;
+    return {config.flow_capacity,
+            config.meter.details,
+            finds_copies ? CopyTable::kBuckets : 0,
+            partitions};
+}
+
+MappedMemory table_memory(const WorkerConfig& config, size_t octets) {
+    constexpr const char* kWhat = "flow table";
+    if (config.memory == nullptr) {
+        return {octets, kWhat};
+    }
+    const size_t whole = whole_pages(octets);
+    return whole <= config.memory->octets() ? config.memory->cut_front(whole)
+                                            : MappedMemory::taken(whole, kWhat);
+}
+
 }  // namespace
+
+uint64_t table_octets(const WorkerConfig& config, size_t workers) noexcept {
+    uint64_t octets = 0;
+    for (size_t worker = 0; worker < workers; ++worker) {
+        octets += whole_pages(layout_of(config, partitions_of(worker, workers)).octets);
+    }
+    return octets;
+}
 
 uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
     // The number of buckets is a power of two, so it may be nearly twice what is needed.
@@ -119,7 +145,7 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
              5 * kSkewOctets + (details ? message_octets(0) : 0)) +
-        5 * kHugePageOctets;
+        5 * MappedMemory::kHugePageOctets;
     const uint64_t for_flows = octets - std::min(octets, fixed_octets);
     return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
                               kPartitions * kMinimumFlowsPerPartition);
@@ -141,16 +167,9 @@ Worker::Worker(const WorkerConfig& config,
     if (config.recording.ring_octets != 0) {
         recording_.emplace(config.recording);
     }
-    const size_t owned = (kPartitions - index + workers - 1) / workers;
-    const TableLayout layout(
-        config.flow_capacity, keeps_details_, finds_copies_ ? CopyTable::kBuckets : 0, owned);
-    memory_ = MappedMemory(layout.octets, "flow table");
-    if (config.huge_pages) {
-        memory_.use_huge_pages(0, layout.rest_at);
-    }
-    if (config.taken_at_start) {
-        memory_.take(0, layout.rest_at);
-    }
+    const size_t owned = partitions_of(index, workers);
+    const TableLayout layout = layout_of(config, owned);
+    memory_ = table_memory(config, layout.octets);
     meters_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {
         slot_[partition] = static_cast<uint8_t>(meters_.size());

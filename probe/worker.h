@@ -26,10 +26,9 @@ inline size_t partition_of(uint64_t hash) noexcept {
 struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
-    // For the table and its flows: faster where there are many, and more memory where few. Else
-    // pages of the system's.
-    bool huge_pages = false;
-    bool taken_at_start = false;  // that memory; else by the thread that meters, when it needs it
+    // Taken before, for the tables of all workers: each cuts its part off, and one for which there
+    // is too little left takes its own. Null: pages come as flows do.
+    MappedMemory* memory = nullptr;
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };
@@ -37,6 +36,9 @@ struct WorkerConfig {
 // Flows for which that much memory is enough however much each holds: the tables of all workers
 // when they have one together. At least what a table has without any.
 uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept;
+
+// What the tables take of WorkerConfig::memory, whatever stands there now.
+uint64_t table_octets(const WorkerConfig& config, size_t workers) noexcept;
 
 class Worker {
   public:

@@ -43,7 +43,7 @@ def by_services(programs, capture_devices, folder, **more):
         "probe",
         [probe_program, "--config",
          services.probe_config(folder, endpoint, capture_devices,
-                               **{key: more[key] for key in ("workers", "filter", "record")
+                               **{key: more[key] for key in ("workers", "filter", "meter", "record")
                                   if key in more}),
          "--stop-when-idle", "1"],
         folder,
@@ -67,6 +67,8 @@ def compare(results, programs, capture, folder, group):
     for claim, devices, more in (
         ("two processes", [f"net_pcap0,rx_pcap={capture}"], {}),
         ("four workers", [f"net_pcap0,rx_pcap={capture}"], {"workers": 4}),
+        ("memory given", [f"net_pcap0,rx_pcap={capture}"],
+         {"workers": 2, "meter": 'memory = "256 MiB"'}),
     ):
         found, ledger, archive = by_services(
             programs, devices, folder / claim.replace(" ", "-"), group=group, **more)

@@ -2,10 +2,11 @@
 
 #include <sys/mman.h>
 
-#include <array>
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/support/cpputest.h"
 
@@ -20,26 +21,41 @@ TEST(MappedMemory, is_zero_and_can_be_written_to_its_end) {
     CHECK_EQUAL(1, memory.data()[9'999]);
 }
 
-TEST(MappedMemory, huge_pages_are_zero_too_whether_or_not_there_are_any) {
-    constexpr size_t kOctets = size_t{8} << 20;
-    MappedMemory memory(kOctets, "test");
-    memory.use_huge_pages(0, kOctets / 2);
-    CHECK_EQUAL(0, memory.data()[0]);
-    memory.data()[kOctets - 1] = 1;
-    CHECK_EQUAL(1, memory.data()[kOctets - 1]);
+TEST(MappedMemory, what_is_taken_is_zero_and_there_before_it_is_touched) {
+    constexpr size_t kPage = 4096;
+    const MappedMemory memory = MappedMemory::taken(2 * MappedMemory::kHugePageOctets, "test");
+    std::vector<unsigned char> resident(memory.octets() / kPage);
+    CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
+    for (const unsigned char page : resident) {
+        CHECK_EQUAL(1, page & 1);
+    }
+    CHECK(std::all_of(
+        memory.data(), memory.data() + memory.octets(), [](uint8_t octet) { return octet == 0; }));
 }
 
-TEST(MappedMemory, what_is_taken_is_there_before_it_is_touched) {
-    constexpr size_t kPage = 4096;
-    constexpr size_t kPages = 64;
-    const MappedMemory memory(2 * kPages * kPage, "test");
-    memory.take(0, kPages * kPage);
-    std::array<unsigned char, 2 * kPages> resident{};
-    CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
-    for (size_t page = 0; page < kPages; ++page) {
-        CHECK_EQUAL(1, resident[page] & 1);
+TEST(MappedMemory, more_than_the_machine_has_is_not_taken) {
+    try {
+        MappedMemory::taken(size_t{1} << 46, "[meter] memory");
+        FAIL("no machine has so much");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("[meter] memory: 67108864 MiB of memory are asked for, and ", error.what());
     }
-    CHECK_EQUAL(0, resident[2 * kPages - 1] & 1);
+}
+
+TEST(MappedMemory, its_front_is_cut_off_and_outlives_it) {
+    constexpr size_t kOctets = MappedMemory::kHugePageOctets;
+    MappedMemory memory(3 * kOctets, "test");
+    memory.data()[0] = 1;
+    memory.data()[kOctets] = 2;
+    MappedMemory first = memory.cut_front(kOctets);
+    const MappedMemory rest = memory.cut_front(2 * kOctets);
+    CHECK_EQUAL(0u, memory.octets());
+    memory = MappedMemory();
+    CHECK_EQUAL(kOctets, first.octets());
+    CHECK_EQUAL(1, first.data()[0]);
+    first = MappedMemory();
+    CHECK_EQUAL(2 * kOctets, rest.octets());
+    CHECK_EQUAL(2, rest.data()[0]);
 }
 
 TEST(MappedMemory, moves_its_memory) {

@@ -1,5 +1,6 @@
 #include "probe/worker.h"
 
+#include <deque>
 #include <set>
 
 #include "probe/keyed_hash.h"
@@ -44,6 +45,27 @@ TEST(Worker, tables_stay_within_the_memory_that_they_are_given) {
             CHECK(worker.memory_octets() >= octets / 2);
         }
     }
+}
+
+TEST(Worker, workers_share_the_memory_that_was_taken_for_them) {
+    WorkerConfig config;
+    config.meter.details = true;
+    config.flow_capacity = 4096;
+    MappedMemory taken(table_octets(config, 3), "test");
+    config.memory = &taken;
+    std::deque<Worker> workers;
+    for (size_t index = 0; index < 3; ++index) {
+        workers.emplace_back(config, index, 3, inspector, hash);
+    }
+    CHECK_EQUAL(0u, taken.octets());
+    // One that was not counted on has memory all the same.
+    workers.emplace_back(config, 0, 3, inspector, hash);
+    add_datagram(7);
+    parse();
+    const size_t owner = partition_of(hashes[0]) % 3;
+    workers[owner].process(parsed, hashes);
+    CHECK_EQUAL(1u, workers[owner].flows());
+    CHECK(workers[3].memory_octets() >= workers[0].memory_octets());
 }
 
 TEST(Worker, meters_its_burst_and_ends_its_flows) {
