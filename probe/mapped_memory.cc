@@ -15,22 +15,6 @@
 
 namespace curlew::probe {
 
-namespace {
-
-// What the system could give, what it keeps of files included; where it does not tell, any amount.
-size_t available_octets() {
-    std::ifstream file("/proc/meminfo");
-    for (std::string line; std::getline(file, line);) {
-        constexpr std::string_view kName = "MemAvailable:";
-        if (line.starts_with(kName)) {
-            return size_t{std::strtoull(line.c_str() + kName.size(), nullptr, 10)} << 10;
-        }
-    }
-    return std::numeric_limits<size_t>::max();
-}
-
-}  // namespace
-
 MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(octets) {
     // NORESERVE: what is never touched shall cost nothing, also in the kernel's books.
     void* mapped = mmap(nullptr,
@@ -46,6 +30,13 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
     data_ = static_cast<uint8_t*>(mapped);
 }
 
+MappedMemory MappedMemory::of_huge_pages(size_t octets, const std::string& what) {
+    MappedMemory memory(octets, what);
+    // Of advice, none is needed: whatever comes of it, the memory is there.
+    madvise(memory.data_, octets, MADV_HUGEPAGE);
+    return memory;
+}
+
 MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
     if (const size_t available = available_octets(); octets > available) {
         throw std::runtime_error(fmt::format("{}: {} MiB of memory are asked for, and {} are left",
@@ -53,11 +44,21 @@ MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
                                              octets >> 20,
                                              available >> 20));
     }
-    MappedMemory memory(octets, what);
-    // Of advice, none is needed: whatever comes of it, the memory is there.
-    madvise(memory.data_, octets, MADV_HUGEPAGE);
+    MappedMemory memory = of_huge_pages(octets, what);
+    // An older kernel cannot; then pages come as they are touched.
     madvise(memory.data_, octets, MADV_POPULATE_WRITE);
     return memory;
+}
+
+size_t MappedMemory::available_octets() {
+    std::ifstream file("/proc/meminfo");
+    for (std::string line; std::getline(file, line);) {
+        constexpr std::string_view kName = "MemAvailable:";
+        if (line.starts_with(kName)) {
+            return size_t{std::strtoull(line.c_str() + kName.size(), nullptr, 10)} << 10;
+        }
+    }
+    return std::numeric_limits<size_t>::max();
 }
 
 MappedMemory MappedMemory::cut_front(size_t octets) noexcept {

@@ -25,16 +25,23 @@ class MappedMemory {
     MappedMemory(const MappedMemory&) = delete;
     MappedMemory& operator=(const MappedMemory&) = delete;
 
-    // Backed at once, by huge pages where the system gives them: random access is then not slowed
-    // down by the look-up of addresses. It takes about a tenth of a second for each GiB, several
-    // times that on a machine that must find it first. Where the system cannot, pages come as they
-    // are touched. Throws std::runtime_error: "<what>: <size> are asked for ...", when the machine
-    // has less available.
+    // Backed by huge pages where the system gives them: random access is then not slowed down by
+    // the look-up of addresses, and what is touched first takes 2 MiB at once. Throws likewise.
+    static MappedMemory of_huge_pages(size_t octets, const std::string& what);
+
+    // Of huge pages that are backed at once: whoever touches one first waits for 2 MiB of zeros,
+    // and packets that come meanwhile may be lost. It takes a tenth of a second for each GiB,
+    // several times that on a machine that must find it first. Throws likewise, and when the
+    // machine has less available: "<what>: N MiB of memory are asked for, and M are left".
     static MappedMemory taken(size_t octets, const std::string& what);
 
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
     // pages, at most octets().
     MappedMemory cut_front(size_t octets) noexcept;
+
+    // What the system could give, what it keeps of files included. The highest number where it does
+    // not tell.
+    static size_t available_octets();
 
     uint8_t* data() const noexcept { return data_; }
     size_t octets() const noexcept { return octets_; }
