@@ -162,6 +162,24 @@ class SegmentReader {
 
     uint64_t offset() const noexcept { return offset_; }
 
+    // Where next() found no frame: goes on to the next one of that epoch, if there is any. Returns
+    // how many octets that are neither frame nor zero at the end were passed over.
+    uint64_t pass_damage(uint64_t epoch) {
+        const std::string rest = read_at(file_.get(), offset_, octets_ - offset_, path_);
+        proto::FrameView view;
+        for (size_t at = rest.find(proto::kFrameMagic, 1); at != std::string::npos;
+             at = rest.find(proto::kFrameMagic, at + 1)) {
+            if (proto::decode_frame(octets_of(std::string_view(rest).substr(at)), view) ==
+                    proto::FrameError::none &&
+                view.header.epoch == epoch) {
+                offset_ += at;
+                return at;
+            }
+        }
+        offset_ = octets_;
+        return rest.find_last_not_of('\0') + 1;
+    }
+
   private:
     fs::path path_;
     proto::FileHandle file_;
@@ -172,43 +190,83 @@ class SegmentReader {
     uint64_t piece_offset_ = 0;
 };
 
+// A name for a file that is not deleted with its epoch, for people to look into.
+std::string keep_aside(const fs::path& path) {
+    const std::string aside = path.string() + ".damaged";
+    return ::link(path.c_str(), aside.c_str()) == 0 || errno == EEXIST
+               ? "it is kept as " + aside
+               : fmt::format("it cannot be kept as {}: {}", aside, std::strerror(errno));
+}
+
+// What the segments of an epoch say of its probe, in front of each.
+struct SpooledHello {
+    uint64_t probe_id = 0;
+    std::string body;
+};
+
+std::optional<SpooledHello> hello_in(const fs::path& path, uint64_t epoch) {
+    SegmentReader reader(path);
+    proto::FrameView view;
+    if (!reader.next(view) || view.header.kind != proto::FrameKind::hello ||
+        view.header.epoch != epoch) {
+        return std::nullopt;
+    }
+    return SpooledHello{
+        view.header.probe_id,
+        std::string(reinterpret_cast<const char*>(view.body.data()), view.body.size())};
+}
+
 // Adds what a segment holds and no collector has to the epoch's runs. A gap begins another run.
 void add_segment(const fs::path& path,
-                 const SegmentName& name,
+                 uint64_t epoch,
+                 const SpooledHello& hello,
                  uint64_t acknowledged,
                  std::vector<SpooledRun>& runs,
                  std::vector<std::string>& problems) {
     SegmentReader reader(path);
     proto::FrameView view;
-    if (!reader.next(view) || view.header.kind != proto::FrameKind::hello ||
-        view.header.epoch != name.epoch) {
-        // Nothing was synced of a segment whose front is not there.
-        return;
-    }
-    const uint64_t probe_id = view.header.probe_id;
-    const std::string hello(reinterpret_cast<const char*>(view.body.data()), view.body.size());
-    while (reader.next(view)) {
+    for (bool is_first = true;; is_first = false) {
+        if (!reader.next(view)) {
+            const uint64_t begin = reader.offset();
+            const uint64_t octets = reader.pass_damage(epoch);
+            if (octets != 0 || is_first) {
+                problems.push_back(
+                    fmt::format("{}: {} octets from {} on are no frame, damaged or cut by a crash, "
+                                "and their records lost; {}",
+                                path.string(),
+                                octets,
+                                begin,
+                                keep_aside(path)));
+            }
+            if (!reader.next(view)) {
+                return;
+            }
+        }
         const proto::FrameHeader& header = view.header;
+        if (is_first && header.kind == proto::FrameKind::hello && header.epoch == epoch) {
+            continue;
+        }
         const bool is_batch = header.kind == proto::FrameKind::batch && header.record_count != 0;
-        if (header.epoch != name.epoch || header.probe_id != probe_id ||
+        if (header.epoch != epoch || header.probe_id != hello.probe_id ||
             (!is_batch && header.kind != proto::FrameKind::ledger)) {
-            problems.push_back(fmt::format(
-                "{} holds what no probe spools; the rest of it is left out", path.string()));
+            problems.push_back(
+                fmt::format("{} holds what no probe spools; the rest of it is left out, and {}",
+                            path.string(),
+                            keep_aside(path)));
             return;
         }
         const uint64_t last = header.first_sequence + (is_batch ? header.record_count : 1) - 1;
         if (last <= acknowledged) {
             continue;
         }
-        if (runs.empty() || runs.back().probe_id != probe_id ||
-            runs.back().frames.back().last_sequence + 1 != header.first_sequence) {
+        if (runs.empty() || runs.back().frames.back().last_sequence + 1 != header.first_sequence) {
             if (!runs.empty()) {
                 problems.push_back(fmt::format("{}: what lies between sequence {} and {} is lost",
                                                path.string(),
                                                runs.back().frames.back().last_sequence,
                                                header.first_sequence));
             }
-            runs.push_back({name.epoch, probe_id, hello, {}});
+            runs.push_back({epoch, hello.probe_id, hello.body, {}});
         }
         runs.back().frames.push_back({path,
                                       reader.offset(),
@@ -217,6 +275,41 @@ void add_segment(const fs::path& path,
                                       last,
                                       is_batch ? header.record_count : 0});
     }
+}
+
+// What the epoch's segments hold that no collector has.
+std::vector<SpooledRun> runs_of(uint64_t epoch,
+                                const std::map<uint64_t, fs::path>& segments,
+                                uint64_t acknowledged,
+                                std::vector<std::string>& problems) {
+    std::vector<SpooledRun> runs;
+    std::vector<fs::path> readable;
+    std::optional<SpooledHello> hello;
+    for (const auto& [first, path] : segments) {
+        try {
+            const auto found = hello_in(path, epoch);
+            hello = hello ? hello : found;
+            readable.push_back(path);
+        } catch (const std::runtime_error& error) {
+            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
+        }
+    }
+    for (const fs::path& path : readable) {
+        if (!hello) {
+            problems.push_back(
+                fmt::format("{} does not tell which probe wrote it, damaged or cut by a crash, and "
+                            "its records are lost; {}",
+                            path.string(),
+                            keep_aside(path)));
+            continue;
+        }
+        try {
+            add_segment(path, epoch, *hello, acknowledged, runs, problems);
+        } catch (const std::runtime_error& error) {
+            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
+        }
+    }
+    return runs;
 }
 
 // With all that leads to it. One that is there may have been made by a run that died before its
@@ -293,15 +386,8 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
     }
     std::vector<std::pair<fs::file_time_type, std::vector<SpooledRun>>> found;
     for (const auto& [epoch, facts] : epochs) {
-        std::vector<SpooledRun> runs;
-        const uint64_t acknowledged = position_of(path_, epoch);
-        for (const auto& [first, path] : facts.segments) {
-            try {
-                add_segment(path, {epoch, first}, acknowledged, runs, problems);
-            } catch (const std::runtime_error& error) {
-                problems.emplace_back(error.what());
-            }
-        }
+        std::vector<SpooledRun> runs =
+            runs_of(epoch, facts.segments, position_of(path_, epoch), problems);
         if (runs.empty()) {
             remove(epoch);
         } else {

@@ -18,7 +18,9 @@
 //
 // FOLDER/<epoch>-<first sequence>.spool, both 16 hex digits: a segment, preallocated with zeros. It
 // holds the epoch's hello frame and then frames as they go over the channel (proto/FRAME.md), each
-// with its own length and CRC32C; the first octets that are no frame are its end.
+// with its own length and CRC32C; zeros are its end. Octets that are neither are what a crash cut
+// or a disk damaged: they are told and passed over, and the segment is kept as NAME.spool.damaged,
+// for people to look into and to delete.
 // FOLDER/<epoch>.acknowledged: the last sequence that a collector acknowledged, as text. It is
 // written before a segment is deleted. FOLDER/.lock: held by the one probe that writes there.
 //

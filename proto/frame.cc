@@ -11,7 +11,6 @@ namespace curlew::proto {
 namespace {
 
 // Offsets of the drawing in FRAME.md.
-constexpr std::array<uint8_t, 4> kMagic = {'C', 'L', 'W', 'F'};
 constexpr uint8_t kVersion = 1;
 constexpr size_t kVersionOffset = 4;
 constexpr size_t kKindOffset = 5;
@@ -153,7 +152,7 @@ void append_frame(const FrameHeader& header, std::span<const uint8_t> body, std:
     assert(!exceeds_bounds(header.kind, body_octets, header));
 
     std::array<uint8_t, kFrameHeaderOctets> fixed{};
-    std::memcpy(fixed.data(), kMagic.data(), kMagic.size());
+    std::memcpy(fixed.data(), kFrameMagic.data(), kFrameMagic.size());
     fixed[kVersionOffset] = kVersion;
     fixed[kKindOffset] = static_cast<uint8_t>(header.kind);
     store_little_endian(&fixed[kBodyLengthOffset], body_octets);
@@ -173,7 +172,7 @@ FrameError decode_frame(std::span<const uint8_t> octets, FrameView& view) noexce
         return FrameError::incomplete;
     }
     const uint8_t* fixed = octets.data();
-    if (std::memcmp(fixed, kMagic.data(), kMagic.size()) != 0) {
+    if (std::memcmp(fixed, kFrameMagic.data(), kFrameMagic.size()) != 0) {
         return FrameError::bad_magic;
     }
     if (fixed[kVersionOffset] != kVersion ||

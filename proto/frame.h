@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 // One frame: the unit that is sent, spooled, stored and acknowledged. Protobuf has no integrity of
@@ -31,6 +32,7 @@ struct FrameHeader {
     uint32_t record_count = 0;
 };
 
+inline constexpr std::string_view kFrameMagic = "CLWF";  // each frame begins with it
 inline constexpr size_t kFrameHeaderOctets = 48;
 // A longer body is refused before anything is allocated for it.
 inline constexpr size_t kMaximumFrameBodyOctets = 256 * 1024;

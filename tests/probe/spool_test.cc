@@ -121,6 +121,7 @@ TEST(Spool, what_another_probe_said_is_left_out) {
     STRCMP_EQUAL("99 1-10; ", left().c_str());
     CHECK_EQUAL(1u, problems.size());
     STRCMP_CONTAINS("holds what no probe spools", problems[0].c_str());
+    CHECK(fs::exists(folder / "0000000000000063-0000000000000001.spool.damaged"));
 }
 
 TEST(Spool, gives_back_what_was_appended) {
@@ -205,11 +206,25 @@ TEST(Spool, a_torn_end_is_left_out) {
         put_content(segment(0), whole.substr(0, torn));
         STRCMP_EQUAL("99 1-10 11-20; ", left().c_str());
     }
+    STRCMP_CONTAINS(("547 octets from " + std::to_string(end - batch(1).size())).c_str(),
+                    problems.at(0).c_str());
     put_content(segment(0), whole.substr(0, 20));
     STRCMP_EQUAL("", left().c_str());
+    STRCMP_CONTAINS("does not tell which probe wrote it", problems.at(0).c_str());
 }
 
-TEST(Spool, damage_loses_what_follows_in_its_segment_alone_and_is_told) {
+TEST(Spool, what_ends_with_zeros_is_whole) {
+    {
+        SpoolFolder opened(folder);
+        Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, 2);
+    }
+    STRCMP_EQUAL("99 1-10 11-20; ", left().c_str());
+    CHECK(problems.empty());
+    CHECK(!fs::exists(segment(0).string() + ".damaged"));
+}
+
+TEST(Spool, damage_loses_its_frame_alone_and_is_told_and_kept) {
     {
         SpoolFolder opened(folder);
         Spool spool(opened, kEpoch, hello(), kSegment);
@@ -220,9 +235,51 @@ TEST(Spool, damage_loses_what_follows_in_its_segment_alone_and_is_told) {
     std::string damaged = content_of(segment(0));
     damaged[hello().size() + batch(1).size() + 100] = 'x';
     put_content(segment(0), damaged);
-    STRCMP_EQUAL("99 1-10; 99 71-80 81-90 91-100 101-110 111-120; ", left().c_str());
-    CHECK_EQUAL(1u, problems.size());
-    STRCMP_CONTAINS("what lies between sequence 10 and 71 is lost", problems[0].c_str());
+    STRCMP_EQUAL("99 1-10; 99 21-30 31-40 41-50 51-60 61-70 71-80 81-90 91-100 101-110 111-120; ",
+                 left().c_str());
+    CHECK_EQUAL(2u, problems.size());
+    const std::string aside = segment(0).string() + ".damaged";
+    STRCMP_CONTAINS("548 octets from 604 on are no frame", problems[0].c_str());
+    STRCMP_CONTAINS(("it is kept as " + aside).c_str(), problems[0].c_str());
+    STRCMP_CONTAINS("what lies between sequence 10 and 21 is lost", problems[1].c_str());
+    SpoolFolder opened(folder);
+    opened.remove(kEpoch);
+    CHECK_EQUAL(0u, segments());
+    CHECK(content_of(aside) == damaged);
+}
+
+TEST(Spool, a_segment_whose_hello_is_damaged_goes_by_that_of_another) {
+    {
+        SpoolFolder opened(folder);
+        Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, 8);
+    }
+    for (const size_t octet : {size_t{0}, size_t{9}, size_t{40}}) {
+        const std::string whole = content_of(segment(0));
+        std::string damaged = whole;
+        damaged[octet] = static_cast<char>(damaged[octet] ^ 1);
+        put_content(segment(0), damaged);
+        STRCMP_EQUAL("99 1-10 11-20 21-30 31-40 41-50 51-60 61-70 71-80; ", left().c_str());
+        CHECK_EQUAL(1u, problems.size());
+        STRCMP_CONTAINS(" octets from 0 on are no frame", problems[0].c_str());
+        put_content(segment(0), whole);
+    }
+}
+
+TEST(Spool, what_nobody_can_deliver_is_told_and_kept) {
+    std::string octets = hello() + batch(1);
+    octets[9] = static_cast<char>(octets[9] ^ 1);
+    fs::create_directories(folder);
+    for (const std::string& content : {octets, std::string(5000, '\0'), std::string()}) {
+        const fs::path file = folder / "0000000000000063-0000000000000001.spool";
+        put_content(file, content);
+        STRCMP_EQUAL("", left().c_str());
+        CHECK_EQUAL(1u, problems.size());
+        STRCMP_CONTAINS("does not tell which probe wrote it", problems[0].c_str());
+        CHECK(!fs::exists(file));
+        CHECK(content_of(file.string() + ".damaged") == content);
+        fs::remove(file.string() + ".damaged");
+    }
 }
 
 TEST(Spool, epochs_come_in_the_order_of_their_time) {
