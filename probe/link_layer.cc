@@ -241,8 +241,11 @@ ParseResult enter_ethernet(PacketWalk& walk) noexcept {
 
 // PPP, RFC 1661 section 2: address ff and control 03 where framed as in HDLC (RFC 1662), then the
 // protocol, in one octet if that is odd (section 6.5; ff is no protocol, so that it is not taken
-// for one).
+// for one). Cisco's framing comes under the same link type, and its front is no protocol of PPP's.
 ParseResult enter_ppp(PacketWalk& walk) noexcept {
+    if (walk.captured >= 2 && (walk.at[0] == 0x0f || walk.at[0] == 0x8f) && walk.at[1] == 0) {
+        return enter_cisco_hdlc(walk);
+    }
     if (walk.captured > 0 && walk.at[0] == 0xff) {
         if (walk.captured < 2) {
             return ParseResult::link_header_truncated;

@@ -127,40 +127,60 @@ bool finer_by_options(std::span<const uint8_t> options, bool swapped) {
     return false;
 }
 
-// libpcap gives nanoseconds whatever the file has, and does not tell; so the header is read here.
-// pcap says it in its magic number, pcapng in each interface description:
+// What libpcap does not tell: it gives nanoseconds whatever the file has, and reads no further when
+// an interface of another link type than the first comes, in front of the first packet maybe. pcap
+// says its resolution in its magic number, pcapng in each interface description:
 //
 //    block type, total length, byte-order magic, ...                section header, the first block
 //    block type, total length, link type, reserved, snap length, options, total length
-bool finer_than_microseconds(std::span<const uint8_t> head) {
+struct HeadFacts {
+    bool nanosecond = false;  // finer than microseconds
+    std::optional<uint16_t> link_type;
+    std::optional<uint16_t> other_link_type;  // in front of the first packet
+};
+
+HeadFacts facts_of_head(std::span<const uint8_t> head) {
     constexpr uint32_t kNanosecondPcap = 0xa1b23c4d;
     constexpr uint32_t kSection = 0x0a0d0d0a;
     constexpr uint32_t kByteOrder = 0x1a2b3c4d;
     constexpr uint32_t kInterface = 1;
+    constexpr std::array<uint32_t, 3> kPackets = {2, 3, 6};
     constexpr size_t kSmallestBlock = 12;
     constexpr size_t kInterfaceFixed = 16;
+    HeadFacts facts;
     if (head.size() < kSmallestBlock) {
-        return false;
+        return facts;
     }
     const auto magic = load<uint32_t>(head, 0, false);
     if (magic != kSection) {
-        return magic == kNanosecondPcap || magic == __builtin_bswap32(kNanosecondPcap);
+        facts.nanosecond = magic == kNanosecondPcap || magic == __builtin_bswap32(kNanosecondPcap);
+        return facts;
     }
     const bool swapped = load<uint32_t>(head, 8, false) != kByteOrder;
-    while (head.size() >= kSmallestBlock) {
+    for (bool is_first = true; head.size() >= kSmallestBlock; is_first = false) {
         const auto type = load<uint32_t>(head, 0, swapped);
         const size_t length = load<uint32_t>(head, 4, swapped);
-        if (length < kSmallestBlock || length > head.size()) {
-            return false;
+        if (length < kSmallestBlock || length > head.size() || (type == kSection && !is_first) ||
+            std::find(kPackets.begin(), kPackets.end(), type) != kPackets.end()) {
+            break;
         }
         if (type == kInterface) {
-            return length >= kInterfaceFixed + 4 &&
-                   finer_by_options(head.subspan(kInterfaceFixed, length - kInterfaceFixed - 4),
-                                    swapped);
+            if (length < kInterfaceFixed + 4) {
+                break;
+            }
+            const auto link = load<uint16_t>(head, 8, swapped);
+            if (!facts.link_type) {
+                facts.link_type = link;
+                facts.nanosecond = finer_by_options(
+                    head.subspan(kInterfaceFixed, length - kInterfaceFixed - 4), swapped);
+            } else if (link != *facts.link_type) {
+                facts.other_link_type = link;
+                break;
+            }
         }
         head = head.subspan(length);
     }
-    return false;
+    return facts;
 }
 
 // When a capture of nanoseconds ended, by the Interface Statistics Block that it ends with (section
@@ -220,6 +240,14 @@ uint64_t nanoseconds(const timeval& time, int64_t unit_ns) {
     return static_cast<uint64_t>(std::clamp(whole + fraction, int64_t{0}, kBound));
 }
 
+void require_one_link_type(const std::filesystem::path& file, const HeadFacts& facts) {
+    if (facts.other_link_type) {
+        throw std::runtime_error(
+            file.string() + ": its interfaces have link types " + std::to_string(*facts.link_type) +
+            " and " + std::to_string(*facts.other_link_type) + ", which cannot be read together");
+    }
+}
+
 ssize_t read_stream(void* stream, char* out, size_t size) noexcept {
     // An empty span is not for CaptureStream, and nothing is all that can be read into one.
     if (size == 0) {
@@ -242,7 +270,8 @@ void ReplayPort::CloseCapture::operator()(pcap* capture) const noexcept {
 ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& filter_expression)
     : stream_(file),
       file_buffer_(std::make_unique_for_overwrite<char[]>(kFileBufferOctets)),
-      nanosecond_(finer_than_microseconds(stream_.head())) {
+      nanosecond_(facts_of_head(stream_.head()).nanosecond) {
+    require_one_link_type(file, facts_of_head(stream_.head()));
     open_capture(file);
     find_link(file);
     if (!filter_expression.empty()) {

@@ -64,6 +64,9 @@ TEST(LinkLayer, ppp_is_read_framed_and_bare_whole_and_compressed) {
 TEST(LinkLayer, cisco_hdlc) {
     check_udp(with_ip(LinkType::cisco_hdlc, "0f00 0800"));
     check_udp(with_ip(LinkType::cisco_hdlc, "8f00 0800"));
+    check_udp(with_ip(LinkType::ppp, "0f00 0800"));
+    check_udp(with_ip(LinkType::ppp, "8f00 0800"));
+    check_result("not_ip", with_ip(LinkType::ppp, "8f00 8035"));
     check_result("not_ip", with_ip(LinkType::cisco_hdlc, "8f00 8035"));
     check_result("not_ip", with_ip(LinkType::cisco_hdlc, "0300 0800"));
     check_result("link_header_truncated", with_ip(LinkType::cisco_hdlc, "0f00 0800").captured(3));

@@ -490,6 +490,11 @@ TEST(ReplayPort, refuses_in_one_sentence) {
                 refusal(folder.write("slip", pcap_header(kMicroseconds, 8))));
     CHECK_EQUAL(base + "/nameless: link type 9999 is not supported",
                 refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
+    CHECK_EQUAL(
+        base + "/two: its interfaces have link types 1 and 101, which cannot be read together",
+        refusal(folder.write("two",
+                             section() + interface(kEthernet, 9) + interface(101, 9) +
+                                 enhanced_packet(7, {1, 2, 3, 4}))));
     CHECK_EQUAL(base + "/cut: gzip data ends early",
                 refusal(folder.write("cut", first(gzip(pcap_header()), 12))));
 }
