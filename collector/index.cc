@@ -127,7 +127,7 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     std::error_code ignored;
     std::filesystem::remove(archive / (std::string(kIndexHeadName) + ".part"), ignored);
     const std::optional<IndexHead> head = read_head();
-    head_holds_ = !head || head->lines == 0;
+    bool head_holds = !head || head->lines == 0;
     const std::string content = read_file(path_, kLongestIndex);
     std::string_view rest = content;
     for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
@@ -147,10 +147,19 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
         }
         previous_ = sha256_of(line);
         ++lines_;
-        head_holds_ = head_holds_ || (head->lines == lines_ && head->last == previous_);
+        head_holds = head_holds || (head->lines == lines_ && head->last == previous_);
         last_line_ = rest.substr(0, end + 1);
         last_line_at_ = content.size() - rest.size();
         rest.remove_prefix(end + 1);
+    }
+    if (!head_holds) {
+        throw std::runtime_error(fmt::format(
+            "{} is not the one that {} tells of, which had {} lines at least: restore it, or take "
+            "{} away to go on with what is there; `curlew verify` says more",
+            path_.string(),
+            kIndexHeadName,
+            head->lines,
+            kIndexHeadName));
     }
     const size_t whole = content.size() - rest.size();
     if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(whole)) != 0) {
@@ -164,8 +173,15 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
 std::optional<IndexHead> ArchiveIndex::read_head() const {
     constexpr uint64_t kLongestHead = 4096;
     const std::filesystem::path path = path_.parent_path() / kIndexHeadName;
-    return std::filesystem::exists(path) ? parse_index_head(read_file(path, kLongestHead))
-                                         : std::nullopt;
+    if (!std::filesystem::exists(path)) {
+        return std::nullopt;
+    }
+    auto head = parse_index_head(read_file(path, kLongestHead));
+    if (!head) {
+        throw std::runtime_error(fmt::format(
+            "{} is damaged: take it away to go on with the index that is there", path.string()));
+    }
+    return head;
 }
 
 // One that cannot be written stays behind, which is no harm: the next line brings another.
@@ -235,9 +251,7 @@ void ArchiveIndex::append_line(const std::string& line) {
     last_line_ = line + "\n";
     last_line_at_ = at;
     ++lines_;
-    if (head_holds_) {
-        write_head();
-    }
+    write_head();
 }
 
 }  // namespace curlew::collector

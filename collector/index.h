@@ -30,8 +30,8 @@
 //
 // ARCHIVE/index.head: how many lines there are at least, 20 digits, and the sum of the last of
 // these, so that the end of the index cannot go unseen; lines of what was removed have no file that
-// would miss them. It is written behind each line and may lag behind it after a crash. One that
-// contradicts the index is left as it is, for `curlew verify` to tell.
+// would miss them. It is written behind each line and may lag behind it after a crash, or be none.
+// Nothing is added to an index that one contradicts: restored, or without its head, it goes on.
 
 namespace curlew::collector {
 
@@ -124,7 +124,6 @@ class ArchiveIndex {
     std::string last_line_;
     uint64_t last_line_at_ = 0;
     uint64_t lines_ = 0;
-    bool head_holds_ = true;
 };
 
 }  // namespace curlew::collector

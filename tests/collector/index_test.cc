@@ -20,6 +20,17 @@ TEST_GROUP(ArchiveIndex) {
     void append(const std::string& manifest) {
         ArchiveIndex(folder.path()).append(manifest, "aa");
     }
+
+    // Why it cannot be opened.
+    std::string error() const {
+        try {
+            const ArchiveIndex index(folder.path());
+        } catch (const std::runtime_error& failure) {
+            return failure.what();
+        }
+        return {};
+    }
+
     const std::string first = R"({"manifest":"g/s/a.manifest.json","sha256":"aa","previous":")" +
                               std::string(64, '0') + "\"}\n";
 };
@@ -59,13 +70,32 @@ TEST(ArchiveIndex, its_head_says_how_far_it_had_come) {
     std::filesystem::remove(head);
     { const ArchiveIndex again(folder.path()); }
     CHECK(content_of(head).starts_with(std::string(19, '0') + "3 "));
-    // One that contradicts is left for whoever verifies.
+}
+
+TEST(ArchiveIndex, nothing_is_added_to_one_that_its_head_contradicts) {
+    const std::filesystem::path head = folder.path() / kIndexHeadName;
+    for (const char* name : {"g/s/a.manifest.json", "g/s/b.manifest.json", "g/s/c.manifest.json"}) {
+        append(name);
+    }
+    const std::string whole = content_of(path);
     const std::string three = content_of(head);
-    put_content(path, first);
+    for (const std::string& cut : {std::string(),
+                                   first,
+                                   whole.substr(0, whole.rfind('{')),
+                                   whole.substr(0, whole.size() - 1)}) {
+        put_content(path, cut);
+        STRCMP_CONTAINS("which had 3 lines at least: restore it", error().c_str());
+        STRCMP_EQUAL(cut.c_str(), content_of(path).c_str());
+        STRCMP_EQUAL(three.c_str(), content_of(head).c_str());
+    }
+    std::filesystem::remove(path);
+    STRCMP_CONTAINS("which had 3 lines at least: restore it", error().c_str());
+    put_content(path, whole);
+    put_content(head, "garbage");
+    STRCMP_CONTAINS("index.head is damaged: take it away", error().c_str());
+    std::filesystem::remove(head);
     append("g/s/d.manifest.json");
-    append("g/s/e.manifest.json");
-    append("g/s/f.manifest.json");
-    STRCMP_EQUAL(three.c_str(), content_of(head).c_str());
+    CHECK(content_of(head).starts_with(std::string(19, '0') + "4 "));
 }
 
 TEST(ArchiveIndex, a_head_is_read_as_it_is_written_or_not_at_all) {
@@ -84,10 +114,12 @@ TEST(ArchiveIndex, a_head_is_read_as_it_is_written_or_not_at_all) {
 
 TEST(ArchiveIndex, a_torn_last_line_goes) {
     append("g/s/a.manifest.json");
+    const std::string head = content_of(folder.path() / kIndexHeadName);
     append("g/s/b.manifest.json");
     const std::string whole = content_of(path);
     for (size_t length = first.size(); length < whole.size(); length += 9) {
         put_content(path, whole.substr(0, length));
+        put_content(folder.path() / kIndexHeadName, head);
         append("g/s/b.manifest.json");
         CHECK(content_of(path) == whole);
     }

@@ -79,8 +79,10 @@ TEST(Publish, completes_what_a_crash_left_between_its_steps) {
     const SealResult first = seal_octets(config, segment_of(0, 20));
     const std::string index = content_of(archive / kIndexName);
     fs::remove(archive / kIndexName);
+    fs::remove(archive / kIndexHeadName);
     CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
     fs::remove(archive / kIndexName);
+    fs::remove(archive / kIndexHeadName);
     fs::remove(first.manifest);
     CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
     CHECK(index == content_of(archive / kIndexName));

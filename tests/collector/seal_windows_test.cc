@@ -345,6 +345,7 @@ TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) 
         fs::remove_all(archive / "any");
         fs::remove_all(archive / "house");
         fs::remove(archive / kIndexName);
+        fs::remove(archive / kIndexHeadName);
         journal->forget({kWindow}, journal->last_durable());
     }
 }
