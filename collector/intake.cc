@@ -21,6 +21,8 @@ constexpr const char* kLockName = ".lock";
 constexpr size_t kMaximumStreams = 1024;
 // A probe that did not get its last acknowledgement asks again within this.
 constexpr std::chrono::minutes kSilence{10};
+// How long two epochs of a probe may seem connected before the second one is refused.
+constexpr std::chrono::seconds kRivalPatience{1};
 
 // The one that is spoken of last, as far as this can be told.
 bool is_newer(const ProbeStream& one, const ProbeStream& other) {
@@ -160,6 +162,7 @@ void Intake::refuse(const proto::ReceivedFrame& frame,
 
 bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                         const Reachable& is_reachable,
+                        Moment now,
                         proto::Hello& hello) {
     const BatchError error = decoder_.decode(frame.view(), hello);
     if (error == BatchError::unknown_schema) {
@@ -195,9 +198,18 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                            frame.owner->name));
         return false;
     }
-    const Stream* other = current(frame.header.probe_id);
+    Stream* other = current(frame.header.probe_id);
     if (other != nullptr && other->stream.facts().epoch != frame.header.epoch &&
         !other->stream.ended() && !other->stream.peer().empty() && is_reachable(other->stream)) {
+        if (other->rival != frame.header.epoch) {
+            other->rival = frame.header.epoch;
+            other->rival_since = now;
+        }
+        // What one start of a probe left, the next one delivers before its own: the first one's
+        // connection may take a while to be gone. It says hello again.
+        if (now - other->rival_since < kRivalPatience) {
+            return false;
+        }
         refuse(frame,
                proto::REFUSAL_REASON_PROBE_ID,
                fmt::format("another probe named {} is connected: each needs a name of its own",
@@ -218,7 +230,7 @@ void Intake::take_hello(const proto::ReceivedFrame& frame,
                         const Reachable& is_reachable,
                         Moment now) {
     proto::Hello hello;
-    if (!is_welcome(frame, is_reachable, hello)) {
+    if (!is_welcome(frame, is_reachable, now, hello)) {
         return;
     }
     Stream* known = find(frame.header.probe_id, frame.header.epoch);

@@ -111,6 +111,9 @@ class Intake {
         ProbeStream stream;
         bool to_answer = false;
         std::optional<Moment> acknowledged = std::nullopt;
+        // Another epoch of the probe that said hello while this one was connected.
+        uint64_t rival = 0;
+        Moment rival_since;
     };
 
     void lock();
@@ -123,6 +126,7 @@ class Intake {
     void take_hello(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
     bool is_welcome(const proto::ReceivedFrame& frame,
                     const Reachable& is_reachable,
+                    Moment now,
                     proto::Hello& hello);
     void refuse(const proto::ReceivedFrame& frame,
                 proto::RefusalReason reason,
