@@ -82,12 +82,10 @@ class OverlayWriter {
                                 signatures_hash);
         read_devices(text);
         const std::string base = base_of(manifest_);
-        begin(fs::path(base + suffix_of(facts->encoding)).filename().string(),
-              facts->sums.content_sha256,
-              signatures_hash);
-        const DatasetSums sums = read_dataset(base + suffix_of(facts->encoding),
-                                              facts->encoding,
-                                              [this](std::string_view line) { take(line); });
+        dataset_ = base + suffix_of(facts->encoding);
+        begin(dataset_.filename().string(), facts->sums.content_sha256, signatures_hash);
+        const DatasetSums sums =
+            read_dataset(dataset_, facts->encoding, [this](std::string_view line) { take(line); });
         if (sums.content_sha256 != facts->sums.content_sha256) {
             throw std::runtime_error(
                 fmt::format("{} is not what its manifest says: curlew verify tells more", base));
@@ -129,11 +127,11 @@ class OverlayWriter {
 
     void take(std::string_view record) {
         rapidjson::Document stored;
-        stored.Parse(record.data(), record.size());
+        stored.Parse<rapidjson::kParseIterativeFlag>(record.data(), record.size());
         FlowFacts facts;
         if (stored.HasParseError() || !facts_of_record(stored, facts)) {
             throw std::runtime_error(
-                fmt::format("{}: holds a line that is no record", manifest_.string()));
+                fmt::format("{}: line {} is no record", dataset_.string(), summary_.records + 1));
         }
         Label label = labeller_.label(facts);
         label.device = devices_.of(facts);
@@ -174,6 +172,7 @@ class OverlayWriter {
     }
 
     const fs::path& manifest_;
+    fs::path dataset_;  // known from write() on
     const signatures::GroupRules& group_;
     const signatures::ContentRules& rules_;
     Labeller labeller_;
@@ -203,7 +202,7 @@ std::string check_overlay(const fs::path& file, const std::string& content_sha25
     read_dataset(file, Encoding::json, [&](std::string_view line) {
         if (is_first) {
             rapidjson::Document head;
-            head.Parse(line.data(), line.size());
+            head.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
             const std::string end =
                 head.IsObject() ? kOverlayMark + text_of(head, "signatures_hash") + ".json" : "";
             is_of_dataset = head.IsObject() && text_of(head, "content_sha256") == content_sha256;

@@ -71,6 +71,17 @@ TEST(LabelOverlay, a_changed_octet_is_found_wherever_it_is) {
     CHECK_EQUAL(0, problems());
 }
 
+TEST(LabelOverlay, a_line_that_is_no_record_is_told_however_deep_it_is) {
+    const LabelFixture same;
+    put_content(folder.path() / "any/kitchen/walk.json", std::string(2'000'000, '[') + "\n");
+    try {
+        write_overlay(manifest, same.group, same.content);
+        FAIL("it was taken");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("walk.json: line 1 is no record", error.what());
+    }
+}
+
 TEST(LabelOverlay, of_a_manifest_that_is_none_there_is_none) {
     put_content(manifest, "{}");
     const LabelFixture same;
