@@ -12,8 +12,10 @@
 
 #include "cli/run_delivery.h"
 #include "cli/usage_error.h"
+#include "collector/archive_name.h"
 #include "collector/digest.h"
 #include "collector/selection.h"
+#include "collector/wire_text.h"
 #include "probe/dispatcher.h"
 #include "probe/joy_replay.h"
 #include "probe/replay_port.h"
@@ -123,8 +125,10 @@ void check_places(const RunConfig& config) {
         throw UsageError("--archive: a folder is wanted");
     }
     const std::string& scenario = config.scenario;
-    if (scenario == "." || scenario == ".." || scenario.find('/') != std::string::npos) {
-        throw UsageError(fmt::format("--scenario {}: one folder's name is wanted", scenario));
+    if (const std::string why = collector::archive_name_problem(scenario);
+        !scenario.empty() && !why.empty()) {
+        throw UsageError(fmt::format(
+            "--scenario {}: it is no folder's name: {}", collector::wire_text(scenario), why));
     }
     if (!std::filesystem::is_directory(config.signatures_folder)) {
         throw UsageError(fmt::format("{}: there is no such folder of signatures",
@@ -210,6 +214,19 @@ std::string scenario_of(const RunConfig& config, const std::filesystem::path& ca
     return folder.filename().empty() ? "captures" : folder.filename().string();
 }
 
+void check_names(const std::filesystem::path& capture, const collector::DatasetConfig& dataset) {
+    const std::string file = collector::wire_text(capture.string());
+    if (const auto why = collector::archive_name_problem(dataset.scenario); !why.empty()) {
+        throw std::runtime_error(fmt::format(
+            "{}: its folder's name cannot be one in an archive: {}; --scenario gives another",
+            file,
+            why));
+    }
+    if (const auto why = collector::dataset_name_problem(dataset.name); !why.empty()) {
+        throw std::runtime_error(fmt::format("{}: its name cannot be a dataset's: {}", file, why));
+    }
+}
+
 collector::DatasetConfig dataset_config(const RunConfig& config,
                                         const Equipment& equipment,
                                         const std::filesystem::path& capture,
@@ -258,6 +275,7 @@ collector::SealResult run_capture(const RunConfig& config,
                       rules,
                       dataset_config(config, equipment, capture, port, sha256),
                       config.progress ? capture.filename().string() : ""};
+    check_names(capture, delivery.dataset);
     delivery.dataset.epoch = derived.epoch;
     if (is_joy(config)) {
         std::optional<probe::JoyReplay> replay;

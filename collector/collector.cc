@@ -7,6 +7,7 @@
 #include <cassert>
 #include <stdexcept>
 
+#include "collector/archive_name.h"
 #include "collector/durable_file.h"
 #include "collector/selection.h"
 #include "collector/wire_text.h"
@@ -20,27 +21,18 @@ using std::chrono::milliseconds;
 constexpr milliseconds kPoll{50};
 // Frames of one commit, so that a fast probe still gets its acknowledgements.
 constexpr int kFramesPerCommit = 64;
-constexpr size_t kLongestName = 180;
 
-void require_file_name(const char* what, const std::string& name) {
-    const bool has_controls = std::any_of(name.begin(), name.end(), [](char character) {
-        return static_cast<unsigned char>(character) < 0x20 || character == 0x7f;
-    });
-    if (name.empty() || name == "." || name == ".." || name.size() > kLongestName ||
-        name.find('/') != std::string::npos || has_controls || !is_utf8(name)) {
-        throw std::runtime_error(
-            fmt::format("the {} \"{}\" cannot be a name in an archive", what, wire_text(name)));
+void require_name(const char* what, const std::string& name, const std::string& problem) {
+    if (!problem.empty()) {
+        throw std::runtime_error(fmt::format(
+            "the {} \"{}\" cannot be a name in an archive: {}", what, wire_text(name), problem));
     }
 }
 
 void require_usable(const DatasetConfig& config) {
-    require_file_name("group", config.group);
-    require_file_name("scenario", config.scenario);
-    require_file_name("dataset name", config.name);
-    if (config.name.ends_with(".manifest")) {
-        throw std::runtime_error(
-            fmt::format("the dataset name \"{}\" would be taken for a manifest's", config.name));
-    }
+    require_name("group", config.group, archive_name_problem(config.group));
+    require_name("scenario", config.scenario, archive_name_problem(config.scenario));
+    require_name("dataset name", config.name, dataset_name_problem(config.name));
     if (config.preset != kCurlewPreset && config.preset != kJoyPreset) {
         throw std::runtime_error(
             fmt::format("the collector writes no preset \"{}\"", config.preset));

@@ -5,8 +5,10 @@
 
 #include <algorithm>
 
+#include "collector/archive_name.h"
 #include "collector/journal_reader.h"
 #include "collector/listen_address.h"
+#include "proto/endpoint.h"
 #include "proto/key_file.h"
 #include "proto/probe_identity.h"
 #include "signatures/config_file.h"
@@ -41,7 +43,7 @@ class Reader {
 
     CollectorConfig read() {
         for (const auto& endpoint : root_.optional_texts("listen")) {
-            if (!endpoint.text.starts_with("tcp://") && !endpoint.text.starts_with("ipc://")) {
+            if (!proto::is_endpoint(endpoint.text)) {
                 root_.problem(endpoint.place, "'listen' wants tcp://ADDRESS:PORT or ipc://PATH");
             }
             config_.listen.push_back(endpoint.text);
@@ -114,7 +116,13 @@ class Reader {
         if (const auto folder = table->required_text("folder")) {
             config_.archive = folder->text;
         }
-        read_text(*table, "scenario", config_.scenario);
+        if (const auto scenario = table->optional_text("scenario")) {
+            config_.scenario = scenario->text;
+            if (const std::string why = archive_name_problem(scenario->text); !why.empty()) {
+                table->problem(scenario->place,
+                               "'scenario' is no name of a folder in an archive: " + why);
+            }
+        }
         read_text(*table, "default_group", config_.default_group);
         if (const auto fields = table->optional_text("fields")) {
             if (const auto set = field_set_named(fields->text)) {

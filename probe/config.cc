@@ -7,6 +7,7 @@
 
 #include "probe/packet_filter.h"
 #include "probe/worker.h"
+#include "proto/endpoint.h"
 #include "proto/key_file.h"
 #include "signatures/config_file.h"
 
@@ -194,7 +195,7 @@ class Reader {
         }
         if (const auto endpoint = table->required_text("endpoint")) {
             config_.collector = endpoint->text;
-            if (!endpoint->text.starts_with("tcp://") && !endpoint->text.starts_with("ipc://")) {
+            if (!proto::is_endpoint(endpoint->text)) {
                 table->problem(endpoint->place,
                                "'endpoint' wants tcp://ADDRESS:PORT or ipc://PATH");
             }

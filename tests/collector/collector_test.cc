@@ -224,11 +224,15 @@ TEST(Collector, a_name_that_is_no_file_name_is_refused) {
         config.name = name;
         STRCMP_CONTAINS("the dataset name \"", error_of(config).c_str());
     }
-    config.name = "a.manifest";
-    STRCMP_CONTAINS("would be taken for a manifest's", error_of(config).c_str());
+    for (const char* name : {"a.manifest", "a.devices", "a.labels-8c808dad0628561b"}) {
+        config.name = name;
+        STRCMP_CONTAINS("would be taken for a file beside another dataset",
+                        error_of(config).c_str());
+    }
     config.name = "walk";
     config.scenario = "..";
-    STRCMP_EQUAL("the scenario \"..\" cannot be a name in an archive", error_of(config).c_str());
+    STRCMP_EQUAL("the scenario \"..\" cannot be a name in an archive: it is another folder's",
+                 error_of(config).c_str());
     CHECK_FALSE(fs::exists(archive));
 }
 

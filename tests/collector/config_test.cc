@@ -75,7 +75,14 @@ TEST(CollectorConfig, every_problem_is_told_at_its_place_with_the_mend) {
           std::string::npos);
     CHECK(told.find("'octets' is neither a number of octets") != std::string::npos);
     CHECK(refusal("listen = \"ipc://x\"\n").find("[archive]") != std::string::npos);
+    CHECK(refusal("listen = \"ipc://\"\n").find(":1:10: 'listen' wants") != std::string::npos);
     CHECK(refusal("listen = ").find("config.toml:1") != std::string::npos);
+    for (const char* scenario : {"../../evil", "..", "a/b"}) {
+        CHECK(
+            refusal(std::string("listen = \"ipc://x\"\n[archive]\nfolder = \"/a\"\nscenario = \"") +
+                    scenario + "\"\n")
+                .find(":4:12: 'scenario' is no name of a folder") != std::string::npos);
+    }
 }
 
 TEST(CollectorConfig, a_probe_has_a_name_and_a_key_of_its_own) {
