@@ -19,6 +19,7 @@
 #include "probe/packet_filter.h"
 #include "probe/privileges.h"
 #include "probe/probe_service.h"
+#include "probe/recording_setup.h"
 #include "proto/confinement.h"
 #include "proto/service_signals.h"
 #include "signatures/compiled_set.h"
@@ -206,9 +207,9 @@ void bench(const Arguments& arguments) {
         probe::Port* port = device->ports().front();
         return std::shared_ptr<probe::Port>(std::move(device), port);
     };
-    cli::print_bench_head(stderr);
+    cli::BenchTable table(stderr);
     const std::vector<cli::BenchResult> results =
-        run_bench(config, [](const cli::BenchResult& result) { print_bench(result, stderr); });
+        run_bench(config, [&table](const cli::BenchResult& result) { table.add(result); });
     if (arguments.json) {
         fmt::print("{}\n", bench_json(results));
     }
@@ -270,7 +271,8 @@ void add_bench_options(CLI::App& app, CLI::Option& config, Arguments& arguments)
             ->envname("CURLEW_SIGNATURES"),
         app.add_option("--workload", bench.workload, "one of the named workloads"),
         app.add_option("--capture", bench.capture, "one workload: copies of this capture"),
-        app.add_option("--flows", bench.flows, "one workload: so many flows of UDP (1000000)"),
+        app.add_option("--flows", bench.flows, "one workload: so many flows of UDP (1000000)")
+            ->check(CLI::PositiveNumber),
         app.add_option("--frame-octets", bench.frame_octets, "octets of its frames (64)"),
         app.add_option("--profile", bench.profile, "what is kept of a flow (line-rate)")
             ->check(CLI::IsMember({"line-rate", "dataset"})),
@@ -301,6 +303,9 @@ int run(const Arguments& arguments) {
     }
     const auto keys = probe::sender_keys(config, arguments.insecure);
     const signatures::SignatureSet set = load_signatures(config);
+    // What of the recording only the signatures can tell.
+    const probe::PacketFilter recorded(config.record.filter, probe::LinkType::ethernet);
+    static_cast<void>(probe::lane_config(config.record, set, recorded));
     return arguments.check ? kDone : meter(arguments, config, keys, set);
 }
 

@@ -3,13 +3,14 @@
 #include <fmt/format.h>
 
 #include <bit>
-#include <stdexcept>
+
+#include "signatures/config_file.h"
 
 namespace curlew::probe {
 
 namespace {
 
-// By signature: whether it recognises one of the protocols. Throws std::runtime_error when nothing
+// By signature: whether it recognises one of the protocols. Throws ConfigError when nothing
 // recognises one.
 std::vector<uint8_t> recognising(const std::vector<std::string>& protocols,
                                  const signatures::SignatureSet& set) {
@@ -24,7 +25,7 @@ std::vector<uint8_t> recognising(const std::vector<std::string>& protocols,
             }
         }
         if (!is_known) {
-            throw std::runtime_error(
+            throw signatures::ConfigError(
                 fmt::format("no payload signature recognises \"{}\", which [record] names in "
                             "'protocols'",
                             protocol));

@@ -14,7 +14,7 @@
 
 namespace curlew::probe {
 
-// Of every worker. Without a folder there is nothing to record. Throws std::runtime_error with one
+// Of every worker. Without a folder there is nothing to record. Throws ConfigError with one
 // sentence when no signature recognises a protocol that is named. Requires: the filter, which is
 // that of `record` for Ethernet, outlives the lanes.
 RecordingLaneConfig lane_config(const RecordConfig& record,
