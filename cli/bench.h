@@ -55,8 +55,16 @@ struct BenchResult {
 std::vector<BenchResult> run_bench(const BenchConfig& config,
                                    const std::function<void(const BenchResult&)>& tell);
 
-void print_bench_head(std::FILE* out);
-void print_bench(const BenchResult& result, std::FILE* out);
+// A table for people, row by row; its head comes with the first one.
+class BenchTable {
+  public:
+    explicit BenchTable(std::FILE* out) : out_(out) {}
+    void add(const BenchResult& result);
+
+  private:
+    std::FILE* out_;
+    bool has_head_ = false;
+};
 std::string bench_json(const std::vector<BenchResult>& results);
 
 }  // namespace curlew::cli

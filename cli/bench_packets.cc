@@ -139,6 +139,9 @@ std::vector<CapturedPacket> read_capture(const std::filesystem::path& capture,
            packets.size() < most_packets) {
         const size_t count = std::min(port.receive(burst), most_packets - packets.size());
         for (size_t i = 0; i < count; ++i) {
+            if (burst[i].captured_octets == 0) {
+                continue;
+            }
             packets.push_back(
                 {{reinterpret_cast<const char*>(burst[i].data), burst[i].captured_octets},
                  burst[i].link});
@@ -148,7 +151,7 @@ std::vector<CapturedPacket> read_capture(const std::filesystem::path& capture,
     }
     if (packets.empty()) {
         throw std::runtime_error(
-            fmt::format("{}: there is no packet in this capture", capture.string()));
+            fmt::format("{}: there is no packet with octets in this capture", capture.string()));
     }
     return packets;
 }

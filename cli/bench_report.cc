@@ -49,9 +49,7 @@ void write_result(Json& json, const BenchResult& result) {
     json.EndObject();
 }
 
-}  // namespace
-
-void print_bench_head(std::FILE* out) {
+void print_head(std::FILE* out) {
     fmt::print(out,
                "{:<17}{:>10}{:>7}{:>9}{:>17}{:>9}{:>9}{:>7}{:>10}{:>11}\n",
                "workload",
@@ -66,8 +64,14 @@ void print_bench_head(std::FILE* out) {
                "records");
 }
 
-void print_bench(const BenchResult& result, std::FILE* out) {
-    fmt::print(out,
+}  // namespace
+
+void BenchTable::add(const BenchResult& result) {
+    if (!has_head_) {
+        has_head_ = true;
+        print_head(out_);
+    }
+    fmt::print(out_,
                "{:<17}{:>10}{:>7}{:>9.2f}{:>17}{:>9.2f}{:>9.2f}{:>7.0f}{:>10}{:>11}\n",
                result.workload,
                result.flows == 0 ? "new" : fmt::format("{}", result.flows),

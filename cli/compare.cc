@@ -260,21 +260,32 @@ void Comparison::parse(const FlowSet::Record& record,
     }
 }
 
-// The name two files of a pair share, empty for what is no file of records: manifests, the
-// archive's index, open segments.
-std::string pair_name(const std::filesystem::path& relative) {
-    const std::filesystem::path plain = without_compression(relative);
-    if (plain.extension() != ".json" || plain.stem().extension() == ".manifest") {
+// Devices or labels that stand beside a dataset of an archive.
+bool is_beside_dataset(const std::filesystem::path& folder, const std::string& stem) {
+    const size_t end = stem.ends_with(".devices") ? stem.rfind('.') : stem.rfind(".labels-");
+    return end != std::string::npos &&
+           std::filesystem::exists(folder / (stem.substr(0, end) + ".manifest.json"));
+}
+
+// The name two files of a pair share, empty for what is no file of records: manifests and what else
+// stands beside a dataset, the archive's index, open segments.
+std::string pair_name(const std::filesystem::path& folder, const std::filesystem::path& file) {
+    const std::filesystem::path plain = without_compression(file);
+    if (plain.extension() != ".json" || plain.stem().extension() == ".manifest" ||
+        is_beside_dataset(file.parent_path(), plain.stem().string())) {
         return {};
     }
-    return (plain.parent_path() / plain.stem()).string();
+    return (plain.parent_path().lexically_relative(folder) / plain.stem())
+        .lexically_normal()
+        .string();
 }
 
 PathsByName files_of(const std::filesystem::path& folder) {
     PathsByName files;
     for (const auto& entry : std::filesystem::recursive_directory_iterator(folder)) {
-        const std::string name = pair_name(entry.path().lexically_relative(folder));
-        if (name.empty() || !entry.is_regular_file()) {
+        const std::string name =
+            entry.is_regular_file() ? pair_name(folder, entry.path()) : std::string();
+        if (name.empty()) {
             continue;
         }
         const auto [other, inserted] = files.emplace(name, entry.path());

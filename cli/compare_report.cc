@@ -111,7 +111,11 @@ void print_compare(const CompareResult& result, std::FILE* out) {
                result.records_extra);
     print_fields(result, out);
     print_differences(result, out);
-    fmt::print(out, "\n{}\n", agrees(result) ? "OURS agrees with GOLDEN" : "OURS differs");
+    fmt::print(out,
+               "\n{}\n",
+               agrees(result)             ? "OURS agrees with GOLDEN"
+               : result.flows_golden == 0 ? "GOLDEN holds no flow: nothing is shown"
+                                          : "OURS differs");
 }
 
 std::string compare_json(const CompareResult& result) {

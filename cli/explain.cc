@@ -266,6 +266,9 @@ int run_explain(const fs::path& capture,
     for (const std::string& failure : summary.failures) {
         fmt::print(err, "{}\n", failure);
     }
+    for (const std::string& warning : summary.warnings) {
+        fmt::print(err, "warning: {}\n", warning);
+    }
     const auto set = signatures::SignatureSet::load(signatures_folder);
     Explainer explainer(set, out);
     for (const fs::path& file : summary.files) {

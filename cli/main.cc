@@ -202,7 +202,8 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
     CLI::App* bench = app.add_subcommand("bench", "How fast this machine meters");
     bench->add_option("--workload", config.workload, "one of the named workloads");
     bench->add_option("--capture", config.capture, "one workload: copies of this capture");
-    bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)");
+    bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)")
+        ->check(CLI::PositiveNumber);
     bench->add_option(
         "--frame-octets", config.frame_octets, "octets of its frames, FCS included (64)");
     bench->add_option("--profile", config.profile, "what the meter keeps of a flow (line-rate)")
@@ -217,9 +218,9 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
 
 int do_bench(BenchOptions& options, const std::filesystem::path& signatures_folder) {
     options.config.signatures_folder = signatures_folder;
-    print_bench_head(stderr);
+    BenchTable table(stderr);
     const std::vector<BenchResult> results =
-        run_bench(options.config, [](const BenchResult& result) { print_bench(result, stderr); });
+        run_bench(options.config, [&table](const BenchResult& result) { table.add(result); });
     if (options.json) {
         print_json(bench_json(results));
     }
@@ -306,6 +307,10 @@ int dispatch(int argument_count, char** arguments) {
     } catch (const CLI::ParseError& error) {
         if (error.get_exit_code() == 0) {
             return app.exit(error);  // help or version
+        }
+        if (app.get_subcommands().empty() && !app.remaining().empty()) {
+            throw UsageError(fmt::format("there is no command '{}' (see curlew --help)",
+                                         app.remaining().front()));
         }
         throw UsageError(fmt::format("{} (see curlew --help)", error.what()));
     }

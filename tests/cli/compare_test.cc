@@ -334,6 +334,20 @@ TEST(Compare, flows_of_a_file_golden_lacks_are_extra) {
     CHECK(agrees(run_folders({"extra"})));
 }
 
+TEST(Compare, what_stands_beside_a_dataset_is_no_file_of_records) {
+    for (const char* side : {"golden", "ours"}) {
+        const std::string base = std::string(side) + "/any/lab/a";
+        folder.write(base + ".json", web());
+        folder.write(base + ".manifest.json", "{}");
+        folder.write(base + ".devices.json", "[]");
+        folder.write(base + ".labels-8c808dad0628561b.json", "[]");
+        // A dataset itself, for nothing is beside it.
+        folder.write(std::string(side) + "/any/lab/b.devices.json", ssh());
+    }
+    LONGS_EQUAL(2, run_folders().files);
+    CHECK(agrees(run_folders()));
+}
+
 TEST(Compare, an_empty_file_holds_no_flow) {
     const CompareResult result = run(web(), "");
     LONGS_EQUAL(0, result.flows_found);
