@@ -272,6 +272,14 @@ struct KeysCommands {
     }
 };
 
+UsageError wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
+    const bool is_unknown = app.get_subcommands().empty() && !app.remaining().empty();
+    return UsageError(
+        fmt::format("{} (see curlew --help)",
+                    is_unknown ? fmt::format("there is no command '{}'", app.remaining().front())
+                               : error.what()));
+}
+
 int dispatch(int argument_count, char** arguments) {
     CLI::App app("Curlew: captures to annotated, sealed datasets of flow records", "curlew");
     app.require_subcommand(1);
@@ -308,11 +316,7 @@ int dispatch(int argument_count, char** arguments) {
         if (error.get_exit_code() == 0) {
             return app.exit(error);  // help or version
         }
-        if (app.get_subcommands().empty() && !app.remaining().empty()) {
-            throw UsageError(fmt::format("there is no command '{}' (see curlew --help)",
-                                         app.remaining().front()));
-        }
-        throw UsageError(fmt::format("{} (see curlew --help)", error.what()));
+        throw wrong_usage(app, error);
     }
     if (run->parsed()) {
         return do_run(run_options, signatures_folder);
@@ -330,7 +334,7 @@ int dispatch(int argument_count, char** arguments) {
         return run_verify(archive, std::cerr);
     }
     if (check->parsed()) {
-        return run_signatures_check(signatures_folder, std::cout, std::cerr);
+        return run_signatures_check(signatures_folder, std::cout);
     }
     if (list->parsed()) {
         return run_signatures_list(signatures_folder, std::cout, std::cerr);

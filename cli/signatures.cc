@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "cli/usage_error.h"
 #include "signatures/compiled_set.h"
 #include "signatures/group_rules.h"
 #include "signatures/signature_check.h"
@@ -23,13 +24,11 @@ using signatures::Problem;
 constexpr size_t kColumns = 7;
 using Row = std::array<std::string, kColumns>;
 
-bool is_folder(const std::filesystem::path& folder, std::ostream& err) {
+void require_folder(const std::filesystem::path& folder) {
     std::error_code failure;
-    if (std::filesystem::is_directory(folder, failure)) {
-        return true;
+    if (!std::filesystem::is_directory(folder, failure)) {
+        throw UsageError(fmt::format("{}: there is no such folder of signatures", folder.string()));
     }
-    err << folder.string() << ": is no folder of signatures\n";
-    return false;
 }
 
 void append(std::vector<Problem>& problems, const std::vector<Problem>& more) {
@@ -39,6 +38,12 @@ void append(std::vector<Problem>& problems, const std::vector<Problem>& more) {
 std::vector<Problem> check_groups(const std::filesystem::path& folder) {
     std::vector<std::filesystem::path> files;
     std::vector<Problem> problems;
+    if (!std::filesystem::is_regular_file(folder / "any.toml")) {
+        problems.push_back({(folder / "any.toml").string(),
+                            0,
+                            0,
+                            "is missing: the group of everything that no other one has"});
+    }
     std::error_code failure;
     std::filesystem::directory_iterator entry(folder, failure);
     for (; !failure && entry != std::filesystem::directory_iterator(); entry.increment(failure)) {
@@ -65,12 +70,8 @@ void print_row(const Row& row, const std::array<size_t, kColumns>& widths, std::
 
 }  // namespace
 
-int run_signatures_check(const std::filesystem::path& folder,
-                         std::ostream& out,
-                         std::ostream& err) {
-    if (!is_folder(folder, err)) {
-        return 1;
-    }
+int run_signatures_check(const std::filesystem::path& folder, std::ostream& out) {
+    require_folder(folder);
     const auto set = signatures::SignatureSet::load(folder);
     std::vector<Problem> problems = set.problems();
     append(problems, signatures::check_signatures(set));
@@ -107,9 +108,7 @@ std::string or_dash(const std::string& text) {
 }  // namespace
 
 int run_signatures_list(const std::filesystem::path& folder, std::ostream& out, std::ostream& err) {
-    if (!is_folder(folder, err)) {
-        return 1;
-    }
+    require_folder(folder);
     const auto compiled = signatures::load_compiled(folder, signatures::default_cache_folder());
     const signatures::SignatureSet& set = compiled.set;
     std::vector<Row> rows = {{"id", "kind", "protocol", "service", "cost", "measured", "title"}};

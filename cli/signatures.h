@@ -7,10 +7,12 @@
 
 namespace curlew::cli {
 
-// Checks the signature files of `folder` and the group files of `folder`/groups, where there is
-// one. Prints every problem and as last line "N signatures, M problems" to `out`. A folder that is
-// none is told on `err`. Returns the exit code: 0 without a problem, else 1.
-int run_signatures_check(const std::filesystem::path& folder, std::ostream& out, std::ostream& err);
+// Both throw UsageError when there is no such folder.
+
+// Checks the signature files of `folder` and the group files of `folder`/groups, of which `any` is
+// wanted. Prints every problem and as last line "N signatures, M problems" to `out`. Returns the
+// exit code: 0 without a problem, else 1.
+int run_signatures_check(const std::filesystem::path& folder, std::ostream& out);
 
 // Prints id, kind, protocol, service and title of every signature to `out`, in aligned columns.
 // Problems of the files go to `err`, and the exit code is 1 when there are any.

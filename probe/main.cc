@@ -20,6 +20,7 @@
 #include "probe/privileges.h"
 #include "probe/probe_service.h"
 #include "probe/recording_setup.h"
+#include "probe/table_memory.h"
 #include "proto/confinement.h"
 #include "proto/service_signals.h"
 #include "signatures/compiled_set.h"

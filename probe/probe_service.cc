@@ -24,6 +24,7 @@
 #include "probe/queue_balance.h"
 #include "probe/recorder.h"
 #include "probe/recording_setup.h"
+#include "probe/table_memory.h"
 #include "proto/channel.h"
 #include "proto/probe_identity.h"
 #include "proto/service_manager.h"
@@ -87,16 +88,6 @@ bool all_moved(const std::vector<uint64_t>& before, const std::vector<uint64_t>&
     return true;
 }
 
-WorkerConfig worker_config(const ProbeConfig& probe) {
-    WorkerConfig worker;
-    worker.meter.details = probe.profile == "dataset";
-    worker.meter.list = probe.list;
-    worker.meter.timeouts = probe.timeouts;
-    worker.meter.copies = probe.copies;
-    worker.flow_capacity = probe.flow_capacity;
-    return worker;
-}
-
 DispatcherConfig dispatcher_config(const ServiceConfig& config, size_t ports, bool is_live) {
     const ProbeConfig& probe = config.probe;
     DispatcherConfig dispatcher;
@@ -139,20 +130,6 @@ std::unique_ptr<SpoolFolder> spool_folder(const ProbeConfig& probe) {
 }
 
 }  // namespace
-
-std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe) {
-    if (probe.memory_octets == 0) {
-        return nullptr;
-    }
-    size_t workers = probe.workers;
-    if (workers == 0) {
-        for (const PortConfig& port : probe.ports) {
-            workers += port.queues;
-        }
-    }
-    return std::make_unique<MappedMemory>(MappedMemory::taken(
-        table_octets(worker_config(probe), std::min(workers, kPartitions)), "[meter] memory"));
-}
 
 struct ProbeService::Implementation {
     Implementation(const ServiceConfig& service_config,

@@ -34,7 +34,7 @@ struct ServiceConfig {
     std::optional<proto::SenderKeys> keys;  // of the channel, as sender_keys() gives them
     bool insecure = false;                  // tcp without keys was asked for
     bool ports_keep_flows = false;
-    MappedMemory* table_memory = nullptr;  // as take_table_memory() gives it, for the constructor
+    MappedMemory* table_memory = nullptr;         // of table_memory.h, for the constructor
     std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
 };
 
@@ -42,12 +42,6 @@ struct ServiceOutcome {
     bool done = true;
     std::string sentence;  // why not
 };
-
-// The memory that the configuration gives the flow tables, all of it at once; null when it gives
-// none. To be called before devices are opened: whoever waits for huge pages while packets come
-// loses some, and not every device counts what it drops. Throws std::runtime_error with one
-// sentence.
-std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe);
 
 class ProbeService {
   public:

@@ -6,10 +6,12 @@
 #include <sstream>
 #include <string>
 
+#include "cli/usage_error.h"
 #include "tests/support/cpputest.h"
 
 using curlew::cli::run_signatures_check;
 using curlew::cli::run_signatures_list;
+using curlew::cli::UsageError;
 
 namespace {
 
@@ -45,7 +47,7 @@ TEST_GROUP(SignaturesCommand) {
 TEST(SignaturesCommand, a_check_without_problems_ends_with_0) {
     write("a.toml", std::string(kSsh) + kName);
     write("groups/any.toml", "name = 'any'\ntitle = 't'\n");
-    LONGS_EQUAL(0, run_signatures_check(folder, out, err));
+    LONGS_EQUAL(0, run_signatures_check(folder, out));
     STRCMP_EQUAL("2 signatures, 0 problems\n", out.str().c_str());
     STRCMP_EQUAL("", err.str().c_str());
 }
@@ -54,7 +56,7 @@ TEST(SignaturesCommand, a_check_prints_every_problem_of_files_examples_and_group
     std::string ssh = kSsh;
     write("a.toml", ssh.replace(ssh.find("'SSH-2'"), 7, "'SSH+2'") + "lable = 1\n" + kName);
     write("groups/any.toml", "name = 'any'\n");
-    LONGS_EQUAL(1, run_signatures_check(folder, out, err));
+    LONGS_EQUAL(1, run_signatures_check(folder, out));
     const std::string at = folder.string();
     STRCMP_EQUAL((at + "/a.toml:8:23: the example does not match 'ssh-banner'\n" + at +
                   "/a.toml:9:1: a signature has no key 'lable'; did you mean 'label'?\n" + at +
@@ -86,10 +88,15 @@ TEST(SignaturesCommand, a_list_tells_problems_apart_and_ends_with_1) {
         err.str().c_str());
 }
 
-TEST(SignaturesCommand, a_folder_that_is_none_ends_with_1) {
-    LONGS_EQUAL(1, run_signatures_check(folder / "none", out, err));
-    LONGS_EQUAL(1, run_signatures_list(folder / "none", out, err));
-    const std::string told = (folder / "none").string() + ": is no folder of signatures\n";
-    STRCMP_EQUAL((told + told).c_str(), err.str().c_str());
+TEST(SignaturesCommand, a_folder_that_is_none_is_a_wrong_command) {
+    CHECK_THROWS(UsageError, run_signatures_check(folder / "none", out));
+    CHECK_THROWS(UsageError, run_signatures_list(folder / "none", out, err));
+    STRCMP_EQUAL("", err.str().c_str());
     STRCMP_EQUAL("", out.str().c_str());
+}
+
+TEST(SignaturesCommand, a_check_misses_the_group_of_all) {
+    write("a.toml", kSsh);
+    LONGS_EQUAL(1, run_signatures_check(folder, out));
+    STRCMP_CONTAINS("/groups/any.toml: is missing", out.str().c_str());
 }
