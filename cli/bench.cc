@@ -26,7 +26,6 @@ namespace {
 constexpr int kRounds = 5;
 constexpr uint32_t kShortestFrame = 64;
 constexpr uint32_t kLongestFrame = 9'018;
-constexpr uint64_t kMostFlows = 20'000'000;
 constexpr uint64_t kManyFlows = 1'000'000;
 // A table is never full of what a workload keeps.
 constexpr uint64_t kLeastCapacity = 4'194'304;
@@ -150,8 +149,9 @@ std::vector<Entry> entries_of(const BenchConfig& config) {
     if (int{!config.capture.empty()} + int{is_made} + int{!config.workload.empty()} > 1) {
         throw UsageError("bench: --workload, or --capture, or --flows and --frame-octets");
     }
-    if (config.flows > kMostFlows) {
-        throw UsageError(fmt::format("--flows {}: at most {}", config.flows, kMostFlows));
+    if (config.flows > BenchConfig::kMostFlows) {
+        throw UsageError(
+            fmt::format("--flows {}: at most {}", config.flows, BenchConfig::kMostFlows));
     }
     if (config.frame_octets != 0 &&
         (config.frame_octets < kShortestFrame || config.frame_octets > kLongestFrame)) {

@@ -19,6 +19,8 @@
 namespace curlew::cli {
 
 struct BenchConfig {
+    static constexpr uint64_t kMostFlows = 20'000'000;
+
     std::filesystem::path signatures_folder;
     std::string workload;           // of the named ones; empty: all
     std::filesystem::path capture;  // empty: none

@@ -203,7 +203,7 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
     bench->add_option("--workload", config.workload, "one of the named workloads");
     bench->add_option("--capture", config.capture, "one workload: copies of this capture");
     bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)")
-        ->check(CLI::PositiveNumber);
+        ->check(CLI::Range(uint64_t{1}, BenchConfig::kMostFlows));
     bench->add_option(
         "--frame-octets", config.frame_octets, "octets of its frames, FCS included (64)");
     bench->add_option("--profile", config.profile, "what the meter keeps of a flow (line-rate)")

@@ -273,7 +273,7 @@ void add_bench_options(CLI::App& app, CLI::Option& config, Arguments& arguments)
         app.add_option("--workload", bench.workload, "one of the named workloads"),
         app.add_option("--capture", bench.capture, "one workload: copies of this capture"),
         app.add_option("--flows", bench.flows, "one workload: so many flows of UDP (1000000)")
-            ->check(CLI::PositiveNumber),
+            ->check(CLI::Range(uint64_t{1}, cli::BenchConfig::kMostFlows)),
         app.add_option("--frame-octets", bench.frame_octets, "octets of its frames (64)"),
         app.add_option("--profile", bench.profile, "what is kept of a flow (line-rate)")
             ->check(CLI::IsMember({"line-rate", "dataset"})),
