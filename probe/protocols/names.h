@@ -28,9 +28,10 @@ const char* name_of(NameField field) noexcept;
 
 inline constexpr size_t kMaximumNameOctets = 255;
 
+// Not set by itself: a list of them is made for each packet.
 struct FoundName {
-    NameField field = NameField::dns_question;
-    uint8_t octets = 0;
+    NameField field;
+    uint8_t octets;
     std::array<uint8_t, kMaximumNameOctets> text;
 };
 

@@ -28,7 +28,7 @@ FILTER = "udp port 53"
 
 
 def by_services(programs, capture_devices, folder, **more):
-    """Records and the final ledger of a run of both services over files."""
+    """The archive and the final ledger of a run of both services over files."""
     _, probe_program, collector_program = programs
     folder.mkdir()
     endpoint = f"ipc://{folder}/channel"
@@ -58,7 +58,7 @@ def by_services(programs, capture_devices, folder, **more):
     if code != 0 or collector_code != 0:
         raise RuntimeError(f"exit codes {code}, {collector_code}: {probe.text()}{collector.text()}")
     ledger = next(iter(services.final_ledgers(archive).values()))
-    return in_order(services.records(archive)), ledger, archive
+    return archive, ledger
 
 
 def compare(results, programs, capture, folder, group):
@@ -70,8 +70,9 @@ def compare(results, programs, capture, folder, group):
         ("memory given", [f"net_pcap0,rx_pcap={capture}"],
          {"workers": 2, "meter": 'memory = "256 MiB"'}),
     ):
-        found, ledger, archive = by_services(
+        archive, ledger = by_services(
             programs, devices, folder / claim.replace(" ", "-"), group=group, **more)
+        found = in_order(services.records(archive))
         difference = first_difference(found, expected)
         results.check(f"{capture.name}: {claim}: equal records", not difference, difference)
         results.check(f"{capture.name}: {claim}: nothing lost", not ledger["packets_lost"],
@@ -86,8 +87,9 @@ def compare(results, programs, capture, folder, group):
         ("two queues", [f"net_pcap0,{queues}"]),
         ("two ports", [f"net_pcap{i},rx_pcap={half}" for i, half in enumerate(halves)]),
     ):
-        found, _, _ = by_services(programs, devices, folder / claim.replace(" ", "-"), group=group,
-                                  workers=2)
+        archive, _ = by_services(programs, devices, folder / claim.replace(" ", "-"), group=group,
+                                 workers=2)
+        found = in_order(services.records(archive))
         difference = first_difference(found, expected)
         results.check(f"{capture.name}: {claim}: equal records", not difference, difference)
 
@@ -95,8 +97,9 @@ def compare(results, programs, capture, folder, group):
 def compare_filtered(results, programs, capture, folder, group):
     expected = by_run(programs[0], capture, folder / "run-filtered", group, FILTER)
     results.check(f"{capture.name}: filtered: has records", len(expected) > 0)
-    found, _, _ = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "filtered",
-                              group=group, filter=FILTER)
+    archive, _ = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "filtered",
+                             group=group, filter=FILTER)
+    found = in_order(services.records(archive))
     difference = first_difference(found, expected)
     results.check(f"{capture.name}: filtered: equal records", not difference, difference)
 
@@ -107,8 +110,8 @@ def check_uneven_queues(results, programs, folder):
     one_packet_flows(few, 100)
     one_packet_flows(many, 400_000)
     started = time.monotonic()
-    _, ledger, _ = by_services(programs, [f"net_pcap0,rx_pcap={few},rx_pcap={many}"],
-                               folder / "uneven", workers=2, fields="slim")
+    _, ledger = by_services(programs, [f"net_pcap0,rx_pcap={few},rx_pcap={many}"],
+                            folder / "uneven", workers=2, fields="slim")
     print(f"uneven queues: {time.monotonic() - started:.1f} s", flush=True)
     results.check("uneven queues: all packets metered", ledger["packets_metered"] == 400_100,
                   str(ledger))
