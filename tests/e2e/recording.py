@@ -18,7 +18,7 @@ import tempfile
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import services  # noqa: E402
 from capture_maker import one_packet_flows, split_by_direction  # noqa: E402
-from records import by_run, first_difference  # noqa: E402
+from records import by_run, first_difference, in_order  # noqa: E402
 from records_equal_run import by_services  # noqa: E402
 from results import Results  # noqa: E402
 
@@ -88,9 +88,10 @@ def complete_files(results, claim, folder):
 def check_same(results, claim, programs, source, devices, folder, workers):
     """Everything that is metered, in several files."""
     place = folder / "recording"
-    live, ledger, archive = by_services(
+    archive, ledger = by_services(
         programs, devices, folder / "services", workers=workers,
         record=record_lines(place, SMALL_FILES))
+    live = in_order(services.records(archive))
     files = complete_files(results, claim, place)
     results.check(f"{claim}: files take turns", len(files) > 2)
     metered = ledger["packets_metered"]
@@ -137,7 +138,7 @@ def check_choice(results, programs, source, folder):
     cut = folder / "cut.pcap"
     told_by("editcap", "-F", "pcap", "-s", SNAP_OCTETS, source, cut)
     place = folder / "recording"
-    _, ledger, _ = by_services(
+    _, ledger = by_services(
         programs, [f"net_pcap0,rx_pcap={cut}"], folder / "services",
         record=record_lines(place, 'filter = "udp"', 'protocols = ["dns"]',
                             "octets_per_flow = 1000"))
@@ -178,8 +179,8 @@ def check_killed(results, programs, folder):
     # Worse than a kill: the disk has only a part.
     with left.open("r+b") as file:
         file.truncate(left.stat().st_size - 70)
-    _, ledger, _ = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "services",
-                               fields="slim", record=record_lines(place))
+    _, ledger = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "services",
+                            fields="slim", record=record_lines(place))
     files = complete_files(results, "killed", place)
     results.check("killed: the next start completes it under its name",
                   left.with_suffix("") in files and len(files) == 2)
