@@ -79,8 +79,14 @@ void Leftover::send() {
         try {
             octets = std::make_shared<const std::string>(read_spooled(*next));
         } catch (const std::runtime_error& error) {
-            problems_.push_back(
-                fmt::format("{} records are lost: {}", next->records, error.what()));
+            // The collector goes on behind it when it has all before.
+            if (frames.begin() + static_cast<std::ptrdiff_t>(acknowledged_) != next) {
+                return;
+            }
+            problems_.push_back(fmt::format("{} records are lost: {}; {}",
+                                            next->records,
+                                            error.what(),
+                                            keep_aside(next->file)));
             // What comes behind is told to the collector as the first that is held.
             if (next + 1 == frames.end()) {
                 end_run(true);

@@ -17,6 +17,9 @@ proto::Confinement confinement() {
                 // Whether the clock is synchronised; to set it takes a capability.
                 {"adjtimex"},
                 {"clock_adjtime"},
+                // A damaged segment of the spool gets a second name.
+                {"link"},
+                {"linkat"},
                 // A recording does not leave all of a file's writing to its end.
                 {"sync_file_range"},
                 // Whether interfaces are there, and as they were before us.

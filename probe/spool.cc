@@ -190,12 +190,30 @@ class SegmentReader {
     uint64_t piece_offset_ = 0;
 };
 
-// A name for a file that is not deleted with its epoch, for people to look into.
-std::string keep_aside(const fs::path& path) {
+// As keep_aside, a file of which nothing is delivered.
+std::string set_aside(const fs::path& path) {
     const std::string aside = path.string() + ".damaged";
-    return ::link(path.c_str(), aside.c_str()) == 0 || errno == EEXIST
-               ? "it is kept as " + aside
-               : fmt::format("it cannot be kept as {}: {}", aside, std::strerror(errno));
+    return ::rename(path.c_str(), aside.c_str()) == 0 ? "it is kept as " + aside : keep_aside(path);
+}
+
+// Of whole frames that no collector has.
+uint64_t records_in(const fs::path& path, uint64_t epoch, uint64_t acknowledged) {
+    SegmentReader reader(path);
+    proto::FrameView view;
+    uint64_t records = 0;
+    for (;;) {
+        if (!reader.next(view)) {
+            reader.pass_damage(epoch);
+            if (!reader.next(view)) {
+                return records;
+            }
+        }
+        const proto::FrameHeader& header = view.header;
+        if (header.kind == proto::FrameKind::batch &&
+            header.first_sequence + header.record_count > acknowledged + 1) {
+            records += header.record_count;
+        }
+    }
 }
 
 // What the segments of an epoch say of its probe, in front of each.
@@ -291,19 +309,21 @@ std::vector<SpooledRun> runs_of(uint64_t epoch,
             hello = hello ? hello : found;
             readable.push_back(path);
         } catch (const std::runtime_error& error) {
-            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
+            problems.push_back(fmt::format("{}; {}", error.what(), set_aside(path)));
         }
     }
     for (const fs::path& path : readable) {
-        if (!hello) {
-            problems.push_back(
-                fmt::format("{} does not tell which probe wrote it, damaged or cut by a crash, and "
-                            "its records are lost; {}",
-                            path.string(),
-                            keep_aside(path)));
-            continue;
-        }
         try {
+            if (!hello) {
+                const uint64_t records = records_in(path, epoch, acknowledged);
+                problems.push_back(
+                    fmt::format("{} does not tell which probe wrote it, damaged or cut by a crash, "
+                                "and its {} records are lost; {}",
+                                path.string(),
+                                records,
+                                set_aside(path)));
+                continue;
+            }
             add_segment(path, epoch, *hello, acknowledged, runs, problems);
         } catch (const std::runtime_error& error) {
             problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
@@ -331,6 +351,13 @@ void make_folder(const fs::path& path) {
 }
 
 }  // namespace
+
+std::string keep_aside(const fs::path& segment) {
+    const std::string aside = segment.string() + ".damaged";
+    return ::link(segment.c_str(), aside.c_str()) == 0 || errno == EEXIST
+               ? "it is kept as " + aside
+               : fmt::format("it cannot be kept as {}: {}", aside, std::strerror(errno));
+}
 
 uint64_t SpooledRun::records() const noexcept {
     uint64_t sum = 0;
@@ -436,7 +463,14 @@ void SpoolFolder::remove(uint64_t epoch) {
 
 std::string read_spooled(const SpooledRun::Frame& frame) {
     const proto::FileHandle file(opened(frame.file, O_RDONLY));
-    return read_at(file.get(), frame.offset, frame.octets, frame.file);
+    std::string octets = read_at(file.get(), frame.offset, frame.octets, frame.file);
+    proto::FrameView view;
+    if (const auto error = proto::decode_frame(octets_of(octets), view);
+        error != proto::FrameError::none) {
+        throw std::runtime_error(fmt::format(
+            "{} is damaged at {}: {}", frame.file.string(), frame.offset, proto::name_of(error)));
+    }
+    return octets;
 }
 
 struct Spool::Segment {

@@ -86,7 +86,11 @@ class SpoolFolder {
     int lock_ = -1;
 };
 
-// The frame's octets. Throws std::runtime_error when it cannot be read.
+// Gives a damaged segment a second name, which is not deleted with its epoch, for people to look
+// into. Returns a part of a sentence: where it is kept, or why it is not.
+std::string keep_aside(const std::filesystem::path& segment);
+
+// The frame's octets. Throws std::runtime_error when it cannot be read, or is not whole any more.
 std::string read_spooled(const SpooledRun::Frame& frame);
 
 // The frames of this run's epoch. One thread calls everything; another one of its own syncs.

@@ -15,7 +15,10 @@ namespace fs = std::filesystem;
 namespace proto = curlew::proto;
 using curlew::probe::Leftover;
 using curlew::probe::Spool;
+using curlew::probe::SpooledRun;
 using curlew::probe::SpoolFolder;
+using curlew::tests::content_of;
+using curlew::tests::put_content;
 using std::chrono::milliseconds;
 
 namespace {
@@ -121,6 +124,22 @@ TEST(Leftover, all_stays_while_there_is_no_collector) {
         CHECK_EQUAL(30u, left.records_waiting());
     }
     CHECK_EQUAL(30u, folder.left(problems).at(0).records());
+}
+
+TEST(Leftover, a_frame_that_was_damaged_since_is_told_and_the_others_go) {
+    leave(5);
+    Leftover left = leftover();
+    const SpooledRun::Frame bad = folder.left(problems).at(0).frames.at(1);
+    std::string octets = content_of(bad.file);
+    octets[bad.offset + bad.octets / 2] ^= 1;
+    put_content(bad.file, octets);
+    STRCMP_EQUAL("5:1 5:21 ", collect(left, 0).c_str());
+    CHECK(left.is_done());
+    const std::vector<std::string> told = left.problems();
+    CHECK_EQUAL(1u, told.size());
+    STRCMP_CONTAINS("10 records are lost: ", told[0].c_str());
+    STRCMP_CONTAINS("bad_checksum; it is kept as ", told[0].c_str());
+    CHECK(content_of(bad.file.string() + ".damaged") == octets);
 }
 
 TEST(Leftover, a_frame_that_cannot_be_read_is_told_and_the_rest_goes) {
