@@ -190,32 +190,6 @@ class SegmentReader {
     uint64_t piece_offset_ = 0;
 };
 
-// As keep_aside, a file of which nothing is delivered.
-std::string set_aside(const fs::path& path) {
-    const std::string aside = path.string() + ".damaged";
-    return ::rename(path.c_str(), aside.c_str()) == 0 ? "it is kept as " + aside : keep_aside(path);
-}
-
-// Of whole frames that no collector has.
-uint64_t records_in(const fs::path& path, uint64_t epoch, uint64_t acknowledged) {
-    SegmentReader reader(path);
-    proto::FrameView view;
-    uint64_t records = 0;
-    for (;;) {
-        if (!reader.next(view)) {
-            reader.pass_damage(epoch);
-            if (!reader.next(view)) {
-                return records;
-            }
-        }
-        const proto::FrameHeader& header = view.header;
-        if (header.kind == proto::FrameKind::batch &&
-            header.first_sequence + header.record_count > acknowledged + 1) {
-            records += header.record_count;
-        }
-    }
-}
-
 // What the segments of an epoch say of its probe, in front of each.
 struct SpooledHello {
     uint64_t probe_id = 0;
@@ -235,9 +209,10 @@ std::optional<SpooledHello> hello_in(const fs::path& path, uint64_t epoch) {
 }
 
 // Adds what a segment holds and no collector has to the epoch's runs. A gap begins another run.
+// Without a hello the runs are nobody's.
 void add_segment(const fs::path& path,
                  uint64_t epoch,
-                 const SpooledHello& hello,
+                 const std::optional<SpooledHello>& hello,
                  uint64_t acknowledged,
                  std::vector<SpooledRun>& runs,
                  std::vector<std::string>& problems) {
@@ -265,7 +240,7 @@ void add_segment(const fs::path& path,
             continue;
         }
         const bool is_batch = header.kind == proto::FrameKind::batch && header.record_count != 0;
-        if (header.epoch != epoch || header.probe_id != hello.probe_id ||
+        if (header.epoch != epoch || (hello && header.probe_id != hello->probe_id) ||
             (!is_batch && header.kind != proto::FrameKind::ledger)) {
             problems.push_back(
                 fmt::format("{} holds what no probe spools; the rest of it is left out, and {}",
@@ -284,7 +259,8 @@ void add_segment(const fs::path& path,
                                                runs.back().frames.back().last_sequence,
                                                header.first_sequence));
             }
-            runs.push_back({epoch, hello.probe_id, hello.body, {}});
+            const SpooledHello whose = hello.value_or(SpooledHello{});
+            runs.push_back({epoch, whose.probe_id, whose.body, {}});
         }
         runs.back().frames.push_back({path,
                                       reader.offset(),
@@ -309,25 +285,27 @@ std::vector<SpooledRun> runs_of(uint64_t epoch,
             hello = hello ? hello : found;
             readable.push_back(path);
         } catch (const std::runtime_error& error) {
-            problems.push_back(fmt::format("{}; {}", error.what(), set_aside(path)));
+            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
         }
     }
     for (const fs::path& path : readable) {
         try {
-            if (!hello) {
-                const uint64_t records = records_in(path, epoch, acknowledged);
-                problems.push_back(
-                    fmt::format("{} does not tell which probe wrote it, damaged or cut by a crash, "
-                                "and its {} records are lost; {}",
-                                path.string(),
-                                records,
-                                set_aside(path)));
-                continue;
-            }
-            add_segment(path, epoch, *hello, acknowledged, runs, problems);
+            add_segment(path, epoch, hello, acknowledged, runs, problems);
         } catch (const std::runtime_error& error) {
             problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
         }
+    }
+    if (!hello && !readable.empty()) {
+        uint64_t records = 0;
+        for (const SpooledRun& run : runs) {
+            records += run.records();
+        }
+        runs.clear();
+        problems.push_back(fmt::format(
+            "{} does not tell which probe wrote it, and the {} records of its epoch are lost; {}",
+            readable.front().string(),
+            records,
+            keep_aside(readable.front())));
     }
     return runs;
 }
