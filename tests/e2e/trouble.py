@@ -234,6 +234,37 @@ def device_is_busy(trouble, namespaces):
         first.kill()
 
 
+def spool_is_damaged(trouble):
+    """What the probe, with the calls that are left to it, makes of it: told, kept, the rest goes."""
+    place = trouble.place()
+    spool = place / "spool"
+    device = [f"net_pcap0,rx_pcap={trouble.capture}"]
+    more = {"spool": str(spool), "drain_seconds": 0}
+    probe = trouble.probe(place, device, **more)
+    probe.wait_for_text("ready")
+    probe.wait_for_text("waiting for the collector")
+    probe.end()
+    segment, = spool.glob("*.spool")
+    octets = bytearray(segment.read_bytes())
+    octets[octets.rindex(b"CLWF") - 1] ^= 1  # the frame before the last ledger
+    segment.write_bytes(octets)
+    aside = pathlib.Path(f"{segment}.damaged")
+    collector = trouble.collector(place)
+    trouble.count += 1  # another log
+    second = trouble.probe(place, device, **more)
+    try:
+        second.wait_for_text("are no frame, damaged or cut by a crash")
+        second.wait_for_text("takes records")
+        services.wait_until("what was left is delivered", lambda: not segment.exists())
+        trouble.results.check("damaged spool: the file is kept",
+                              aside.exists() and aside.read_bytes() == octets, second.text())
+        trouble.results.check("damaged spool: the probe ends well", second.end() == 0,
+                              second.text())
+    finally:
+        second.kill()
+        collector.kill()
+
+
 def main():
     results = Results()
     with tempfile.TemporaryDirectory() as name:
@@ -241,6 +272,7 @@ def main():
         wrong_start(trouble)
         wrong_signature(trouble)
         two_collectors(trouble)
+        spool_is_damaged(trouble)
         reason = services.may_make_namespaces()
         if reason:
             results.skip("trouble with interfaces", reason)

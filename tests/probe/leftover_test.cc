@@ -1,8 +1,10 @@
 #include "probe/leftover.h"
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "proto/channel.h"
@@ -140,6 +142,38 @@ TEST(Leftover, a_frame_that_was_damaged_since_is_told_and_the_others_go) {
     STRCMP_CONTAINS("10 records are lost: ", told[0].c_str());
     STRCMP_CONTAINS("bad_checksum; it is kept as ", told[0].c_str());
     CHECK(content_of(bad.file.string() + ".damaged") == octets);
+}
+
+TEST(Leftover, what_is_on_its_way_is_acknowledged_before_a_bad_frame_is_passed_over) {
+    leave(5);
+    Leftover left = leftover();
+    const SpooledRun::Frame bad = folder.left(problems).at(0).frames.at(1);
+    std::string octets = content_of(bad.file);
+    octets[bad.offset + bad.octets / 2] ^= 1;
+    put_content(bad.file, octets);
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    std::optional<proto::ReceivedFrame> first;
+    for (int i = 0; i < 2000 && !first; ++i) {
+        left.turn(milliseconds(1));
+        auto got = receiver.receive(milliseconds(1));
+        if (got && got->header.kind == proto::FrameKind::hello) {
+            receiver.welcome(*got, 0);
+        } else if (got) {
+            first = std::move(got);
+        }
+    }
+    CHECK_EQUAL(1u, first->header.first_sequence);
+    for (int i = 0; i < 20; ++i) {
+        left.turn(milliseconds(1));
+    }
+    CHECK_EQUAL(0u, left.problems().size());
+    CHECK_EQUAL(30u, left.records_waiting());
+    receiver.acknowledge(first->peer, 7, 5, 10);
+    for (int i = 0; i < 2000 && left.records_waiting() != 10; ++i) {
+        left.turn(milliseconds(1));
+    }
+    CHECK_EQUAL(1u, left.problems().size());
+    CHECK_EQUAL(10u, left.records_waiting());
 }
 
 TEST(Leftover, a_frame_that_cannot_be_read_is_told_and_the_rest_goes) {
