@@ -235,7 +235,7 @@ def device_is_busy(trouble, namespaces):
 
 
 def spool_is_damaged(trouble):
-    """What the probe, with the calls that are left to it, makes of it: told, kept, the rest goes."""
+    """Told, kept and passed over, by a probe with no more than the calls that are left to it."""
     place = trouble.place()
     spool = place / "spool"
     device = [f"net_pcap0,rx_pcap={trouble.capture}"]
