@@ -27,8 +27,6 @@ constexpr int kRounds = 5;
 constexpr uint32_t kShortestFrame = 64;
 constexpr uint32_t kLongestFrame = 9'018;
 constexpr uint64_t kManyFlows = 1'000'000;
-// A table is never full of what a workload keeps.
-constexpr uint64_t kLeastCapacity = 4'194'304;
 
 constexpr size_t kSynFrames = size_t{2} << 20;
 // That a device is given to play: two thousand octets of buffer each.
@@ -271,7 +269,7 @@ probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
     probe::DispatcherConfig dispatcher;
     dispatcher.workers = config.workers;
     dispatcher.worker.meter.details = config.profile == "dataset";
-    dispatcher.worker.flow_capacity = std::max(kLeastCapacity, workload.flows * 5 / 4);
+    dispatcher.worker.flow_capacity = std::max(config.least_capacity, workload.flows * 5 / 4);
     std::random_device random;
     std::generate(dispatcher.hash_key.begin(), dispatcher.hash_key.end(), [&random] {
         return static_cast<uint8_t>(random());
@@ -326,7 +324,8 @@ BenchResult measure(const BenchConfig& config,
     result.bare_mpps = bare_mpps(*port, packets.order().size(), round_seconds / 4);
 
     forget_peak_memory();
-    const uint64_t warm_up = begins_flows ? kLeastCapacity : warm_up_packets(packets, result.flows);
+    const uint64_t warm_up =
+        begins_flows ? config.least_capacity : warm_up_packets(packets, result.flows);
     probe::StageClock stages;
     // Of several threads none has all stages.
     probe::StageClock* const clock = config.workers == 1 ? &stages : nullptr;

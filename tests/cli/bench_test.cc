@@ -17,6 +17,7 @@ BenchConfig small_bench() {
     config.flows = 1'000;
     config.seconds = 0.05;
     config.pool_octets = size_t{1} << 20;
+    config.least_capacity = 65'536;
     return config;
 }
 

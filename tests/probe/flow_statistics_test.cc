@@ -334,9 +334,9 @@ TEST(FlowStatistics, sequence_numbers_wrap) {
 TEST(FlowStatistics, more_than_four_gigabytes_are_followed) {
     std::vector<Packet> packets;
     uint32_t sequence = 7;
-    for (int i = 0; i < 80'000; ++i) {
+    for (int i = 0; i < 8'000; ++i) {
         packets.push_back(segment(sequence, 60));
-        sequence += i % 1'000 == 999 ? 80'000'000 : 60;  // most of it not captured
+        sequence += i % 100 == 99 ? 80'000'000 : 60;  // most of it not captured
     }
     packets.push_back(packets.back());
     STRCMP_EQUAL("1 again, 0 late", told(packets).c_str());
