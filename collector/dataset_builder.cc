@@ -2,7 +2,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
+#include <cstdint>
 #include <utility>
 
 namespace curlew::collector {
@@ -32,6 +34,8 @@ void DatasetBuilder::write(std::string_view record, const LossSpans& losses) {
     if (losses.overlaps(flow_.flow_start_ns(), flow_.flow_end_ns())) {
         flow_.set_quality(flow_.quality() | proto::QUALITY_LOSS);
     }
+    span_.first_us = std::min(span_.first_us, flow_.flow_start_ns() / 1000);
+    span_.last_us = std::max(span_.last_us, flow_.flow_end_ns() / 1000);
     if (is_joy_) {
         // All records are what Joy wrote; the first ones were published, with their labels.
         const Annotation annotation = annotator_.annotate(flow_, {}, {});
@@ -75,7 +79,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();
     if (!is_joy_) {
-        result.devices = annotator_.devices();
+        result.devices = of_dataset(annotator_.devices(), span_);
     }
 }
 

@@ -73,6 +73,7 @@ class DatasetBuilder {
     bool joy_labels_;  // its records get their flow_type
     proto::FlowSummary flow_;
     uint64_t written_ = 0;
+    AddressSpan span_{UINT64_MAX, 0};  // from the first start to the last end of what was written
     Tally flow_types_;
     FlatMap<const WrittenLabel*, LabelCount, std::hash<const WrittenLabel*>> label_counts_;
     Tally labels_;

@@ -411,6 +411,20 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
     return devices;
 }
 
+std::vector<Device> of_dataset(std::vector<Device> devices, const AddressSpan& span) {
+    std::erase_if(devices, [&span](const Device& device) {
+        const bool is_known =
+            !device.clues.empty() || !device.names.empty() || !device.role.empty();
+        return !is_known && !device.addresses.empty() &&
+               std::none_of(
+                   device.addresses.begin(), device.addresses.end(), [&span](const auto& address) {
+                       return address.second.first_us <= span.last_us &&
+                              address.second.last_us >= span.first_us;
+                   });
+    });
+    return devices;
+}
+
 void decide_again(const signatures::ContentRules& rules,
                   const signatures::GroupRules& group,
                   std::vector<Device>& devices) {

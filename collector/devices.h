@@ -160,6 +160,10 @@ void decide_again(const signatures::ContentRules& rules,
                   const signatures::GroupRules& group,
                   std::vector<Device>& devices);
 
+// Those with an address that was seen within `span`, and those of which something is known (a clue,
+// a name, a role): what a dataset tells of a line that goes on. Order is kept.
+std::vector<Device> of_dataset(std::vector<Device> devices, const AddressSpan& span);
+
 // Which device the ends of a flow are, by what was found.
 class DeviceWords {
   public:

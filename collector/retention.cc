@@ -129,10 +129,12 @@ class Keeper {
         }
         for (const IndexEntry& entry : present) {
             const Files files = files_of(archive_, entry.manifest);
-            if (!is_beyond_bounds() && !is_too_old(files)) {
+            const bool has_no_room = is_beyond_bounds();
+            if (!has_no_room && !is_too_old(files)) {
                 break;
             }
             remove(entry, files);
+            removed_.newest_too = has_no_room && &entry == &present.back();
         }
         removed_.within_bounds = !is_beyond_bounds();
         return removed_;

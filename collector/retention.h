@@ -14,6 +14,7 @@ struct Removed {
     uint64_t datasets = 0;
     uint64_t octets = 0;
     bool within_bounds = true;  // false: nothing is left to remove and a bound is still passed
+    bool newest_too = false;    // not even the newest dataset fits into a bound of octets
 };
 
 // Throws std::runtime_error on an I/O failure. `now_ns` is wall time. Safe against a crash at any

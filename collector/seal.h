@@ -41,7 +41,7 @@ struct SealResult {
     Tally labels;      // label.type
     Tally evidence;    // kind of the strongest evidence
     MetadataCounts metadata;
-    std::optional<std::vector<Device>> devices;  // of the line; preset joy-3.0.3 has none
+    std::optional<std::vector<Device>> devices;  // see of_dataset; preset joy-3.0.3 has none
     DatasetSums sums;
     std::optional<proto::ProbeLedger> ledger;  // nothing: the input ended without one
 };

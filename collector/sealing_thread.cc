@@ -130,6 +130,8 @@ void SealingThread::keep_bounds(const LiveSetup& setup) {
         removed = enforce(setup.seal.config.keep, setup.seal.config.archive, wall_time_ns());
         if (!removed.within_bounds) {
             trouble = "the archive is beyond its bounds and no dataset is left to remove";
+        } else if (removed.newest_too) {
+            trouble = "keep is so small that the newest dataset was removed as well";
         }
     } catch (const std::exception& error) {
         trouble = error.what();

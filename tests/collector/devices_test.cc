@@ -89,6 +89,34 @@ TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
     STRCMP_EQUAL(kOtherMac, found[0].mac.c_str());
 }
 
+TEST(Devices, a_dataset_has_those_of_its_time_and_those_that_are_known) {
+    const auto told = [](const char* address, const AddressSpan& span) {
+        Device device;
+        device.id = address;
+        device.addresses.emplace(address, span);
+        return device;
+    };
+    std::vector<Device> all{told("before", {1, 9}),
+                            told("until", {1, 10}),
+                            told("since", {20, 30}),
+                            told("after", {21, 30}),
+                            told("around", {1, 30}),
+                            told("named", {1, 2}),
+                            told("role", {1, 2}),
+                            told("clue", {1, 2}),
+                            told("moved", {1, 2}),
+                            {}};
+    all[5].names.insert("lamp");
+    all[6].role = "gateway";
+    all[7].clues.emplace_back();
+    all[8].addresses.emplace("then", AddressSpan{12, 13});
+    std::string ids;
+    for (const Device& device : of_dataset(all, {10, 20})) {
+        ids += device.id + " ";
+    }
+    STRCMP_EQUAL("until since around named role clue moved  ", ids.c_str());
+}
+
 TEST(Devices, of_too_many_the_longest_silent_make_room) {
     const auto mac_of = [](size_t number) {
         return fmt::format(

@@ -66,6 +66,20 @@ TEST(Retention, the_oldest_go_until_the_rest_fits) {
     CHECK_TRUE(is_there("a"));
 }
 
+TEST(Retention, says_when_the_newest_had_no_room) {
+    add("a");
+    add("b");
+    CHECK_FALSE(enforce({.octets = 1500}, archive, 0).newest_too);
+    CHECK_TRUE(is_there("b"));
+    const Removed removed = enforce({.octets = 1}, archive, 0);
+    CHECK_TRUE(removed.within_bounds);
+    CHECK_TRUE(removed.newest_too);
+    CHECK_FALSE(enforce({.octets = 1}, archive, 0).newest_too);
+    add("c");
+    CHECK_FALSE(enforce({.days = 1}, archive, ~uint64_t{0}).newest_too);
+    CHECK_FALSE(is_there("c"));
+}
+
 TEST(Retention, a_removed_dataset_leaves_a_tombstone_and_its_name_is_never_free_again) {
     add("a");
     enforce({.octets = 1}, archive, 0);

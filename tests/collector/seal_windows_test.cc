@@ -87,6 +87,20 @@ TEST(SealWindows, each_window_and_group_is_a_dataset) {
     }
 }
 
+TEST(SealWindows, a_window_lists_the_devices_that_were_there) {
+    store(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow), live_flow(3, kNextWindow)}));
+    seal(job_of({kWindow, kNextWindow}, true));
+    const auto datasets = sealed_datasets(archive);
+    STRCMP_CONTAINS("address-10.0.0.1", datasets[0].text.c_str());
+    STRCMP_CONTAINS("address-10.0.0.2", datasets[0].text.c_str());
+    CHECK(datasets[0].text.find("address-10.0.0.3") == std::string::npos);
+    STRCMP_CONTAINS("address-10.0.0.3", datasets[1].text.c_str());
+    CHECK(datasets[1].text.find("address-10.0.0.1") == std::string::npos);
+    for (const SealedDataset& dataset : datasets) {
+        STRCMP_CONTAINS("address-172.16.0.1", dataset.text.c_str());
+    }
+}
+
 TEST(SealWindows, only_what_is_asked_for_is_sealed_and_only_once) {
     store(probe.batch({live_flow(1, kWindow), live_flow(2, kNextWindow)}));
     seal(job_of({kWindow}));
