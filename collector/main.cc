@@ -178,7 +178,8 @@ int main(int argc, char** argv) {
     bool check = false;
     bool print = false;
     bool insecure = false;
-    CLI::App app{"Receives flow records from probes and seals them as datasets."};
+    CLI::App app{"Receives flow records from probes and seals them as datasets.",
+                 "curlew-collector"};
     app.set_version_flag("--version", CURLEW_VERSION);
     app.add_option("--config", file, "configuration file; deploy/collector.toml explains it")
         ->required();

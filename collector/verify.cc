@@ -48,10 +48,17 @@ class Verifier {
         on_problem_(wire_text(problem));
     }
 
+    // Of what is not there, or is a folder, a link or a pipe.
+    void tell_absent(const std::string& name) {
+        std::error_code ignored;
+        const bool is_there = fs::exists(fs::symlink_status(archive_ / name, ignored));
+        tell(fmt::format("{} {}", name, is_there ? "is no file" : "is missing"));
+    }
+
     void check_index() {
         const fs::path path = archive_ / kIndexName;
         if (!fs::is_regular_file(fs::symlink_status(path))) {
-            tell(fmt::format("{} is missing", kIndexName));
+            tell_absent(kIndexName);
             return;
         }
         const std::string content = read_file(path, kLongestIndex);
@@ -86,7 +93,7 @@ class Verifier {
         const fs::path path = archive_ / kIndexHeadName;
         if (!fs::is_regular_file(fs::symlink_status(path))) {
             if (!index_is_empty) {
-                tell(fmt::format("{} is missing", kIndexHeadName));
+                tell_absent(kIndexHeadName);
             }
             return std::nullopt;
         }
@@ -196,7 +203,7 @@ class Verifier {
     void check_manifest(const IndexEntry& entry) {
         const fs::path path = archive_ / entry.manifest;
         if (!fs::is_regular_file(path)) {
-            tell(fmt::format("{} is missing", entry.manifest));
+            tell_absent(entry.manifest);
             return;
         }
         const std::string text = read_file(path, kLongestManifest);
@@ -231,7 +238,7 @@ class Verifier {
         }
         known_files_.insert(file);
         if (!fs::is_regular_file(fs::symlink_status(archive_ / file))) {
-            tell(fmt::format("{} is missing", file));
+            tell_absent(file);
         } else if (sha256_of_file(archive_ / file) != sha256_of(*devices)) {
             tell(fmt::format("{}: it is not what its manifest says", file));
         }
@@ -240,7 +247,7 @@ class Verifier {
     void check_dataset(const std::string& dataset, const ManifestFacts& facts) {
         const fs::path path = archive_ / dataset;
         if (!fs::is_regular_file(fs::symlink_status(path))) {
-            tell(fmt::format("{} is missing", dataset));
+            tell_absent(dataset);
             return;
         }
         RecordCheck records(facts.preset);

@@ -318,7 +318,8 @@ int main(int argc, char** argv) {
     arguments.eal_options = cut_eal_options(words);
     CLI::App app{
         "Meters a mirror port and delivers flow records to a collector.\n"
-        "What follows -- goes to DPDK's environment as it stands."};
+        "What follows -- goes to DPDK's environment as it stands.",
+        "curlew-probe"};
     app.set_version_flag("--version", CURLEW_VERSION);
     CLI::Option* config = app.add_option(
         "--config", arguments.config, "configuration file; deploy/probe.toml explains it");

@@ -48,7 +48,7 @@ constexpr size_t kLiveRecordRing = size_t{64} << 20;
 class Topic {
   public:
     bool may_be_told(uint64_t amount) {
-        if (amount <= told_ || (told_ != 0 && Clock::now() - told_at_ < kSilence)) {
+        if (amount <= told_ || (told_ != 0 && !is_ending_ && Clock::now() - told_at_ < kSilence)) {
             return false;
         }
         told_ = amount;
@@ -56,9 +56,13 @@ class Topic {
         return true;
     }
 
+    // From now on nothing is kept for later.
+    void end() { is_ending_ = true; }
+
   private:
     uint64_t told_ = 0;
     Clock::time_point told_at_;
+    bool is_ending_ = false;
 };
 
 void fill_randomly(void* octets, size_t count) {
@@ -425,7 +429,7 @@ void ProbeService::Implementation::watch_losses(const DeliveryState& state,
     if (records_lost_topic.may_be_told(state.records_lost + now.flows.records_lost)) {
         say(
             fmt::format("{} records lost so far: {} found no room in a ring, {} none in the queue "
-                        "to the collector",
+                        "to the collector, or were not acknowledged before the end",
                         state.records_lost + now.flows.records_lost,
                         now.flows.records_lost,
                         state.records_lost));
@@ -569,7 +573,14 @@ ServiceOutcome ProbeService::run() {
     exporting.join();
     self.end_watch();
     watching.join();
-    // What the last round did not see any more.
+    // What the last round did not see any more, and how much it was in all.
+    for (Topic* topic : {&self.packets_lost_topic,
+                         &self.records_lost_topic,
+                         &self.spool_topic,
+                         &self.dropped_topic,
+                         &self.recording_topic}) {
+        topic->end();
+    }
     self.watch_ports();
     self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
     self.watch_spool();

@@ -17,11 +17,11 @@ std::vector<fs::path> paths_in(const fs::path& folder, std::vector<Problem>& pro
     fs::directory_iterator entry(folder, failure);
     for (; !failure && entry != fs::directory_iterator(); entry.increment(failure)) {
         std::error_code unreadable;
-        if (entry->path().extension() != ".toml" || entry->is_directory(unreadable)) {
+        if (entry->path().extension() != ".toml") {
             continue;
         }
         // A pipe is silent for as long as it likes.
-        if (entry->is_other(unreadable)) {
+        if (entry->is_other(unreadable) || entry->is_directory(unreadable)) {
             problems.push_back({entry->path().string(), 0, 0, "cannot be read: it is no file"});
         } else {
             files.push_back(entry->path());

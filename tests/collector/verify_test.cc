@@ -142,6 +142,15 @@ TEST(Verify, finds_a_missing_dataset_and_a_missing_manifest) {
     expect("any/kitchen/two.json has no manifest in the index\n");
 }
 
+TEST(Verify, what_is_no_file_is_not_called_missing) {
+    fs::rename(datasets / "one.json", folder.path() / "one.json");
+    fs::create_symlink(folder.path() / "one.json", datasets / "one.json");
+    fs::remove(datasets / "two.devices.json");
+    fs::create_directory(datasets / "two.devices.json");
+    expect("any/kitchen/one.json is no file\n");
+    expect("any/kitchen/two.devices.json is no file\n");
+}
+
 TEST(Verify, finds_an_edited_manifest) {
     std::string text = content_of(datasets / "one.manifest.json");
     text.replace(text.find("kitchen"), 7, "bedroom");

@@ -328,13 +328,16 @@ TEST(ProbeService, a_refusal_is_told_in_the_words_of_the_collector) {
     CHECK_EQUAL(1u, times_said("refuses"));
 }
 
-TEST(ProbeService, losses_that_go_on_are_told_once_a_minute) {
+TEST(ProbeService, losses_that_go_on_are_told_once_a_minute_and_at_the_end) {
     Receiving collector(config.probe.collector, Manner::welcomes);
     LosingPort port;
     config.stop_when_idle = milliseconds(1000);
     const OpenPort open{&port, "net_x0", "net_x", "probe ns", "", true};
     CHECK_TRUE(service({open})->run().done);
     collector.end();
-    CHECK_EQUAL(1u, times_said("packets lost so far"));
-    CHECK(collector.ledger.packets_lost(0).packets() > 3);
+    const uint64_t lost = collector.ledger.packets_lost(0).packets();
+    CHECK(lost > 3);
+    // And how many it were, at the end.
+    CHECK_EQUAL(2u, times_said("packets lost so far"));
+    CHECK_EQUAL(1u, times_said(std::to_string(lost) + " packets lost so far"));
 }

@@ -46,6 +46,16 @@ TEST(SignatureFiles, a_pipe_is_not_waited_for) {
     STRCMP_CONTAINS("it is no file", files.problems[0].what.c_str());
 }
 
+TEST(SignatureFiles, a_folder_that_is_called_like_a_file_is_a_problem) {
+    curlew::tests::put_content(folder.path() / "a.toml", "a");
+    std::filesystem::create_directory(folder.path() / "b.toml");
+    const SignatureFiles files = read_signature_files(folder.path());
+    CHECK_EQUAL(1, files.files.size());
+    CHECK_EQUAL(1, files.problems.size());
+    STRCMP_CONTAINS("b.toml", files.problems[0].file.c_str());
+    STRCMP_CONTAINS("it is no file", files.problems[0].what.c_str());
+}
+
 TEST(SignatureFiles, together_are_no_longer_than_a_bound) {
     for (int i = 0; i < 9; ++i) {
         curlew::tests::put_content(folder.path() / (std::to_string(i) + ".toml"),
