@@ -272,7 +272,7 @@ void Intake::take_hello(const proto::ReceivedFrame& frame,
                         .peer = frame.peer,
                         .probe_id = frame.header.probe_id,
                         .epoch = frame.header.epoch,
-                        .last_durable = stream.last_durable()});
+                        .last_durable = stream.last_received()});
 }
 
 void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {

@@ -58,6 +58,14 @@ double clock_stepped_seconds(const ProbeLedger& ledger) {
     return sum;
 }
 
+uint64_t lost_for(const ProbeLedger& ledger, const char* reason) {
+    uint64_t records = 0;
+    for (const proto::Count& count : ledger.records_lost()) {
+        records += count.reason() == reason ? count.packets() : 0;
+    }
+    return records;
+}
+
 constexpr LedgerNumber kLedgerNumbers[] = {
     {"curlew_probe_packets_offered_total",
      kCounter,
@@ -94,7 +102,10 @@ constexpr LedgerNumber kLedgerNumbers[] = {
     {"curlew_probe_records_sent_total",
      kCounter,
      "Records that took a sequence number.",
-     [](const ProbeLedger& ledger) { return number(ledger.records_sent()); }},
+     // A counter does not go back when a record is dropped that had one.
+     [](const ProbeLedger& ledger) {
+         return number(ledger.records_sent() + lost_for(ledger, "dropped"));
+     }},
     {"curlew_probe_records_waiting",
      kGauge,
      "Records created and without a sequence number yet.",

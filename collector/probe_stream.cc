@@ -54,6 +54,15 @@ void ProbeStream::hello(const std::string& peer, uint64_t first_held, Moment now
     unclean_end_sealed_ = false;
 }
 
+uint64_t ProbeStream::last_received() const noexcept {
+    uint64_t last = last_durable();
+    const std::vector<Gap>& gaps = facts().gaps;
+    for (auto gap = gaps.rbegin(); gap != gaps.rend() && gap->last == last; ++gap) {
+        last = gap->first - 1;
+    }
+    return last;
+}
+
 FrameVerdict ProbeStream::take(const proto::ReceivedFrame& frame, Moment now) {
     last_heard_ = now;
     const FrameVerdict verdict = journal_.judge(frame.header);

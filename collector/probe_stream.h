@@ -28,6 +28,8 @@ class ProbeStream {
 
     const EpochFacts& facts() const noexcept { return journal_.facts(); }
     uint64_t last_durable() const noexcept { return journal_.last_durable(); }
+    // Without what came never: the last that is in the journal, or was.
+    uint64_t last_received() const noexcept;
     // The final ledger is stored.
     bool ended() const noexcept { return journal_.ended(); }
     const Journal& journal() const noexcept { return journal_; }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <exception>
 #include <limits>
 #include <mutex>
@@ -11,6 +12,7 @@
 #include <fmt/core.h>
 
 #include "probe/flow_summary.h"
+#include "probe/ledger_message.h"
 #include "probe/outbox.h"
 #include "probe/record_image.h"
 #include "proto/flow.pb.h"
@@ -44,128 +46,6 @@ void append_varint(std::string& out, uint64_t value) {
     out.push_back(static_cast<char>(value));
 }
 
-void add_count(proto::Count& count, const char* reason, uint64_t packets) {
-    count.set_reason(reason);
-    count.set_packets(packets);
-}
-
-void add_loss(proto::LossInterval& message, const LossInterval& loss) {
-    message.set_from_ns(loss.from_ns);
-    message.set_to_ns(loss.to_ns);
-    message.set_queue(loss.queue);
-    message.set_reason(name_of(loss.reason));
-    message.set_lost(loss.lost);
-}
-
-const char* name_of(FlowEndReason reason) {
-    switch (reason) {
-        case FlowEndReason::idle_timeout:
-            return "idle_timeout";
-        case FlowEndReason::active_timeout:
-            return "active_timeout";
-        case FlowEndReason::end_of_flow:
-            return "end_of_flow";
-        case FlowEndReason::forced_end:
-            return "forced_end";
-        case FlowEndReason::lack_of_resources:
-            return "lack_of_resources";
-    }
-    return "unspecified";
-}
-
-void fill_packet_ledger(const MeterLedger& ledger, proto::ProbeLedger& message) {
-    const auto metered = static_cast<size_t>(ParseResult::metered);
-    message.set_packets_offered(ledger.port.packets_offered);
-    message.set_packets_metered(ledger.packets.by_result[metered]);
-    message.set_octets_metered(ledger.packets.octets_metered);
-    for (size_t i = 0; i < ledger.packets.by_result.size(); ++i) {
-        if (i != metered && ledger.packets.by_result[i] != 0) {
-            add_count(*message.add_packets_not_metered(),
-                      name_of(static_cast<ParseResult>(i)),
-                      ledger.packets.by_result[i]);
-        }
-    }
-    for (const auto& [reason, packets] : ledger.not_metered) {
-        if (packets != 0) {
-            add_count(*message.add_packets_not_metered(), reason, packets);
-        }
-    }
-    if (ledger.port.packets_filtered != 0) {
-        add_count(*message.add_packets_not_metered(), "filtered", ledger.port.packets_filtered);
-    }
-    const std::pair<LossReason, uint64_t> losses[] = {
-        {LossReason::port_missed, ledger.port.packets_missed},
-        {LossReason::port_in_error, ledger.port.packets_in_error},
-        {LossReason::port_without_buffer, ledger.port.packets_without_buffer},
-        {LossReason::hand_over, ledger.packets.packets_lost_handing_over},
-    };
-    for (const auto& [reason, packets] : losses) {
-        if (packets != 0) {
-            add_count(*message.add_packets_lost(), name_of(reason), packets);
-        }
-    }
-    for (const LossInterval& loss : ledger.losses) {
-        add_loss(*message.add_losses(), loss);
-    }
-    for (int bit = 0; bit < kPacketNoteCount; ++bit) {
-        const uint64_t packets = ledger.packets.by_note[static_cast<size_t>(bit)];
-        if (packets != 0) {
-            add_count(*message.add_notes(), name_of_note(bit), packets);
-        }
-    }
-}
-
-proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
-    proto::ProbeLedger message;
-    message.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
-    fill_packet_ledger(ledger, message);
-    message.set_records_created(ledger.flows.records_created);
-    message.set_flows_created(ledger.flows.flows_created);
-    if (ledger.flows.records_lost != 0) {
-        add_count(*message.add_records_lost(), "record_ring", ledger.flows.records_lost);
-    }
-    for (size_t i = 1; i < ledger.flows.records_by_reason.size(); ++i) {
-        if (ledger.flows.records_by_reason[i] != 0) {
-            add_count(*message.add_flow_ends(),
-                      name_of(static_cast<FlowEndReason>(i)),
-                      ledger.flows.records_by_reason[i]);
-        }
-    }
-    const std::pair<const char*, uint64_t> notes[] = {
-        {"scan_failed", ledger.flows.scans_failed},
-        {"list_shortage", ledger.flows.list_shortages},
-        {"copy", ledger.flows.copies},
-        {"fragment_joined", ledger.fragments.joined},
-        {"fragment_orphaned", ledger.fragments.orphaned},
-        {"fragment_contradicted", ledger.fragments.contradicted},
-        {"fragment_evicted", ledger.fragments.evicted},
-    };
-    for (const auto& [reason, count] : notes) {
-        if (count != 0) {
-            add_count(*message.add_notes(), reason, count);
-        }
-    }
-    message.set_capture_warning(ledger.capture_warning);
-    message.set_clock_ns(ledger.clock_ns);
-    message.set_complete_until_ns(ledger.complete_until_ns);
-    for (size_t i = 0; i < ledger.clock_steps.count; ++i) {
-        proto::ClockStep& step = *message.add_clock_steps();
-        step.set_at_ns(ledger.clock_steps.steps[i].at_ns);
-        step.set_by_ns(ledger.clock_steps.steps[i].by_ns);
-    }
-    if (ledger.recording) {
-        fill(*ledger.recording, *message.mutable_recording());
-    }
-    message.set_packets_lost_unknown(ledger.packets_lost_unknown);
-    message.set_tcp_octets_seen(ledger.flows.tcp_octets_seen);
-    message.set_tcp_octets_unseen(ledger.flows.tcp_octets_unseen);
-    if (ledger.packets.last_packet_ns >= ledger.packets.first_packet_ns) {
-        message.set_first_packet_ns(ledger.packets.first_packet_ns);
-        message.set_last_packet_ns(ledger.packets.last_packet_ns);
-    }
-    return message;
-}
-
 std::span<const uint8_t> octets_of(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
@@ -186,6 +66,14 @@ struct Exporter::Implementation {
           outbox(exporter_config.outbox_octets, spool == nullptr ? 0 : config.spool_octets) {
         begin_batch();
     }
+
+    // What is known of a frame that the outbox has no more.
+    struct Dropped {
+        uint64_t last_sequence;
+        uint32_t records;
+        uint64_t from_ns;
+        uint64_t to_ns;
+    };
 
     // Takes at most a bounded number of records out of the ring; false when there was none.
     bool take_records(ByteRing& ring) {
@@ -274,7 +162,13 @@ struct Exporter::Implementation {
         if (config.drop_oldest && records != 0) {
             drop_oldest_for(octets->size());
         }
-        OutboxFrame frame{nullptr, {}, next_sequence, next_sequence + numbers - 1, records};
+        OutboxFrame frame{.octets = nullptr,
+                          .place = {},
+                          .first_sequence = next_sequence,
+                          .last_sequence = next_sequence + numbers - 1,
+                          .records = records,
+                          .from_ns = batch_from_ns,
+                          .to_ns = batch_to_ns};
         if (!to_spool(*octets, frame)) {
             if (records != 0 && !outbox.has_room(octets->size())) {
                 return false;
@@ -301,11 +195,41 @@ struct Exporter::Implementation {
 
     void drop_front() {
         const OutboxFrame& front = outbox.front();
-        records_dropped += front.records;
+        const Dropped dropped{front.last_sequence, front.records, front.from_ns, front.to_ns};
+        if (front.last_sequence <= sender.last_sent()) {
+            undecided.push_back(dropped);
+        } else {
+            count_dropped(dropped);
+        }
         const uint64_t last = front.last_sequence;
         outbox.acknowledged(last);
         if (spool != nullptr) {
             spool->acknowledged(last);
+        }
+    }
+
+    void count_dropped(const Dropped& frame) {
+        if (frame.records == 0) {
+            return;
+        }
+        records_dropped += frame.records;
+        if (frame.from_ns <= frame.to_ns) {
+            losses.note(LossReason::dropped, frame.from_ns, frame.to_ns, frame.records);
+        }
+    }
+
+    // What was on its way when it was dropped: an acknowledgement says that it arrived, and a
+    // welcome what did. Nothing more is heard of the rest.
+    void decide_dropped() {
+        const uint64_t connections = sender.counters().connections;
+        const bool is_welcome = connections != connections_seen;
+        connections_seen = connections;
+        while (!undecided.empty() &&
+               (is_welcome || undecided.front().last_sequence <= sender.last_acknowledged())) {
+            if (undecided.front().last_sequence > sender.last_acknowledged()) {
+                count_dropped(undecided.front());
+            }
+            undecided.pop_front();
         }
     }
 
@@ -339,14 +263,24 @@ struct Exporter::Implementation {
     }
 
     void send_ledger(const MeterLedger& ledger, bool final) {
+        if (final) {
+            // There is no later one to tell it.
+            std::for_each(undecided.begin(), undecided.end(), [this](const Dropped& frame) {
+                count_dropped(frame);
+            });
+            undecided.clear();
+        }
         proto::ProbeLedger message = ledger_message(ledger);
         message.set_final(final);
-        message.set_records_sent(records_sent);
+        message.set_records_sent(records_sent - records_dropped);
         for (const LossInterval& loss : losses) {
             add_loss(*message.add_losses(), loss);
         }
         if (records_lost != 0) {
             add_count(*message.add_records_lost(), name_of(LossReason::outbox), records_lost);
+        }
+        if (records_dropped != 0) {
+            add_count(*message.add_records_lost(), name_of(LossReason::dropped), records_dropped);
         }
         // Records that left the rings since the snapshot are counted there as not yet created.
         const uint64_t settled = records_sent + records_lost + ledger.flows.records_lost;
@@ -397,6 +331,7 @@ struct Exporter::Implementation {
     void deliver(milliseconds timeout) {
         const uint64_t before = sender.last_acknowledged();
         sender.turn(outbox.first_held(), timeout);
+        decide_dropped();
         outbox.acknowledged(sender.last_acknowledged());
         if (spool != nullptr) {
             spool->acknowledged(sender.last_acknowledged());
@@ -536,7 +471,9 @@ struct Exporter::Implementation {
     uint64_t records_taken = 0;  // out of the rings
     uint64_t records_sent = 0;
     uint64_t records_lost = 0;
-    uint64_t records_dropped = 0;
+    uint64_t records_dropped = 0;   // of those sent
+    std::deque<Dropped> undecided;  // dropped, and perhaps with the collector
+    uint64_t connections_seen = 0;
     Clock::time_point ledger_due = Clock::now();
     Clock::time_point last_progress = Clock::now();
     std::string fault;

@@ -49,7 +49,8 @@ struct DeliveryState {
     uint64_t records_sent = 0;     // took a sequence number
     uint64_t records_waiting = 0;  // not acknowledged, those of earlier runs included
     uint64_t records_lost = 0;     // found no room, or were never acknowledged
-    uint64_t records_dropped = 0;  // of those sent: made room for newer ones, or cannot be read
+    // Of those sent: made room for newer ones, or cannot be read, and the collector has them not.
+    uint64_t records_dropped = 0;
 };
 
 class Exporter {

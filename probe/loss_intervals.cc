@@ -35,6 +35,8 @@ const char* name_of(LossReason reason) noexcept {
             return "hand_over";
         case LossReason::outbox:
             return "outbox";
+        case LossReason::dropped:
+            return "dropped";
         case LossReason::count_:
             break;
     }

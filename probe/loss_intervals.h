@@ -16,6 +16,7 @@ enum class LossReason : uint8_t {
     port_without_buffer,  // no memory to receive into
     hand_over,            // a worker's ring was full
     outbox,               // records: neither spool nor memory had room
+    dropped,              // records: waited longest and made room, or the spool's disk lost them
     count_
 };
 

@@ -19,6 +19,9 @@ struct OutboxFrame {
     uint64_t first_sequence = 0;
     uint64_t last_sequence = 0;
     uint32_t records = 0;  // 0: a ledger
+    // From the start of its earliest record to the end of its latest.
+    uint64_t from_ns = 0;
+    uint64_t to_ns = 0;
 };
 
 class Outbox {

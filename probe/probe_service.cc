@@ -441,7 +441,7 @@ void ProbeService::Implementation::watch_spool() {
         dropped_topic.may_be_told(dropped)) {
         say(
             fmt::format("{} records that waited for the collector were dropped so far, the oldest "
-                        "first; the manifests show them as gaps",
+                        "first; the manifests count them",
                         dropped));
     }
     for (const std::string& sentence : exporter.news()) {
@@ -489,7 +489,7 @@ void ProbeService::Implementation::tell_status(const DeliveryState& state, const
                     channel,
                     state.records_sent,
                     state.records_waiting,
-                    state.records_lost + now.flows.records_lost));
+                    state.records_lost + state.records_dropped + now.flows.records_lost));
 }
 
 // Fed only while every thread goes round: one that hangs shall be seen. On captures threads wait

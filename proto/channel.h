@@ -181,7 +181,8 @@ class ChannelReceiver {
     // connections that stand, is counted and passed over.
     void allow(const std::vector<AllowedKey>& keys);
 
-    // These three: false when the peer is gone, or does not read.
+    // These three: false when the peer is gone, or does not read. A welcome says the last sequence
+    // that is durable: before the gap, where the hello leaves one.
     bool welcome(const ReceivedFrame& hello, uint64_t last_durable_sequence);
     bool refuse(const ReceivedFrame& hello, RefusalReason reason, const std::string& sentence);
     // Also asks whether a peer is still there: an acknowledgement said twice changes nothing.

@@ -161,11 +161,24 @@ TEST(Intake, a_restart_goes_on_where_it_was) {
 TEST(Intake, a_lost_journal_is_a_gap) {
     TestProbe probe;
     probe.skip(41);
-    welcome(probe, 41, 42);
+    welcome(probe, 0, 42);
     CHECK_EQUAL(1, intake->counters().gaps);
     acknowledged(probe.ledger(kWindow, true), 42);
     seal();
     CHECK(sealed_datasets(archive).front().facts.live->gaps == (std::vector<Gap>{{1, 41}}));
+}
+
+TEST(Intake, a_welcome_says_what_is_there_and_not_what_never_comes) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow)}), 2);
+    // However often it is said, and however much more is given up meanwhile.
+    welcome(probe, 2, 6);
+    welcome(probe, 2, 6);
+    welcome(probe, 2, 9);
+    probe.skip(6);
+    acknowledged(probe.batch({live_flow(9, kWindow)}), 9);
+    welcome(probe, 9, 10);
 }
 
 TEST(Intake, other_schemas_are_refused_and_told_what_to_upgrade) {
@@ -307,7 +320,7 @@ TEST(Intake, tells_of_each_probe_its_newest_epoch) {
     welcome(first, 0, 1);
     acknowledged(first.batch({live_flow(1, kWindow)}), 1);
     reachable = false;
-    welcome(second, 3, 4);
+    welcome(second, 0, 4);
     welcome(other, 0, 1);
     acknowledged(other.ledger(kWindow), 1);
     const auto now = intake->probe_status(kNow + seconds(2));

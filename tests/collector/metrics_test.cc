@@ -67,6 +67,8 @@ TEST(Metrics, tell_a_ledger_by_the_name_of_its_probe) {
     count(*attic.ledger->add_flow_ends(), "idle_timeout", 4);
     count(*attic.ledger->add_notes(), "tunnelled", 1);
     count(*attic.ledger->add_records_lost(), "outbox", 6);
+    count(*attic.ledger->add_records_lost(), "dropped", 2);
+    attic.ledger->set_records_sent(11);
     attic.ledger->set_tcp_octets_unseen(9);
     attic.ledger->add_clock_steps()->set_by_ns(-2'500'000'000);
     attic.ledger->set_final(true);
@@ -75,6 +77,7 @@ TEST(Metrics, tell_a_ledger_by_the_name_of_its_probe) {
     has("curlew_probe_packets_offered_total{probe=\"attic\"} 12\n"
         "curlew_probe_packets_offered_total{probe=\"cellar\"} 5");
     has("curlew_probe_packets_metered_total{probe=\"attic\"} 7");
+    has("curlew_probe_records_sent_total{probe=\"attic\"} 13");
     has("curlew_probe_metered_bytes_total{probe=\"attic\"} 700");
     has("curlew_probe_packets_not_metered_total{probe=\"attic\",reason=\"not_ip\"} 2");
     has("curlew_probe_packets_lost_total{probe=\"attic\",reason=\"port_missed\"} 3");

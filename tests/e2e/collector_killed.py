@@ -4,7 +4,8 @@ but those that the ledger names, to the record.
 
 usage: collector_killed.py CURLEW PROBE COLLECTOR
 
-Once with a queue that holds all that comes while the collector is away, once with one that cannot.
+Once with a queue that holds all that comes while the collector is away, and with one that cannot:
+there the newest are lost, or the oldest.
 """
 
 import pathlib
@@ -27,7 +28,7 @@ SEED = 4711
 METER = "[meter.timeouts]\nidle_tcp = 1\nidle_other = 1\nactive = 2"
 
 
-def check_archive(results, claim, curlew, archive, queue_is_small):
+def check_archive(results, claim, curlew, archive, reason):
     identities = set()
     count = 0
     for record in services.records(archive):
@@ -42,14 +43,19 @@ def check_archive(results, claim, curlew, archive, queue_is_small):
                   f"{count} records, {len(identities)} identities")
     results.check(f"{claim}: created = written + lost", ledger["records_created"] == count + lost,
                   f"{ledger['records_created']} and {count} + {lost}")
-    results.check(f"{claim}: lost {'some' if queue_is_small else 'none'}",
-                  (lost > 0) == queue_is_small, str(lost))
+    results.check(f"{claim}: lost for {reason or 'nothing'}",
+                  set(ledger["records_lost"]) == ({reason} if reason else set()),
+                  str(ledger["records_lost"]))
+    last = next(manifest for _, manifest in services.manifests(archive)
+                if manifest["probe"] and manifest["probe"].get("final"))
+    told = sum(loss["lost"] for loss in last["losses"])
+    results.check(f"{claim}: and when", told == lost, f"{told} of {lost}")
     verified = subprocess.run([curlew, "verify", archive], capture_output=True, text=True,
                               check=False)
     results.check(f"{claim}: verify", verified.returncode == 0, verified.stderr)
 
 
-def torture(results, claim, programs, capture, folder, queue, queue_is_small):
+def torture(results, claim, programs, capture, folder, queue, drop, reason):
     folder.mkdir()
     archive = folder / "archive"
     endpoint = f"ipc://{folder}/channel"
@@ -62,7 +68,7 @@ def torture(results, claim, programs, capture, folder, queue, queue_is_small):
         "probe",
         [programs[1], "--config",
          services.probe_config(folder, endpoint, [f"net_pcap0,rx_pcap={capture},infinite_rx=1"],
-                               queue=queue, meter=METER, drain_seconds=60)],
+                               queue=queue, drop=drop, meter=METER, drain_seconds=60)],
         folder).start()
     chance = random.Random(SEED)
     print(f"{claim}: seed {SEED}", flush=True)
@@ -81,7 +87,7 @@ def torture(results, claim, programs, capture, folder, queue, queue_is_small):
         collector.kill()
     results.check(f"{claim}: probe ends well", code == 0, probe.text()[-2000:])
     results.check(f"{claim}: collector ends well", collector_code == 0, collector.text()[-2000:])
-    check_archive(results, claim, programs[0], archive, queue_is_small)
+    check_archive(results, claim, programs[0], archive, reason)
 
 
 def main():
@@ -91,8 +97,11 @@ def main():
         folder = pathlib.Path(name)
         capture = folder / "flows.pcap"
         one_packet_flows(capture, FLOWS)
-        torture(results, "large queue", programs, capture, folder / "large", 1 << 30, False)
-        torture(results, "small queue", programs, capture, folder / "small", 1 << 20, True)
+        torture(results, "large queue", programs, capture, folder / "large", 1 << 30, "newest", None)
+        torture(results, "small queue", programs, capture, folder / "small", 1 << 20, "newest",
+                "outbox")
+        torture(results, "oldest make room", programs, capture, folder / "oldest", 1 << 20, "oldest",
+                "dropped")
     results.exit()
 
 

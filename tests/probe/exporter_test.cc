@@ -307,11 +307,90 @@ TEST(Exporter, the_oldest_make_room_where_that_is_wanted_and_leave_a_gap) {
     CHECK(first_held > 1);
     CHECK_EQUAL(kFlows + 2u, next);
     CHECK_EQUAL(first_held - 1, exporter.state().records_dropped);
-    CHECK_EQUAL(kFlows, ledger.records_sent());
-    CHECK_EQUAL(0, ledger.records_lost_size());
+    CHECK_EQUAL(kFlows, ledger.records_created());
+    CHECK_EQUAL(kFlows - (first_held - 1), ledger.records_sent());
+    CHECK_EQUAL(1, ledger.records_lost_size());
+    STRCMP_EQUAL("dropped", ledger.records_lost(0).reason().c_str());
+    CHECK_EQUAL(first_held - 1, ledger.records_lost(0).packets());
+    CHECK_EQUAL(1, ledger.losses_size());
+    CHECK_EQUAL(first_held - 1, ledger.losses(0).lost());
+    CHECK(ledger.losses(0).to_ns() < kFlows);
     // Segments that hold nothing but what was dropped are gone.
     std::vector<std::string> problems;
     CHECK_EQUAL(0u, folder.left(problems).size());
+}
+
+TEST(Exporter,
+     what_was_on_its_way_when_it_was_dropped_counts_when_it_is_known_not_to_have_arrived) {
+    constexpr uint64_t kRecords = 40;
+    constexpr uint64_t kArrived = 3;
+    proto::ChannelSender narrow{
+        context, {.endpoint = kEndpoint, .probe_id = 7, .epoch = 99, .window_frames = 4}};
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    ByteRing ring(65536);
+    proto::FlowSummary record;
+    record.set_protocol_identifier(17);
+    const std::string octets = record.SerializeAsString();
+    const auto put = [&](uint64_t count) {
+        for (uint64_t i = 0; i < count; ++i) {
+            std::memcpy(ring.reserve(octets.size()), octets.data(), octets.size());
+            ring.commit(octets.size());
+        }
+    };
+    put(kArrived + 2);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 1,  // each record is a frame
+                       .outbox_octets = 1'000,
+                       .wait_for_collector = false,
+                       .serialized_records = true,
+                       .drop_oldest = true},
+                      test_signatures(),
+                      narrow);
+    std::thread exporting([&] { exporter.run({&ring}); });
+    uint64_t arrived = 0;
+    uint64_t first_held = 1;
+    proto::ProbeLedger ledger;
+    while (!ledger.final()) {
+        const auto frame = receiver.receive(std::chrono::seconds(20));
+        CHECK_TRUE(frame.has_value());
+        const proto::FrameView view = view_of(frame->octets);
+        if (view.header.kind == proto::FrameKind::hello) {
+            first_held = view.header.first_sequence;
+            // What came before is what a collector has that was killed.
+            receiver.welcome(*frame, arrived);
+            if (first_held != 1) {
+                MeterLedger counted;
+                counted.flows.records_created = kRecords;
+                exporter.finish(counted);
+            }
+            continue;
+        }
+        if (first_held == 1) {
+            arrived += arrived < kArrived ? 1 : 0;
+            if (arrived == kArrived && view.header.first_sequence == kArrived) {
+                put(kRecords - kArrived - 2);
+                while (exporter.state().records_sent != kRecords) {
+                    std::this_thread::yield();
+                }
+            }
+            continue;
+        }
+        arrived += view.header.record_count;
+        const uint64_t last =
+            view.header.first_sequence + std::max<uint32_t>(view.header.record_count, 1) - 1;
+        receiver.acknowledge(frame->peer, 7, 99, last);
+        if (view.header.kind == proto::FrameKind::ledger) {
+            CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+        }
+    }
+    exporting.join();
+    CHECK(first_held > kArrived + 2);
+    CHECK_EQUAL(kRecords, arrived + exporter.state().records_dropped);
+    CHECK_EQUAL(first_held - 1 - kArrived, exporter.state().records_dropped);
+    CHECK_EQUAL(1, ledger.records_lost_size());
+    CHECK_EQUAL(exporter.state().records_dropped, ledger.records_lost(0).packets());
+    CHECK_EQUAL(kRecords, ledger.records_sent() + ledger.records_lost(0).packets());
 }
 
 TEST(Exporter, through_the_spool_all_arrives_and_nothing_is_left_there) {

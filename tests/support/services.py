@@ -102,7 +102,7 @@ def collector_config(folder, endpoint, archive, **more):
 
 
 def probe_config(folder, endpoint, devices, **more):
-    """Writes probe.toml. `more`: name, filter, workers, queue, spool, ledger_seconds,
+    """Writes probe.toml. `more`: name, filter, workers, queue, spool, drop, ledger_seconds,
     drain_seconds, meter and record (lines); key_file, public_key (the collector's)."""
     name = more.get("name", "test-probe")
     path = folder / f"{name}.toml"
@@ -121,6 +121,7 @@ def probe_config(folder, endpoint, devices, **more):
         f"key_file = {toml_text(more.get('key_file', ''))}\n"
         f"public_key = {toml_text(more.get('public_key', ''))}\n"
         f"queue = {more.get('queue', 64 << 20)}\n"
+        f"drop = {toml_text(more.get('drop', 'newest'))}\n"
         f"ledger_seconds = {more.get('ledger_seconds', 1)}\n"
         f"drain_seconds = {more.get('drain_seconds', 30)}\n"
         f"{'[record]' if 'record' in more else ''}\n"
