@@ -15,8 +15,8 @@
 #include "signatures/signature_set.h"
 
 // From the workers' rings to the collector: each RecordImage becomes a FlowSummary, many become a
-// batch, batches wait in the spool, or in memory, until the collector has them. The only place
-// where the probe speaks protobuf. One thread runs it, off the workers' cores.
+// batch, batches wait in the spool, or in memory, until the collector has them. One thread runs
+// it, off the workers' cores.
 
 namespace curlew::probe {
 

@@ -48,7 +48,7 @@ constexpr size_t kLiveRecordRing = size_t{64} << 20;
 class Topic {
   public:
     bool may_be_told(uint64_t amount) {
-        if (amount <= told_ || (told_ != 0 && !is_ending_ && Clock::now() - told_at_ < kSilence)) {
+        if (amount <= told_ || (told_ != 0 && Clock::now() - told_at_ < kSilence)) {
             return false;
         }
         told_ = amount;
@@ -56,13 +56,12 @@ class Topic {
         return true;
     }
 
-    // From now on nothing is kept for later.
-    void end() { is_ending_ = true; }
+    // What there is more of may be told at once.
+    void end_silence() { told_at_ -= kSilence; }
 
   private:
     uint64_t told_ = 0;
     Clock::time_point told_at_;
-    bool is_ending_ = false;
 };
 
 void fill_randomly(void* octets, size_t count) {
@@ -579,15 +578,13 @@ ServiceOutcome ProbeService::run() {
                          &self.spool_topic,
                          &self.dropped_topic,
                          &self.recording_topic}) {
-        topic->end();
+        topic->end_silence();
     }
     self.watch_ports();
     self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
     self.watch_spool();
     self.watch_recording();
-    if (fault.empty()) {
-        fault = self.exporter.fault();
-    }
+    fault = fault.empty() ? self.exporter.fault() : fault;
     const bool all_broken =
         std::count(self.broken_told.begin(), self.broken_told.end(), false) == 0;
     if (fault.empty() && all_broken) {

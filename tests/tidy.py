@@ -53,7 +53,8 @@ FOREIGN = (
      "proto/channel.cc proto/channel_* proto/doorkeeper.* proto/key_file.cc tests/proto/*"),
     # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
     ("*.pb.h google/protobuf/*",
-     "probe/exporter.cc probe/flow_summary.* probe/joy_* probe/recording_ledger.cc collector/* "
+     "probe/exporter.cc probe/flow_summary.* probe/joy_* probe/ledger_message.* "
+     "probe/recording_ledger.cc collector/* "
      "proto/* tests/*"),
     ("rte_*.h", "dpdk_port/* tests/dpdk_port/*"),
     ("rapidjson/*", "collector/* cli/* tests/*"),

@@ -97,11 +97,10 @@ def main():
         folder = pathlib.Path(name)
         capture = folder / "flows.pcap"
         one_packet_flows(capture, FLOWS)
-        torture(results, "large queue", programs, capture, folder / "large", 1 << 30, "newest", None)
-        torture(results, "small queue", programs, capture, folder / "small", 1 << 20, "newest",
-                "outbox")
-        torture(results, "oldest make room", programs, capture, folder / "oldest", 1 << 20, "oldest",
-                "dropped")
+        for claim, queue, drop, reason in [("large queue", 1 << 30, "newest", None),
+                                           ("small queue", 1 << 20, "newest", "outbox"),
+                                           ("oldest make room", 1 << 20, "oldest", "dropped")]:
+            torture(results, claim, programs, capture, folder / claim, queue, drop, reason)
     results.exit()
 
 

@@ -175,10 +175,10 @@ TEST(CopyTable, fragments_are_looked_for_one_by_one) {
             .protocol(17)
             .payload("12345678");
     };
-    for (const uint16_t at : {8, 16, 24, 32, 40, 48, 56, 64}) {
+    for (uint16_t at = 8; at <= 64; at += 8) {
         CHECK_FALSE(is_copy(fragment(at, true)));
     }
-    for (const uint16_t at : {8, 16, 24, 32, 40, 48, 56, 64}) {
+    for (uint16_t at = 8; at <= 64; at += 8) {
         CHECK_TRUE(is_copy(fragment(at, true)));
     }
     CHECK_FALSE(is_copy(fragment(64, false)));

@@ -42,7 +42,7 @@ TEST(PacketDigest, every_octet_counts) {
         std::vector<uint8_t> octets = octets_of(count);
         CHECK_TRUE(is_new(octets));
         for (size_t i = 0; i < count; ++i) {
-            for (const uint8_t change : {1, 128}) {
+            for (const uint8_t change : {uint8_t{1}, uint8_t{128}}) {
                 octets[i] ^= change;
                 CHECK_TRUE(is_new(octets));
                 octets[i] ^= change;
