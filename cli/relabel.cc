@@ -29,17 +29,27 @@ SignatureSet load_set(const RelabelConfig& config) {
                : SignatureSet::load_with(config.signatures_folder, config.ruleset);
 }
 
+// The ruleset's own groups, where it is a folder that has some.
+fs::path groups_folder(const RelabelConfig& config) {
+    const fs::path own = config.ruleset / "groups";
+    return !config.ruleset.empty() && fs::is_directory(own) ? own
+                                                            : config.signatures_folder / "groups";
+}
+
 // Which device a role is stands in the group's file; a group that is not there tells nothing.
 const GroupRules& group_of(const fs::path& manifest,
-                           const fs::path& signatures_folder,
+                           const fs::path& folder,
                            std::map<std::string, GroupRules>& groups) {
     const std::string name = manifest.parent_path().parent_path().filename().string();
     auto found = groups.find(name);
     if (found == groups.end()) {
-        const fs::path file = signatures_folder / "groups" / (name + ".toml");
+        const fs::path file = folder / (name + ".toml");
         GroupRules rules = fs::is_regular_file(file)
                                ? GroupRules::load(file)
                                : GroupRules::parse("name = 'none'\ntitle = 'none'\n", "none");
+        if (!rules.problems().empty()) {
+            throw UsageError(to_string(rules.problems().front()));
+        }
         found = groups.emplace(name, std::move(rules)).first;
     }
     return found->second;
@@ -58,6 +68,7 @@ int run_relabel(const RelabelConfig& config, std::ostream& out, std::ostream& er
             "{} is no archive: it has no {}", config.archive.string(), collector::kIndexName));
     }
     const signatures::ContentRules rules(set);
+    const fs::path groups_at = groups_folder(config);
     std::map<std::string, GroupRules> groups;
     std::map<std::string, uint64_t> differences;
     uint64_t records = 0;
@@ -66,14 +77,18 @@ int run_relabel(const RelabelConfig& config, std::ostream& out, std::ostream& er
     for (const auto& entry : collector::ArchiveIndex(config.archive).present()) {
         const fs::path manifest = config.archive / entry.manifest;
         try {
-            const collector::OverlaySummary summary = collector::write_overlay(
-                manifest, group_of(manifest, config.signatures_folder, groups), rules);
+            const collector::OverlaySummary summary =
+                collector::write_overlay(manifest, group_of(manifest, groups_at, groups), rules);
             records += summary.records;
             changed += summary.changed;
             for (const auto& [what, count] : summary.differences) {
                 differences[what] += count;
             }
             fmt::print(err, "wrote {}\n", summary.file.string());
+        } catch (const UsageError&) {
+            throw;
+        } catch (const collector::NoLabels& error) {
+            fmt::print(err, "{}\n", error.what());
         } catch (const std::exception& error) {
             ++failures;
             fmt::print(err, "{}\n", error.what());

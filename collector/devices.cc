@@ -194,7 +194,8 @@ void Devices::add_clues(const Fact& fact, std::vector<Clue>& clues) const {
             add_hit(fact, index, clues);
         }
     }
-    if (is_own_name(fact) && !fact.value.ends_with(".arpa")) {
+    // A service's type, "_hap._tcp.local", is nobody's name.
+    if (is_own_name(fact) && !fact.value.ends_with(".arpa") && !fact.value.starts_with('_')) {
         Clue& clue = clues.emplace_back();
         clue.reverse = fact.reverse;
         clue.owner = fact.owner;

@@ -73,7 +73,7 @@ class OverlayWriter {
                 fmt::format("{} is no manifest of a schema known here", manifest_.string()));
         }
         if (facts->preset != kCurlewPreset) {
-            throw std::runtime_error(fmt::format(
+            throw NoLabels(fmt::format(
                 "{}: records of preset {} hold no labels", manifest_.string(), facts->preset));
         }
         const std::string signatures_hash = rules_.set().content_hash();

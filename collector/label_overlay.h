@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
 
 #include "signatures/content_rules.h"
@@ -28,8 +29,13 @@ struct OverlaySummary {
     std::map<std::string, uint64_t> differences;
 };
 
-// `manifest` is a sealed dataset's, of preset curlew. Writes the overlay durably, over one of the
-// same rules. Throws std::runtime_error with one sentence.
+// The dataset's preset is one whose records hold no labels.
+struct NoLabels : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
+// `manifest` is a sealed dataset's. Writes the overlay durably, over one of the same rules. Throws
+// NoLabels, or std::runtime_error, with one sentence.
 OverlaySummary write_overlay(const std::filesystem::path& manifest,
                              const signatures::GroupRules& group,
                              const signatures::ContentRules& rules);

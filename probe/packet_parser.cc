@@ -524,6 +524,7 @@ const char* name_of_note(int bit) noexcept {
         "tunnel_not_ip",
         "tunnel_unreadable",
         "tunnel_fragment",
+        "time_out_of_range",
     };
     return kNames[static_cast<size_t>(bit)];
 }
@@ -569,6 +570,7 @@ ParseResult parse_packet(const PacketView& packet,
     const bool merged =
         packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
     add_note(parsed.notes, merged, kNoteMergedFrame);
+    add_note(parsed.notes, packet.time_ns == kLatestTimeNs, kNoteTimeOutOfRange);
     fill(network, parsed);
     return ParseResult::metered;
 }

@@ -43,8 +43,9 @@ enum PacketNote : uint16_t {
     kNoteTunnelNotIp = 256,       // a tunnel that carries no IP: a flow of the layer around it
     kNoteTunnelUnreadable = 512,  // likewise, the inside malformed or not captured
     kNoteTunnelFragment = 1024,   // a fragment of a tunnel's packet, see decapsulation.h
+    kNoteTimeOutOfRange = 2048,   // stamped after kLatestTimeNs, or so long before 1970
 };
-inline constexpr int kPacketNoteCount = 11;
+inline constexpr int kPacketNoteCount = 12;
 
 // Name of the note with the given bit number, for the ledger.
 const char* name_of_note(int bit) noexcept;

@@ -27,7 +27,7 @@ namespace curlew::probe {
 class ReplayPort final : public Port {
   public:
     // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.
-    static constexpr uint64_t kMaximumTimeNs = uint64_t{1} << 62;
+    static constexpr uint64_t kMaximumTimeNs = kLatestTimeNs;
 
     // Packets that `filter_expression` (pcap-filter(7); empty: all are wanted) does not match are
     // counted and not handed out. Throws FilterError when the expression is wrong, else

@@ -39,9 +39,30 @@ TEST(Relabel, by_the_installed_signatures_nothing_changes) {
     STRCMP_CONTAINS("\n0 of ", ("\n" + out.str()).c_str());
 }
 
+TEST(Relabel, a_dataset_without_labels_is_in_nobodys_way) {
+    RunConfig run;
+    run.captures = {kRoot / "tests/golden/cases/gateway-boot/input.pcap"};
+    run.archive = config.archive;
+    run.scenario = "joy";
+    run.preset = "joy-3.0.3";
+    run.signatures_folder = config.signatures_folder;
+    CHECK(run_captures(run).failures.empty());
+    CHECK_EQUAL(0, run_relabel(config, out, err));
+    STRCMP_CONTAINS("records of preset joy-3.0.3 hold no labels\n", err.str().c_str());
+    STRCMP_CONTAINS("wrote ", err.str().c_str());
+}
+
 TEST(Relabel, a_ruleset_with_a_problem_is_a_wrong_command) {
     config.ruleset = folder.path() / "bad.toml";
     curlew::tests::put_content(config.ruleset, "[[signature]]\nid = 'x'\n");
+    CHECK_THROWS(UsageError, run_relabel(config, out, err));
+}
+
+TEST(Relabel, a_group_of_the_ruleset_with_a_problem_is_a_wrong_command) {
+    config.ruleset = folder.path() / "signatures";
+    fs::copy(config.signatures_folder, config.ruleset, fs::copy_options::recursive);
+    CHECK_EQUAL(0, run_relabel(config, out, err));
+    curlew::tests::put_content(config.ruleset / "groups/any.toml", "bogus = 3\n");
     CHECK_THROWS(UsageError, run_relabel(config, out, err));
 }
 

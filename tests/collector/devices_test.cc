@@ -204,6 +204,16 @@ TEST(Devices, clients_of_dhcp_that_share_a_flow_are_told_apart_by_their_messages
     CHECK(found[1].addresses.empty());
 }
 
+TEST(Devices, what_kind_of_service_it_offers_is_no_name) {
+    FlowFacts facts = flow(kOtherMac, "10.0.0.7");
+    for (const char* name : {"_hap._tcp.local", "Lamp._hap._tcp.local", "lamp.local"}) {
+        facts.facts.push_back({EvidenceKind::name, "mdns.answer", name, "", 0, 0, false});
+    }
+    devices->add(facts);
+    CHECK(devices->found(group).at(0).names ==
+          (std::set<std::string>{"Lamp._hap._tcp.local", "lamp.local"}));
+}
+
 TEST(Devices, the_order_of_flows_does_not_matter) {
     const std::vector<FlowFacts> flows{announces(kOtherMac, "10.0.0.7", "A._hap._tcp.local"),
                                        asks(kCameraMac, "10.0.0.9", "cloud.example"),

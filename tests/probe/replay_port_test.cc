@@ -9,7 +9,10 @@
 #include <string>
 #include <vector>
 
+#include "probe/packet_parser.h"
 #include "tests/probe/capture_files.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
@@ -323,6 +326,19 @@ TEST(ReplayPort, absurd_times_are_moved_to_a_bound) {
         only_packet(pcap_header(kNanoseconds) + pcap_packet(1, 0x80000000, {1}, 1)).time_ns);
     CHECK_EQUAL(2'148'483'648'000,
                 only_packet(pcap_header() + pcap_packet(1, 0x80000000, {1}, 1)).time_ns);
+}
+
+TEST(ReplayPort, packets_of_a_moved_time_are_noted) {
+    curlew::tests::Packet packet =
+        curlew::tests::PacketBuilder{}.ethernet().ipv4().udp(1, 2).build();
+    for (const uint64_t seconds : {4'611'686'018, 4'611'686'019}) {
+        packet.time_ns = only_packet(section() + interface(kEthernet, 0) +
+                                     enhanced_packet(seconds, {1, 2, 3, 4}))
+                             .time_ns;
+        ParsedPacket parsed;
+        CHECK_TRUE(parse_packet(packet.view(), {}, parsed) == ParseResult::metered);
+        CHECK_EQUAL(seconds == 4'611'686'018 ? 0 : kNoteTimeOutOfRange, parsed.notes);
+    }
 }
 
 TEST(ReplayPort, cut_capture_gives_the_packets_before) {
