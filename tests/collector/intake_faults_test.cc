@@ -32,7 +32,7 @@ using tests::Left;
 
 constexpr int kTurns = 60;
 // So that the oldest dataset has to go.
-constexpr uint64_t kKeepOctets = 25'000;
+constexpr uint64_t kKeepOctets = 20'000;
 
 CollectorConfig one_group(const fs::path& archive) {
     CollectorConfig config = live_config(archive);
