@@ -85,7 +85,7 @@ class Session {
     void damage() {
         count();
         intake_.reset();
-        durable_.clear();
+        told_.clear();
         for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "open")) {
             if (entry.path().extension() != ".open") {
                 continue;
@@ -172,6 +172,11 @@ class Session {
             frame, [](const collector::ProbeStream&) { return true; }, now_);
     }
 
+    struct Told {
+        uint64_t received = 0;
+        uint64_t acknowledged = 0;
+    };
+
     // What is acknowledged stays so, over restarts, too.
     void take_answers() {
         for (const Answer& answer : intake_->answers()) {
@@ -182,10 +187,12 @@ class Session {
             const bool welcome = answer.kind == Answer::Kind::welcome;
             const std::pair of{welcome ? answer.hello.header.probe_id : answer.probe_id,
                                welcome ? answer.hello.header.epoch : answer.epoch};
-            uint64_t& durable = durable_[of];
-            require_ledger(answer.last_durable >= durable);
-            // A welcome to an epoch of which nothing is stored says only what its hello said.
-            durable = welcome ? durable : answer.last_durable;
+            // A welcome says what arrived, an acknowledgement what will never be asked for again.
+            Told& told = told_[of];
+            uint64_t& before = welcome ? told.received : told.acknowledged;
+            require_ledger(answer.last_durable >= before);
+            require_ledger(answer.last_durable >= told.received);
+            before = answer.last_durable;
         }
     }
 
@@ -195,7 +202,7 @@ class Session {
     MemoryFolder folder_;
     std::unique_ptr<Intake> intake_;
     Moment now_ = Moment() + std::chrono::hours(1);
-    std::map<std::pair<uint64_t, uint64_t>, uint64_t> durable_;
+    std::map<std::pair<uint64_t, uint64_t>, Told> told_;
     uint64_t taken_ = 0;
     uint64_t counted_ = 0;
 };
