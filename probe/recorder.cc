@@ -28,8 +28,9 @@ constexpr milliseconds kWriteAge{100};
 // A silent line's file is completed after this, or its minutes where they are more. The flows in it
 // have ended by then.
 constexpr std::chrono::minutes kQuiet{10};
-// Between two looks at what the folder holds, while one file is written.
-constexpr uint64_t kBoundsOctets = uint64_t{64} << 20;
+// For so much more room is made at once, while one file is written; less where little is kept.
+constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
+constexpr uint64_t kRoomShare = 16;
 constexpr std::chrono::seconds kSilence{60};
 constexpr size_t kMostNews = 64;
 
@@ -55,6 +56,12 @@ uint64_t lost_by(const PortCounters& port) {
     return port.packets_missed + port.packets_in_error + port.packets_without_buffer;
 }
 
+// A file that is not complete cannot go: it is to stay well below what is kept of all.
+uint64_t most_octets(const RecordingRotation& rotate, const RecordingRetention& keep) {
+    const uint64_t bound = keep.octets / 2;
+    return rotate.octets == 0 || (bound != 0 && bound < rotate.octets) ? bound : rotate.octets;
+}
+
 std::span<const uint8_t> octets_of(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
@@ -68,7 +75,8 @@ Recorder::Recorder(const RecorderConfig& config,
       port_counters_(std::move(port_counters)),
       folder_(config.folder, config.keep),
       lanes_(lanes),
-      interfaces_(config.interfaces.size()) {
+      interfaces_(config.interfaces.size()),
+      rotate_octets_(most_octets(config.rotate, config.keep)) {
     for (RecordingLane* lane : lanes) {
         inlets_.push_back({lane, {}, {}});
     }
@@ -178,8 +186,7 @@ void Recorder::record(const RecordedPacket& packet, std::span<const uint8_t> oct
 }
 
 bool Recorder::is_past(uint64_t time_ns) const {
-    const bool is_full =
-        config_.rotate.octets != 0 && file_->octets() + blocks_.size() >= config_.rotate.octets;
+    const bool is_full = rotate_octets_ != 0 && file_->octets() + blocks_.size() >= rotate_octets_;
     return is_full || time_ns >= window_to_ns_ ||
            (time_ns < window_from_ns_ && window_from_ns_ - time_ns > kLate);
 }
@@ -188,19 +195,26 @@ bool Recorder::begin_file(uint64_t time_ns) {
     if (Clock::now() < retry_at_) {
         return false;
     }
+    // Names keep the order of recording where time goes back.
+    const uint64_t named_ns = std::max(named_ns_, time_ns);
     const std::string name = fmt::format("{}-{}-{:016x}-{:06}.pcapng",
                                          config_.probe,
-                                         utc_stamp(time_ns),
+                                         utc_stamp(named_ns),
                                          config_.epoch,
                                          file_number_ + 1);
     try {
-        keep_bounds(0);
+        if (folder_.restore()) {
+            tell(fmt::format("the recording's folder {} had gone, with all that was in it",
+                             folder_.path().string()));
+        }
+        make_room(0);
         file_.emplace(folder_.path() / (name + ".open"));
     } catch (const std::runtime_error& error) {
         give_up(error.what());
         return false;
     }
     file_name_ = name;
+    named_ns_ = named_ns;
     ++file_number_;
     const uint64_t window = config_.rotate.minutes * kMinute;
     window_from_ns_ = window == 0 ? 0 : time_ns - time_ns % window;
@@ -210,7 +224,6 @@ bool Recorder::begin_file(uint64_t time_ns) {
     first_ns_ = time_ns;
     last_ns_ = time_ns;
     is_told_ = false;
-    bounds_kept_at_ = 0;
     begin_interfaces();
     return true;
 }
@@ -232,26 +245,34 @@ void Recorder::begin_interfaces() {
     }
 }
 
-// Throws std::runtime_error when nothing more may be written.
-void Recorder::keep_bounds(uint64_t open_octets) {
-    if (!folder_.keep_bounds(open_octets, wall_ns())) {
+// For what is written next. Throws std::runtime_error when nothing more may be written.
+void Recorder::make_room(uint64_t open_octets) {
+    const uint64_t share = config_.keep.octets / kRoomShare;
+    const uint64_t more =
+        std::max<uint64_t>(share == 0 ? kRoomOctets : std::min(kRoomOctets, share), blocks_.size());
+    if (!folder_.keep_bounds(open_octets, more, wall_ns())) {
         throw std::runtime_error(fmt::format(
             "less than {} octets are free at {}", config_.keep.min_free, folder_.path().string()));
     }
+    room_until_ = open_octets + more;
 }
 
 void Recorder::write_out() {
     if (blocks_.empty()) {
         return;
     }
+    if (!file_->is_there()) {
+        give_up(fmt::format("{} was removed or moved while it was open", file_name_));
+        retry_at_ = Clock::now();
+        return;
+    }
     try {
+        if (file_->octets() + blocks_.size() > room_until_) {
+            make_room(file_->octets());
+        }
         file_->append(octets_of(blocks_));
         blocks_.clear();
         note_written();
-        if (file_->octets() - bounds_kept_at_ >= kBoundsOctets) {
-            bounds_kept_at_ = file_->octets();
-            keep_bounds(file_->octets());
-        }
     } catch (const std::runtime_error& error) {
         give_up(error.what());
     }
@@ -334,9 +355,11 @@ void Recorder::complete_file() {
         return;
     }
     try {
-        if (is_told_) {
+        // A file that has gone was told of; wherever it is, it ends with a whole block.
+        const bool is_there = file_->is_there();
+        if (is_there && is_told_) {
             file_->complete();
-        } else {
+        } else if (is_there) {
             file_->discard();
         }
     } catch (const std::runtime_error& error) {

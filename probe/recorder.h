@@ -101,7 +101,7 @@ class Recorder {
     bool is_past(uint64_t time_ns) const;
     bool begin_file(uint64_t time_ns);
     void begin_interfaces();
-    void keep_bounds(uint64_t open_octets);
+    void make_room(uint64_t open_octets);
     void write_out();
     void note_written();
     // Whose input ended, or went on elsewhere, at this time.
@@ -124,6 +124,7 @@ class Recorder {
     std::optional<RecordingFile> file_;
     std::string file_name_;     // once it is complete
     uint64_t file_number_ = 0;  // of the last one
+    uint64_t named_ns_ = 0;     // the latest time in a file's name
     uint64_t window_from_ns_ = 0;
     uint64_t window_to_ns_ = 0;
     uint64_t first_ns_ = 0;         // of the file's packets
@@ -132,7 +133,8 @@ class Recorder {
     std::string blocks_;            // not written yet
     uint64_t packets_waiting_ = 0;  // in blocks_
     uint64_t octets_waiting_ = 0;   // likewise, as captured
-    uint64_t bounds_kept_at_ = 0;   // octets of the file
+    uint64_t room_until_ = 0;       // octets of the file up to which the bounds are kept
+    uint64_t rotate_octets_;        // 0: no bound
     Clock::time_point written_at_;
     Clock::time_point packet_at_;
     Clock::time_point retry_at_;

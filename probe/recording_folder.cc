@@ -25,6 +25,7 @@ namespace {
 
 constexpr std::string_view kComplete = ".pcapng";
 constexpr std::string_view kOpen = ".pcapng.open";
+constexpr std::string_view kLock = ".lock";
 constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kDay = 86'400 * kSecond;
 // The disk is told to begin after so much, so that completing a file does not take long.
@@ -121,6 +122,14 @@ std::string recover_file(const fs::path& open) {
         "{} was left open: its {} whole packets are kept", open.stem().string(), whole.packets);
 }
 
+// It is the file that has this name.
+bool is_named(int file, const fs::path& name) noexcept {
+    struct stat opened_file {};
+    struct stat named_file {};
+    return ::fstat(file, &opened_file) == 0 && ::stat(name.c_str(), &named_file) == 0 &&
+           opened_file.st_dev == named_file.st_dev && opened_file.st_ino == named_file.st_ino;
+}
+
 int locked(const fs::path& folder) {
     std::error_code failure;
     fs::create_directories(folder, failure);
@@ -128,7 +137,7 @@ int locked(const fs::path& folder) {
         throw std::runtime_error(fmt::format(
             "cannot make the recording's folder {}: {}", folder.string(), failure.message()));
     }
-    const int lock = opened(folder / ".lock", O_RDWR | O_CREAT);
+    const int lock = opened(folder / kLock, O_RDWR | O_CREAT);
     if (::flock(lock, LOCK_EX | LOCK_NB) != 0) {
         ::close(lock);
         throw std::runtime_error(fmt::format("another probe records into {}", folder.string()));
@@ -155,7 +164,7 @@ bool is_recording(std::string_view name, std::string_view end) {
            name[number - kEpochDigits - 1] == '-';
 }
 
-// Recordings whose names end so, the oldest first.
+// Recordings whose names end so, in order of name.
 std::vector<fs::path> files_ending(const fs::path& folder, std::string_view end) {
     std::vector<fs::path> files;
     for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
@@ -205,6 +214,10 @@ void RecordingFile::append(std::span<const uint8_t> blocks) {
     }
 }
 
+bool RecordingFile::is_there() const noexcept {
+    return is_named(file_.get(), path_);
+}
+
 void RecordingFile::complete() {
     // A write that failed may have left a part of itself.
     if (::ftruncate(file_.get(), static_cast<off_t>(octets_)) != 0) {
@@ -223,7 +236,7 @@ void RecordingFile::discard() {
 }
 
 RecordingFolder::RecordingFolder(fs::path path, const RecordingRetention& keep)
-    : path_(std::move(path)), keep_(keep), lock_(locked(path_)) {}
+    : path_(std::move(path)), keep_(keep), lock_(std::in_place, locked(path_)) {}
 
 std::vector<std::string> RecordingFolder::recover() {
     std::vector<std::string> told;
@@ -237,7 +250,15 @@ std::vector<std::string> RecordingFolder::recover() {
     return told;
 }
 
-bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t now_ns) {
+bool RecordingFolder::restore() {
+    if (is_named(lock_->get(), path_ / kLock)) {
+        return false;
+    }
+    lock_.emplace(locked(path_));
+    return true;
+}
+
+bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t more_octets, uint64_t now_ns) {
     if (keep_.days == 0 && keep_.octets == 0 && keep_.min_free == 0) {
         return true;
     }
@@ -247,18 +268,25 @@ bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t now_ns) {
         uint64_t complete_ns;
     };
     std::vector<Kept> files;
-    uint64_t octets = open_octets;
+    uint64_t octets = open_octets + more_octets;
     for (const fs::path& path : files_ending(path_, kComplete)) {
         struct stat facts {};
         if (::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) {
             files.push_back({path,
                              static_cast<uint64_t>(facts.st_size),
-                             static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond});
+                             static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond +
+                                 static_cast<uint64_t>(facts.st_mtim.tv_nsec)});
             octets += files.back().octets;
         }
     }
-    const auto is_short = [this] {
-        return keep_.min_free != 0 && free_octets(path_) < keep_.min_free;
+    // Names have packets' times, which are not when the file was made where a capture is recorded.
+    std::stable_sort(files.begin(), files.end(), [](const Kept& one, const Kept& other) {
+        return one.complete_ns < other.complete_ns;
+    });
+    const auto is_short = [this, more_octets] {
+        const uint64_t free = keep_.min_free == 0 ? 0 : free_octets(path_);
+        return keep_.min_free != 0 &&
+               (free < keep_.min_free || free - keep_.min_free < more_octets);
     };
     for (const Kept& file : files) {
         const bool is_too_old = keep_.days != 0 && now_ns > file.complete_ns &&

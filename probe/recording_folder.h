@@ -14,6 +14,7 @@
 //
 // FOLDER/<probe>-<UTC start>-<epoch>-<number>.pcapng: complete, durable, never changed again; with
 // `.open` behind it while packets are added. FOLDER/.lock: held by the one probe that writes there.
+// Somebody may remove or move the folder meanwhile: it is then made again.
 
 namespace curlew::probe {
 
@@ -23,10 +24,10 @@ struct RecordingRotation {
     uint64_t octets = uint64_t{1} << 30;  // of a file; 0: by time and at the end only
 };
 
-// What is kept, each 0 for no bound: the oldest complete files go first.
+// What is kept, each 0 for no bound: the files that were complete first go first.
 struct RecordingRetention {
     uint32_t days = 0;                      // since a file was complete
-    uint64_t octets = 0;                    // of all files together
+    uint64_t octets = 0;                    // of all files together, the open one among them
     uint64_t min_free = uint64_t{1} << 30;  // that stay free on the file system
 };
 
@@ -39,6 +40,9 @@ class RecordingFile {
     // Adds whole blocks. Throws std::runtime_error with one sentence when the disk does not take
     // them: complete() then leaves the file at the block before.
     void append(std::span<const uint8_t> blocks);
+
+    // It still has its name. Any other file there is not this one.
+    bool is_there() const noexcept;
 
     // Makes the file durable and gives it its name. Throws std::runtime_error with one sentence;
     // the file then keeps `.open` for the next start. Call once.
@@ -67,16 +71,21 @@ class RecordingFolder {
     // it has no packet. A sentence for each file, and on each that cannot be.
     std::vector<std::string> recover();
 
-    // Removes the oldest files while a bound is passed. False when none is left to remove and still
-    // too little is free. Throws std::runtime_error. `now_ns` is wall time.
-    bool keep_bounds(uint64_t open_octets, uint64_t now_ns);
+    // Makes and locks the folder again where it is no longer the one that was locked; true when it
+    // had to. Throws std::runtime_error with one sentence.
+    bool restore();
+
+    // Removes files while a bound is passed or would be when the open file, of `open_octets`, has
+    // got `more_octets` more. False when none is left to remove and still too little is free.
+    // Throws std::runtime_error. `now_ns` is wall time.
+    bool keep_bounds(uint64_t open_octets, uint64_t more_octets, uint64_t now_ns);
 
     const std::filesystem::path& path() const noexcept { return path_; }
 
   private:
     std::filesystem::path path_;
     RecordingRetention keep_;
-    proto::FileHandle lock_;
+    std::optional<proto::FileHandle> lock_;  // always there; another one after restore()
 };
 
 }  // namespace curlew::probe

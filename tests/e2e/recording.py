@@ -61,6 +61,17 @@ def told_by(*command):
                           check=False).stdout
 
 
+def whole_blocks(file):
+    """Octets up to where a block is not whole, as a kill in the middle of a write leaves it."""
+    octets, at = file.read_bytes(), 0
+    while at + 8 <= len(octets):
+        length = struct.unpack_from("<I", octets, at + 4)[0]
+        if at + length > len(octets):
+            break
+        at += length
+    return at
+
+
 def packets_by_capinfos(files):
     total = 0
     for file in files:
@@ -178,7 +189,7 @@ def check_killed(results, programs, folder):
     results.check("killed: what it left can be read", packets > 1000, packets)
     # Worse than a kill: the disk has only a part.
     with left.open("r+b") as file:
-        file.truncate(left.stat().st_size - 70)
+        file.truncate(whole_blocks(left) - 70)
     _, ledger = by_services(programs, [f"net_pcap0,rx_pcap={capture}"], folder / "services",
                             fields="slim", record=record_lines(place))
     files = complete_files(results, "killed", place)

@@ -77,12 +77,14 @@ TEST(Recorder, a_file_ends_with_its_minutes_and_what_comes_late_stays_in_it) {
               // A clock that went back begins another one as well.
               kWindow});
     record(config, {&lane});
+    // Named by the latest beginning so far: they sort as they were recorded.
     const std::vector<std::string> names = names_in(folder);
     LONGS_EQUAL(4, names.size());
+    STRCMP_EQUAL("hall-2-20231114T222900Z-0123456789abcdef-000001.pcapng", names[0].c_str());
     LONGS_EQUAL(1, packets_of(folder / names[0]).size());
-    STRCMP_EQUAL("hall-2-20231114T222000Z-0123456789abcdef-000004.pcapng", names[0].c_str());
-    STRCMP_EQUAL("hall-2-20231114T222900Z-0123456789abcdef-000001.pcapng", names[1].c_str());
-    LONGS_EQUAL(2, packets_of(folder / names[2]).size());
+    LONGS_EQUAL(2, packets_of(folder / names[1]).size());
+    STRCMP_EQUAL("hall-2-20231114T224000Z-0123456789abcdef-000004.pcapng", names[3].c_str());
+    CHECK(times_in(folder).back() == kWindow);
 }
 
 TEST(Recorder, a_file_ends_with_its_octets) {
@@ -213,6 +215,65 @@ TEST(Recorder, a_disk_that_takes_nothing_loses_packets_in_count_and_one_line) {
     LONGS_EQUAL(1, news.size());
     STRCMP_CONTAINS("octets are free at", news[0].c_str());
     CHECK(names_in(folder).empty());
+}
+
+TEST(Recorder, all_files_together_never_have_more_octets_than_are_kept) {
+    constexpr uint64_t kKept = uint64_t{8} << 20;
+    config.rotate = {.minutes = 0, .octets = 0};
+    config.keep.octets = kKept;
+    Recorder recorder(config, {&lane}, [] { return std::vector<PortCounters>(1); });
+    std::thread writing([&] { recorder.run(); });
+    uint64_t most = 0;
+    for (uint64_t i = 0; i < 600; ++i) {
+        offer(lane, packet_at(kWindow + i, 60'000));
+        lane.flush();
+        // Every megabyte is written, and looked at before the next one.
+        while (recorder.ledger().packets_recorded + 20 < i) {
+            std::this_thread::yield();
+        }
+        uint64_t octets = 0;
+        for (const std::string& name : names_in(folder)) {
+            std::error_code gone;
+            const uint64_t size = fs::file_size(folder / name, gone);
+            octets += gone ? 0 : size;
+        }
+        most = std::max(most, octets);
+    }
+    recorder.finish(0);
+    writing.join();
+    LONGS_EQUAL(600, recorder.ledger().packets_recorded);
+    CHECK(most <= kKept);
+    CHECK(most > kKept / 2);
+}
+
+TEST(Recorder, a_folder_that_is_removed_costs_what_was_being_written_and_is_made_again) {
+    Recorder recorder(config, {&lane}, [] { return std::vector<PortCounters>(1); });
+    std::thread writing([&] { recorder.run(); });
+    const auto settle = [&](uint64_t packets) {
+        RecordingLedger ledger;
+        do {
+            std::this_thread::yield();
+            ledger = recorder.ledger();
+        } while (ledger.packets_recorded + ledger.packets_lost_at_disk < packets);
+    };
+    offer_at({kWindow, kWindow + 1});
+    settle(2);
+    fs::rename(folder, temporary.path() / "moved");
+    offer_at({kWindow + 2, kWindow + 3});
+    settle(4);
+    offer_at({kWindow + 4});
+    recorder.finish(0);
+    writing.join();
+    LONGS_EQUAL(3, recorder.ledger().packets_recorded);
+    LONGS_EQUAL(2, recorder.ledger().packets_lost_at_disk);
+    CHECK((times_in(folder) == std::vector<uint64_t>{kWindow + 4}));
+    LONGS_EQUAL(2, packets_in(folder).at(0).lost_before);
+    CHECK((times_in(temporary.path() / "moved") == std::vector<uint64_t>{kWindow, kWindow + 1}));
+    const std::vector<std::string> news = recorder.news();
+    LONGS_EQUAL(3, news.size());
+    STRCMP_CONTAINS("was removed or moved while it was open", news[0].c_str());
+    STRCMP_CONTAINS("had gone", news[1].c_str());
+    STRCMP_CONTAINS("recording goes on with", news[2].c_str());
 }
 
 TEST(Recorder, every_metered_packet_is_recorded_octet_by_octet_whatever_the_workers) {

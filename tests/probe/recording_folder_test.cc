@@ -123,12 +123,46 @@ TEST(RecordingFolder, the_oldest_files_go_while_there_is_too_much) {
     put("whole.pcapng", 1000);
     put("p-20260101T000000Z-0123456789abcdef-notes.pcapng", 1000);
     RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 0));
+    CHECK_TRUE(opened.keep_bounds(0, 0, 0));
     LONGS_EQUAL(4, names_in(folder).size());
     STRCMP_EQUAL("p-20260101T000100Z-0123456789abcdef-000002.pcapng", names_in(folder)[1].c_str());
     // What is being written counts and stays.
-    CHECK_TRUE(opened.keep_bounds(100, 0));
+    CHECK_TRUE(opened.keep_bounds(60, 40, 0));
     STRCMP_EQUAL("p-20260101T000200Z-0123456789abcdef-000003.pcapng", names_in(folder)[1].c_str());
+}
+
+TEST(RecordingFolder, the_oldest_is_what_was_complete_first_whatever_its_packets_times) {
+    fs::create_directories(folder);
+    const std::string newest = "p-20140101T000000Z-0123456789abcdef-000001.pcapng";
+    const std::string oldest = "p-20260101T000000Z-fedcba9876543210-000001.pcapng";
+    put(oldest, 100);
+    put(newest, 100);
+    const auto now = fs::last_write_time(folder / newest);
+    fs::last_write_time(folder / oldest, now - std::chrono::milliseconds(1));
+    RecordingFolder opened(folder, {.days = 0, .octets = 150, .min_free = 0});
+    CHECK_TRUE(opened.keep_bounds(0, 0, 0));
+    CHECK(names_in(folder) == std::vector<std::string>{newest});
+}
+
+TEST(RecordingFolder, a_folder_that_was_moved_is_made_and_locked_again) {
+    RecordingFolder opened(folder, {});
+    CHECK_FALSE(opened.restore());
+    RecordingFile file(folder / "one.pcapng.open");
+    CHECK_TRUE(file.is_there());
+    fs::rename(folder, temporary.path() / "elsewhere");
+    CHECK_FALSE(file.is_there());
+    CHECK_TRUE(opened.restore());
+    CHECK_FALSE(opened.restore());
+    CHECK_THROWS(std::runtime_error, RecordingFolder(folder, {}));
+    // Another file of that name is not it.
+    const RecordingFile other(folder / "one.pcapng.open");
+    CHECK_FALSE(file.is_there());
+    // Nobody holds the old one any more.
+    const RecordingFolder moved(temporary.path() / "elsewhere", {});
+    // Somebody else was quicker.
+    fs::remove_all(folder);
+    const RecordingFolder quicker(folder, {});
+    CHECK_THROWS(std::runtime_error, opened.restore());
 }
 
 TEST(RecordingFolder, files_go_when_they_are_old_enough) {
@@ -138,9 +172,9 @@ TEST(RecordingFolder, files_go_when_they_are_old_enough) {
     ::clock_gettime(CLOCK_REALTIME, &now);
     const auto now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000;
     RecordingFolder opened(folder, {.days = 2, .octets = 0, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, now_ns + kDay));
+    CHECK_TRUE(opened.keep_bounds(0, 0, now_ns + kDay));
     LONGS_EQUAL(1, names_in(folder).size());
-    CHECK_TRUE(opened.keep_bounds(0, now_ns + 3 * kDay));
+    CHECK_TRUE(opened.keep_bounds(0, 0, now_ns + 3 * kDay));
     CHECK(names_in(folder).empty());
 }
 
@@ -148,6 +182,6 @@ TEST(RecordingFolder, a_disk_without_room_is_told_when_no_file_is_left) {
     fs::create_directories(folder);
     put(kFile, 100);
     RecordingFolder opened(folder, {.days = 0, .octets = 0, .min_free = ~uint64_t{0}});
-    CHECK_FALSE(opened.keep_bounds(0, 0));
+    CHECK_FALSE(opened.keep_bounds(0, 0, 0));
     CHECK(names_in(folder).empty());
 }
