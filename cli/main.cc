@@ -3,7 +3,9 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <filesystem>
 #include <iostream>
@@ -201,7 +203,10 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
     BenchConfig& config = options.config;
     CLI::App* bench = app.add_subcommand("bench", "How fast this machine meters");
     bench->add_option("--workload", config.workload, "one of the named workloads");
-    bench->add_option("--capture", config.capture, "one workload: copies of this capture");
+    bench->add_option("--capture", config.capture, "one workload: copies of this capture")
+        ->check([](const std::string& text) {
+            return text.empty() ? std::string("a file is wanted") : std::string();
+        });
     bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)")
         ->check(CLI::Range(uint64_t{1}, BenchConfig::kMostFlows));
     bench->add_option(
@@ -211,7 +216,13 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
     bench->add_option("--workers", config.workers, "threads that meter (1)")
         ->check(CLI::Range(size_t{1}, size_t{64}));
     bench->add_option("--seconds", config.seconds, "of each workload (5)")
-        ->check(CLI::Range(0.05, 3600.0));
+        ->check(CLI::Range(0.05, 3600.0))
+        ->check([](const std::string& text) {
+            // It is in every range.
+            return std::isnan(std::strtod(text.c_str(), nullptr))
+                       ? "Value " + text + " is no number"
+                       : std::string();
+        });
     bench->add_flag("--json", options.json, "results as JSON on stdout");
     return bench;
 }
@@ -235,7 +246,10 @@ CLI::App* add_traffic(CLI::App& app, TrafficConfig& config) {
     CLI::App* traffic = app.add_subcommand("traffic", "Make a capture of a device's traffic");
     traffic->add_option("SCENARIO", config.scenario, scenarios)->required();
     traffic->add_option("-o,--output", config.output, "capture to write")->required();
-    traffic->add_option("--seed", config.seed, "same seed, same octets (1)");
+    traffic->add_option("--seed", config.seed, "same seed, same octets (1)")
+        ->check([](const std::string& text) {
+            return text.starts_with('-') ? "Value " + text + " is below 0" : std::string();
+        });
     return traffic;
 }
 

@@ -93,6 +93,9 @@ def check_command_line(case):
         "no archive": ["run", good],
         "workers": ["run", good, "--archive", "a", "--workers", "0"],
         "fields": ["run", good, "--archive", "a", "--fields", "none"],
+        "seconds that are no number": ["bench", "--seconds", "nan"],
+        "capture without a name": ["bench", "--capture", ""],
+        "seed": ["traffic", "gateway-boot", "-o", "a", "--seed", "-1"],
     }.items():
         done = case.run(*arguments)
         case.results.check(f"{claim}: exit code", done.returncode == 2, done.stderr)
