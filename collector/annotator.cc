@@ -62,19 +62,27 @@ std::vector<Fact> names_of(const proto::FlowSummary& flow, const AddressNames& n
 }
 
 Labeller::Passage passage_of(const proto::FlowSummary& flow, std::string_view flow_id) {
-    const bool with_ports = has_ports(flow.protocol_identifier());
-    const auto port = [with_ports](uint32_t one) {
-        return static_cast<uint16_t>(with_ports ? one : 0);
-    };
-    return {flow_key_octets({flow.initiator_address(), port(flow.initiator_port())},
-                            {flow.responder_address(), port(flow.responder_port())},
-                            static_cast<uint8_t>(flow.protocol_identifier()),
-                            0),
+    return {endpoints_of(flow),
             flow_id,
             flow.first_record_start_ns() / 1000,
             flow.flow_end_ns() / 1000,
             (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0,
-            flow.forward().payload_octets() + flow.reverse().payload_octets() > 0};
+            has_payload(flow)};
+}
+
+std::string device_word(const DeviceWords& words,
+                        const proto::FlowSummary& flow,
+                        const MessageFacts& messages) {
+    if (messages.clients[0].empty() && messages.clients[1].empty()) {
+        return words.of(ends_of(flow).ends);
+    }
+    FlowFacts ends;
+    ends.initiator = address_text(flow.initiator_address());
+    ends.responder = address_text(flow.responder_address());
+    ends.initiator_mac = mac_text(flow.forward().source_mac());
+    ends.responder_mac = mac_text(flow.reverse().source_mac());
+    add_messages({{}, messages.clients}, ends);
+    return words.of(ends);
 }
 
 }  // namespace
@@ -140,17 +148,14 @@ Annotation Annotator::annotate(const proto::FlowSummary& flow,
                                std::string_view flow_id) {
     Annotation annotation;
     annotation.label = label_by_content(flow, messages);
-    if (auto other = labeller_.continued(passage_of(flow, flow_id), annotation.label->passed_on)) {
-        annotation.label = written(std::move(*other), ruleset_, json_);
+    if (memory_.any_goes_on_between(flow)) {
+        if (auto other =
+                labeller_.continued(passage_of(flow, flow_id), annotation.label->passed_on)) {
+            annotation.label = written(std::move(*other), ruleset_, json_);
+        }
     }
     if (!device_words_.empty()) {
-        FlowFacts ends;
-        ends.initiator = address_text(flow.initiator_address());
-        ends.responder = address_text(flow.responder_address());
-        ends.initiator_mac = mac_text(flow.forward().source_mac());
-        ends.responder_mac = mac_text(flow.reverse().source_mac());
-        add_messages({{}, messages.clients}, ends);
-        annotation.device = device_words_.of(ends);
+        annotation.device = device_word(device_words_, flow, messages);
     }
     annotation.flow_type =
         group_.has_rules() ? published_label(group_, flow) : annotation.content().type;

@@ -461,28 +461,37 @@ DeviceWords::DeviceWords(const std::vector<Device>& devices) {
         }
         auto& addresses = device.mac.empty() ? by_address_ : by_owned_address_;
         for (const auto& [address, span] : device.addresses) {
-            addresses.emplace(address, device.device);
+            addresses.emplace(address_octets(address), device.device);
         }
         if (!device.mac.empty()) {
-            by_mac_.emplace(device.mac, device.device);
+            by_mac_.emplace(mac_octets(device.mac), device.device);
         }
     }
 }
 
-std::string DeviceWords::find(const std::string& mac, const std::string& address) const {
-    if (const auto found = by_mac_.find(mac); found != by_mac_.end()) {
-        return found->second;
+std::string DeviceWords::find(const Devices::End& end) const {
+    const auto look = [](const OctetMap<std::string>& words, std::string_view octets) {
+        const auto found = octets.empty() ? words.end() : words.find(octets);
+        return found == words.end() ? std::string() : found->second;
+    };
+    std::string word = look(by_mac_, end.mac);
+    if (word.empty()) {
+        word = look(by_address_, end.address);
     }
-    if (const auto found = by_address_.find(address); found != by_address_.end()) {
-        return found->second;
-    }
-    const auto found = by_owned_address_.find(address);
-    return mac.empty() && found != by_owned_address_.end() ? found->second : std::string();
+    return word.empty() && end.mac.empty() ? look(by_owned_address_, end.address) : word;
+}
+
+std::string DeviceWords::of(const std::array<Devices::End, 2>& ends) const {
+    std::string word = find(ends[0]);
+    return word.empty() ? find(ends[1]) : word;
 }
 
 std::string DeviceWords::of(const FlowFacts& facts) const {
-    std::string word = find(facts.initiator_mac, facts.initiator);
-    return !word.empty() ? word : find(facts.responder_mac, facts.responder);
+    const std::array<std::string, 2> macs = {mac_octets(facts.initiator_mac),
+                                             mac_octets(facts.responder_mac)};
+    const std::array<std::string, 2> addresses = {address_octets(facts.initiator),
+                                                  address_octets(facts.responder)};
+    return of({Devices::End{macs[0], addresses[0]}, Devices::End{macs[1], addresses[1]}});
 }
 
 }  // namespace curlew::collector

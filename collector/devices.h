@@ -175,15 +175,17 @@ class DeviceWords {
     }
 
     // The initiator's word before the responder's; empty when neither is known.
+    std::string of(const std::array<Devices::End, 2>& ends) const;
     std::string of(const FlowFacts& facts) const;
 
   private:
-    std::string find(const std::string& mac, const std::string& address) const;
+    std::string find(const Devices::End& end) const;
 
-    std::unordered_map<std::string, std::string> by_mac_;
-    std::unordered_map<std::string, std::string> by_address_;  // of devices without a MAC address
+    // By octets.
+    OctetMap<std::string> by_mac_;
+    OctetMap<std::string> by_address_;  // of devices without a MAC address
     // Addresses of devices with one, for ends whose MAC address was not seen.
-    std::unordered_map<std::string, std::string> by_owned_address_;
+    OctetMap<std::string> by_owned_address_;
 };
 
 }  // namespace curlew::collector

@@ -15,10 +15,6 @@ namespace {
 constexpr uint32_t kTcp = 6;
 constexpr const char* kService = "mdns.service";
 
-bool has_payload(const proto::FlowSummary& flow) {
-    return flow.forward().payload_octets() + flow.reverse().payload_octets() > 0;
-}
-
 // How a connection without payload went: bits of tcpControlBits, both directions.
 constexpr uint32_t kSyn = 2;
 constexpr uint32_t kRst = 4;
@@ -287,6 +283,10 @@ void append_octets(std::string_view octets, std::string& key) {
 }
 
 }  // namespace
+
+bool has_payload(const proto::FlowSummary& flow) {
+    return flow.forward().payload_octets() + flow.reverse().payload_octets() > 0;
+}
 
 FlowFacts facts_of(const proto::FlowSummary& flow) {
     FlowFacts facts;

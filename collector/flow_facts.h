@@ -49,6 +49,9 @@ inline constexpr size_t kMaximumFields = 128;
 // Packets whose symbols are told.
 inline constexpr size_t kMaximumSymbols = 16;
 
+// In either direction.
+bool has_payload(const proto::FlowSummary& flow);
+
 // Requires: the flow passed the batch decoder. Leaves out what `add_metadata` adds, and flow_id.
 FlowFacts facts_of(const proto::FlowSummary& flow);
 

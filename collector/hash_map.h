@@ -1,6 +1,7 @@
 #pragma once
 
 #include <absl/container/flat_hash_map.h>
+#include <absl/container/flat_hash_set.h>
 #include <absl/container/node_hash_map.h>
 
 #include <functional>
@@ -15,6 +16,10 @@ namespace curlew::collector {
 // What it holds moves when something is put in.
 template <typename Key, typename Value, typename Hash>
 using FlatMap = absl::flat_hash_map<Key, Value, Hash>;
+
+// Of numbers that are hashes.
+template <typename Key>
+using FlatSet = absl::flat_hash_set<Key>;
 
 // By octets, with look-up by views. What these hold stays where it is.
 template <typename Value>

@@ -177,6 +177,17 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
     return hits;
 }
 
+bool Labeller::says_by(const signatures::ContentRules& rules, const Fact& fact) {
+    const uint16_t index =
+        fact.kind == EvidenceKind::payload ? rules.with_id(fact.signature) : rules.name(fact.value);
+    if (index == signatures::ContentRules::kNone || !sent_by(rules[index], fact)) {
+        return false;
+    }
+    const Signature& one = rules[index];
+    return !one.label.empty() || !one.protocol.empty() || !one.service.empty() ||
+           !one.activity.empty();
+}
+
 bool Labeller::matches_sequence(uint32_t protocol, std::string_view symbols) const {
     std::vector<uint16_t> found;
     rules_.sequences(transport_of(protocol), symbols, found);

@@ -28,6 +28,9 @@ class Labeller {
     // What facts, fields, symbols and the responder's port say, whatever came before.
     Label by_content(const FlowFacts& facts) const;
 
+    // Whether a signature says anything by this fact, of kind payload or name.
+    static bool says_by(const signatures::ContentRules& rules, const Fact& fact);
+
     // Whether a signature knows these first packets.
     bool matches_sequence(uint32_t protocol, std::string_view symbols) const;
 

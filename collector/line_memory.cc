@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "collector/labeller.h"
+
 namespace curlew::collector {
 namespace {
 
@@ -24,13 +26,6 @@ bool tells_of_itself(const proto::FlowSummary& flow) {
     });
 }
 
-Devices::Ends ends_of(const proto::FlowSummary& flow) {
-    return {{Devices::End{flow.forward().source_mac(), flow.initiator_address()},
-             Devices::End{flow.reverse().source_mac(), flow.responder_address()}},
-            flow.first_record_start_ns() / 1000,
-            flow.flow_end_ns() / 1000};
-}
-
 // What decides the clues of a flow. False: whose clues they are is told by the flow's ends too.
 bool make_clues_key(const proto::FlowSummary& flow, std::string& key) {
     key.clear();
@@ -51,10 +46,34 @@ bool make_clues_key(const proto::FlowSummary& flow, std::string& key) {
 
 }  // namespace
 
-std::vector<Devices::Clue> LineMemory::clues_of(const proto::FlowSummary& flow) {
-    FlowFacts facts = facts_of(flow);
-    read_messages(flow, facts);
-    return devices_.clues_of(facts);
+Devices::Ends ends_of(const proto::FlowSummary& flow) {
+    return {{Devices::End{flow.forward().source_mac(), flow.initiator_address()},
+             Devices::End{flow.reverse().source_mac(), flow.responder_address()}},
+            flow.first_record_start_ns() / 1000,
+            flow.flow_end_ns() / 1000};
+}
+
+FlowKeyOctets endpoints_of(const proto::FlowSummary& flow) {
+    const bool with_ports = has_ports(flow.protocol_identifier());
+    const auto port = [with_ports](uint32_t one) {
+        return static_cast<uint16_t>(with_ports ? one : 0);
+    };
+    return flow_key_octets({flow.initiator_address(), port(flow.initiator_port())},
+                           {flow.responder_address(), port(flow.responder_port())},
+                           static_cast<uint8_t>(flow.protocol_identifier()),
+                           0);
+}
+
+uint64_t LineMemory::mark_of(const proto::FlowSummary& flow) {
+    const FlowKeyOctets endpoints = endpoints_of(flow);
+    return octet_hash({reinterpret_cast<const char*>(endpoints.data()), endpoints.size()});
+}
+
+bool LineMemory::says(const FlowFacts& facts) const {
+    return std::any_of(facts.facts.begin(), facts.facts.end(), [this](const Fact& fact) {
+        return (fact.kind == EvidenceKind::payload || fact.kind == EvidenceKind::name) &&
+               Labeller::says_by(rules_, fact);
+    });
 }
 
 void LineMemory::read_messages(const proto::FlowSummary& flow, FlowFacts& facts) {
@@ -72,21 +91,37 @@ void LineMemory::read_messages(const proto::FlowSummary& flow, FlowFacts& facts)
     }
 }
 
-void LineMemory::add(const proto::FlowSummary& flow) {
-    names_.add(flow);
+// Who its ends are. True when it says what it is.
+bool LineMemory::note(const proto::FlowSummary& flow) {
     if (!make_clues_key(flow, key_)) {
         FlowFacts facts = facts_of(flow);
         read_messages(flow, facts);
         devices_.add(facts);
+        return says(facts);
+    }
+    if (const Shown* known = shown_.find(key_)) {
+        devices_.note(ends_of(flow), known->clues);
+        return known->says;
+    }
+    FlowFacts facts = facts_of(flow);
+    read_messages(flow, facts);
+    const Shown shown{devices_.clues_of(facts), says(facts)};
+    devices_.note(ends_of(flow), shown.clues);
+    shown_.offer(key_, shown);
+    return shown.says;
+}
+
+void LineMemory::add(const proto::FlowSummary& flow) {
+    names_.add(flow);
+    const bool begin_seen = (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0;
+    if (note(flow) || begin_seen || !has_payload(flow)) {
         return;
     }
-    if (const auto* known = clues_.find(key_)) {
-        devices_.note(ends_of(flow), *known);
-        return;
+    if (going_on_.size() < kMostGoingOn) {
+        going_on_.insert(mark_of(flow));
+    } else {
+        too_many_go_on_ = true;
     }
-    const std::vector<Devices::Clue> clues = clues_of(flow);
-    devices_.note(ends_of(flow), clues);
-    clues_.offer(key_, clues);
 }
 
 }  // namespace curlew::collector

@@ -100,6 +100,9 @@ char* put_ipv6(char* to, std::string_view address) noexcept {
 }  // namespace
 
 std::string wire_text(std::string_view octets) {
+    if (is_utf8(octets)) {
+        return std::string(octets);
+    }
     std::string text;
     text.reserve(octets.size());
     while (!octets.empty()) {

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <array>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -88,12 +90,12 @@ class DnsDecoder {
     bool read_name(size_t& at, std::string& name) {
         size_t position = at;
         size_t pointers = 0;
-        name.clear();
+        name_octets_ = 0;
         while (position < octets_.size()) {
             const auto length = static_cast<uint8_t>(octets_[position]);
             if (length == 0) {
                 at = pointers == 0 ? position + 1 : at;
-                return spend(name.size());
+                return keep(name);
             }
             if ((length & 0xc0) == 0xc0) {
                 if (position + 1 >= octets_.size()) {
@@ -106,7 +108,7 @@ class DnsDecoder {
                 // Backwards only: a name cannot loop. What follows the first pointer can be read.
                 if (target >= position || pointers > kMaximumPointers) {
                     message_.malformed = true;
-                    return spend(name.size());
+                    return keep(name);
                 }
                 position = target;
                 continue;
@@ -114,30 +116,32 @@ class DnsDecoder {
             if (length > 63 || length >= octets_.size() - position) {
                 return false;
             }
-            append_label(octets_.substr(position + 1, length), name);
+            append_label(octets_.substr(position + 1, length));
             position += length + size_t{1};
         }
         return false;
     }
 
     // What is more than a name can hold is left out; what follows the name can still be read.
-    void append_label(std::string_view label, std::string& name) {
-        if (name.size() + label.size() > kLongestName) {
+    void append_label(std::string_view label) {
+        if (name_octets_ + label.size() > kLongestName) {
             message_.malformed = true;
             return;
         }
-        if (!name.empty()) {
-            name.push_back('.');
+        if (name_octets_ != 0) {
+            name_[name_octets_++] = '.';
         }
-        name.append(label);
+        std::memcpy(name_.data() + name_octets_, label.data(), label.size());
+        name_octets_ += label.size();
     }
 
-    bool spend(size_t unfolded) {
-        if (unfolded > budget_) {
+    bool keep(std::string& name) {
+        if (name_octets_ > budget_) {
             cut_ = true;  // legal, and more than anyone needs
             return false;
         }
-        budget_ -= unfolded;
+        budget_ -= name_octets_;
+        name.assign(name_.data(), name_octets_);
         return true;
     }
 
@@ -255,6 +259,8 @@ class DnsDecoder {
     bool cut_;
     size_t budget_;  // octets that names may still unfold to
     size_t at_ = 0;
+    std::array<char, kLongestName + 1> name_;  // the one that is being read
+    size_t name_octets_ = 0;
     bool ended_ = false;
     DnsMessage message_;
 };

@@ -92,6 +92,22 @@ TEST(Annotator, a_service_that_its_host_announced_is_evidence_for_everybody) {
     STRCMP_EQUAL("", protocol(81).c_str());
 }
 
+TEST(Annotator, a_flow_without_beginning_goes_on_with_what_was_said_before_it) {
+    LabelFixture labels(any_group(), payload_signature("get", "label = 'web'"));
+    proto::FlowSummary first = flow_between("10.0.0.5", 40000, "192.0.2.9", 443, 6);
+    first.mutable_forward()->set_payload_octets(9);
+    proto::FlowSummary second = first;
+    second.set_first_record_start_ns(kStart + 1'000'000'000);
+    add_match(first, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
+    labels.memory.add(first);
+    labels.memory.add(second);
+    Annotator annotator(labels.rules(), labels.memory);
+    STRCMP_EQUAL("web", annotator.annotate(first, {}, "1-1").content().type.c_str());
+    const Annotation annotation = annotator.annotate(second, {}, "2-1");
+    STRCMP_EQUAL("web", annotation.content().type.c_str());
+    CHECK(annotation.content().type_evidence == EvidenceKind::continued);
+}
+
 TEST(Annotator, what_is_remembered_is_what_is_given_anew) {
     LabelFixture labels(
         any_group(),

@@ -58,4 +58,45 @@ TEST(LineMemory, who_says_the_same_is_noted_each_with_its_own_ends) {
     }
 }
 
+TEST(LineMemory, ends_of_flows_without_a_beginning_are_known_before_anything_is_labelled) {
+    LabelFixture known{any_group(),
+                       payload_signature("get", "label = 'web'") +
+                           name_signature("logs", "logs.example", "service = 'logs'")};
+    LineMemory& memory = known.memory;
+    const auto flow_from = [](uint32_t port, uint64_t payload_octets, uint32_t quality) {
+        proto::FlowSummary flow = flow_between("10.0.0.5", port, "192.0.2.1", 443, 6);
+        flow.mutable_forward()->set_payload_octets(payload_octets);
+        flow.set_quality(quality);
+        return flow;
+    };
+    memory.add(flow_from(1, 0, 0));
+    memory.add(flow_from(2, 9, proto::QUALITY_BEGIN_SEEN));
+    proto::FlowSummary web = flow_from(3, 9, 0);
+    add_match(web, proto::EVIDENCE_KIND_PAYLOAD, "", "get");
+    memory.add(web);
+    proto::FlowSummary logs = flow_from(4, 9, 0);
+    add_match(logs, proto::EVIDENCE_KIND_NAME, "logs.example", "");
+    memory.add(logs);
+    for (const uint32_t port : {1, 2, 3, 4}) {
+        CHECK_FALSE(memory.any_goes_on_between(flow_from(port, 9, 0)));
+    }
+    // Neither says what it is: by no signature that is known, by no name that one lists.
+    proto::FlowSummary other = flow_from(3, 9, 0);
+    add_match(other, proto::EVIDENCE_KIND_PAYLOAD, "", "put");
+    memory.add(other);
+    proto::FlowSummary named = flow_from(4, 9, 0);
+    add_match(named, proto::EVIDENCE_KIND_NAME, "other.example", "");
+    memory.add(named);
+    memory.add(flow_from(1, 9, 0));
+    CHECK_TRUE(memory.any_goes_on_between(web));
+    CHECK_TRUE(memory.any_goes_on_between(logs));
+    CHECK_FALSE(memory.any_goes_on_between(flow_from(2, 9, 0)));
+    // In whatever direction and tunnel.
+    proto::FlowSummary back = flow_between("192.0.2.1", 443, "10.0.0.5", 1, 6);
+    back.set_tunnel_id(7);
+    CHECK_TRUE(memory.any_goes_on_between(back));
+    memory.forget_before(0);
+    CHECK_FALSE(memory.any_goes_on_between(web));
+}
+
 }  // namespace curlew::collector
