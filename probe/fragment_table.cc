@@ -10,6 +10,12 @@
 
 namespace curlew::probe {
 
+namespace {
+
+constexpr uint64_t kMillisecond = 1'000'000;
+
+}  // namespace
+
 FragmentTable::FragmentTable(const FragmentTableConfig& config, const KeyedHash::Key& key)
     : hash_(key), timeout_ns_(config.timeout_ns) {
     if (config.capacity == 0 || config.capacity > kMaximumCapacity) {
@@ -41,6 +47,10 @@ bool FragmentTable::is_valid(const Entry& entry, uint64_t now_ns) const noexcept
     return entry.identity.ip_version != 0 && distance <= timeout_ns_;
 }
 
+bool FragmentTable::has_paused(const Entry& entry, uint64_t now_ns) noexcept {
+    return now_ns > entry.time_ns + entry.joined_after_ms * kMillisecond + kPause_ns;
+}
+
 FragmentTable::Entry* FragmentTable::find(Entry* set,
                                           const FlowKey& identity,
                                           uint64_t now_ns) const noexcept {
@@ -59,13 +69,21 @@ void FragmentTable::remember(Entry* set,
                       packet.time_ns,
                       packet.from_low ? key.low_port : key.high_port,
                       packet.from_low ? key.high_port : key.low_port,
+                      0,
                       key.protocol};
     if (Entry* const known = find(set, identity, packet.time_ns); known != nullptr) {
         const bool same = known->sender_port == fresh.sender_port &&
                           known->receiver_port == fresh.receiver_port &&
                           known->protocol == fresh.protocol;
+        if (!same && has_paused(*known, packet.time_ns)) {
+            ++counters_.remembered;
+            *known = fresh;
+            return;
+        }
         ++(same ? counters_.repeated : counters_.contradicted);
-        known->time_ns = same ? std::max(known->time_ns, fresh.time_ns) : known->time_ns;
+        if (same && fresh.time_ns > known->time_ns) {
+            *known = fresh;
+        }
         return;
     }
     // An entry that is no longer valid goes first, then the oldest.
@@ -80,10 +98,15 @@ void FragmentTable::remember(Entry* set,
 }
 
 bool FragmentTable::join(Entry* set, const FlowKey& identity, ParsedPacket& packet) noexcept {
-    const Entry* const first = find(set, identity, packet.time_ns);
+    Entry* const first = find(set, identity, packet.time_ns);
     if (first == nullptr) {
         ++counters_.orphaned;
         return false;
+    }
+    if (packet.time_ns > first->time_ns) {
+        const uint64_t after_ms = (packet.time_ns - first->time_ns) / kMillisecond;
+        first->joined_after_ms = static_cast<uint16_t>(
+            std::clamp<uint64_t>(after_ms, first->joined_after_ms, UINT16_MAX));
     }
     FlowKey& key = packet.key;
     key.protocol = first->protocol;

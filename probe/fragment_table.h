@@ -15,8 +15,9 @@
 // first one's counts).
 //
 // A fragment that comes before its first one finds nothing and stays a flow without ports: nothing
-// is held back. When first fragments contradict each other the first one remembered wins while it
-// is valid.
+// is held back. When first fragments contradict each other the first one remembered wins as long as
+// fragments of it come; after a pause the other one is of a packet that uses the identification
+// again (RFC 6864 section 4.3: fast senders do so within seconds).
 
 namespace curlew::probe {
 
@@ -31,7 +32,7 @@ struct FragmentTableConfig {
 struct FragmentCounters {
     uint64_t remembered = 0;    // first fragments
     uint64_t repeated = 0;      // first fragments remembered already, with the same ports
-    uint64_t contradicted = 0;  // first fragments remembered already, with other ports
+    uint64_t contradicted = 0;  // first fragments with other ports than the remembered one's
     uint64_t joined = 0;        // later fragments that got their flow
     uint64_t orphaned = 0;      // later fragments whose first one is not remembered
     uint64_t evicted = 0;       // of the remembered: replaced while still valid
@@ -50,6 +51,8 @@ struct FragmentCounters {
 class FragmentTable {
   public:
     static constexpr size_t kMaximumCapacity = size_t{1} << 24;
+    // Fragments of one packet follow each other faster, on slow links too.
+    static constexpr uint64_t kPause_ns = 500'000'000;
 
     // Throws std::runtime_error where the capacity is 0 or above the maximum.
     FragmentTable(const FragmentTableConfig& config, const KeyedHash::Key& key);
@@ -69,12 +72,14 @@ class FragmentTable {
         uint64_t time_ns;  // of the first fragment seen last
         uint16_t sender_port;
         uint16_t receiver_port;
+        uint16_t joined_after_ms;  // the last later one, from time_ns on
         uint8_t protocol;
     };
     static_assert(sizeof(Entry) == 64);
 
     static FlowKey identity_of(const ParsedPacket& packet) noexcept;
     bool is_valid(const Entry& entry, uint64_t now_ns) const noexcept;
+    static bool has_paused(const Entry& entry, uint64_t now_ns) noexcept;
     Entry* find(Entry* set, const FlowKey& identity, uint64_t now_ns) const noexcept;
     void remember(Entry* set, const FlowKey& identity, const ParsedPacket& packet) noexcept;
     bool join(Entry* set, const FlowKey& identity, ParsedPacket& packet) noexcept;

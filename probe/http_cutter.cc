@@ -15,6 +15,9 @@ using Octets = std::span<const uint8_t>;
 constexpr uint8_t kSizeDigits = 8;
 constexpr uint8_t kPastSize = kSizeDigits + 1;
 
+// More than can be counted.
+constexpr uint32_t kNoLength = std::numeric_limits<uint32_t>::max();
+
 bool begins_message(Octets octets) noexcept {
     return stream_front(octets, MessageKind::none).match == FrontMatch::yes;
 }
@@ -22,6 +25,11 @@ bool begins_message(Octets octets) noexcept {
 bool is_in_body(const StreamSide& side) noexcept {
     return side.step == CutStep::body || side.step == CutStep::chunk ||
            side.step == CutStep::trailer;
+}
+
+bool is_believed(const StreamSide& side) noexcept {
+    return side.belief == static_cast<uint8_t>(LengthBelief::yes) &&
+           (side.chunked != 0 || side.body != kNoLength);
 }
 
 void end_body(StreamSide& side) noexcept {
@@ -32,19 +40,22 @@ void end_body(StreamSide& side) noexcept {
 
 // Of several values the last one counts, also of those in a list.
 void note_length(StreamSide& side, Octets value) noexcept {
-    constexpr uint64_t kMost = std::numeric_limits<uint32_t>::max();
     for (const uint8_t octet : value) {
         if (octet >= '0' && octet <= '9') {
-            side.body =
-                static_cast<uint32_t>(std::min(uint64_t{side.body} * 10 + octet - '0', kMost));
+            side.body = static_cast<uint32_t>(
+                std::min(uint64_t{side.body} * 10 + octet - '0', uint64_t{kNoLength}));
         } else if (octet != ' ' && octet != '\t') {
             side.body = 0;
         }
     }
 }
 
-// RFC 9112 section 6: the fields that tell a body's length. `part` is the next of this line.
+// RFC 9112 section 6: the fields that tell a body's length, and whether it is to be believed (RFC
+// 9110 section 10.1.1: who expects to be told to go on may not send a body). `part` is the next of
+// this line.
 void note_field(StreamSide& side, Octets part) noexcept {
+    constexpr std::string_view kAnswer = "http/";
+    constexpr std::string_view kExpect = "expect:";
     constexpr std::string_view kLength = "content-length:";
     constexpr std::string_view kCoding = "transfer-encodin";  // as much as is kept of a line
     static_assert(kCoding.size() <= kFrontOctets && kLength.size() <= kFrontOctets);
@@ -53,12 +64,21 @@ void note_field(StreamSide& side, Octets part) noexcept {
         side.pending[side.left + i] = octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
     }
     const size_t known = side.left + part.size();
-    if (known >= kCoding.size() &&
-        std::memcmp(side.pending.data(), kCoding.data(), kCoding.size()) == 0) {
+    const auto begins_with = [&](std::string_view name) {
+        return known >= name.size() &&
+               std::memcmp(side.pending.data(), name.data(), name.size()) == 0;
+    };
+    if (side.belief == static_cast<uint8_t>(LengthBelief::unknown) && known >= kAnswer.size()) {
+        side.belief =
+            static_cast<uint8_t>(begins_with(kAnswer) ? LengthBelief::no : LengthBelief::yes);
+    }
+    if (begins_with(kExpect)) {
+        side.belief = static_cast<uint8_t>(LengthBelief::no);
+    }
+    if (begins_with(kCoding)) {
         side.chunked = 1;
     }
-    if (known >= kLength.size() &&
-        std::memcmp(side.pending.data(), kLength.data(), kLength.size()) == 0) {
+    if (begins_with(kLength)) {
         if (side.left < kLength.size()) {
             part = part.subspan(kLength.size() - side.left);
             side.body = 0;
@@ -99,7 +119,7 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     side.kept = 0;
     end_body(side);
     // Behind a head that was cut comes its rest.
-    if (whole && !begins_message(rest)) {
+    if (whole && (is_believed(side) || !begins_message(rest))) {
         side.left = side.chunked != 0 ? 0 : side.body;
         side.step = side.chunked != 0 ? CutStep::chunk
                     : side.left != 0  ? CutStep::body
@@ -172,7 +192,7 @@ Octets cut_body(StreamSide& side, Octets octets) noexcept {
 }  // namespace
 
 void meet_segment(StreamSide& side, Octets octets) noexcept {
-    if (is_in_body(side) && begins_message(octets)) {
+    if (is_in_body(side) && !is_believed(side) && begins_message(octets)) {
         end_body(side);
     }
 }

@@ -9,8 +9,9 @@
 
 namespace curlew::probe {
 
-// A segment begins. Inside a body, what begins like a message is believed more than the head before
-// it: that may have told the length of what the answer to HEAD leaves out.
+// A segment begins. Inside an answer's body, what begins like a message is believed more than the
+// head before it: that may have told the length of what the answer to HEAD leaves out. A request's
+// length holds (RFC 9112 section 6.3), so that no body is taken for requests.
 void meet_segment(StreamSide& side, std::span<const uint8_t> octets) noexcept;
 
 // One step; returns the octets behind it. Requires: a side of HTTP, not at a front.

@@ -74,6 +74,9 @@ class MessageStore {
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept;
+    static void note_begin(FlowWarm& warm, const ParsedPacket& packet) noexcept;
+    static bool is_first_seen(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
+    static bool overtook_first(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
 
     ChainPool pool_;
     uint64_t shortages_ = 0;

@@ -50,6 +50,7 @@ void start(StreamSide& side, MessageKind kind) noexcept {
     side.pending_octets = 0;
     side.body = 0;
     side.chunked = 0;
+    side.belief = static_cast<uint8_t>(LengthBelief::unknown);
     side.step = kind == MessageKind::http  ? CutStep::head
                 : kind == MessageKind::ssh ? CutStep::banner
                                            : CutStep::header;

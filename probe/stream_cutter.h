@@ -41,6 +41,14 @@ enum class CutStep : uint8_t {
     off,      // nothing more is kept of this direction
 };
 
+// Whether what a head of HTTP says of its body's length is believed more than what looks like
+// another head within.
+enum class LengthBelief : uint8_t {
+    unknown,  // the head has just begun
+    yes,      // a request
+    no,       // an answer, which may be to HEAD; a request that waits to be asked for its body
+};
+
 // Where a direction stands. Zero: at a front.
 struct StreamSide {
     SegmentQueue queue;
@@ -54,6 +62,7 @@ struct StreamSide {
     std::array<uint8_t, kFrontOctets> pending;
     uint32_t body;    // HTTP: what Content-Length says
     uint8_t chunked;  // HTTP: the body tells its length itself
+    uint8_t belief;   // HTTP: a value of LengthBelief
 };
 static_assert(sizeof(StreamSide) == 48);
 

@@ -174,6 +174,31 @@ TEST(FragmentTable, contradicting_first_fragment_loses) {
     LONGS_EQUAL(1, table.counters().contradicted);
 }
 
+TEST(FragmentTable, identification_may_be_used_again_after_a_pause) {
+    constexpr uint64_t kPause = FragmentTable::kPause_ns;
+    resolve(first_fragment(7));
+    // Its fragments go on coming, so that another first one within the pause behind them loses.
+    CHECK_TRUE(resolve(later_fragment(7, kStart + 2 * kPause)));
+    CHECK_TRUE(resolve(later_fragment(7, kStart + kPause)));
+    resolve(first_fragment(7, kStart + 3 * kPause, 6666));
+    LONGS_EQUAL(1, table.counters().contradicted);
+    ParsedPacket later = later_fragment(7, kStart + 3 * kPause);
+    CHECK_TRUE(table.resolve(later));
+    LONGS_EQUAL(4000, later.key.high_port);
+
+    resolve(first_fragment(7, kStart + 4 * kPause + 1, 6666));
+    later = later_fragment(7, kStart + 4 * kPause + 2);
+    CHECK_TRUE(table.resolve(later));
+    LONGS_EQUAL(6666, later.key.high_port);
+    LONGS_EQUAL(2, table.counters().remembered);
+    // And again, with nothing in between.
+    resolve(first_fragment(7, kStart + 6 * kPause, 7777));
+    later = later_fragment(7, kStart + 6 * kPause);
+    CHECK_TRUE(table.resolve(later));
+    LONGS_EQUAL(7777, later.key.high_port);
+    LONGS_EQUAL(1, table.counters().contradicted);
+}
+
 TEST(FragmentTable, identification_may_be_used_again_after_the_timeout) {
     resolve(first_fragment(7));
     resolve(first_fragment(7, kStart + 61 * kSecond, 6666));

@@ -59,6 +59,35 @@ TEST(HttpCutter, a_length_longer_than_can_be_counted_hides_no_segment) {
     STRCMP_EQUAL(kept(head, kGet).c_str(), messages().c_str());
 }
 
+TEST(HttpCutter, a_requests_body_is_no_head_whatever_it_says) {
+    const std::string head = "POST /1 HTTP/1.1\r\nContent-Length: 38\r\n\r\n";
+    // In one segment, in its own, and octet by octet.
+    cut(text(head + kGet + kGet + kGet));
+    cut(text(head));
+    cut(text(kGet + kGet));
+    cut(text(kGet));
+    cut_singly(text(head + kGet + kGet + kGet));
+    STRCMP_EQUAL((kept(head, kGet) + kept(head, kGet) + kept(head, kGet)).c_str(),
+                 messages().c_str());
+}
+
+TEST(HttpCutter, chunks_of_a_request_are_no_heads) {
+    const std::string head = "POST /1 HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n";
+    cut(text(head));
+    cut(text("26\r\n"));
+    cut(text(kGet));
+    cut(text(kGet + "\r\n0\r\n\r\n" + kGet));
+    STRCMP_EQUAL(kept(head, kGet).c_str(), messages().c_str());
+}
+
+TEST(HttpCutter, a_request_that_waits_for_leave_may_go_without_its_body) {
+    const std::string head =
+        "PUT /1 HTTP/1.1\r\nContent-Length: 5000\r\nexpect: 100-continue\r\n\r\n";
+    cut(text(head));
+    cut(text(kGet));
+    STRCMP_EQUAL(kept(head, kGet).c_str(), messages().c_str());
+}
+
 TEST(HttpCutter, the_answer_to_head_has_no_body) {
     const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n";
     cut(text(head + kAnswer));

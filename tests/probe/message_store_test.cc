@@ -36,6 +36,17 @@ Packet segment(const Says& says) {
     return builder.flags(says.flags).sequence(says.sequence).payload(says.text).build();
 }
 
+Packet acknowledging_syn(bool from_client, uint32_t acknowledges) {
+    PacketBuilder builder;
+    builder.ethernet().time_ns(0);
+    if (from_client) {
+        builder.ipv4("10.0.0.1", "10.0.0.2").tcp(3000, 8000);
+    } else {
+        builder.ipv4("10.0.0.2", "10.0.0.1").tcp(8000, 3000);
+    }
+    return builder.flags("SA").sequence(7).acknowledgement(acknowledges).build();
+}
+
 Packet datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 53) {
     return PacketBuilder{}
         .ethernet()
@@ -116,6 +127,50 @@ TEST(MessageStore, segments_that_come_late_or_twice_make_one_message) {
                               segment({true, 120, "\r\n", 2}),
                               segment({true, 105, "long", 3}),
                               segment({true, 100, "GET /XXXX", 4})})
+                     .c_str());
+}
+
+TEST(MessageStore, the_first_segments_of_a_side_may_come_in_any_order) {
+    const std::string head = "HTTP/1.1 200 OK\r\nServer: Plug/1.0\r\n\r\n";
+    // The numbers wrap within the head.
+    constexpr uint32_t kFirst = UINT32_MAX - 8;
+    std::vector<size_t> order = {0, 1, 2, 3};
+    const std::array<size_t, 5> cuts = {0, 5, 17, 30, head.size()};
+    do {
+        // By its own SYN, by the other's that acknowledges it, and of either side.
+        for (const bool from_client : {true, false}) {
+            for (const bool own_syn : {true, false}) {
+                std::vector<Packet> packets = {own_syn
+                                                   ? segment({from_client, kFirst - 1, "", 0, "S"})
+                                                   : acknowledging_syn(!from_client, kFirst)};
+                for (size_t i = 0; i < order.size(); ++i) {
+                    const size_t at = cuts[order[i]];
+                    packets.push_back(segment({from_client,
+                                               static_cast<uint32_t>(kFirst + at),
+                                               head.substr(at, cuts[order[i] + 1] - at),
+                                               i + 1}));
+                }
+                const std::string told = messages_of(packets);
+                STRCMP_EQUAL((head + "\n").c_str(), told.substr(2).c_str());
+            }
+        }
+    } while (std::next_permutation(order.begin(), order.end()));
+}
+
+TEST(MessageStore, a_first_segment_that_never_came_leaves_what_follows) {
+    STRCMP_EQUAL("> GET /2 HTTP/1.1\r\n\r\n\n",
+                 messages_of({segment({true, 99, "", 0, "S"}),
+                              segment({true, 130, "GET /2 HTTP/1.1\r\n\r\n", 1})})
+                     .c_str());
+}
+
+TEST(MessageStore, the_other_side_may_be_overtaken_too) {
+    STRCMP_EQUAL("> GET /1 HTTP/1.1\r\n\r\n\n< HTTP/1.1 200 OK\r\n\r\n\n",
+                 messages_of({segment({true, 0, "", 0, "S"}),
+                              segment({false, 0, "", 1, "SA"}),
+                              segment({true, 1, "GET /1 HTTP/1.1\r\n\r\n", 2}),
+                              segment({false, 10, "200 OK\r\n\r\n", 3}),
+                              segment({false, 1, "HTTP/1.1 ", 4})})
                      .c_str());
 }
 
