@@ -11,7 +11,10 @@
 #include <exception>
 #include <mutex>
 #include <optional>
+#include <stdexcept>
 #include <stop_token>
+#include <string>
+#include <utility>
 
 #include "collector/config.h"
 #include "collector/listen_address.h"
@@ -85,19 +88,68 @@ class Status {
     }
 
   private:
-    static void tell(const std::string& trouble, std::string& told) {
-        if (trouble != told) {
-            told = trouble;
-            say(trouble.empty() ? "the trouble is over" : trouble);
+    // What was told of one kind of trouble last; empty: that there is none.
+    struct Told {
+        std::string trouble;
+        std::chrono::steady_clock::time_point next;
+    };
+
+    // Trouble that is told in turns of different words, as of several probes, may not fill a log.
+    static void tell(const std::string& trouble, Told& told) {
+        const auto now = std::chrono::steady_clock::now();
+        if (trouble == told.trouble ||
+            (!trouble.empty() && !told.trouble.empty() && now < told.next)) {
+            return;
         }
+        say(trouble.empty() ? "it is over: " + told.trouble : trouble);
+        told = {trouble, now + std::chrono::minutes(1)};
     }
 
-    std::string intake_told_;
-    std::string seal_told_;
-    std::string retention_told_;
+    Told intake_told_;
+    Told seal_told_;
+    Told retention_told_;
     std::chrono::steady_clock::time_point last_;
     uint64_t refusals_told_ = 0;
     std::chrono::steady_clock::time_point refusals_next_;
+};
+
+// Records are taken whether or not they can be served: an address may come up later.
+class Metrics {
+  public:
+    explicit Metrics(const std::string& address)
+        : address_(collector::parse_listen_address(address)) {
+        serve();
+    }
+
+    void turn(const collector::LiveStatus& status) {
+        if (!server_ && address_ && std::chrono::steady_clock::now() >= again_) {
+            serve();
+        }
+        if (server_) {
+            server_->publish(status);
+        }
+    }
+
+  private:
+    void serve() {
+        if (!address_) {
+            return;
+        }
+        again_ = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+        try {
+            server_.emplace(*address_, CURLEW_VERSION);
+            say(fmt::format("serves metrics at http://{}/metrics", address_->text));
+        } catch (const std::runtime_error& error) {
+            if (!std::exchange(is_told_, true)) {
+                say(fmt::format("{}; it is tried again every 5 seconds", error.what()));
+            }
+        }
+    }
+
+    std::optional<collector::ListenAddress> address_;
+    std::optional<collector::MetricsServer> server_;
+    std::chrono::steady_clock::time_point again_;
+    bool is_told_ = false;
 };
 
 // Each connection has a descriptor, and files are to be opened besides.
@@ -145,11 +197,7 @@ int collect(const collector::CollectorConfig& config,
     for (const std::string& endpoint : config.listen) {
         say(fmt::format("listens at {}{}", endpoint, told_of(endpoint, door)));
     }
-    std::optional<collector::MetricsServer> metrics;
-    if (const auto address = collector::parse_listen_address(config.metrics)) {
-        metrics.emplace(*address, CURLEW_VERSION);
-        say(fmt::format("serves metrics at http://{}/metrics", address->text));
-    }
+    Metrics metrics(config.metrics);
     std::stop_source stop;
     signals.watch(
         [&stop] {
@@ -162,9 +210,7 @@ int collect(const collector::CollectorConfig& config,
     Status status;
     service.run(receiver, stop.get_token(), [&](const collector::LiveStatus& now) {
         status.turn(now);
-        if (metrics) {
-            metrics->publish(now);
-        }
+        metrics.turn(now);
     });
     proto::notify_stopping();
     signals.end();

@@ -11,11 +11,11 @@
 #include <cstdint>
 #include <cstring>
 #include <iterator>
+#include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "collector/metrics.h"
-#include "signatures/config_file.h"
 
 namespace curlew::collector {
 namespace {
@@ -31,7 +31,7 @@ constexpr milliseconds kPause{100};
 constexpr int kUnavailable = 503;
 
 [[noreturn]] void cannot_listen(const ListenAddress& address) {
-    throw signatures::ConfigError(
+    throw std::runtime_error(
         fmt::format("cannot serve metrics at {}: {}", address.text, std::strerror(errno)));
 }
 

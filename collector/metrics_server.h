@@ -30,7 +30,7 @@ class MetricsServer : private MetricsPages::Source {
     // A status older than this is that of a collector that hangs.
     static constexpr std::chrono::seconds kFresh{10};
 
-    // Listens. Throws signatures::ConfigError with one sentence.
+    // Listens. Throws std::runtime_error with one sentence.
     MetricsServer(const ListenAddress& address, std::string version);
     ~MetricsServer();
     MetricsServer(const MetricsServer&) = delete;

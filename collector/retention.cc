@@ -7,8 +7,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <map>
+#include <set>
 #include <string>
 #include <string_view>
+#include <unordered_set>
+#include <utility>
 
 #include "collector/device_file.h"
 #include "collector/durable_file.h"
@@ -106,21 +110,27 @@ void unlink_files(const Files& files) {
     }
 }
 
+// The name of the dataset that a file belongs to; any other file's own name.
+std::string dataset_of(const std::string& file) {
+    for (const std::string_view end : {std::string_view(kManifestSuffix),
+                                       std::string_view(kDevicesSuffix),
+                                       std::string_view(suffix_of(Encoding::json_zstd)),
+                                       std::string_view(suffix_of(Encoding::json))}) {
+        if (file.ends_with(end)) {
+            const std::string name = file.substr(0, file.size() - end.size());
+            return name.substr(0, name.rfind(kOverlayMark));
+        }
+    }
+    return file;
+}
+
 class Keeper {
   public:
     Keeper(const Retention& keep, const fs::path& archive, uint64_t now_ns)
         : keep_(keep), archive_(archive), now_ns_(now_ns), index_(archive) {}
 
     Removed run() {
-        // What a crash interrupted: the tombstone is there, so the files have to go.
-        for (const IndexEntry& entry : index_.removed()) {
-            const Files files = files_of(archive_, entry.manifest);
-            if (octets_of(files) != 0) {
-                // Who wrote the tombstone may have died before it was durable.
-                index_.sync();
-            }
-            unlink_files(files);
-        }
+        finish_removals();
         const std::vector<IndexEntry> present = index_.present();
         if (keep_.octets != 0) {
             for (const IndexEntry& entry : present) {
@@ -141,6 +151,33 @@ class Keeper {
     }
 
   private:
+    // What a crash interrupted: the tombstone is there, so the files have to go. Tombstones are all
+    // that ever were; so it is asked which files have one, not which tombstone has files.
+    void finish_removals() {
+        std::map<fs::path, std::unordered_set<std::string>> removed;  // by folder, names
+        for (const IndexEntry& entry : index_.removed()) {
+            const fs::path manifest = archive_ / entry.manifest;
+            removed[manifest.parent_path()].insert(dataset_of(manifest.filename().string()));
+        }
+        for (const auto& [folder, names] : removed) {
+            std::set<std::string> left;
+            std::error_code failure;
+            for (const auto& entry : fs::directory_iterator(folder, failure)) {
+                std::string name = dataset_of(entry.path().filename().string());
+                if (names.contains(name)) {
+                    left.insert(std::move(name));
+                }
+            }
+            if (!left.empty()) {
+                // Who wrote the tombstone may have died before it was durable.
+                index_.sync();
+            }
+            for (const std::string& name : left) {
+                unlink_files(files_of(folder, name + kManifestSuffix));
+            }
+        }
+    }
+
     bool is_beyond_bounds() const {
         return (keep_.octets != 0 && octets_ > keep_.octets) ||
                (keep_.min_free != 0 && free_octets(archive_) < keep_.min_free);

@@ -31,6 +31,8 @@ constexpr milliseconds kIdleTurn{1};
 // fsync is no reason.
 constexpr milliseconds kGivenUpAfter{60'000};
 constexpr milliseconds kFullTurn{20};
+// While nobody takes ledgers, one of so many goes into the spool.
+constexpr int kSpooledLedgers = 12;
 constexpr std::chrono::seconds kSpoolSilence{60};
 constexpr size_t kMostNews = 64;
 // Between two looks at the rings, so that a rush of records does not keep answers waiting.
@@ -159,9 +161,6 @@ struct Exporter::Implementation {
         proto::append_frame({kind, config.probe_id, config.epoch, next_sequence, records},
                             octets_of(body),
                             *octets);
-        if (config.drop_oldest && records != 0) {
-            drop_oldest_for(octets->size());
-        }
         OutboxFrame frame{.octets = nullptr,
                           .place = {},
                           .first_sequence = next_sequence,
@@ -169,10 +168,15 @@ struct Exporter::Implementation {
                           .records = records,
                           .from_ns = batch_from_ns,
                           .to_ns = batch_to_ns};
-        if (!to_spool(*octets, frame)) {
-            if (records != 0 && !outbox.has_room(octets->size())) {
+        bool is_spooled = to_spool(*octets, frame);
+        while (!is_spooled && records != 0 && !outbox.has_room(octets->size())) {
+            if (!config.drop_oldest || outbox.empty()) {
                 return false;
             }
+            drop_oldest_for(octets->size());
+            is_spooled = to_spool(*octets, frame);
+        }
+        if (!is_spooled) {
             frame.octets = std::move(octets);
         }
         outbox.append(std::move(frame));
@@ -186,11 +190,18 @@ struct Exporter::Implementation {
     }
 
     // The next hello says what is held yet; what lies before is a gap in the collector's manifests.
+    // A disk that takes nothing more does so again, if at all, when a whole segment has gone.
+    // Requires: something waits.
     void drop_oldest_for(size_t octets) {
-        const bool spooled = spool != nullptr && config.spool_octets != 0;
-        while (!outbox.empty() && !(spooled ? has_spool_room(octets) : outbox.has_room(octets))) {
+        const bool is_full = !has_spool_room(octets);
+        const uint64_t first = spool != nullptr ? spool->first_segment() : 0;
+        const auto may_fit = [&] {
+            return outbox.has_room(octets) ||
+                   (is_full ? has_spool_room(octets) : spool->first_segment() != first);
+        };
+        do {
             drop_front();
-        }
+        } while (!outbox.empty() && !may_fit());
     }
 
     void drop_front() {
@@ -201,10 +212,10 @@ struct Exporter::Implementation {
         } else {
             count_dropped(dropped);
         }
-        const uint64_t last = front.last_sequence;
-        outbox.acknowledged(last);
+        dropped_through = front.last_sequence;
+        outbox.acknowledged(dropped_through);
         if (spool != nullptr) {
-            spool->acknowledged(last);
+            spool->acknowledged(dropped_through);
         }
     }
 
@@ -270,6 +281,10 @@ struct Exporter::Implementation {
             });
             undecided.clear();
         }
+        if (spool != nullptr && records_dropped != 0) {
+            // What is told as dropped no later run sends.
+            spool->forget(dropped_through);
+        }
         proto::ProbeLedger message = ledger_message(ledger);
         message.set_final(final);
         message.set_records_sent(records_sent - records_dropped);
@@ -291,12 +306,17 @@ struct Exporter::Implementation {
         message.SerializeToString(&body);
         enqueue(proto::FrameKind::ledger, body, 0);
         ledger_due = Clock::now() + config.ledger_interval;
+        spooled_ledger_due = Clock::now() + kSpooledLedgers * config.ledger_interval;
     }
 
-    // While the collector is away ledgers would pile up: the next one says all that they would.
+    // While the collector is away ledgers would pile up, and the next one says all that they would.
+    // But should the probe die meanwhile, what it had counted is what its spool has.
     bool ledger_is_due() const {
-        return config.ledger_interval.count() != 0 && Clock::now() >= ledger_due &&
-               (last_ledger <= sender.last_acknowledged() || outbox.empty());
+        if (config.ledger_interval.count() == 0 || Clock::now() < ledger_due) {
+            return false;
+        }
+        return last_ledger <= sender.last_acknowledged() || outbox.empty() ||
+               (spool != nullptr && Clock::now() >= spooled_ledger_due);
     }
 
     // Moves what can be moved between outbox and channel.
@@ -429,7 +449,7 @@ struct Exporter::Implementation {
             }
         }
         if (spool != nullptr) {
-            spool->finish(sender.last_acknowledged());
+            spool->finish(std::max(sender.last_acknowledged(), dropped_through));
         }
         if (outbox.empty() && fault.empty()) {
             return;
@@ -473,8 +493,10 @@ struct Exporter::Implementation {
     uint64_t records_lost = 0;
     uint64_t records_dropped = 0;   // of those sent
     std::deque<Dropped> undecided;  // dropped, and perhaps with the collector
+    uint64_t dropped_through = 0;   // the last sequence that was dropped
     uint64_t connections_seen = 0;
     Clock::time_point ledger_due = Clock::now();
+    Clock::time_point spooled_ledger_due = Clock::now();
     Clock::time_point last_progress = Clock::now();
     std::string fault;
     mutable std::mutex state_mutex;

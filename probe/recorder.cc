@@ -248,9 +248,15 @@ void Recorder::begin_interfaces() {
 // For what is written next. Throws std::runtime_error when nothing more may be written.
 void Recorder::make_room(uint64_t open_octets) {
     const uint64_t share = config_.keep.octets / kRoomShare;
-    const uint64_t more =
+    uint64_t more =
         std::max<uint64_t>(share == 0 ? kRoomOctets : std::min(kRoomOctets, share), blocks_.size());
-    if (!folder_.keep_bounds(open_octets, more, wall_ns())) {
+    bool has_room = folder_.keep_bounds(open_octets, more, wall_ns());
+    if (!has_room) {
+        // On a small disk for the next write alone.
+        more = kWriteOctets + kLongestBlock;
+        has_room = folder_.keep_bounds(open_octets, more, wall_ns());
+    }
+    if (!has_room) {
         throw std::runtime_error(fmt::format(
             "less than {} octets are free at {}", config_.keep.min_free, folder_.path().string()));
     }

@@ -552,6 +552,13 @@ void Spool::acknowledged(uint64_t last_sequence) {
     }
 }
 
+void Spool::forget(uint64_t last_sequence) {
+    acknowledged(last_sequence);
+    if (last_sequence > noted_ && folder_.note(epoch_, last_sequence)) {
+        noted_ = last_sequence;
+    }
+}
+
 void Spool::finish(uint64_t last_sequence) {
     // Should the end come in between, nothing is sent again.
     folder_.note(epoch_, last_sequence);

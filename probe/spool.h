@@ -121,6 +121,13 @@ class Spool {
     // A collector has all up to `last_sequence`: deletes the segments that hold nothing else.
     void acknowledged(uint64_t last_sequence);
 
+    // Of what lies up to `last_sequence` nothing is wanted any more, and the next run sends none of
+    // it, as far as the disk takes that.
+    void forget(uint64_t last_sequence);
+
+    // Of the segments that are there, counted from 0; it grows as they go.
+    uint64_t first_segment() const noexcept { return first_segment_; }
+
     // Nothing comes any more, and a collector has all up to `last_sequence`: leaves only what it
     // has not, for the next run.
     void finish(uint64_t last_sequence);

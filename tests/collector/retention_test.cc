@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include <fstream>
+#include <vector>
 
 #include "collector/digest.h"
 #include "collector/index.h"
@@ -126,6 +127,34 @@ TEST(Retention, files_that_a_crash_left_behind_their_tombstone_go_the_next_time)
     enforce({.octets = 1'000'000}, archive, 0);
     CHECK_FALSE(fs::exists(archive / "any/live/a.json"));
     CHECK_FALSE(fs::exists(archive / "any/live/a.manifest.json"));
+}
+
+TEST(Retention, whichever_file_a_crash_left_behind_goes_and_no_other) {
+    const std::vector<std::string> ends = {
+        ".json", ".json.zst", ".manifest.json", ".devices.json", ".labels-0123456789abcdef.json"};
+    for (const char* name : {"a", "a.b", "a.b.c", "ab"}) {
+        add(name);
+        for (const std::string& end : ends) {
+            write(archive / ("any/live/" + std::string(name) + end), "left");
+        }
+    }
+    ArchiveIndex(archive).append_tombstone("any/live/a.b.manifest.json", {});
+    for (const std::string& kept : ends) {
+        for (const std::string& end : ends) {
+            if (end != kept) {
+                fs::remove(archive / ("any/live/a.b" + end));
+            }
+        }
+        CHECK_TRUE(fs::exists(archive / ("any/live/a.b" + kept)));
+        enforce({.octets = 1'000'000}, archive, 0);
+        CHECK_FALSE(fs::exists(archive / ("any/live/a.b" + kept)));
+        write(archive / ("any/live/a.b" + ends[(&kept - ends.data() + 1) % ends.size()]), "left");
+    }
+    for (const char* name : {"a", "a.b.c", "ab"}) {
+        for (const std::string& end : ends) {
+            CHECK_TRUE(fs::exists(archive / ("any/live/" + std::string(name) + end)));
+        }
+    }
 }
 
 TEST(Retention, touches_nothing_that_is_not_listed) {

@@ -336,6 +336,114 @@ TEST(Exporter, the_oldest_make_room_where_that_is_wanted_and_leave_a_gap) {
     CHECK_EQUAL(0u, folder.left(problems).size());
 }
 
+TEST(Exporter, what_was_dropped_no_later_run_sends) {
+    constexpr uint16_t kFlows = 3000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    uint64_t dropped = 0;
+    {
+        std::string hello;
+        proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+        // What is dropped stays in the one segment.
+        Spool spool(folder, 99, hello);
+        const Inspector inspector(test_signatures());
+        ScriptedPort port(datagrams(kFlows));
+        Dispatcher dispatcher({}, {&port}, inspector);
+        Exporter exporter({.probe_id = 7,
+                           .epoch = 99,
+                           .batch_octets = 4 * 1024,
+                           .outbox_octets = 1,
+                           .spool_octets = 100'000,
+                           .wait_for_collector = false,
+                           .drop_oldest = true,
+                           .drain = std::chrono::milliseconds(0)},
+                          test_signatures(),
+                          sender,
+                          &spool);
+        dispatcher.run({});
+        exporter.finish(dispatcher.ledger());
+        exporter.run(dispatcher.record_rings());
+        dropped = exporter.state().records_dropped;
+    }
+    CHECK(dropped != 0);
+    std::vector<std::string> problems;
+    const std::vector<SpooledRun> left = folder.left(problems);
+    CHECK_EQUAL(0u, problems.size());
+    CHECK_EQUAL(1u, left.size());
+    CHECK_EQUAL(kFlows - dropped, left[0].records());
+    CHECK_EQUAL(dropped + 1, left[0].frames.front().first_sequence);
+}
+
+TEST(Exporter, the_oldest_stay_while_there_is_room_in_memory) {
+    constexpr uint16_t kFlows = 3000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    std::string hello;
+    proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+    Spool spool(folder, 99, hello);
+    const Inspector inspector(test_signatures());
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, inspector);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 4 * 1024,
+                       .outbox_octets = 4 << 20,
+                       .spool_octets = 30'000,
+                       .wait_for_collector = false,
+                       .drop_oldest = true,
+                       .drain = std::chrono::milliseconds(0)},
+                      test_signatures(),
+                      sender,
+                      &spool);
+    dispatcher.run({});
+    exporter.finish(dispatcher.ledger());
+    exporter.run(dispatcher.record_rings());
+    CHECK_EQUAL(0u, exporter.state().records_dropped);
+    CHECK_EQUAL(kFlows, exporter.state().records_waiting);
+    // Both were used.
+    CHECK(exporter.state().records_lost > 0);
+    CHECK(exporter.state().records_lost < kFlows);
+}
+
+TEST(Exporter, while_the_collector_is_away_the_spool_gets_a_ledger_now_and_then) {
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    {
+        std::string hello;
+        proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
+        Spool spool(folder, 99, hello);
+        ByteRing ring(65536);
+        Exporter exporter({.probe_id = 7,
+                           .epoch = 99,
+                           .spool_octets = 1 << 20,
+                           .wait_for_collector = false,
+                           .ledger_interval = std::chrono::milliseconds(1),
+                           .drain = std::chrono::milliseconds(0)},
+                          test_signatures(),
+                          sender,
+                          &spool);
+        std::atomic<int> asked{0};
+        std::thread exporting([&] {
+            exporter.run({&ring}, [&] {
+                ++asked;
+                return MeterLedger();
+            });
+        });
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (asked < 3 && std::chrono::steady_clock::now() < end) {
+            std::this_thread::yield();
+        }
+        exporter.finish(MeterLedger());
+        exporting.join();
+        CHECK(asked >= 3);
+    }
+    std::vector<std::string> problems;
+    const std::vector<SpooledRun> left = folder.left(problems);
+    CHECK_EQUAL(1u, left.size());
+    CHECK(left[0].frames.size() >= 4);
+    CHECK_EQUAL(0u, left[0].records());
+}
+
 TEST(Exporter, what_was_dropped_on_its_way_counts_when_it_is_known_not_to_have_arrived) {
     constexpr uint64_t kRecords = 40;
     constexpr uint64_t kArrived = 3;
