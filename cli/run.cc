@@ -253,6 +253,7 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     dataset.configuration = equipment.configuration;
     dataset.ruleset_hash = equipment.rules.content_hash();
     dataset.signatures_hash = equipment.signatures.content_hash();
+    dataset.vocabulary = static_cast<uint64_t>(equipment.signatures.vocabulary().version());
     dataset.program_version = CURLEW_VERSION;
     dataset.probe_id = kRunProbeId;
     return dataset;

@@ -48,6 +48,7 @@ struct DatasetConfig {
     std::vector<std::pair<std::string, std::string>> configuration;
     std::string ruleset_hash;     // GroupRules::content_hash
     std::string signatures_hash;  // SignatureSet::content_hash
+    uint64_t vocabulary = 0;      // version of the labels' words; 0: none
     std::string program_version;
     uint64_t probe_id = 0;  // the one probe whose frames are taken
     uint64_t epoch = 0;

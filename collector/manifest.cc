@@ -98,6 +98,7 @@ class ManifestWriter {
         text("selection", config.selection);
         text("ruleset_hash", config.ruleset_hash);
         text("signatures_hash", config.signatures_hash);
+        json_.number("vocabulary", config.vocabulary);
         json_.end_object();
     }
 

@@ -1,6 +1,7 @@
 #include "collector/seal_windows.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <cassert>
@@ -251,7 +252,14 @@ class WindowSealer {
         for (const proto::Setting& setting : job_.facts.hello.configuration()) {
             config.configuration.emplace_back(setting.name(), setting.value());
         }
-        config.ruleset_hash = setup_.groups.rules(dataset.group).content_hash();
+        const signatures::GroupRules& rules = setup_.groups.rules(dataset.group);
+        for (const auto& [role, addresses] : rules.roles()) {
+            config.configuration.emplace_back("role_" + role,
+                                              fmt::format("{}", fmt::join(addresses, ",")));
+        }
+        config.ruleset_hash = rules.content_hash();
+        const LabelRules labels = setup_.groups.label_rules(dataset.group);
+        config.vocabulary = static_cast<uint64_t>(labels.content.set().vocabulary().version());
         config.signatures_hash = job_.facts.hello.signatures_hash();
         config.program_version = setup_.program_version;
         config.probe_id = job_.facts.probe_id;

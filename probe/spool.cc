@@ -12,6 +12,7 @@
 #include <charconv>
 #include <cstring>
 #include <map>
+#include <numeric>
 #include <stdexcept>
 #include <system_error>
 #include <utility>
@@ -338,19 +339,13 @@ std::string keep_aside(const fs::path& segment) {
 }
 
 uint64_t SpooledRun::records() const noexcept {
-    uint64_t sum = 0;
-    for (const Frame& frame : frames) {
-        sum += frame.records;
-    }
-    return sum;
+    const auto add = [](uint64_t sum, const Frame& frame) { return sum + frame.records; };
+    return std::accumulate(frames.begin(), frames.end(), uint64_t{0}, add);
 }
 
 uint64_t SpooledRun::octets() const noexcept {
-    uint64_t sum = 0;
-    for (const Frame& frame : frames) {
-        sum += frame.octets;
-    }
-    return sum;
+    const auto add = [](uint64_t sum, const Frame& frame) { return sum + frame.octets; };
+    return std::accumulate(frames.begin(), frames.end(), uint64_t{0}, add);
 }
 
 SpoolFolder::SpoolFolder(fs::path path) : path_(std::move(path)) {

@@ -29,6 +29,7 @@ inline DatasetConfig dataset_config(const std::filesystem::path& archive, const 
     config.configuration = {{"idle_timeout_tcp_s", "300"}, {"active_timeout_s", "300"}};
     config.ruleset_hash = "1111111111111111";
     config.signatures_hash = "2222222222222222";
+    config.vocabulary = 7;
     config.program_version = "0.1.0";
     config.probe_id = kProbe;
     config.epoch = kEpoch;

@@ -25,7 +25,8 @@ const std::string kBeforeFile = R"({
     "records": "all",
     "selection": "host 10.0.0.1",
     "ruleset_hash": "1111111111111111",
-    "signatures_hash": "2222222222222222"
+    "signatures_hash": "2222222222222222",
+    "vocabulary": 7
   },
   "capture": {
     "file": "walk.pcap",

@@ -87,6 +87,18 @@ TEST(SealWindows, each_window_and_group_is_a_dataset) {
     }
 }
 
+TEST(SealWindows, a_manifest_has_the_roles_of_its_group) {
+    tests::put_content(folder.path() / "groups/house.toml",
+                       "name = \"house\"\ntitle = \"A house\"\n[roles]\nlamp = \"192.168.7.9\"\n");
+    config.groups[0].roles = {{"lamp", "192.168.7.1"}};
+    groups = std::make_unique<DeviceGroups>(config, folder.path());
+    store(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow, true)}));
+    seal(job_of({kWindow}, true));
+    const auto datasets = sealed_datasets(archive);
+    STRCMP_CONTAINS("\"role_lamp\": \"192.168.7.1\"", datasets[0].text.c_str());
+    CHECK(datasets[1].text.find("role_") == std::string::npos);
+}
+
 TEST(SealWindows, a_window_lists_the_devices_that_were_there) {
     store(probe.batch({live_flow(1, kWindow), live_flow(2, kWindow), live_flow(3, kNextWindow)}));
     seal(job_of({kWindow, kNextWindow}, true));
