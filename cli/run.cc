@@ -8,6 +8,8 @@
 #include <chrono>
 #include <exception>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "cli/run_delivery.h"
@@ -68,10 +70,14 @@ signatures::GroupRules load_group(const RunConfig& config) {
     if (!rules.problems().empty()) {
         throw_problems(rules.problems());
     }
+    std::set<std::string> set_before;
     for (const std::string& setting : config.roles) {
         const size_t equals = setting.find('=');
         if (equals == std::string::npos) {
             throw UsageError(fmt::format("--set {}: role=address is wanted", setting));
+        }
+        if (!set_before.insert(setting.substr(0, equals)).second) {
+            throw UsageError(fmt::format("--set {}: the role is set twice", setting));
         }
         try {
             rules.set_role(setting.substr(0, equals), setting.substr(equals + 1));

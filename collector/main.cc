@@ -94,11 +94,11 @@ class Status {
         std::chrono::steady_clock::time_point next;
     };
 
-    // Trouble that is told in turns of different words, as of several probes, may not fill a log.
+    // Trouble that comes and goes, or is told in turns of different words, as of several probes,
+    // may not fill a log.
     static void tell(const std::string& trouble, Told& told) {
         const auto now = std::chrono::steady_clock::now();
-        if (trouble == told.trouble ||
-            (!trouble.empty() && !told.trouble.empty() && now < told.next)) {
+        if (trouble == told.trouble || (!trouble.empty() && now < told.next)) {
             return;
         }
         say(trouble.empty() ? "it is over: " + told.trouble : trouble);

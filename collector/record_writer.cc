@@ -31,6 +31,7 @@ constexpr std::pair<proto::Quality, const char*> kQualityNames[] = {
     {proto::QUALITY_TUNNEL_TOO_DEEP, "tunnel_too_deep"},
     {proto::QUALITY_LOSS, "loss"},
     {proto::QUALITY_DUPLICATE, "duplicate"},
+    {proto::QUALITY_GAP, "gap"},
 };
 
 const char* name_of(proto::DirectionSource source) {

@@ -109,6 +109,7 @@ Interface find_interface(const std::string& name) noexcept {
     std::memcpy(about.ifr_name, name.data(), name.size());
     if (socket.ask(SIOCGIFFLAGS, about)) {
         found.is_up = (about.ifr_flags & IFF_UP) != 0;
+        found.is_running = found.is_up && (about.ifr_flags & IFF_RUNNING) != 0;
         found.is_promiscuous = (about.ifr_flags & IFF_PROMISC) != 0;
     }
     if (socket.ask(SIOCGIFHWADDR, about)) {

@@ -12,6 +12,7 @@ namespace curlew::dpdk_port {
 struct Interface {
     uint32_t index = 0;  // 0: there is none of this name
     bool is_up = false;
+    bool is_running = false;  // up, and as far as its driver knows connected
     bool is_promiscuous = false;
     bool is_ethernet = true;
     uint32_t queues = 1;  // that packets come in by

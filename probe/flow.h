@@ -50,6 +50,7 @@ enum FlowQuality : uint16_t {
     kQualityListCut = 512,
     kQualityTunnelTooDeep = 2048,
     kQualityDuplicate = 8192,
+    kQualityGap = 16384,
 };
 
 // Bits of FlowHot::settled: what packets of the low endpoint can add nothing to in FlowWarm any

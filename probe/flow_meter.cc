@@ -534,8 +534,10 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
             const SideStatistics* statistics = features_.statistics(*details, side);
             image.statistics_octets[side] = statistics != nullptr ? sizeof(SideStatistics) : 0;
             if (statistics != nullptr && (statistics->sequence_seen & kSeenSegment) != 0) {
+                const uint32_t unseen = unseen_octets(*statistics);
                 counters_.tcp_octets_seen += statistics->payload.sum;
-                counters_.tcp_octets_unseen += unseen_octets(*statistics);
+                counters_.tcp_octets_unseen += unseen;
+                image.quality |= unseen != 0 ? kQualityGap : 0;
             }
         }
     } else {

@@ -30,6 +30,7 @@ static_assert(same(kQualityClassificationIncomplete, proto::QUALITY_CLASSIFICATI
 static_assert(same(kQualityListCut, proto::QUALITY_LIST_CUT));
 static_assert(same(kQualityTunnelTooDeep, proto::QUALITY_TUNNEL_TOO_DEEP));
 static_assert(same(kQualityDuplicate, proto::QUALITY_DUPLICATE));
+static_assert(same(kQualityGap, proto::QUALITY_GAP));
 
 constexpr bool same(MessageKind ours, proto::MessageProtocol theirs) {
     return static_cast<int>(ours) == static_cast<int>(theirs);

@@ -74,6 +74,8 @@ signatures::SignatureSet load_signatures(const probe::ProbeConfig& config) {
 }  // namespace
 
 #ifdef CURLEW_WITH_DPDK
+#include "dpdk_port/device_access.h"
+#include "dpdk_port/device_arguments.h"
 #include "dpdk_port/dpdk_device.h"
 #include "dpdk_port/eal.h"
 
@@ -124,6 +126,18 @@ Devices open_devices(dpdk_port::Eal& eal,
         }
     }
     return open;
+}
+
+// Of the devices that the kernel's interfaces are behind.
+std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config) {
+    std::vector<probe::LineWatch::Line> lines;
+    for (const probe::PortConfig& port : config.ports) {
+        for (const std::string& name : dpdk_port::DeviceArguments(port.device).interfaces()) {
+            lines.push_back(
+                {port.device, [name] { return dpdk_port::find_interface(name).is_running; }});
+        }
+    }
+    return lines;
 }
 
 // What packets reach: without a capability, and so is every thread that it starts.
@@ -183,6 +197,7 @@ int meter(const Arguments& arguments,
     service_config.insecure = arguments.insecure;
     service_config.ports_keep_flows = open.keep_flows;
     service_config.table_memory = table_memory.get();
+    service_config.lines = lines_of(config);
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
     // The first thread keeps what closing the devices takes: it waits, and closes them.

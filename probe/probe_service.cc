@@ -287,6 +287,7 @@ struct ProbeService::Implementation {
     Clock::time_point last_alive;
     std::vector<bool> broken_told = std::vector<bool>(ports.size());
     QueueBalance balance{devices_of(ports)};
+    LineWatch lines{config.lines};
     std::string channel_told;
     uint64_t channel_changes = 1;
     std::array<Topic, 3> channel_topics;  // by SenderState
@@ -376,9 +377,8 @@ void ProbeService::Implementation::watch_ports() {
             say(fmt::format("{}: {}", ports[i].device, ports[i].port->fault()));
         }
     }
-    for (const std::string& sentence : balance.look(dispatcher.port_counters(), Clock::now())) {
-        say(sentence);
-    }
+    std::ranges::for_each(balance.look(dispatcher.port_counters(), Clock::now()), say);
+    std::ranges::for_each(lines.look(Clock::now()), say);
 }
 
 void ProbeService::Implementation::watch_channel(const DeliveryState& state) {
@@ -443,9 +443,7 @@ void ProbeService::Implementation::watch_spool() {
                         "first; the manifests count them",
                         dropped));
     }
-    for (const std::string& sentence : exporter.news()) {
-        say(sentence);
-    }
+    std::ranges::for_each(exporter.news(), say);
     if (spool != nullptr && spool_topic.may_be_told(spool->failed_syncs())) {
         say(fmt::format("the spool's disk failed to sync {} times: what is there may not survive",
                         spool->failed_syncs()));
@@ -456,9 +454,7 @@ void ProbeService::Implementation::watch_recording() {
     if (recorder == nullptr) {
         return;
     }
-    for (const std::string& sentence : recorder->news()) {
-        say(sentence);
-    }
+    std::ranges::for_each(recorder->news(), say);
     const RecordingLedger now = recorder->ledger();
     const uint64_t lost = now.packets_lost_in_ring + now.packets_lost_at_disk;
     if (recording_topic.may_be_told(lost)) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "probe/config.h"
+#include "probe/line_watch.h"
 #include "probe/mapped_memory.h"
 #include "probe/port.h"
 #include "signatures/signature_set.h"
@@ -36,6 +37,7 @@ struct ServiceConfig {
     bool ports_keep_flows = false;
     MappedMemory* table_memory = nullptr;         // of table_memory.h, for the constructor
     std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
+    std::vector<LineWatch::Line> lines;           // of live devices; asked from run()'s threads
 };
 
 struct ServiceOutcome {

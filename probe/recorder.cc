@@ -204,7 +204,7 @@ bool Recorder::begin_file(uint64_t time_ns) {
                                          file_number_ + 1);
     try {
         if (folder_.restore()) {
-            tell(fmt::format("the recording's folder {} had gone, with all that was in it",
+            tell(fmt::format("the recording's folder {} had gone, or its lock; it is made again",
                              folder_.path().string()));
         }
         make_room(0);
@@ -247,9 +247,11 @@ void Recorder::begin_interfaces() {
 
 // For what is written next. Throws std::runtime_error when nothing more may be written.
 void Recorder::make_room(uint64_t open_octets) {
-    const uint64_t share = config_.keep.octets / kRoomShare;
-    uint64_t more =
-        std::max<uint64_t>(share == 0 ? kRoomOctets : std::min(kRoomOctets, share), blocks_.size());
+    uint64_t more = kRoomOctets;
+    for (const uint64_t bound : {config_.keep.octets / kRoomShare, rotate_octets_}) {
+        more = bound == 0 ? more : std::min(more, bound);
+    }
+    more = std::max<uint64_t>(more, blocks_.size());
     bool has_room = folder_.keep_bounds(open_octets, more, wall_ns());
     if (!has_room) {
         // On a small disk for the next write alone.

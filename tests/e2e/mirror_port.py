@@ -65,6 +65,10 @@ def run_case(results, programs, driver, capture, how, folder, overload=False):
             sent = play(switch, capture, *how)
             probe.process.send_signal(signal.SIGCONT)
             after = network.received(tap, "tap")
+            if not overload:
+                for state, words in (("down", "the line is down"), ("up", "the line is up again")):
+                    services.ip("-n", switch, "link", "set", "mirror", state)
+                    probe.wait_for_text(words)
             code = probe.end()
             services.wait_until("the final ledger", lambda: services.final_ledgers(archive))
             collector_code = collector.end()

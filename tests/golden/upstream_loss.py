@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """Captures of TCP out of which segments were taken, as a mirror that cannot keep up does: what the
-manifest estimates is what was taken, and nothing where nothing was.
+manifest estimates is what was taken, and nothing where nothing was; the records that miss some say
+so.
 
 usage: upstream_loss.py CURLEW
 """
@@ -55,20 +56,27 @@ def connection(chance, port, share):
 
 
 def make_capture(path, share):
-    """The share of payload octets that is not in it."""
+    """The share of payload octets that is not in it, and the clients' ports of whom some is not."""
     chance = random.Random(f"share {share}")
-    taken, sent, micros = 0, 0, 0
+    taken, sent, micros, incomplete = 0, 0, 0, set()
     with open(path, "wb") as file:
         file.write(struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1))
         for number in range(CONNECTIONS):
             packets, out, all_of_it = connection(chance, 20_000 + number, share)
             taken, sent = taken + out, sent + all_of_it
+            if out:
+                incomplete.add(20_000 + number)
             for octets in packets:
                 micros += 100
                 file.write(struct.pack("<IIII", 1_700_000_000 + micros // 1_000_000,
                                        micros % 1_000_000, len(octets), len(octets)))
                 file.write(octets)
-    return taken / sent
+    return taken / sent, incomplete
+
+
+def ports_with_a_gap(dataset):
+    records = [json.loads(line) for line in dataset.read_text().splitlines()]
+    return {record["sp"] for record in records if "gap" in record.get("quality", [])}
 
 
 def main():
@@ -78,7 +86,7 @@ def main():
         folder = pathlib.Path(name)
         for share in SHARES:
             capture = folder / f"lost-{share}.pcap"
-            truth = make_capture(capture, share)
+            truth, incomplete = make_capture(capture, share)
             subprocess.run([curlew, "run", capture, "--archive", folder / "archive"], check=True,
                            capture_output=True)
             manifest = next(folder.glob(f"archive/*/*/lost-{share}.manifest.json"))
@@ -88,6 +96,9 @@ def main():
             print(f"taken {truth * 100:.3f} %, estimated {estimate * 100:.3f} %")
             results.check(f"{share} taken", abs(estimate - truth) <= TOLERANCE * truth,
                           f"{truth} and {estimate}")
+            found = ports_with_a_gap(manifest.with_name(f"lost-{share}.json"))
+            results.check(f"{share} taken: the records with a gap", found == incomplete,
+                          f"{sorted(found ^ incomplete)}")
     results.exit()
 
 

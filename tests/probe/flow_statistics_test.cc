@@ -313,6 +313,14 @@ TEST(FlowStatistics, the_ledger_has_what_was_seen_and_what_was_not) {
         meter({segment(100, 10), answer(110), segment(120, 10), answer(130), datagram(0, 100)});
     CHECK_EQUAL(20u, metered.ledger.flows.tcp_octets_seen);
     CHECK_EQUAL(10u, metered.ledger.flows.tcp_octets_unseen);
+    // The record says so, and none that has all.
+    CHECK_EQUAL(2u, metered.records.size());
+    for (const proto::FlowSummary& record : metered.records) {
+        CHECK_EQUAL(record.protocol_identifier() == 6,
+                    (record.quality() & proto::QUALITY_GAP) != 0);
+    }
+    const Metered whole = meter({segment(100, 10), answer(110), segment(110, 10), answer(120)});
+    CHECK_EQUAL(0u, whole.records.at(0).quality() & proto::QUALITY_GAP);
 }
 
 TEST(FlowStatistics, what_came_before_the_first_segment_seen_is_out_of_order) {

@@ -83,6 +83,8 @@ def check_command_line(case):
     case.refused("bad filter", 2, ["udp prot"], "run", good, "--filter", "udp prot 53")
     case.refused("bad selection", 2, ["--select"], "run", good, "--select", "host")
     case.refused("unknown role", 2, ["nurse"], "run", good, "--set", "nurse=10.0.0.1")
+    case.refused("role set twice", 2, ["--set camera=10.0.0.2"], "run", good, "--group", "ipcam",
+                 "--set", "camera=10.0.0.1", "--set", "camera=10.0.0.2")
     case.refused("scenario", 2, ["../x"], "run", good, "--scenario", "../x")
     case.refused("traffic", 2, ["nothing"], "traffic", "nothing", "-o", good)
     case.refused("preset", 2, ["joy-4"], "run", good, "--preset", "joy-4")

@@ -1,0 +1,37 @@
+#include "probe/line_watch.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace curlew::probe {
+
+LineWatch::LineWatch(std::vector<Line> lines) {
+    for (Line& line : lines) {
+        states_.push_back({std::move(line), false, {}});
+    }
+}
+
+std::vector<std::string> LineWatch::look(Clock::time_point now) {
+    std::vector<std::string> news;
+    if (now < next_) {
+        return news;
+    }
+    next_ = now + kInterval;
+    for (State& state : states_) {
+        const bool is_down = !state.line.is_there();
+        if (is_down == state.is_down_told || (is_down && now < state.told_again)) {
+            continue;
+        }
+        state.is_down_told = is_down;
+        if (is_down) {
+            state.told_again = now + kSilence;
+        }
+        news.push_back(fmt::format("{}: the line is {}",
+                                   state.line.device,
+                                   is_down ? "down, nothing comes from there" : "up again"));
+    }
+    return news;
+}
+
+}  // namespace curlew::probe

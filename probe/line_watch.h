@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <string>
+#include <vector>
+
+// Tells people when nothing can come from a live device, because its interface is down or has no
+// connection: it looks like a quiet line else.
+
+namespace curlew::probe {
+
+class LineWatch {
+  public:
+    using Clock = std::chrono::steady_clock;
+    // Between two looks at the system, and until a line that goes down again is told again.
+    static constexpr std::chrono::seconds kInterval{1};
+    static constexpr std::chrono::seconds kSilence{60};
+
+    struct Line {
+        std::string device;
+        std::function<bool()> is_there;
+    };
+    explicit LineWatch(std::vector<Line> lines);
+
+    // Sentences about what changed; at the beginning every line is taken to be there. Asks at most
+    // once in kInterval.
+    std::vector<std::string> look(Clock::time_point now);
+
+  private:
+    struct State {
+        Line line;
+        bool is_down_told = false;
+        Clock::time_point told_again;  // that it is down
+    };
+
+    std::vector<State> states_;
+    Clock::time_point next_;
+};
+
+}  // namespace curlew::probe

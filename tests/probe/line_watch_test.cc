@@ -1,0 +1,71 @@
+#include "probe/line_watch.h"
+
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+using namespace curlew::probe;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+TEST_GROUP(LineWatch) {
+    bool first = true;
+    bool second = true;
+    int asked = 0;
+    LineWatch watch{{{"eth1",
+                      [this] {
+                          ++asked;
+                          return first;
+                      }},
+                     {"eth2", [this] { return second; }}}};
+    LineWatch::Clock::time_point now = LineWatch::Clock::time_point() + seconds(1000);
+
+    std::string told_after(milliseconds pause) {
+        now += pause;
+        std::string all;
+        for (const std::string& sentence : watch.look(now)) {
+            all += sentence + "\n";
+        }
+        return all;
+    }
+};
+
+TEST(LineWatch, says_what_changed_and_of_which) {
+    STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    second = false;
+    STRCMP_EQUAL("eth2: the line is down, nothing comes from there\n",
+                 told_after(seconds(1)).c_str());
+    STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    first = false;
+    second = true;
+    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\neth2: the line is up again\n",
+                 told_after(seconds(1)).c_str());
+}
+
+TEST(LineWatch, a_line_that_is_down_at_the_start_is_told) {
+    first = false;
+    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\n", told_after({}).c_str());
+}
+
+TEST(LineWatch, the_system_is_not_asked_all_the_time) {
+    for (int i = 0; i < 30; ++i) {
+        told_after(milliseconds(100));
+    }
+    CHECK_EQUAL(3, asked);
+}
+
+TEST(LineWatch, a_line_that_comes_and_goes_fills_no_log) {
+    int sentences = 0;
+    for (int i = 0; i < 120; ++i) {
+        first = i % 2 != 0;
+        sentences += told_after(seconds(1)).empty() ? 0 : 1;
+    }
+    // Down and up, twice.
+    CHECK_EQUAL(4, sentences);
+    // What is down in the end is told.
+    first = false;
+    told_after(seconds(61));
+    CHECK_FALSE(first);
+    STRCMP_EQUAL("", told_after(seconds(61)).c_str());
+    first = true;
+    STRCMP_EQUAL("eth1: the line is up again\n", told_after(seconds(1)).c_str());
+}
