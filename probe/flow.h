@@ -76,6 +76,8 @@ struct alignas(64) FlowHot {
     std::array<uint8_t, 2> ttl_minimum{};       // of the record
     std::array<uint8_t, 2> class_of_service{};  // union over the record
     uint8_t settled = 0;                        // FlowSettled bits
+    // The latest packet came so much later than its time says, less than 2 to this ns; 0: hardly.
+    uint8_t delay = 0;
     FlowIndex wheel_next = kNoFlow;
     uint32_t wheel_previous = 0;  // a flow, or a slot: see ExpiryWheel
 };

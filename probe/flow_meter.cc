@@ -2,6 +2,7 @@
 #include "probe/flow_meter.h"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <chrono>
 #include <cstring>
@@ -16,12 +17,9 @@ namespace {
 
 // Flows a single packet may have to end on its way.
 constexpr int kSweepBudget = 32;
-// A sweep waits this much longer than the timeout, so that packets which come late by their stamps
-// still find their flow.
-constexpr uint64_t kSweepLag = 5'000'000'000;
-// A stamp this far ahead of all others moves the sweep's clock only when the next one agrees: a
-// single wrong one shall end nobody's flow.
-constexpr uint64_t kBelievedStep = 60'000'000'000;
+// A flow is silent only so much later than its timeout, so that packets which come late by their
+// stamps still find it.
+constexpr uint64_t kSilentLag = 5'000'000'000;
 
 // Of a ClientHello that comes in several segments, this much is looked at for its server name.
 constexpr size_t kHelloOctets = 4096;
@@ -156,24 +154,38 @@ uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
 
 uint64_t FlowMeter::due_time(const FlowHot& hot) const noexcept {
     const uint64_t idle = idle_timeout(hot);
-    // Without a timeout a flow still comes by once a round; it costs nothing to look.
-    return idle == 0 ? ~uint64_t{0} : hot.last_ns + idle + kSweepLag;
+    if (idle == 0) {
+        // It still comes by once a round; it costs nothing to look.
+        return ~uint64_t{0};
+    }
+    const uint64_t delay = hot.delay == 0 ? 0 : uint64_t{1} << hot.delay;
+    return hot.last_ns + delay + idle + kSilentLag;
 }
 
 FlowEndReason FlowMeter::natural_end(const FlowHot& hot) const noexcept {
     return is_closed(hot) ? FlowEndReason::end_of_flow : FlowEndReason::idle_timeout;
 }
 
+bool FlowMeter::is_over(const FlowHot& hot,
+                        const ParsedPacket& packet,
+                        uint64_t idle) const noexcept {
+    if (packet.time_ns > hot.last_ns && packet.time_ns - hot.last_ns > idle) {
+        return true;
+    }
+    // A capture whose time goes back by more than the timeout holds another flow, not this one.
+    if (packet.time_ns < hot.start_ns && hot.start_ns - packet.time_ns > idle) {
+        return true;
+    }
+    return due_time(hot) < clock_ns_;
+}
+
 bool FlowMeter::is_cut(const FlowHot& hot,
                        const ParsedPacket& packet,
                        FlowEndReason& reason) const noexcept {
     const uint64_t idle = idle_timeout(hot);
-    if (idle != 0 && packet.time_ns > hot.last_ns && packet.time_ns - hot.last_ns > idle) {
-        reason = natural_end(hot);
-        return true;
-    }
-    // A capture whose time goes back by more than the timeout holds another flow, not this one.
-    if (idle != 0 && packet.time_ns < hot.start_ns && hot.start_ns - packet.time_ns > idle) {
+    const bool in_time =
+        packet.time_ns >= hot.start_ns && std::max(packet.time_ns, clock_ns_) <= hot.last_ns + idle;
+    if (!in_time && idle != 0 && is_over(hot, packet, idle)) {
         reason = natural_end(hot);
         return true;
     }
@@ -204,7 +216,7 @@ FlowIndex FlowMeter::find_flow(const ParsedPacket& packet,
 }
 
 FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex likely) noexcept {
-    advance_clock(packet.time_ns);
+    clock_ns_ = std::max(clock_ns_, packet.arrival_ns);
     if (wheel_.has_due(clock_ns_)) {
         sweep(clock_ns_);
     }
@@ -266,20 +278,6 @@ void FlowMeter::remove_copy(const ParsedPacket& packet, FlowIndex flow) noexcept
 void FlowMeter::note_copy(const ParsedPacket& packet, FlowIndex flow) noexcept {
     table_.hot(flow).quality |= kQualityDuplicate;
     ++table_.warm(flow).copies[packet.from_low ? 0 : 1];
-}
-
-void FlowMeter::advance_clock(uint64_t time_ns) noexcept {
-    if (time_ns <= clock_ns_) {
-        return;
-    }
-    const bool believed = clock_ns_ == 0 || time_ns - clock_ns_ <= kBelievedStep ||
-                          (doubted_ns_ != 0 && time_ns + kBelievedStep >= doubted_ns_);
-    if (believed) {
-        clock_ns_ = doubted_ns_ == 0 ? time_ns : std::min(time_ns, doubted_ns_);
-        doubted_ns_ = 0;
-    } else {
-        doubted_ns_ = time_ns;
-    }
 }
 
 RecentStart& FlowMeter::recent_start(uint64_t hash, uint64_t start_us) const noexcept {
@@ -365,6 +363,10 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     } else {
         hot.last_ns = packet.time_ns;
     }
+    hot.delay = 0;
+    if (clock_ns_ > hot.last_ns + kSilentLag) [[unlikely]] {
+        hot.delay = static_cast<uint8_t>(std::bit_width(clock_ns_ - hot.last_ns));
+    }
     ++hot.packets[side];
     hot.octets[side] += packet.octets;
     hot.payload_octets[side] += packet.payload_octets;
@@ -432,10 +434,7 @@ void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
 }
 
 void FlowMeter::tick(uint64_t now_ns) noexcept {
-    if (now_ns > clock_ns_) {
-        clock_ns_ = now_ns;
-        doubted_ns_ = 0;
-    }
+    clock_ns_ = std::max(clock_ns_, now_ns);
     sweep(clock_ns_);
 }
 

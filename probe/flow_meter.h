@@ -16,9 +16,9 @@
 #include "probe/stage_clock.h"
 
 // One partition: a flow table, its features and its expiry. Where a flow is cut is decided by the
-// times of its own packets. A sweep ends what has been silent for longer than its timeout by the
-// stamps of the partition's packets, with a margin for those that come late; so records do not
-// depend on the number of workers.
+// times of its own packets, and by the receiver's clock when that has passed its timeout with a
+// margin for packets that come late. A sweep ends what is so silent already, so that records do not
+// wait for a next packet; whether it came before that packet changes no record.
 
 namespace curlew::probe {
 
@@ -104,7 +104,6 @@ class FlowMeter {
     uint64_t victim_steps() const noexcept { return table_.victim_steps(); }
 
   private:
-    void advance_clock(uint64_t time_ns) noexcept;
     RecentStart& recent_start(uint64_t hash, uint64_t start_us) const noexcept;
     uint32_t take_ordinal(uint64_t hash, uint64_t start_ns) noexcept;
     uint64_t idle_timeout(const FlowHot& hot) const noexcept;
@@ -115,6 +114,8 @@ class FlowMeter {
     // Leaves a copy out of all counts but its own. `flow` may be kNoFlow.
     void remove_copy(const ParsedPacket& packet, FlowIndex flow) noexcept;
     void note_copy(const ParsedPacket& packet, FlowIndex flow) noexcept;
+    // Whether it was silent for `idle`, its timeout, or the packet is from before that.
+    bool is_over(const FlowHot& hot, const ParsedPacket& packet, uint64_t idle) const noexcept;
     // Why a packet at `time_ns` cannot belong to the flow's record; false when it can.
     bool is_cut(const FlowHot& hot,
                 const ParsedPacket& packet,
@@ -139,8 +140,7 @@ class FlowMeter {
 
     // First what every packet touches, from the beginning of a cache line on.
     alignas(64) FlowTable table_;
-    uint64_t clock_ns_ = 0;    // latest believed packet time of this partition
-    uint64_t doubted_ns_ = 0;  // a later one that nothing agreed with yet; 0: none
+    uint64_t clock_ns_ = 0;  // how late it was at this partition's latest packet, or by a live port
     FlowMeterConfig config_;
     CopyTable copies_;
     FlowCounters counters_;

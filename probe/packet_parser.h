@@ -103,8 +103,9 @@ struct ParsedPacket {
     uint8_t icmp_code = 0;
     bool from_low = true;  // the sender is the key's low endpoint
     uint8_t tunnel_count = 0;
-    TunnelMarks tunnels;  // of these the first tunnel_count mean something
-    uint16_t queue = 0;   // of the ports', in their order; set by the receiver
+    TunnelMarks tunnels;      // of these the first tunnel_count mean something
+    uint16_t queue = 0;       // of the ports', in their order; set by the receiver
+    uint64_t arrival_ns = 0;  // how late it was by the receiver's ArrivalClock; set by it
 };
 
 struct ParserConfig {

@@ -123,6 +123,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
             fragments_.resolve(packet);
         }
         packet.queue = config_.queue;
+        packet.arrival_ns = clock_.advance(packet.time_ns);
         ++count;
     }
     enter(config_.stages, Stage::look_up);

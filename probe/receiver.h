@@ -9,6 +9,7 @@
 #include <span>
 #include <vector>
 
+#include "probe/arrival_clock.h"
 #include "probe/counters.h"
 #include "probe/fragment_table.h"
 #include "probe/keyed_hash.h"
@@ -87,6 +88,7 @@ class Receiver {
     std::array<ParsedPacket, kMaximumBurst> parsed_;
     std::array<uint64_t, kMaximumBurst> hashes_{};
     FragmentTable fragments_;
+    ArrivalClock clock_;
     PacketCounters packets_;
     LossIntervals losses_;
     PortCounters port_looked_;        // as of the last look for losses

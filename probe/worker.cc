@@ -11,8 +11,11 @@ namespace curlew::probe {
 
 namespace {
 
-// Blocks a flow may take on average before lists are cut: packet list, first packets, names.
-constexpr size_t kBlocksPerFlow = 8;
+// Blocks a flow may take on average before lists are cut: names and tunnels; with details packet
+// list and first packets, too.
+constexpr size_t blocks_per_flow(bool details) {
+    return details ? 8 : 4;
+}
 // Blocks a flow may take on average before its messages are cut: 1 KiB. Few flows at once still
 // have room for a record of the longest.
 constexpr size_t kMessageBlocksPerFlow = 8;
@@ -51,7 +54,7 @@ struct TableLayout {
           copies_at(warm_at + whole_pages(partitions * skewed<FlowWarm>(flows))),
           rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
           detailed(details ? flows : 0),
-          small_at(flows * kBlocksPerFlow * kBlockOctets),
+          small_at(flows * blocks_per_flow(details) * kBlockOctets),
           middle_at(small_at + detailed * kSmallCountsOctets),
           large_at(middle_at + detailed * kMiddleCountsOctets),
           statistics_at(large_at + detailed / kFlowsPerLargeCounts * kLargeCountsOctets),
@@ -135,12 +138,12 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
     // The number of buckets is a power of two, so it may be nearly twice what is needed.
     constexpr uint64_t kBucketOctets =
         2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
-    constexpr uint64_t kLineRateOctets =
-        kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm) + kBlocksPerFlow * kBlockOctets;
-    constexpr uint64_t kDatasetOctets = kLineRateOctets + kSmallCountsOctets + kMiddleCountsOctets +
-                                        kLargeCountsOctets / kFlowsPerLargeCounts +
-                                        2 * sizeof(SideStatistics) +
-                                        kMessageBlocksPerFlow * kBlockOctets;
+    constexpr uint64_t kTableOctets = kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm);
+    constexpr uint64_t kLineRateOctets = kTableOctets + blocks_per_flow(false) * kBlockOctets;
+    constexpr uint64_t kDatasetOctets =
+        kTableOctets + blocks_per_flow(true) * kBlockOctets + kSmallCountsOctets +
+        kMiddleCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
+        2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
     const uint64_t fixed_octets =
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +

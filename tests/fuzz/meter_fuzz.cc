@@ -2,6 +2,7 @@
 #include <memory>
 #include <vector>
 
+#include "probe/arrival_clock.h"
 #include "probe/flow_summary.h"
 #include "probe/fragment_table.h"
 #include "probe/keyed_hash.h"
@@ -55,6 +56,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     Totals totals;
     uint64_t metered = 0;
     uint64_t fragmented = 0;
+    probe::ArrivalClock clock;
     uint64_t time_ns = 1'000'000'000;
     while (!input.empty()) {
         time_ns += input.octet() * uint64_t{1'000'000'000};
@@ -78,6 +80,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             if (probe::parse_packet(packet, {}, parsed) != probe::ParseResult::metered) {
                 continue;
             }
+            parsed.arrival_ns = clock.advance(parsed.time_ns);
             ++metered;
             if ((parsed.notes & probe::kNoteFragment) != 0) {
                 ++fragmented;

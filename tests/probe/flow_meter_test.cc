@@ -154,6 +154,60 @@ TEST(FlowMeter, how_a_flow_ends_does_not_depend_on_the_hash) {
     CHECK_EQUAL(1u, results.size());
 }
 
+// Two interfaces of one capture whose clocks differ, and a capture that goes back: neither ends
+// what goes on, whichever partition its flows share with others.
+TEST(FlowMeter, clocks_that_differ_end_nobodys_flow) {
+    for (const uint64_t apart : {uint64_t{2}, uint64_t{70}, uint64_t{3600}}) {
+        for (const bool slow_first : {false, true}) {
+            std::set<std::string> results;
+            for (uint8_t key = 0; key < 4; ++key) {
+                std::vector<Packet> packets;
+                for (uint64_t second = 4000; second < 4100; ++second) {
+                    for (uint16_t port = 1; port <= 20; ++port) {
+                        packets.push_back(from_client(second - (slow_first ? apart : 0))
+                                              .udp(port, slow_first ? 99 : 53)
+                                              .build());
+                    }
+                    for (uint16_t port = 1; port <= 20; ++port) {
+                        packets.push_back(from_client(second - (slow_first ? 0 : apart))
+                                              .udp(port, slow_first ? 53 : 99)
+                                              .build());
+                    }
+                }
+                DispatcherConfig config;
+                config.hash_key.fill(key);
+                const Metered metered = meter(packets, config);
+                CHECK_EQUAL(40u, metered.records.size());
+                std::string all;
+                for (const proto::FlowSummary& record : metered.records) {
+                    all += record.SerializeAsString();
+                }
+                results.insert(all);
+            }
+            CHECK_EQUAL(1u, results.size());
+        }
+    }
+}
+
+// Late by more than the margin: whether its flow was over is decided without looking at others'
+// packets of the same partition.
+TEST(FlowMeter, what_comes_late_is_cut_alike_whatever_the_hash) {
+    std::vector<Packet> packets;
+    for (uint16_t port = 1; port <= 50; ++port) {
+        packets.push_back(from_client(0).udp(port, 53).build());
+    }
+    packets.push_back(from_client(40).udp(1, 99).build());
+    packets.push_back(from_client(66).udp(1, 99).build());
+    for (uint16_t port = 1; port <= 50; ++port) {
+        packets.push_back(from_client(58).udp(port, 53).build());
+    }
+    for (uint8_t key = 0; key < 8; ++key) {
+        DispatcherConfig config;
+        config.hash_key.fill(key);
+        CHECK_EQUAL(101u, meter(packets, config).records.size());
+    }
+}
+
 TEST(FlowMeter, one_wrong_stamp_ends_nobody_elses_flow) {
     DispatcherConfig config;
     std::vector<Packet> packets;
