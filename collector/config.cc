@@ -46,6 +46,10 @@ class Reader {
             if (!proto::is_endpoint(endpoint.text)) {
                 root_.problem(endpoint.place, "'listen' wants tcp://ADDRESS:PORT or ipc://PATH");
             }
+            if (std::find(config_.listen.begin(), config_.listen.end(), endpoint.text) !=
+                config_.listen.end()) {
+                root_.problem(endpoint.place, "'listen' names an endpoint twice");
+            }
             config_.listen.push_back(endpoint.text);
         }
         if (!root_.has("listen")) {
@@ -115,6 +119,11 @@ class Reader {
         }
         if (const auto folder = table->required_text("folder")) {
             config_.archive = folder->text;
+            std::error_code failure;
+            const auto status = std::filesystem::status(config_.archive, failure);
+            if (std::filesystem::exists(status) && !std::filesystem::is_directory(status)) {
+                table->problem(folder->place, "'folder' is no folder");
+            }
         }
         if (const auto scenario = table->optional_text("scenario")) {
             config_.scenario = scenario->text;

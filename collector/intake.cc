@@ -277,6 +277,11 @@ void Intake::take_hello(const proto::ReceivedFrame& frame,
 
 void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {
     Stream* known = find(frame.header.probe_id, frame.header.epoch);
+    if (known != nullptr && known->stream.peer().empty()) {
+        // Of an epoch from before the start: it was on its way before its probe could know of that.
+        ++counters_.frames_out_of_sequence;
+        return;
+    }
     if (known == nullptr || known->stream.peer() != frame.peer || known->stream.superseded()) {
         ++counters_.frames_foreign;
         return;
@@ -355,12 +360,23 @@ std::vector<Answer> Intake::answers() {
     return std::exchange(answers_, {});
 }
 
+std::vector<std::string> Intake::news() {
+    return std::exchange(news_, {});
+}
+
 std::optional<SealJob> Intake::next_job(Moment now) {
     commit(now);
     for (Stream& stream : streams_) {
         try {
             // A full disk is made room on by sealing, for a dataset is smaller than its journal.
-            if (auto job = stream.stream.next_job(rotation_, !trouble_.empty(), now)) {
+            auto job = stream.stream.next_job(rotation_, !trouble_.empty(), now);
+            if (job) {
+                if (stream.stream.is_silent(now) && !job->windows.empty()) {
+                    news_.push_back(fmt::format(
+                        "nothing was heard of probe {} for {} hours: what it sent is sealed",
+                        job->facts.probe,
+                        kSealedAfterSilence.count()));
+                }
                 return job;
             }
         } catch (const std::runtime_error& error) {

@@ -39,7 +39,7 @@ struct IntakeCounters {
     uint64_t frames_stored = 0;
     uint64_t frames_duplicate = 0;
     uint64_t frames_out_of_sequence = 0;
-    uint64_t frames_foreign = 0;        // of a peer that said no hello
+    uint64_t frames_foreign = 0;        // of a peer that said no hello, nor anybody before it
     uint64_t frames_impersonating = 0;  // of a probe that the peer's key does not stand for
     uint64_t frames_unexpected = 0;     // empty batches, and kinds that no probe sends
     uint64_t frames_unstored = 0;       // the disk failed: they come again
@@ -82,6 +82,8 @@ class Intake {
 
     // What is to be sent; each is given once.
     std::vector<Answer> answers();
+    // What an operator should know of, one sentence each, given once.
+    std::vector<std::string> news();
 
     // The next job that is due; each has to be reported back. Commits before. Calls set_rotation's
     // wishes into force on the way.
@@ -143,6 +145,7 @@ class Intake {
     BatchDecoder decoder_;
     std::list<Stream> streams_;
     std::vector<Answer> answers_;
+    std::vector<std::string> news_;
     std::string trouble_;
     IntakeCounters counters_;
 };

@@ -1,6 +1,7 @@
 #include "collector/live_collector.h"
 
 #include <fmt/format.h>
+#include <sys/stat.h>
 
 #include <chrono>
 #include <mutex>
@@ -89,7 +90,19 @@ struct LiveCollector::Implementation {
         : archive(config.archive),
           program_version(std::move(version)),
           setup(std::make_shared<const LiveSetup>(config, signatures, program_version)),
-          intake(archive, config.rotate, problems, Clock::now()) {}
+          intake(archive, config.rotate, problems, Clock::now()),
+          place(place_of(archive)) {}
+
+    // Which folder a path is now; nothing: none.
+    static std::optional<std::pair<dev_t, ino_t>> place_of(const std::filesystem::path& folder) {
+        struct stat facts {};
+        return ::stat(folder.c_str(), &facts) == 0
+                   ? std::optional(std::pair(facts.st_dev, facts.st_ino))
+                   : std::nullopt;
+    }
+
+    // Journals that are open would follow a folder that is moved away, and nobody would seal them.
+    void look_for_archive() { is_there = place_of(archive) == place; }
 
     void send_answers(proto::ChannelReceiver& receiver) {
         for (const Answer& answer : intake.answers()) {
@@ -155,7 +168,9 @@ struct LiveCollector::Implementation {
     // Probes may send faster than datasets are sealed or removed; what waits here is bounded all
     // the same, and what waits there is the probes' to keep or to count.
     void take_if_possible(proto::ChannelReceiver& receiver, SealingThread& sealing) {
-        if (!has_room()) {
+        if (!is_there) {
+            std::this_thread::sleep_for(kPoll);
+        } else if (!has_room()) {
             sealing.make_room();
             std::this_thread::sleep_for(kPoll);
         } else if (!has_enough_to_seal() || sealing.wait_until_idle(kPoll)) {
@@ -185,6 +200,9 @@ struct LiveCollector::Implementation {
     // False when no job is due.
     bool submit_jobs(SealingThread& sealing, proto::ChannelReceiver& receiver) {
         bool submitted = false;
+        if (!is_there) {
+            return false;
+        }
         while (auto job = intake.next_job(Clock::now())) {
             sealing.submit(std::move(*job));
             submitted = true;
@@ -198,7 +216,7 @@ struct LiveCollector::Implementation {
     void drain(proto::ChannelReceiver& receiver,
                SealingThread& sealing,
                const std::function<void()>& turn) {
-        for (int taken = 0; taken < kFramesToDrain; taken += kFramesPerCommit) {
+        for (int taken = 0; taken < kFramesToDrain && is_there; taken += kFramesPerCommit) {
             if (!take_some(receiver, milliseconds(0), kFramesPerCommit)) {
                 break;
             }
@@ -226,7 +244,15 @@ struct LiveCollector::Implementation {
                 .complaints = BatchDecoder::complaints()};
     }
 
-    LiveStatus status(const SealingThread& sealing, const proto::ChannelReceiver& receiver) const {
+    std::string intake_trouble() const {
+        return is_there ? intake.trouble()
+                        : fmt::format(
+                              "nothing is taken: {} is not the folder any more that it was "
+                              "at the start",
+                              archive.string());
+    }
+
+    LiveStatus status(const SealingThread& sealing, const proto::ChannelReceiver& receiver) {
         const SealingState state = sealing.state();
         return {.probes = intake.probes(),
                 .intake = intake.counters(),
@@ -239,7 +265,8 @@ struct LiveCollector::Implementation {
                 .octets_free = room(),
                 .refusals = refusals(receiver),
                 .probe_status = intake.probe_status(Clock::now()),
-                .intake_trouble = intake.trouble(),
+                .news = intake.news(),
+                .intake_trouble = intake_trouble(),
                 .seal_trouble = state.seal_trouble,
                 .retention_trouble = state.retention_trouble};
     }
@@ -251,6 +278,8 @@ struct LiveCollector::Implementation {
     std::shared_ptr<const LiveSetup> next_setup;
     std::shared_ptr<const LiveSetup> setup;  // of the thread in run(), as the intake is
     Intake intake;
+    const std::optional<std::pair<dev_t, ino_t>> place;  // the archive's, at the start
+    bool is_there = true;                                // as of the last look
 };
 
 LiveCollector::LiveCollector(CollectorConfig config,
@@ -288,6 +317,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
             next_tidy_up = now + kTidyUp;
         }
         if (now >= next_turn) {
+            self.look_for_archive();
             turn();
             next_turn = now + kTurn;
         }

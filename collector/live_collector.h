@@ -50,6 +50,7 @@ struct LiveStatus {
     std::optional<uint64_t> octets_free;  // for the archive; nothing: the disk does not say
     Refusals refusals;
     std::vector<ProbeStatus> probe_status;
+    std::vector<std::string> news;  // since the last status, one sentence each
     // One sentence each for what does not go as it should; empty: all does.
     std::string intake_trouble;
     std::string seal_trouble;

@@ -68,6 +68,9 @@ void reload(collector::LiveCollector& service,
 class Status {
   public:
     void turn(const collector::LiveStatus& status) {
+        for (const std::string& sentence : status.news) {
+            say(sentence);
+        }
         tell(status.intake_trouble, intake_told_);
         tell(status.seal_trouble, seal_told_);
         tell(status.retention_trouble, retention_told_);
@@ -77,6 +80,14 @@ class Status {
             refusals_told_ = status.refusals.total();
             refusals_next_ = now + std::chrono::minutes(1);
             say("refused so far: " + status.refusals.sentence());
+        }
+        if (status.datasets_removed > removals_told_ && now >= removals_next_) {
+            say(fmt::format("removed to keep the archive within its bounds: {} datasets, {} octets",
+                            status.datasets_removed - removals_told_,
+                            status.octets_removed - octets_told_));
+            removals_told_ = status.datasets_removed;
+            octets_told_ = status.octets_removed;
+            removals_next_ = now + std::chrono::hours(1);
         }
         if (now - last_ >= std::chrono::seconds(1)) {
             last_ = now;
@@ -111,6 +122,9 @@ class Status {
     std::chrono::steady_clock::time_point last_;
     uint64_t refusals_told_ = 0;
     std::chrono::steady_clock::time_point refusals_next_;
+    uint64_t removals_told_ = 0;
+    uint64_t octets_told_ = 0;
+    std::chrono::steady_clock::time_point removals_next_;
 };
 
 // Records are taken whether or not they can be served: an address may come up later.

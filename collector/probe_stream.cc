@@ -102,7 +102,7 @@ std::optional<SealJob> ProbeStream::next_job(const Rotation& rotation,
         return std::nullopt;
     }
     std::vector<uint64_t> windows = journal_.waiting_windows();
-    const bool all = end_waits || ended() || superseded_ || everything ||
+    const bool all = end_waits || ended() || superseded_ || everything || is_silent(now) ||
                      journal_.waiting_octets() >= rotation.octets ||
                      windows.size() > kMaximumWaitingWindows;
     if (!all) {

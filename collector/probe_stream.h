@@ -19,6 +19,11 @@ namespace curlew::collector {
 // A clock that only goes forward, told by the caller.
 using Moment = std::chrono::steady_clock::time_point;
 
+// What a probe sent is sealed as it is when nothing was heard of it for so long: it may never come
+// back. Ledgers come every hour at least (probe configuration). What comes later, of the same
+// windows too, gets datasets of its own.
+inline constexpr std::chrono::hours kSealedAfterSilence{2};
+
 // More windows than this are not waited for: the probe's clock is wrong, or worse.
 inline constexpr size_t kMaximumWaitingWindows = 1024;
 
@@ -39,6 +44,7 @@ class ProbeStream {
     // Taken up at a start: its silence begins now.
     void recovered(Moment now) noexcept { last_heard_ = now; }
     Moment last_heard() const noexcept { return last_heard_; }
+    bool is_silent(Moment now) const noexcept { return now - last_heard_ >= kSealedAfterSilence; }
     // A hello of this epoch, whose probe holds what is from `first_held` on. What lies between that
     // and last_durable() is lost. Throws std::runtime_error when this cannot be written down, and
     // has not heard it then.
@@ -57,9 +63,9 @@ class ProbeStream {
     void commit(Moment now);
     bool is_dirty() const noexcept { return journal_.is_dirty(); }
 
-    // What is to be sealed now, if anything: the epoch's end, too much waiting, or complete
-    // windows. `everything`: whatever waits, to make room. Until sealed() or seal_failed() there
-    // is no other job. Requires: not dirty.
+    // What is to be sealed now, if anything: the epoch's end, a silent probe's, too much waiting,
+    // or complete windows. `everything`: whatever waits, to make room. Until sealed() or
+    // seal_failed() there is no other job. Requires: not dirty.
     std::optional<SealJob> next_job(const Rotation& rotation, bool everything, Moment now);
     bool is_sealing() const noexcept { return job_.has_value(); }
     // Throws std::runtime_error when what was sealed cannot be deleted now; it will be later.

@@ -137,14 +137,18 @@ class Keeper {
                 octets_ += octets_of(files_of(archive_, entry.manifest));
             }
         }
+        bool has_no_room = is_beyond_bounds();
         for (const IndexEntry& entry : present) {
-            const Files files = files_of(archive_, entry.manifest);
-            const bool has_no_room = is_beyond_bounds();
-            if (!has_no_room && !is_too_old(files)) {
+            if (!has_no_room && keep_.days == 0) {
                 break;
             }
-            remove(entry, files);
-            removed_.newest_too = has_no_room && &entry == &present.back();
+            const Files files = files_of(archive_, entry.manifest);
+            // One from a time when the clock was wrong keeps none of those behind it.
+            if (has_no_room || is_too_old(files)) {
+                remove(entry, files);
+                removed_.newest_too = has_no_room && &entry == &present.back();
+                has_no_room = has_no_room && is_beyond_bounds();
+            }
         }
         removed_.within_bounds = !is_beyond_bounds();
         return removed_;

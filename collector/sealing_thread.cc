@@ -127,7 +127,12 @@ void SealingThread::keep_bounds(const LiveSetup& setup) {
     Removed removed;
     std::string trouble;
     try {
-        removed = enforce(setup.seal.config.keep, setup.seal.config.archive, wall_time_ns());
+        Retention keep = setup.seal.config.keep;
+        if (!clock_.is_settled(std::chrono::steady_clock::now(),
+                               std::chrono::system_clock::now())) {
+            keep.days = 0;
+        }
+        removed = enforce(keep, setup.seal.config.archive, wall_time_ns());
         if (!removed.within_bounds) {
             trouble = "the archive is beyond its bounds and no dataset is left to remove";
         } else if (removed.newest_too) {

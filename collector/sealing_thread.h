@@ -14,6 +14,7 @@
 #include "collector/config.h"
 #include "collector/device_groups.h"
 #include "collector/seal_windows.h"
+#include "proto/settled_clock.h"
 
 // Seals, one job after the other, and holds the archive to its bounds after each job and every
 // minute.
@@ -80,6 +81,7 @@ class SealingThread {
     // The thread's own: by probe, made by the rules of one configuration.
     std::map<std::string, LineMemory> memories_;
     std::shared_ptr<const LiveSetup> memories_setup_;
+    proto::SettledClock clock_;
     std::jthread thread_;
 };
 

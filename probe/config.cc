@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <set>
 
 #include "probe/packet_filter.h"
 #include "probe/worker.h"
@@ -100,6 +101,7 @@ class Reader {
             table.finish("table [[port]]");
             config_.ports.push_back(port);
         }
+        refuse_twins();
         const auto is_capture = [](const PortConfig& port) {
             return port.device.find("rx_pcap=") != std::string::npos;
         };
@@ -112,6 +114,41 @@ class Reader {
             root_.problem(
                 root_.place(),
                 fmt::format("1 to {} tables [[port]] with a device are wanted", kMostPorts));
+        }
+    }
+
+    // DPDK knows a device by its name, which stands before its arguments; and what two devices of
+    // one interface bring would be metered twice.
+    void refuse_twins() {
+        const auto interface_of = [](const std::string& device) {
+            constexpr std::string_view kKey = ",iface=";
+            const size_t at = device.find(kKey);
+            return at == std::string::npos
+                       ? std::string()
+                       : device.substr(at + kKey.size(),
+                                       device.find(',', at + 1) - at - kKey.size());
+        };
+        std::set<std::string> names;
+        std::set<std::string> interfaces;
+        for (const PortConfig& port : config_.ports) {
+            const std::string interface = interface_of(port.device);
+            const bool is_new = names.insert(port.device.substr(0, port.device.find(','))).second;
+            if (!is_new || (!interface.empty() && !interfaces.insert(interface).second)) {
+                root_.problem(root_.place_of_value("port"),
+                              fmt::format("'{}' is of another [[port]] already", port.device));
+            }
+        }
+    }
+
+    // A path that is there, and no folder, will not become one.
+    static void want_folder(TableReader& table,
+                            std::string_view key,
+                            const std::filesystem::path& path) {
+        std::error_code failure;
+        const auto status = std::filesystem::status(path, failure);
+        if (!path.empty() && std::filesystem::exists(status) &&
+            !std::filesystem::is_directory(status)) {
+            table.problem(table.place_of_value(key), fmt::format("'{}' is no folder", key));
         }
     }
 
@@ -215,6 +252,7 @@ class Reader {
         read_octets(*table, "queue", config_.queue_octets);
         if (const auto spool = table->optional_text("spool")) {
             config_.spool = spool->text;
+            want_folder(*table, "spool", config_.spool);
         }
         read_octets(*table, "spool_octets", config_.spool_octets);
         if (const auto drop = table->optional_text("drop")) {
@@ -236,6 +274,10 @@ class Reader {
         RecordConfig& record = config_.record;
         if (const auto folder = table->required_text("folder")) {
             record.folder = folder->text;
+            want_folder(*table, "folder", record.folder);
+            if (folder->text == config_.spool) {
+                table->problem(folder->place, "'folder' is the spool's");
+            }
         }
         read_filter(*table, record.filter);
         for (const auto& protocol : table->optional_text_list("protocols")

@@ -250,10 +250,17 @@ struct Exporter::Implementation {
         }
         try {
             frame.place = spool->append(octets, frame.first_sequence, frame.last_sequence);
+            if (is_spool_failing && Clock::now() - spool_failed_at >= kSpoolSilence) {
+                is_spool_failing = false;
+                tell("the spool takes records again");
+            }
             return true;
         } catch (const std::runtime_error& error) {
-            tell_of_spool(
-                fmt::format("the spool takes nothing, records wait in memory: {}", error.what()));
+            spool_failed_at = Clock::now();
+            if (!std::exchange(is_spool_failing, true)) {
+                tell(fmt::format("the spool takes nothing, records wait in memory: {}",
+                                 error.what()));
+            }
             return false;
         }
     }
@@ -503,6 +510,8 @@ struct Exporter::Implementation {
     DeliveryState published;        // under the mutex
     std::vector<std::string> news;  // under the mutex
     Clock::time_point spool_told_again = Clock::now();
+    Clock::time_point spool_failed_at;
+    bool is_spool_failing = false;  // people know
 };
 
 Exporter::Exporter(const ExporterConfig& config,

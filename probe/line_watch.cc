@@ -8,7 +8,7 @@ namespace curlew::probe {
 
 LineWatch::LineWatch(std::vector<Line> lines) {
     for (Line& line : lines) {
-        states_.push_back({std::move(line), false, {}});
+        states_.push_back({.line = std::move(line), .told_again = {}});
     }
 }
 
@@ -19,7 +19,9 @@ std::vector<std::string> LineWatch::look(Clock::time_point now) {
     }
     next_ = now + kInterval;
     for (State& state : states_) {
-        const bool is_down = !state.line.is_there();
+        const bool seems_down = !state.line.is_there();
+        const bool is_down = seems_down && std::exchange(state.was_down, seems_down);
+        state.was_down = seems_down;
         if (is_down == state.is_down_told || (is_down && now < state.told_again)) {
             continue;
         }

@@ -24,12 +24,14 @@ class LineWatch {
     explicit LineWatch(std::vector<Line> lines);
 
     // Sentences about what changed; at the beginning every line is taken to be there. Asks at most
-    // once in kInterval.
+    // once in kInterval, and once more before it says that a line is down: some drivers take theirs
+    // down for a moment as they are opened.
     std::vector<std::string> look(Clock::time_point now);
 
   private:
     struct State {
         Line line;
+        bool was_down = false;
         bool is_down_told = false;
         Clock::time_point told_again;  // that it is down
     };

@@ -37,13 +37,17 @@ MappedMemory MappedMemory::of_huge_pages(size_t octets, const std::string& what)
     return memory;
 }
 
-MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
+void MappedMemory::want_available(size_t octets, const std::string& what) {
     if (const size_t available = available_octets(); octets > available) {
         throw std::runtime_error(fmt::format("{}: {} MiB of memory are asked for, and {} are left",
                                              what,
                                              octets >> 20,
                                              available >> 20));
     }
+}
+
+MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
+    want_available(octets, what);
     MappedMemory memory = of_huge_pages(octets, what);
     // An older kernel cannot; then pages come as they are touched.
     madvise(memory.data_, octets, MADV_POPULATE_WRITE);

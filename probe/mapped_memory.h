@@ -31,9 +31,13 @@ class MappedMemory {
 
     // Of huge pages that are backed at once: whoever touches one first waits for 2 MiB of zeros,
     // and packets that come meanwhile may be lost. It takes a tenth of a second for each GiB,
-    // several times that on a machine that must find it first. Throws likewise, and when the
-    // machine has less available: "<what>: N MiB of memory are asked for, and M are left".
+    // several times that on a machine that must find it first. Throws likewise, and as
+    // want_available().
     static MappedMemory taken(size_t octets, const std::string& what);
+
+    // Throws std::runtime_error when the machine has less available: "<what>: N MiB of memory are
+    // asked for, and M are left".
+    static void want_available(size_t octets, const std::string& what);
 
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
     // pages, at most octets().

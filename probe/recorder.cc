@@ -31,7 +31,7 @@ constexpr std::chrono::minutes kQuiet{10};
 // For so much more room is made at once, while one file is written; less where little is kept.
 constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
-constexpr std::chrono::seconds kSilence{60};
+constexpr int kRetriesToTrust = 12;
 constexpr size_t kMostNews = 64;
 
 std::string utc_stamp(uint64_t time_ns) {
@@ -252,11 +252,13 @@ void Recorder::make_room(uint64_t open_octets) {
         more = bound == 0 ? more : std::min(more, bound);
     }
     more = std::max<uint64_t>(more, blocks_.size());
-    bool has_room = folder_.keep_bounds(open_octets, more, wall_ns());
+    const uint64_t now_ns =
+        clock_.is_settled(Clock::now(), std::chrono::system_clock::now()) ? wall_ns() : 0;
+    bool has_room = folder_.keep_bounds(open_octets, more, now_ns);
     if (!has_room) {
         // On a small disk for the next write alone.
         more = kWriteOctets + kLongestBlock;
-        has_room = folder_.keep_bounds(open_octets, more, wall_ns());
+        has_room = folder_.keep_bounds(open_octets, more, now_ns);
     }
     if (!has_room) {
         throw std::runtime_error(fmt::format(
@@ -294,7 +296,9 @@ void Recorder::note_written() {
     }
     packets_recorded_.fetch_add(std::exchange(packets_waiting_, 0), std::memory_order_relaxed);
     octets_recorded_.fetch_add(std::exchange(octets_waiting_, 0), std::memory_order_relaxed);
-    if (std::exchange(is_failing_, false)) {
+    // Not before it has lasted: a disk that is full takes a little now and then.
+    if (is_failing_ && written_at_ - failed_at_ >= kRetriesToTrust * config_.retry) {
+        is_failing_ = false;
         tell(fmt::format("recording goes on with {}", file_name_));
     }
     const std::lock_guard lock(mutex_);
@@ -340,10 +344,8 @@ void Recorder::append_all_statistics(uint64_t end_ns) {
 
 // What waited is lost, and what the file has is kept.
 void Recorder::give_up(const std::string& why) {
-    if (!is_failing_ &&
-        (failure_told_at_ == Clock::time_point() || Clock::now() - failure_told_at_ >= kSilence)) {
-        failure_told_at_ = Clock::now();
-        is_failing_ = true;
+    failed_at_ = Clock::now();
+    if (!std::exchange(is_failing_, true)) {
         tell(fmt::format("{}; packets are metered, but not recorded, until the disk takes them",
                          why));
     }

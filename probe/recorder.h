@@ -16,6 +16,7 @@
 #include "probe/port.h"
 #include "probe/recording_folder.h"
 #include "probe/recording_lane.h"
+#include "proto/settled_clock.h"
 
 // Writes what the workers' lanes bring into files of pcapng that take turns (RECORDING.md): one
 // thread, which no worker waits for on a live line. What the disk does not take is lost to the
@@ -138,8 +139,9 @@ class Recorder {
     Clock::time_point written_at_;
     Clock::time_point packet_at_;
     Clock::time_point retry_at_;
-    Clock::time_point failure_told_at_;
+    Clock::time_point failed_at_;
     bool is_failing_ = false;  // people know
+    proto::SettledClock clock_;
 
     uint64_t end_ns_ = 0;            // seen with over_
     std::atomic<bool> over_{false};  // written by finish()

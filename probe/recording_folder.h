@@ -77,7 +77,7 @@ class RecordingFolder {
 
     // Removes files while a bound is passed or would be when the open file, of `open_octets`, has
     // got `more_octets` more. False when none is left to remove and still too little is free.
-    // Throws std::runtime_error. `now_ns` is wall time.
+    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known.
     bool keep_bounds(uint64_t open_octets, uint64_t more_octets, uint64_t now_ns);
 
     const std::filesystem::path& path() const noexcept { return path_; }

@@ -168,6 +168,8 @@ Worker::Worker(const WorkerConfig& config,
     assert(index < workers);
     assert(workers <= kPartitions);
     if (config.recording.ring_octets != 0) {
+        // Else it would be promised, and end the program as it is filled.
+        MappedMemory::want_available(config.recording.ring_octets, "recording's buffer");
         recording_.emplace(config.recording);
     }
     const size_t owned = partitions_of(index, workers);

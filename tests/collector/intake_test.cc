@@ -144,6 +144,31 @@ TEST(Intake, who_said_no_hello_is_not_heard) {
     CHECK_EQUAL(2, intake->counters().frames_foreign);
 }
 
+TEST(Intake, what_was_on_its_way_when_the_collector_began_anew_is_refused_to_nobody) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    restart();
+    const proto::ReceivedFrame early = probe.batch({live_flow(2, kWindow)});
+    CHECK(say(early).empty());
+    CHECK_EQUAL(0, intake->counters().frames_foreign);
+    CHECK_EQUAL(1, intake->counters().frames_out_of_sequence);
+    welcome(probe, 1, 1);
+    acknowledged(early, 2);
+}
+
+TEST(Intake, a_silent_probe_is_told_of_and_sealed) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    CHECK(intake->news().empty());
+    CHECK(intake->next_job(kNow + kSealedAfterSilence).has_value());
+    const std::vector<std::string> news = intake->news();
+    CHECK_EQUAL(1u, news.size());
+    STRCMP_CONTAINS("nothing was heard of probe attic for 2 hours", news[0].c_str());
+    CHECK(intake->news().empty());
+}
+
 TEST(Intake, a_restart_goes_on_where_it_was) {
     TestProbe probe;
     welcome(probe, 0, 1);

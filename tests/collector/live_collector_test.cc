@@ -94,6 +94,36 @@ TEST(LiveCollector, an_epoch_that_ended_is_sealed_before_it_stops) {
     CHECK(verify_archive(archive, tell).holds());
 }
 
+TEST(LiveCollector, an_archive_that_is_moved_away_takes_nothing_until_it_is_back) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    const fs::path moved = folder.path() / "moved";
+    std::vector<std::string> told;
+    std::stop_source stop;
+    collector.run(receiver, stop.get_token(), [&](const LiveStatus& status) {
+        told.push_back(status.intake_trouble);
+        switch (told.size()) {
+            case 1:
+                fs::rename(archive, moved);
+                fs::create_directories(archive / "open");
+                break;
+            case 2:
+                fs::remove_all(archive);
+                break;
+            case 3:
+                fs::rename(moved, archive);
+                break;
+            default:
+                stop.request_stop();
+        }
+    });
+    CHECK(told.size() >= 4);
+    STRCMP_EQUAL("", told[0].c_str());
+    STRCMP_CONTAINS("is not the folder any more that it was at the start", told[1].c_str());
+    STRCMP_CONTAINS("nothing is taken", told[2].c_str());
+    STRCMP_EQUAL("", told[3].c_str());
+}
+
 TEST(LiveCollector, tells_what_it_refused_by_reason) {
     LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
     TestProbe probe;

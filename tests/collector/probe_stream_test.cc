@@ -47,6 +47,28 @@ TEST(ProbeStream, seals_nothing_while_nothing_is_complete) {
     CHECK_FALSE(job().has_value());
 }
 
+TEST(ProbeStream, seals_what_a_silent_probe_sent_and_what_comes_after_it_again) {
+    store_record(1, kWindow);
+    store(probe.ledger(kWindow - 1));
+    const Moment late = kNow + kSealedAfterSilence;
+    CHECK_FALSE(stream.next_job(rotation, false, late - seconds(1)).has_value());
+    const auto first = stream.next_job(rotation, false, late);
+    CHECK(first->windows == std::vector<uint64_t>{kWindow});
+    CHECK_TRUE(first->all_windows);
+    CHECK_TRUE(first->unclean_end.empty());
+    stream.sealed({});
+    CHECK_FALSE(stream.next_job(rotation, false, late).has_value());
+    CHECK_FALSE(stream.is_done());
+    // Of the same window: it had only been cut off.
+    CHECK(stream.take(probe.batch({live_flow(2, kWindow)}), late) == FrameVerdict::next);
+    stream.commit(late);
+    CHECK_FALSE(stream.next_job(rotation, false, late).has_value());
+    CHECK(stream.take(probe.ledger(kNextWindow), late) == FrameVerdict::next);
+    stream.commit(late);
+    const auto second = stream.next_job(rotation, false, late);
+    CHECK(second->windows == std::vector<uint64_t>{kWindow});
+}
+
 TEST(ProbeStream, seals_the_complete_windows_and_one_job_at_a_time) {
     store_record(1, kWindow);
     store_record(2, kNextWindow);

@@ -113,6 +113,25 @@ TEST(Retention, what_is_older_than_the_days_goes) {
     CHECK_TRUE(is_there("b"));
 }
 
+TEST(Retention, one_from_a_wrong_clock_keeps_none_of_the_others) {
+    for (const char* name : {"a", "b", "c"}) {
+        add(name);
+    }
+    const auto sealed_at = [this](const std::string& name, time_t second) {
+        const fs::path manifest = archive / ("any/live/" + name + ".manifest.json");
+        const timespec times[2] = {{second, 0}, {second, 0}};
+        CHECK_EQUAL(0, utimensat(AT_FDCWD, manifest.c_str(), times, 0));
+    };
+    constexpr time_t kDay = 86'400;
+    sealed_at("a", 400 * kDay);
+    sealed_at("b", 10 * kDay);
+    sealed_at("c", 19 * kDay);
+    CHECK_EQUAL(1u, enforce({.days = 3}, archive, 20 * kDay * 1'000'000'000ull).datasets);
+    CHECK_TRUE(is_there("a"));
+    CHECK_FALSE(is_there("b"));
+    CHECK_TRUE(is_there("c"));
+}
+
 TEST(Retention, says_when_nothing_is_left_to_remove) {
     add("a");
     const Removed removed = enforce({.min_free = ~uint64_t{0}}, archive, 0);

@@ -1,6 +1,6 @@
 #include "probe/arrival_clock.h"
 
-#include <CppUTest/TestHarness.h>
+#include "tests/support/cpputest.h"
 
 namespace curlew::probe {
 

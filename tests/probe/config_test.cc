@@ -190,6 +190,31 @@ TEST(ProbeConfig, the_shipped_example_loads) {
     CHECK_EQUAL(50u, config.list.packets);
 }
 
+TEST(ProbeConfig, what_two_ports_would_meter_is_refused) {
+    const auto told = [](const std::string& one, const std::string& other) {
+        return refusal("name = \"p\"\n[[port]]\ndevice = \"" + one + "\"\n[[port]]\ndevice = \"" +
+                       other + "\"\n[collector]\nendpoint = \"ipc:///c\"\n");
+    };
+    STRCMP_CONTAINS("'0000:03:00.0' is of another [[port]] already",
+                    told("0000:03:00.0", "0000:03:00.0").c_str());
+    STRCMP_CONTAINS("'net_pcap1,iface=lo' is of another [[port]] already",
+                    told("net_af_xdp0,iface=lo,start_queue=1", "net_pcap1,iface=lo").c_str());
+    STRCMP_CONTAINS("is of another", told("net_pcap0,iface=a", "net_pcap0,iface=b").c_str());
+    STRCMP_EQUAL("", told("net_pcap0,iface=a", "net_pcap1,iface=aa").c_str());
+}
+
+TEST(ProbeConfig, a_folder_that_is_something_else_is_refused) {
+    const auto told = [](const std::string& spool, const std::string& folder) {
+        return refusal(
+            "name = \"p\"\n[[port]]\ndevice = \"d\"\n[collector]\nendpoint = \"ipc:///c\"\n"
+            "spool = \"" +
+            spool + "\"\n[record]\nfolder = \"" + folder + "\"\n");
+    };
+    STRCMP_CONTAINS(":6:9: 'spool' is no folder", told("/dev/null", "/r").c_str());
+    STRCMP_CONTAINS(":8:10: 'folder' is no folder", told("/s", "/dev/null").c_str());
+    STRCMP_CONTAINS(":8:10: 'folder' is the spool's", told("/s", "/s").c_str());
+}
+
 TEST(ProbeConfig, captures_and_live_ports_do_not_mix) {
     const std::string told = refusal(
         "name = \"p\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=a.pcap\"\n"

@@ -32,18 +32,29 @@ TEST_GROUP(LineWatch) {
 TEST(LineWatch, says_what_changed_and_of_which) {
     STRCMP_EQUAL("", told_after(seconds(1)).c_str());
     second = false;
+    STRCMP_EQUAL("", told_after(seconds(1)).c_str());
     STRCMP_EQUAL("eth2: the line is down, nothing comes from there\n",
                  told_after(seconds(1)).c_str());
     STRCMP_EQUAL("", told_after(seconds(1)).c_str());
     first = false;
     second = true;
-    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\neth2: the line is up again\n",
+    STRCMP_EQUAL("eth2: the line is up again\n", told_after(seconds(1)).c_str());
+    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\n",
                  told_after(seconds(1)).c_str());
 }
 
 TEST(LineWatch, a_line_that_is_down_at_the_start_is_told) {
     first = false;
-    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\n", told_after({}).c_str());
+    STRCMP_EQUAL("", told_after({}).c_str());
+    STRCMP_EQUAL("eth1: the line is down, nothing comes from there\n",
+                 told_after(seconds(1)).c_str());
+}
+
+TEST(LineWatch, a_line_that_is_down_for_a_moment_is_not_told) {
+    for (int i = 0; i < 10; ++i) {
+        first = i % 2 != 0;
+        STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    }
 }
 
 TEST(LineWatch, the_system_is_not_asked_all_the_time) {
@@ -56,15 +67,16 @@ TEST(LineWatch, the_system_is_not_asked_all_the_time) {
 TEST(LineWatch, a_line_that_comes_and_goes_fills_no_log) {
     int sentences = 0;
     for (int i = 0; i < 120; ++i) {
-        first = i % 2 != 0;
+        first = i % 4 > 1;
         sentences += told_after(seconds(1)).empty() ? 0 : 1;
     }
     // Down and up, twice.
     CHECK_EQUAL(4, sentences);
     // What is down in the end is told.
     first = false;
+    STRCMP_EQUAL("", told_after(seconds(61)).c_str());
     STRCMP_EQUAL("eth1: the line is down, nothing comes from there\n",
-                 told_after(seconds(61)).c_str());
+                 told_after(seconds(1)).c_str());
     STRCMP_EQUAL("", told_after(seconds(61)).c_str());
     first = true;
     STRCMP_EQUAL("eth1: the line is up again\n", told_after(seconds(1)).c_str());

@@ -247,6 +247,7 @@ TEST(Recorder, all_files_together_never_have_more_octets_than_are_kept) {
 }
 
 TEST(Recorder, a_folder_that_is_removed_costs_what_was_being_written_and_is_made_again) {
+    config.retry = std::chrono::milliseconds(0);
     Recorder recorder(config, {&lane}, [] { return std::vector<PortCounters>(1); });
     std::thread writing([&] { recorder.run(); });
     const auto settle = [&](uint64_t packets) {

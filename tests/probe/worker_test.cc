@@ -47,6 +47,20 @@ TEST(Worker, tables_stay_within_the_memory_that_they_are_given) {
     }
 }
 
+TEST(Worker, a_buffer_for_which_there_is_no_memory_is_refused_in_one_sentence) {
+    WorkerConfig config;
+    config.flow_capacity = 4096;
+    config.recording.ring_octets = size_t{1} << 50;
+    std::string told;
+    try {
+        const Worker worker(config, 0, 1, inspector, hash);
+    } catch (const std::runtime_error& error) {
+        told = error.what();
+    }
+    STRCMP_CONTAINS("recording's buffer: 1073741824 MiB of memory are asked for, and",
+                    told.c_str());
+}
+
 TEST(Worker, workers_share_the_memory_that_was_taken_for_them) {
     WorkerConfig config;
     config.meter.details = true;
