@@ -76,6 +76,11 @@ std::optional<std::string> label_of(const FlowLine& flow,
     if (flow.flow_type_count > 1 || (flow.flow_type_count == 1 && !flow.flow_type_is_last)) {
         throw std::runtime_error("the record has `flow_type`, but not as its last key");
     }
+    if (flow.has_flow_id) {
+        throw std::runtime_error(
+            "the record is of preset curlew, which does not tell the sides as Joy did: its "
+            "flow_type comes with `curlew run --group`");
+    }
     const std::string_view label = rules.label(rule_view(flow));
     if (label.empty()) {
         throw std::runtime_error("no rule of the group holds for the record");

@@ -99,6 +99,7 @@ class FlowLineHandler : public rapidjson::BaseReaderHandler<rapidjson::UTF8<>, F
         }
         if (depth_ == 1) {
             scalar_end_ = stream_.Tell();
+            line_.has_flow_id = line_.has_flow_id || keys_[1] == "flow_id";
         }
         return depth_ != 0;
     }

@@ -26,8 +26,9 @@ struct FlowLine {
     FlowField pr;
     FlowField time_start;
     FlowField flow_type;
-    FlowField out_ttl;  // ip.out.ttl
-    FlowField in_ttl;   // ip.in.ttl
+    FlowField out_ttl;         // ip.out.ttl
+    FlowField in_ttl;          // ip.in.ttl
+    bool has_flow_id = false;  // preset curlew's
 
     // Offsets and pieces of the line, for a member added after the last. `comma` and `colon` are
     // these characters with the white space around them, as the object itself spells them.

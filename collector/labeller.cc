@@ -43,11 +43,17 @@ std::optional<FlowKeyOctets> endpoints_of(const FlowFacts& facts) {
 template <typename Hits, typename Says>
 const typename Hits::value_type* first_that(const Hits& hits, Says says) {
     for (const auto& hit : hits) {
-        if (hit.signature != nullptr && says(*hit.signature)) {
+        if (hit.signature != nullptr && !hit.is_overruled && says(*hit.signature)) {
             return &hit;
         }
     }
     return nullptr;
+}
+
+// Whom the flow speaks to by its own words: other names of that address are others'.
+bool names_its_peer(const Fact& fact) {
+    return fact.kind == EvidenceKind::name &&
+           (fact.field == "tls.sni" || fact.field == "quic.sni" || fact.field == "http.host");
 }
 
 // Names for one address that do not all say the same service.
@@ -57,7 +63,7 @@ bool is_ambiguous(const Hits& hits) {
     static const std::string kNothing;
     bool differ = false;
     for (const auto& hit : hits) {
-        if (hit.fact.kind == EvidenceKind::name_by_dns) {
+        if (hit.fact.kind == EvidenceKind::name_by_dns && !hit.is_overruled) {
             const std::string& service =
                 hit.signature != nullptr ? hit.signature->service : kNothing;
             differ = differ || (first != nullptr && *first != service);
@@ -102,7 +108,7 @@ std::string confidence_of(EvidenceKind kind) {
 }
 
 void Labeller::add_by_index(const Fact& fact, uint16_t index, Hits& hits) const {
-    Hit hit{nullptr, fact, false};
+    Hit hit{nullptr, fact};
     if (index != signatures::ContentRules::kNone && sent_by(rules_[index], fact)) {
         hit.signature = &rules_[index];
         hit.fact.signature = hit.signature->id;
@@ -174,6 +180,11 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
     if (hits.size() > kMaximumMatched) {
         hits.resize(kMaximumMatched);
     }
+    const bool is_told = std::any_of(
+        hits.begin(), hits.end(), [](const Hit& hit) { return names_its_peer(hit.fact); });
+    for (Hit& hit : hits) {
+        hit.is_overruled = is_told && hit.fact.kind == EvidenceKind::name_by_dns;
+    }
     return hits;
 }
 
@@ -203,6 +214,14 @@ Label Labeller::by_content(const FlowFacts& facts) const {
     const Hit* activity =
         first_that(hits, [](const Signature& one) { return !one.activity.empty(); });
     const Hit* service = service_hit(hits);
+    const bool by_dns = service == nullptr || service->fact.kind >= EvidenceKind::name_by_dns;
+    const bool ambiguous = by_dns && is_ambiguous(hits);
+    // What is done there is told by a name that tells where, if by any.
+    if (activity != nullptr && activity->fact.kind == EvidenceKind::name_by_dns &&
+        (ambiguous || service == nullptr ||
+         activity->signature->service != service->signature->service)) {
+        activity = nullptr;
+    }
 
     Label label;
     label.type = type == nullptr                   ? "unknown"
@@ -211,14 +230,12 @@ Label Labeller::by_content(const FlowFacts& facts) const {
     label.protocol = protocol != nullptr ? protocol->signature->protocol : "";
     label.service = service != nullptr ? service->signature->service : "";
     label.activity = activity != nullptr ? activity->signature->activity : "";
-    const bool by_dns = service == nullptr || service->fact.kind >= EvidenceKind::name_by_dns;
-    const bool ambiguous = by_dns && is_ambiguous(hits);
     if (ambiguous) {
         label.service = kAmbiguous;
     }
     for (const Hit& hit : hits) {
         // All names of an address are evidence where its service is told by them.
-        const bool candidate = hit.fact.kind == EvidenceKind::name_by_dns &&
+        const bool candidate = hit.fact.kind == EvidenceKind::name_by_dns && !hit.is_overruled &&
                                (ambiguous || (service != nullptr && by_dns));
         if (&hit == type || &hit == protocol || &hit == service || &hit == activity || candidate) {
             label.evidence.push_back(hit.fact);

@@ -58,6 +58,7 @@ class Labeller {
         const signatures::Signature* signature = nullptr;  // nullptr: no signature lists the fact
         Fact fact;
         bool has_ports = false;
+        bool is_overruled = false;  // a name told by DNS, where the flow tells its own
     };
     using Hits = std::vector<Hit>;
 

@@ -175,8 +175,8 @@ void write_payload_numbers(JsonLine& json, const proto::FlowSummary& flow, Field
     const uint64_t payload_octets =
         flow.forward().payload_octets() + flow.reverse().payload_octets();
     const bool counted = !flow.byte_counts().empty();
-    if (!counted && payload_octets > 0) {
-        return;  // not measured: zeros would be a lie
+    if (!counted && (payload_octets > 0 || !flow.has_packets())) {
+        return;  // not measured, or nothing is, as in profile line-rate: zeros would be a lie
     }
     ByteCounts byte_counts;
     [[maybe_unused]] const ByteCounts::Result result = byte_counts.read(flow.byte_counts());

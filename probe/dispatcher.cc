@@ -248,7 +248,7 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
         if (burst.packets.empty() && ended) {
             break;
         }
-        if (is_live_) {
+        if (is_live_ && (!burst.packets.empty() || !station.merger.holds_packets())) {
             station.worker->tick(clock_ns);
         }
         if (round % kPublishRounds == 0 &&

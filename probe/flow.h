@@ -132,10 +132,12 @@ struct alignas(64) FlowWarm {
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
 
     // Messages, see message_store.h.
-    uint32_t messages = 0;      // block of MessageState + 1; 0: none
-    uint8_t message_kind = 0;   // MessageKind that signatures tell; 0: none
-    uint8_t streams_off = 0;    // bit 0 low, bit 1 high: nothing more is kept of this side's stream
-    uint8_t streams_begun = 0;  // likewise: its first octet's number is known
+    uint32_t messages = 0;     // block of MessageState + 1; 0: none
+    uint8_t message_kind = 0;  // MessageKind that signatures tell; 0: none
+    uint8_t streams_off = 0;   // bit 0 low, bit 1 high: nothing more is kept of this side's stream
+
+    // TCP, see tcp_connection.h.
+    uint8_t streams_begun = 0;  // bit 0 low, bit 1 high: its first octet's number is known
     std::array<uint32_t, 2> stream_begin{};  // that number
 };
 static_assert(sizeof(FlowWarm) <= 192);

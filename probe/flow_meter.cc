@@ -10,6 +10,7 @@
 
 #include "probe/flow_direction.h"
 #include "probe/flow_settled.h"
+#include "probe/tcp_connection.h"
 
 namespace curlew::probe {
 
@@ -26,11 +27,6 @@ constexpr size_t kHelloOctets = 4096;
 
 // How long a full ring is left alone: the exporter empties megabytes in this time.
 constexpr std::chrono::microseconds kRingPause{50};
-
-bool is_closed(const FlowHot& hot) noexcept {
-    constexpr uint8_t kBothFins = kStateFinLow | kStateFinHigh;
-    return (hot.state & kBothFins) == kBothFins || (hot.state & kStateReset) != 0;
-}
 
 uint16_t quality_of(const FlowHot& hot, const FlowWarm& warm) noexcept {
     uint16_t quality = hot.quality;
@@ -179,9 +175,10 @@ bool FlowMeter::is_over(const FlowHot& hot,
     return due_time(hot) < clock_ns_;
 }
 
-bool FlowMeter::is_cut(const FlowHot& hot,
+bool FlowMeter::is_cut(FlowIndex flow,
                        const ParsedPacket& packet,
                        FlowEndReason& reason) const noexcept {
+    const FlowHot& hot = table_.hot(flow);
     const uint64_t idle = idle_timeout(hot);
     const bool in_time =
         packet.time_ns >= hot.start_ns && std::max(packet.time_ns, clock_ns_) <= hot.last_ns + idle;
@@ -189,7 +186,7 @@ bool FlowMeter::is_cut(const FlowHot& hot,
         reason = natural_end(hot);
         return true;
     }
-    if (is_closed(hot) && tcp_beginning(packet.tcp_flags) == kTcpSyn) {
+    if ((packet.tcp_flags & kTcpSyn) != 0 && begins_another(hot, table_.warm(flow), packet)) {
         reason = FlowEndReason::end_of_flow;
         return true;
     }
@@ -229,7 +226,7 @@ FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex li
     ++counters_.packets;
     if (flow != kNoFlow) {
         FlowEndReason reason{};
-        if (is_cut(table_.hot(flow), packet, reason)) {
+        if (is_cut(flow, packet, reason)) {
             if (reason == FlowEndReason::active_timeout) {
                 export_record(flow, reason);
                 messages_.end_record(table_.warm(flow));
@@ -419,6 +416,9 @@ void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
     warm.ttl_maximum[side] = std::max(warm.ttl_maximum[side], packet.ttl);
     note_icmp_type(hot, warm, packet);
     observe_direction(warm, packet, (hot.state & kStateContinued) == 0);
+    if (tcp_beginning(packet.tcp_flags) != 0) {
+        note_first_numbers(warm, packet);
+    }
     if (config_.details) {
         features_.add(hot, packet);
     }

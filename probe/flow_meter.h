@@ -117,9 +117,7 @@ class FlowMeter {
     // Whether it was silent for `idle`, its timeout, or the packet is from before that.
     bool is_over(const FlowHot& hot, const ParsedPacket& packet, uint64_t idle) const noexcept;
     // Why a packet at `time_ns` cannot belong to the flow's record; false when it can.
-    bool is_cut(const FlowHot& hot,
-                const ParsedPacket& packet,
-                FlowEndReason& reason) const noexcept;
+    bool is_cut(FlowIndex flow, const ParsedPacket& packet, FlowEndReason& reason) const noexcept;
     FlowIndex begin_flow(const ParsedPacket& packet, uint64_t hash) noexcept;
     void store_tunnels(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept;
     void update(FlowIndex flow, const ParsedPacket& packet) noexcept;

@@ -94,9 +94,9 @@ bool fill_holes(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
     return filled;
 }
 
-void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
+void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
     side.unseen = unseen_octets(side);
-    side.sequence_seen = kSeenSegment;
+    side.sequence_seen = static_cast<uint8_t>(kSeenSegment | (is_syn ? kSeenSynAlone : 0));
     side.hole_count = 0;
     side.lowest = begin;
     side.highest = end;
@@ -105,9 +105,11 @@ void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end) noexce
 // What the other side says of this one's numbers.
 void take_answer(SideStatistics& side, uint32_t acknowledged) noexcept {
     const bool is_new = (side.sequence_seen & kSeenAnswer) == 0;
+    const uint32_t farthest =
+        is_new && (side.sequence_seen & kSeenSynAlone) != 0 ? 0 : kFarthestAnswer;
     // A number without a segment to measure it by, or one far off, is none.
     if ((side.sequence_seen & kSeenSegment) != 0 &&
-        acknowledged - side.lowest <= side.highest - side.lowest + kFarthestAnswer &&
+        acknowledged - side.lowest <= side.highest - side.lowest + farthest &&
         (is_new || is_before(side.acknowledged, acknowledged))) {
         side.acknowledged = acknowledged;
         side.sequence_seen |= kSeenAnswer;
@@ -132,10 +134,11 @@ void forget_old_sequence(SideStatistics& side) noexcept {
 void add_segment(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
     const bool other_connection = is_syn && begin != side.lowest && begin + 1 != side.lowest;
     if ((side.sequence_seen & kSeenSegment) == 0 || other_connection) {
-        restart_sequence(side, begin, end);
+        restart_sequence(side, begin, end, is_syn);
         return;
     }
     if (!is_before(begin, side.highest)) {
+        side.sequence_seen &= static_cast<uint8_t>(~kSeenSynAlone);
         if (begin != side.highest) {
             add_hole(side, side.highest, begin);
         }
@@ -239,7 +242,7 @@ void add_to_run(SideStatistics& side, uint64_t time_ns) noexcept {
     } else {
         side.run = 1;
     }
-    side.last_payload_ns = time_ns;
+    side.last_payload_ns = std::max(side.last_payload_ns, time_ns);
 }
 
 }  // namespace
@@ -276,7 +279,7 @@ void add_statistics(SideStatistics& side,
         const uint64_t gap = std::min(elapsed(side.last_ns, packet.time_ns), ~side.gap.sum);
         add_value(side.gap, gap, spread_bin(gap / kMillisecond));
     }
-    side.last_ns = packet.time_ns;
+    side.last_ns = std::max(side.last_ns, packet.time_ns);
     ++side.packets;
     if (packet.payload_octets != 0) {
         add_to_run(side, packet.time_ns);

@@ -51,16 +51,17 @@ inline constexpr uint8_t kHandshakeOver = 4;  // its answer came, or none will
 inline constexpr uint8_t kAnswered = 8;       // response_ns is there
 
 // Bits of SideStatistics::sequence_seen.
-inline constexpr uint8_t kSeenSegment = 1;  // `lowest` and `highest`
-inline constexpr uint8_t kSeenAnswer = 2;   // `acknowledged`
+inline constexpr uint8_t kSeenSegment = 1;   // `lowest` and `highest`
+inline constexpr uint8_t kSeenAnswer = 2;    // `acknowledged`
+inline constexpr uint8_t kSeenSynAlone = 4;  // the segment was a SYN, and none came after it
 
 // Memory that is all 0 becomes one by begin_statistics().
 struct alignas(64) SideStatistics {
     Spread<uint32_t> payload;  // transport payload octets, 0 included
     Spread<uint32_t> frame;    // octets as received, no FCS
     Spread<uint64_t> gap;      // ns since the side's packet before; one fewer than packets
-    uint64_t last_ns;          // stamp of the latest packet as they came
-    uint64_t last_payload_ns;  // of the latest with payload
+    uint64_t last_ns;          // latest stamp: packets may come late
+    uint64_t last_payload_ns;  // likewise, of those with payload
     uint32_t packets;
     uint32_t bursts;
 
@@ -85,7 +86,9 @@ void begin_statistics(SideStatistics& side) noexcept;
 
 // Sequence numbers that the other side acknowledged, though no packet of this one with them was
 // seen: lost before they came to us. What the other side cannot have got is not counted: numbers
-// far ahead of all that was seen. Of fragments only the first tells its numbers.
+// far ahead of all that was seen, or other than a SYN's own for the first answer to one alone,
+// which is of another connection (RFC 9293 section 3.5.1). Of fragments only the first tells its
+// numbers.
 uint32_t unseen_octets(const SideStatistics& side) noexcept;
 
 // Adds a packet that `side` sent; `other` is the other side's, or null before its first packet.

@@ -122,11 +122,18 @@ FrontMatch match_ranges(std::span<const uint8_t> octets, const Range (&ranges)[k
 FrontMatch tls_front(std::span<const uint8_t> octets, bool expected) noexcept {
     constexpr Range kHello[] = {
         {22, 22}, {3, 3}, {0, 4}, {0, 64}, {0, 255}, {1, 2}, {0, 0}, {0, 255}, {0, 255}, {3, 127}};
+    // Its first record holds one octet of it, or two: some cut it so that nobody shall read it.
+    constexpr Range kHelloByOne[] = {
+        {22, 22}, {3, 3}, {0, 4}, {0, 0}, {1, 1}, {1, 2}, {22, 22}, {3, 3}, {0, 4}, {0, 64}};
+    constexpr Range kHelloByTwo[] = {
+        {22, 22}, {3, 3}, {0, 4}, {0, 0}, {2, 2}, {1, 2}, {0, 0}, {22, 22}, {3, 3}, {0, 4}};
     constexpr Range kRecord[] = {{20, 22}, {3, 3}, {0, 4}, {0, 64}};
     // RFC 5246 appendix E.2.
     constexpr Range kOldHello[] = {{0x80, 0x83}, {0, 255}, {1, 1}, {3, 3}, {0, 3}};
     if (!expected) {
-        return match_ranges(octets, kHello);
+        return std::max({match_ranges(octets, kHello),
+                         match_ranges(octets, kHelloByOne),
+                         match_ranges(octets, kHelloByTwo)});
     }
     const FrontMatch record = match_ranges(octets, kRecord);
     return record != FrontMatch::no ? record : match_ranges(octets, kOldHello);

@@ -168,18 +168,6 @@ bool MessageStore::begins_stream(const ParsedPacket& packet, const FlowWarm& war
     return front.match == FrontMatch::yes || (front.match == FrontMatch::maybe && first);
 }
 
-// By its SYN, or by what the other side's acknowledges (RFC 9293 section 3.5).
-void MessageStore::note_begin(FlowWarm& warm, const ParsedPacket& packet) noexcept {
-    const size_t side = packet.from_low ? 0 : 1;
-    warm.stream_begin[side] = packet.tcp_sequence + 1;
-    warm.streams_begun = static_cast<uint8_t>(warm.streams_begun | 1 << side);
-    const size_t other = 1 - side;
-    if ((packet.tcp_flags & kTcpAck) != 0 && (warm.streams_begun >> other & 1) == 0) {
-        warm.stream_begin[other] = packet.tcp_acknowledgement;
-        warm.streams_begun = static_cast<uint8_t>(warm.streams_begun | 1 << other);
-    }
-}
-
 // The side's first octets, or those that overtook them, and it is known where they belong.
 bool MessageStore::is_first_seen(const ParsedPacket& packet, const FlowWarm& warm) noexcept {
     const size_t side = packet.from_low ? 0 : 1;
@@ -199,9 +187,6 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
     const size_t side = packet.from_low ? 0 : 1;
     if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0) {
         return false;
-    }
-    if (tcp_beginning(packet.tcp_flags) != 0) {
-        note_begin(warm, packet);
     }
     if (warm.messages == 0 && (!(begins_stream(packet, warm) || overtook_first(packet, warm)) ||
                                !take_state(hot, warm))) {

@@ -30,9 +30,9 @@ class MessageStore {
     // Requires: as BlockPool.
     explicit MessageStore(std::span<uint8_t> blocks) noexcept : pool_(blocks) {}
 
-    // Looks at one packet of a flow after the inspector did. True when it adds to a hello that no
-    // single payload shows whole: it completes a first record of TLS that began in an earlier
-    // segment, or is a QUIC client's.
+    // Looks at one packet of a flow after the inspector did, and note_first_numbers(). True when it
+    // adds to a hello that no single payload shows whole: it completes a first record of TLS that
+    // began in an earlier segment, or is a QUIC client's.
     bool add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
 
     // Copies what is kept of a side's TLS stream or QUIC handshake from its beginning, as far as
@@ -74,7 +74,6 @@ class MessageStore {
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept;
-    static void note_begin(FlowWarm& warm, const ParsedPacket& packet) noexcept;
     static bool is_first_seen(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
     static bool overtook_first(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
 

@@ -96,6 +96,11 @@ bool PacketMerger::look(Inlet& inlet) noexcept {
     return !inlet.rest.empty();
 }
 
+bool PacketMerger::holds_packets() noexcept {
+    return std::any_of(
+        inlets_.begin(), inlets_.end(), [this](Inlet& inlet) { return look(inlet); });
+}
+
 bool PacketMerger::has_passed(Inlet& inlet, uint64_t time_ns) noexcept {
     const ReceiverProgress& progress = *inlet.progress;
     if (progress.handed_over_ns.load(std::memory_order_acquire) >= time_ns ||

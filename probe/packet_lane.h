@@ -83,6 +83,9 @@ class PacketMerger {
     // Gives the room of what was gathered back.
     void release() noexcept;
 
+    // Whether there are packets that may not be taken yet: time is not past them.
+    bool holds_packets() noexcept;
+
   private:
     struct Inlet {
         ByteRing* ring;

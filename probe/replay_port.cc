@@ -99,32 +99,42 @@ Integer load(std::span<const uint8_t> octets, size_t offset, bool swapped) {
     }
 }
 
-// if_tsresol of an interface description's options (draft-ietf-opsawg-pcapng, section 4.2):
+// What an interface description's options say (draft-ietf-opsawg-pcapng, section 4.2):
 //
 //    0                   1                   2                   3
 //    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
-//   |      Option Code (9)          |         Option Length (1)     |
+//   |      Option Code              |         Option Length (1)     |
 //   |B|  exponent   |                  padding                      |
 //
-// The unit is 10^-exponent seconds, or 2^-exponent where B is set; without the option 10^-6.
-bool finer_by_options(std::span<const uint8_t> options, bool swapped) {
+// Of if_tsresol (9) the unit is 10^-exponent seconds, or 2^-exponent where B is set; without the
+// option 10^-6. if_fcslen (13) has the octets of the check sequence behind each packet.
+struct InterfaceOptions {
+    bool finer = false;  // than microseconds
+    uint8_t fcs_octets = 0;
+};
+
+InterfaceOptions read_options(std::span<const uint8_t> options, bool swapped) {
     constexpr uint16_t kEndOfOptions = 0;
     constexpr uint16_t kResolution = 9;
+    constexpr uint16_t kFcsLength = 13;
+    InterfaceOptions told;
     while (options.size() >= 4) {
         const auto code = load<uint16_t>(options, 0, swapped);
         const size_t length = load<uint16_t>(options, 2, swapped);
         const size_t padded = (length + 3) / 4 * 4;
         options = options.subspan(4);
         if (code == kEndOfOptions || padded > options.size()) {
-            return false;
+            break;
         }
         if (code == kResolution && length == 1) {
             const uint8_t exponent = options[0] & 0x7f;
-            return (options[0] & 0x80) != 0 ? exponent >= 20 : exponent > 6;
+            told.finer = (options[0] & 0x80) != 0 ? exponent >= 20 : exponent > 6;
+        } else if (code == kFcsLength && length == 1) {
+            told.fcs_octets = options[0];
         }
         options = options.subspan(padded);
     }
-    return false;
+    return told;
 }
 
 // What libpcap does not tell: it gives nanoseconds whatever the file has, and reads no further when
@@ -135,6 +145,7 @@ bool finer_by_options(std::span<const uint8_t> options, bool swapped) {
 //    block type, total length, link type, reserved, snap length, options, total length
 struct HeadFacts {
     bool nanosecond = false;  // finer than microseconds
+    uint8_t fcs_octets = 0;   // behind each packet; pcap says that to libpcap
     std::optional<uint16_t> link_type;
     std::optional<uint16_t> other_link_type;  // in front of the first packet
 };
@@ -169,11 +180,16 @@ HeadFacts facts_of_head(std::span<const uint8_t> head) {
                 break;
             }
             const auto link = load<uint16_t>(head, 8, swapped);
+            const InterfaceOptions told =
+                read_options(head.subspan(kInterfaceFixed, length - kInterfaceFixed - 4), swapped);
             if (!facts.link_type) {
                 facts.link_type = link;
-                facts.nanosecond = finer_by_options(
-                    head.subspan(kInterfaceFixed, length - kInterfaceFixed - 4), swapped);
-            } else if (link != *facts.link_type) {
+                facts.nanosecond = told.finer;
+                facts.fcs_octets = told.fcs_octets;
+            } else if (told.fcs_octets != facts.fcs_octets) {
+                facts.fcs_octets = 0;  // libpcap does not tell which one a packet is of
+            }
+            if (link != *facts.link_type) {
                 facts.other_link_type = link;
                 break;
             }
@@ -270,6 +286,7 @@ void ReplayPort::CloseCapture::operator()(pcap* capture) const noexcept {
 ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& filter_expression)
     : stream_(file),
       file_buffer_(std::make_unique_for_overwrite<char[]>(kFileBufferOctets)),
+      fcs_octets_(facts_of_head(stream_.head()).fcs_octets),
       nanosecond_(facts_of_head(stream_.head()).nanosecond) {
     require_one_link_type(file, facts_of_head(stream_.head()));
     open_capture(file);

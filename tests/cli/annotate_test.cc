@@ -100,6 +100,12 @@ TEST(Annotate, spells_the_key_as_the_record_spells_its_own) {
             .c_str());
 }
 
+TEST(Annotate, refuses_records_whose_sides_are_not_as_joy_showed_them) {
+    STRCMP_CONTAINS(
+        "1: the record is of preset curlew",
+        refused(R"({"sa":"192.0.2.1","da":"192.0.2.2","sp":9,"dp":53,"flow_id":"1-a"})").c_str());
+}
+
 TEST(Annotate, leaves_every_other_octet) {
     const std::string before =
         "{\"a\":1.50E+02,\"\\u0041\":\"\\/"

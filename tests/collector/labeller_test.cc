@@ -155,6 +155,21 @@ TEST(Labeller, names_of_an_address_that_disagree_are_ambiguous_and_all_are_told)
     STRCMP_EQUAL("clock", labeller.label(facts).service.c_str());
 }
 
+TEST(Labeller, a_name_of_the_flow_s_own_overrules_what_dns_said_of_the_address) {
+    facts.facts = {payload("tls"), name("logs.example.net", EvidenceKind::name_by_dns)};
+    STRCMP_EQUAL("logs", labeller.label(facts).service.c_str());
+    facts.facts.push_back(name("unlisted.example.org"));
+    const Label label = labeller.label(facts);
+    STRCMP_EQUAL("tls", label.type.c_str());
+    STRCMP_EQUAL("", label.service.c_str());
+    STRCMP_EQUAL("payload ", evidence(label).c_str());
+    // It is still told.
+    CHECK_EQUAL(3u, label.matched.size());
+    // A question is no name of whom it is asked.
+    facts.facts.back().field = "dns.question";
+    STRCMP_EQUAL("logs", labeller.label(facts).service.c_str());
+}
+
 TEST(Labeller, a_port_alone_is_a_guess) {
     facts.responder_port = 443;
     const Label label = labeller.label(facts);

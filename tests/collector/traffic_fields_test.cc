@@ -105,7 +105,11 @@ TEST(TrafficFields, listed_packets_have_flags_where_they_were_told) {
 }
 
 TEST(TrafficFields, a_flow_without_payload_has_zero_counts_and_no_statistics) {
-    const rapidjson::Document document = parsed(record(small_flow()));
+    proto::FlowSummary flow = small_flow();
+    // Profile line-rate counts nothing, and lists nothing.
+    CHECK_FALSE(parsed(record(flow)).HasMember("byte_dist"));
+    flow.mutable_packets();
+    const rapidjson::Document document = parsed(record(flow));
     CHECK_EQUAL(256U, document["byte_dist"].Size());
     CHECK_FALSE(document.HasMember("entropy"));
     CHECK_FALSE(document.HasMember("wht"));

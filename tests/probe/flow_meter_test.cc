@@ -246,6 +246,38 @@ TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
     CHECK_EQUAL(2u, metered.records[1].forward().packets());
 }
 
+// Ports that are used again before an end was seen: with details or without.
+TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on) {
+    const auto numbered = [](uint64_t second, std::string_view flags, uint32_t sequence) {
+        return from_client(second).tcp(40000, 80).flags(flags).sequence(sequence).build();
+    };
+    for (const bool details : {false, true}) {
+        DispatcherConfig config;
+        config.worker.meter.details = details;
+        // One side alone, which sent something; its FIN closes nothing.
+        const std::vector<Packet> one_way{
+            numbered(0, "S", 100),
+            from_client(0).tcp(40000, 80).flags("PA").sequence(101).payload("abc").build(),
+            numbered(1, "FA", 104),
+            numbered(2, "S", 90'000),
+            numbered(2, "S", 90'000),
+            numbered(2, "A", 90'001)};
+        const Metered metered = meter(one_way, config);
+        CHECK_EQUAL(2u, metered.records.size());
+        CHECK_EQUAL(proto::FLOW_END_REASON_END_OF_FLOW, metered.records[0].flow_end_reason());
+        CHECK_EQUAL(3u, metered.records[1].forward().packets());
+        // Answered.
+        CHECK_EQUAL(2u,
+                    meter({numbered(0, "S", 100), answer(0, "SA"), numbered(1, "S", 7)}, config)
+                        .records.size());
+        // Tried again, and again with another number, as scanners do.
+        CHECK_EQUAL(
+            1u,
+            meter({numbered(0, "S", 100), numbered(1, "S", 100), numbered(2, "S", 7)}, config)
+                .records.size());
+    }
+}
+
 TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
     const Metered metered = meter({segment(0, "S"), answer(0, "RA"), segment(0, "S")});
     CHECK_EQUAL(2u, metered.records.size());

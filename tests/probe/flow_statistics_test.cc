@@ -163,9 +163,12 @@ TEST(FlowStatistics, bins_of_gaps_are_whole_milliseconds) {
 TEST(FlowStatistics, a_packet_stamped_earlier_has_no_gap) {
     const Sides sides({datagram(10, 1), datagram(4, 1), datagram(9, 1)});
     CHECK_EQUAL(0u, sides.client().gap.minimum);
-    CHECK_EQUAL(5u, sides.client().gap.maximum);
-    CHECK_EQUAL(5u, sides.client().gap.sum);
+    CHECK_EQUAL(0u, sides.client().gap.maximum);
+    CHECK_EQUAL(0u, sides.client().gap.sum);
     CHECK(bins({2}) == sides.client().gap.bins);
+    // All gaps together are as long as the record.
+    const Sides others({datagram(0, 1), datagram(10, 1), datagram(5, 1), datagram(12, 1)});
+    CHECK_EQUAL(12u, others.client().gap.sum);
 }
 
 TEST(FlowStatistics, squares_carry_into_their_upper_half) {
@@ -287,6 +290,21 @@ TEST(FlowStatistics, what_was_acknowledged_and_never_seen_was_lost_before_us) {
     CHECK_EQUAL(0u, unseen({segment(100, 10), answer(90)}));
     // Sequence numbers begin anew at 0.
     CHECK_EQUAL(20u, unseen({segment(0xffff'fff0, 10), answer(0x0000'000e)}));
+}
+
+TEST(FlowStatistics, the_first_answer_to_a_syn_alone_is_its_own_or_of_another_connection) {
+    const auto unseen = [](const std::vector<Packet>& packets) {
+        return unseen_octets(Sides(packets).client());
+    };
+    // Half-open (RFC 9293 figure 10), and a SYN+ACK that acknowledges something else.
+    CHECK_EQUAL(0u, unseen({segment(100, 0, "S"), answer(5'000'000)}));
+    CHECK_EQUAL(0u, unseen({segment(100, 0, "S"), answer(5'000'000, "SA")}));
+    // What it has accepted of data in a SYN, or not.
+    CHECK_EQUAL(0u, unseen({segment(100, 10, "S"), answer(101, "SA")}));
+    CHECK_EQUAL(0u, unseen({segment(100, 10, "S"), answer(111, "SA")}));
+    // Once it is answered all else may be missing.
+    CHECK_EQUAL(999u, unseen({segment(100, 0, "S"), answer(101, "SA"), answer(1100)}));
+    CHECK_EQUAL(20u, unseen({segment(100, 0, "S"), segment(101, 10), answer(131)}));
 }
 
 TEST(FlowStatistics, another_connection_keeps_what_the_one_before_lacked) {

@@ -174,6 +174,13 @@ TEST(MessageFronts, a_hello_is_seen_and_other_records_where_tls_is_known) {
     CHECK(front(from_hex("17 0303 0020"), MessageKind::tls).match == FrontMatch::no);
 }
 
+TEST(MessageFronts, a_hello_is_seen_whose_first_record_holds_hardly_any_of_it) {
+    CHECK(is(front(from_hex("16 0301 0001 01 16 0301 01fb 0001f8")), MessageKind::tls));
+    CHECK(is(front(from_hex("16 0301 0002 0100 16 0303 01fb")), MessageKind::tls));
+    CHECK(front(from_hex("16 0301 0002 01")).match == FrontMatch::maybe);
+    CHECK(front(from_hex("16 0301 0001 01 17 0303 01fb 0000")).match == FrontMatch::no);
+}
+
 TEST(MessageFronts, ssh_and_smb_have_their_names) {
     CHECK(is(front("SSH-2.0-x"), MessageKind::ssh));
     CHECK(is(front(from_hex("00 000085 ff534d42")), MessageKind::smb));

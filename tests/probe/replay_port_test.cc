@@ -70,6 +70,13 @@ Octets interface(uint32_t link, uint8_t resolution, Number number = little) {
                  number);
 }
 
+// Likewise, with if_fcslen alone.
+Octets interface_with_fcs(uint32_t link, uint8_t fcs_octets) {
+    return block(1,
+                 little(link, 2) + little(0, 2) + little(262'144, 4) + little(13, 2) +
+                     little(1, 2) + Octets{fcs_octets, 0, 0, 0} + little(0, 4));
+}
+
 // interface, time high and low, captured length, wire length, octets (a multiple of four)
 Octets enhanced_packet(uint64_t time, const Octets& octets, Number number = little) {
     return block(6,
@@ -300,6 +307,19 @@ TEST(ReplayPort, takes_off_an_announced_check_sequence) {
     const Seen tiny = only_packet(header + pcap_packet(1, 0, Octets(3, 1), 3));
     CHECK_EQUAL(0, tiny.octets.size());
     CHECK_EQUAL(0, tiny.wire_octets);
+}
+
+TEST(ReplayPort, takes_off_a_check_sequence_that_an_interface_tells_of) {
+    const Octets packet = enhanced_packet(1, Octets(64, 1));
+    const Seen whole = only_packet(section() + interface_with_fcs(kEthernet, 4) + packet);
+    CHECK_EQUAL(60, whole.octets.size());
+    CHECK_EQUAL(60, whole.wire_octets);
+    CHECK_EQUAL(64, only_packet(section() + interface_with_fcs(kEthernet, 0) + packet).wire_octets);
+    // Which of two it came from is not known.
+    CHECK_EQUAL(64,
+                only_packet(section() + interface_with_fcs(kEthernet, 4) +
+                            interface_with_fcs(kEthernet, 0) + packet)
+                    .wire_octets);
 }
 
 TEST(ReplayPort, absurd_times_are_moved_to_a_bound) {

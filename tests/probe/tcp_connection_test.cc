@@ -1,0 +1,87 @@
+#include "probe/tcp_connection.h"
+
+#include "tests/support/cpputest.h"
+
+namespace curlew::probe {
+
+TEST_GROUP(TcpConnection) {
+    FlowHot hot;
+    FlowWarm warm;
+
+    static ParsedPacket packet(uint8_t flags, uint32_t sequence, bool from_low = true) {
+        ParsedPacket parsed;
+        parsed.tcp_flags = flags;
+        parsed.tcp_sequence = sequence;
+        parsed.tcp_acknowledgement = 7001;
+        parsed.from_low = from_low;
+        return parsed;
+    }
+
+    // As the meter does.
+    void note(const ParsedPacket& parsed) {
+        const size_t side = parsed.from_low ? 0 : 1;
+        warm.beginning[side] = warm.beginning[side] != 0 ? warm.beginning[side] : parsed.tcp_flags;
+        note_first_numbers(warm, parsed);
+    }
+
+    bool begins(uint8_t flags, uint32_t sequence, bool from_low = true) const {
+        return begins_another(hot, warm, packet(flags, sequence, from_low));
+    }
+};
+
+TEST(TcpConnection, both_fins_or_a_reset_close_it) {
+    CHECK_FALSE(is_closed(hot));
+    hot.state = kStateFinLow;
+    CHECK_FALSE(is_closed(hot));
+    hot.state = kStateFinLow | kStateFinHigh;
+    CHECK_TRUE(is_closed(hot));
+    hot.state = kStateReset;
+    CHECK_TRUE(is_closed(hot));
+}
+
+TEST(TcpConnection, numbers_are_those_of_each_side) {
+    note_first_numbers(warm, packet(kTcpSynAck, 500, false));
+    CHECK_EQUAL(3, warm.streams_begun);
+    CHECK_EQUAL(501u, warm.stream_begin[1]);
+    CHECK_EQUAL(7001u, warm.stream_begin[0]);
+    // The side's own SYN knows better than who answered it.
+    note_first_numbers(warm, packet(kTcpSyn, 6000));
+    note_first_numbers(warm, packet(kTcpSynAck, 500, false));
+    CHECK_EQUAL(6001u, warm.stream_begin[0]);
+}
+
+TEST(TcpConnection, a_syn_of_the_same_number_is_the_same_one) {
+    note(packet(kTcpSyn, 100));
+    hot.packets = {1, 1};
+    CHECK_FALSE(begins(kTcpSyn, 100));
+    CHECK_TRUE(begins(kTcpSyn, 101));
+    CHECK_FALSE(begins(kTcpAck, 101));
+    hot.state = kStateReset;
+    CHECK_TRUE(begins(kTcpSyn, 100));
+}
+
+TEST(TcpConnection, another_number_counts_when_the_connection_got_on) {
+    note(packet(kTcpSyn, 100));
+    hot.packets = {4, 0};
+    CHECK_FALSE(begins(kTcpSyn, 9));
+    hot.payload_octets = {1, 0};
+    CHECK_TRUE(begins(kTcpSyn, 9));
+    hot.payload_octets = {0, 0};
+    hot.state = kStateContinued;
+    CHECK_TRUE(begins(kTcpSyn, 9));
+    // Whose number is not known may be late; what somebody acknowledged may be wrong.
+    CHECK_FALSE(begins(kTcpSyn, 9, false));
+    note(packet(kTcpSynAck, 100));
+    CHECK_FALSE(begins(kTcpSyn, 9, false));
+}
+
+TEST(TcpConnection, a_syn_ack_begins_another_only_after_the_end) {
+    note(packet(kTcpSynAck, 500, false));
+    hot.packets = {3, 3};
+    CHECK_FALSE(begins(kTcpSynAck, 900, false));
+    hot.state = kStateFinLow | kStateFinHigh;
+    CHECK_TRUE(begins(kTcpSynAck, 900, false));
+    CHECK_FALSE(begins(kTcpSynAck, 500, false));
+}
+
+}  // namespace curlew::probe
