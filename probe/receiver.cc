@@ -235,8 +235,9 @@ void Receiver::publish() noexcept {
 // What a counter grew by was lost since the last look.
 void Receiver::note_losses(const PortCounters& now) noexcept {
     const uint64_t now_ns = std::max(is_live_ ? port_.now_ns() : 0, packets_.last_packet_ns);
-    const uint64_t from_ns = looked_at_ns_ == 0 ? std::min(packets_.first_packet_ns, now_ns)
-                                                : std::min(looked_at_ns_, now_ns);
+    // Of a capture all of its time, for it does not say more, and two runs are to say the same.
+    const bool is_all = looked_at_ns_ == 0 || !is_live_;
+    const uint64_t from_ns = std::min(is_all ? packets_.first_packet_ns : looked_at_ns_, now_ns);
     const auto note = [&](LossReason reason, uint64_t before, uint64_t after) {
         if (after > before) {
             losses_.note(reason, from_ns, now_ns, after - before);

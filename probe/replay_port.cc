@@ -144,6 +144,7 @@ InterfaceOptions read_options(std::span<const uint8_t> options, bool swapped) {
 //    block type, total length, byte-order magic, ...                section header, the first block
 //    block type, total length, link type, reserved, snap length, options, total length
 struct HeadFacts {
+    bool is_pcapng = false;
     bool nanosecond = false;  // finer than microseconds
     uint8_t fcs_octets = 0;   // behind each packet; pcap says that to libpcap
     std::optional<uint16_t> link_type;
@@ -167,6 +168,7 @@ HeadFacts facts_of_head(std::span<const uint8_t> head) {
         facts.nanosecond = magic == kNanosecondPcap || magic == __builtin_bswap32(kNanosecondPcap);
         return facts;
     }
+    facts.is_pcapng = true;
     const bool swapped = load<uint32_t>(head, 8, false) != kByteOrder;
     for (bool is_first = true; head.size() >= kSmallestBlock; is_first = false) {
         const auto type = load<uint32_t>(head, 0, swapped);
@@ -264,16 +266,21 @@ void require_one_link_type(const std::filesystem::path& file, const HeadFacts& f
     }
 }
 
-ssize_t read_stream(void* stream, char* out, size_t size) noexcept {
+}  // namespace
+
+ssize_t ReplayPort::read_stream(void* port, char* out, size_t size) noexcept {
     // An empty span is not for CaptureStream, and nothing is all that can be read into one.
     if (size == 0) {
         return 0;
     }
+    auto& self = *static_cast<ReplayPort*>(port);
     const std::span octets(reinterpret_cast<uint8_t*>(out), size);
-    return static_cast<ssize_t>(static_cast<CaptureStream*>(stream)->read(octets));
+    const size_t read = self.stream_.read(octets);
+    if (self.is_pcapng_) {
+        self.losses_.add(octets.first(read));
+    }
+    return static_cast<ssize_t>(read);
 }
-
-}  // namespace
 
 void ReplayPort::CloseFile::operator()(std::FILE* file) const noexcept {
     std::fclose(file);
@@ -287,6 +294,7 @@ ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& fil
     : stream_(file),
       file_buffer_(std::make_unique_for_overwrite<char[]>(kFileBufferOctets)),
       fcs_octets_(facts_of_head(stream_.head()).fcs_octets),
+      is_pcapng_(facts_of_head(stream_.head()).is_pcapng),
       nanosecond_(facts_of_head(stream_.head()).nanosecond) {
     require_one_link_type(file, facts_of_head(stream_.head()));
     open_capture(file);
@@ -305,7 +313,7 @@ ReplayPort::~ReplayPort() {
 void ReplayPort::open_capture(const std::filesystem::path& file) {
     const cookie_io_functions_t functions{
         .read = read_stream, .write = nullptr, .seek = nullptr, .close = nullptr};
-    std::unique_ptr<std::FILE, CloseFile> stream(fopencookie(&stream_, "r", functions));
+    std::unique_ptr<std::FILE, CloseFile> stream(fopencookie(this, "r", functions));
     if (!stream) {
         throw std::bad_alloc();
     }
@@ -392,6 +400,10 @@ bool ReplayPort::read_packet(PacketView& packet) noexcept {
     packet.captured_octets = std::min({header->caplen, packet.wire_octets, kMaximumPacketOctets});
     packet.data = octets;
     packet.time_ns = nanoseconds(header->ts, nanosecond_ ? 1 : 1000);
+    if (packet.time_ns == 0 && is_pcapng_) {
+        packet.time_ns = read_ns_;  // a Simple Packet Block has no time (section 4.4)
+    }
+    read_ns_ = packet.time_ns;
     packet.link = link_;
     ++counters_.packets_offered;
     counters_.octets_offered += packet.wire_octets;
@@ -415,6 +427,9 @@ void ReplayPort::stop(int result) noexcept {
         // More makes no difference to any flow, and may be noise.
         end_ns_ = std::min(end_by_statistics(stream_.tail()), now_ns_ + kLongestSilence);
     }
+    // When they were lost is not told, only between which packets at best.
+    counters_.packets_missed = losses_.packets();
+    counters_.packets_offered += counters_.packets_missed;
 }
 
 }  // namespace curlew::probe

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -9,6 +11,7 @@
 #include <span>
 #include <string>
 
+#include "probe/capture_losses.h"
 #include "probe/capture_stream.h"
 #include "probe/packet_filter.h"
 #include "probe/port.h"
@@ -22,8 +25,9 @@ namespace curlew::probe {
 // handed out; then the state is broken.
 //
 // Times outside 0 .. kMaximumTimeNs are moved to that bound. A wire length below the captured one
-// is raised to it, one above kMaximumPacketOctets is taken for it. A frame check sequence that a
-// pcap file's header announces is taken off.
+// is raised to it, one above kMaximumPacketOctets is taken for it. A frame check sequence that the
+// file announces, or in pcapng all interfaces before the first packet, is taken off. A packet of
+// pcapng that has no time has that of the one before.
 class ReplayPort final : public Port {
   public:
     // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.
@@ -49,6 +53,7 @@ class ReplayPort final : public Port {
     // By the statistics with which a recording (RECORDING.md) and other programs close a capture,
     // where it has nanoseconds.
     uint64_t end_ns() const noexcept override { return end_ns_; }
+    // At its end with what the capture says itself that it lost, as missed (capture_losses.h).
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return stream_.progress(); }
@@ -70,6 +75,7 @@ class ReplayPort final : public Port {
         void operator()(pcap* capture) const noexcept;
     };
 
+    static ssize_t read_stream(void* port, char* out, size_t size) noexcept;
     void open_capture(const std::filesystem::path& file);
     void find_link(const std::filesystem::path& file);
     bool read_packet(PacketView& packet) noexcept;
@@ -77,6 +83,7 @@ class ReplayPort final : public Port {
 
     // In this order, for the capture reads through the buffer from the stream.
     CaptureStream stream_;
+    CaptureLosses losses_;
     std::unique_ptr<char[]> file_buffer_;
     std::unique_ptr<pcap, CloseCapture> capture_;
 
@@ -88,12 +95,14 @@ class ReplayPort final : public Port {
     LinkType link_ = LinkType::ethernet;
     std::string link_name_;
     uint32_t fcs_octets_ = 0;  // at the end of each packet
+    bool is_pcapng_ = false;
     bool nanosecond_ = false;
 
     PortState state_ = PortState::running;
     bool caught_up_ = false;
     std::string fault_;
     uint64_t now_ns_ = 0;
+    uint64_t read_ns_ = 0;  // time of the packet read last, wanted by the filter or not
     uint64_t end_ns_ = 0;
     uint64_t octets_captured_ = 0;
     PortCounters counters_;

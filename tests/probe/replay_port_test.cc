@@ -322,6 +322,30 @@ TEST(ReplayPort, takes_off_a_check_sequence_that_an_interface_tells_of) {
                     .wire_octets);
 }
 
+TEST(ReplayPort, what_a_capture_says_that_it_lost_was_offered) {
+    const Octets lost = block(
+        5, little(0, 4) + little(0, 8) + little(5, 2) + little(8, 2) + little(9, 8) + little(0, 4));
+    ReplayPort port(folder.write(
+        "lost.pcapng",
+        section() + interface(kEthernet, 6) + enhanced_packet(7'000'000, {1, 2, 3, 4}) + lost));
+    CHECK_EQUAL(1u, all_of(port).size());
+    CHECK_EQUAL(9u, port.counters().packets_missed);
+    CHECK_EQUAL(10u, port.counters().packets_offered);
+}
+
+TEST(ReplayPort, a_packet_without_a_time_has_that_of_the_one_before) {
+    const Octets octets{1, 2, 3, 4};
+    const Octets simple = block(3, little(4, 4) + octets);
+    ReplayPort port(folder.write("simple.pcapng",
+                                 section() + interface(kEthernet, 6) + simple +
+                                     enhanced_packet(7'000'000, octets) + simple));
+    const std::vector<Seen> seen = all_of(port);
+    CHECK_EQUAL(3u, seen.size());
+    CHECK_EQUAL(0u, seen[0].time_ns);
+    CHECK_EQUAL(7'000'000'000u, seen[1].time_ns);
+    CHECK_EQUAL(7'000'000'000u, seen[2].time_ns);
+}
+
 TEST(ReplayPort, absurd_times_are_moved_to_a_bound) {
     const auto time_of = [this](uint8_t resolution, uint64_t time) {
         return only_packet(section() + interface(kEthernet, resolution) +
