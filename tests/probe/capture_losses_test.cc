@@ -104,10 +104,11 @@ TEST(CaptureLosses, what_cannot_be_is_not_counted) {
     CHECK_EQUAL(0u, lost_in(begin + statistics(0, number(5, 2) + number(4, 2) + number(9, 4))));
     CHECK_EQUAL(0u, lost_in(begin + statistics(0, number(5, 2) + number(800, 2) + number(9, 8))));
     // A packet that is longer than its block ends it.
-    CHECK_EQUAL(3u,
-                lost_in(begin + statistics(0, option(5, 3)) +
-                        block(6, number(0, 12) + number(0xffffffff, 4) + number(9, 4)) +
-                        statistics(0, option(5, 9))));
+    CHECK_EQUAL(
+        3u,
+        lost_in(begin + statistics(0, option(5, 3)) +
+                block(6, number(0, 8) + number(0, 4) + number(0xffffffff, 4) + number(9, 4)) +
+                statistics(0, option(5, 9))));
 }
 
 TEST(CaptureLosses, noise_is_read_within_its_bounds) {

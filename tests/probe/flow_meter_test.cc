@@ -160,15 +160,15 @@ TEST(FlowMeter, clocks_that_differ_end_nobodys_flow) {
     for (const uint64_t apart : {uint64_t{2}, uint64_t{70}, uint64_t{3600}}) {
         for (const bool slow_first : {false, true}) {
             std::set<std::string> results;
-            for (uint8_t key = 0; key < 4; ++key) {
+            for (uint8_t key = 0; key < 2; ++key) {
                 std::vector<Packet> packets;
-                for (uint64_t second = 4000; second < 4100; ++second) {
-                    for (uint16_t port = 1; port <= 20; ++port) {
+                for (uint64_t second = 4000; second < 4030; ++second) {
+                    for (uint16_t port = 1; port <= 8; ++port) {
                         packets.push_back(from_client(second - (slow_first ? apart : 0))
                                               .udp(port, slow_first ? 99 : 53)
                                               .build());
                     }
-                    for (uint16_t port = 1; port <= 20; ++port) {
+                    for (uint16_t port = 1; port <= 8; ++port) {
                         packets.push_back(from_client(second - (slow_first ? 0 : apart))
                                               .udp(port, slow_first ? 53 : 99)
                                               .build());
@@ -177,7 +177,7 @@ TEST(FlowMeter, clocks_that_differ_end_nobodys_flow) {
                 DispatcherConfig config;
                 config.hash_key.fill(key);
                 const Metered metered = meter(packets, config);
-                CHECK_EQUAL(40u, metered.records.size());
+                CHECK_EQUAL(16u, metered.records.size());
                 std::string all;
                 for (const proto::FlowSummary& record : metered.records) {
                     all += record.SerializeAsString();
