@@ -55,6 +55,26 @@ TEST(SealingThread, seals_what_it_is_given_and_reports_it_once) {
     CHECK_EQUAL(1, sealed_numbers(archive).size());
 }
 
+// The system's clock may be set right a little later.
+TEST(SealingThread, nothing_is_too_old_right_after_the_start) {
+    CollectorConfig config = live_config(archive);
+    config.keep = {.days = 1};
+    live = std::make_shared<const LiveSetup>(config, folder.path(), "0.1.0");
+    {
+        SealingThread sealing(live);
+        sealing.submit(job());
+        CHECK(sealing.wait_until_idle(kLong));
+    }
+    for (const fs::directory_entry& entry : fs::recursive_directory_iterator(archive)) {
+        const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(24 * 400);
+        fs::last_write_time(entry.path(), long_ago);
+    }
+    SealingThread sealing(live);
+    CHECK(sealing.wait_until_idle(kLong));
+    CHECK_EQUAL(0, sealing.state().datasets_removed);
+    CHECK_EQUAL(1, sealed_numbers(archive).size());
+}
+
 TEST(SealingThread, a_failure_is_reported_in_one_sentence) {
     SealingThread sealing(live);
     SealJob damaged = job();
