@@ -278,12 +278,12 @@ probe::DispatcherConfig dispatcher_config(const BenchConfig& config,
 }
 
 // As a probe has it that is given memory, as far as this machine has so much.
-probe::MappedMemory memory_for_tables(const probe::DispatcherConfig& config) {
+proto::MappedMemory memory_for_tables(const probe::DispatcherConfig& config) {
     const uint64_t octets = probe::table_octets(config.worker, config.workers);
     constexpr const char* kWhat = "flow table";
-    return octets <= probe::MappedMemory::available_octets() / 2
-               ? probe::MappedMemory::taken(octets, kWhat)
-               : probe::MappedMemory::of_huge_pages(octets, kWhat);
+    return octets <= proto::MappedMemory::available_octets() / 2
+               ? proto::MappedMemory::taken(octets, kWhat)
+               : proto::MappedMemory::of_huge_pages(octets, kWhat);
 }
 
 // Empties the rings until told to stop, and once more then; how many records came.
@@ -332,7 +332,7 @@ BenchResult measure(const BenchConfig& config,
     port->begin({warm_up, kRounds, round_seconds, clock});
     probe::DispatcherConfig dispatching = dispatcher_config(config, workload);
     dispatching.worker.meter.stages = clock;
-    probe::MappedMemory table_memory = memory_for_tables(dispatching);
+    proto::MappedMemory table_memory = memory_for_tables(dispatching);
     dispatching.worker.memory = &table_memory;
     probe::Dispatcher dispatcher(dispatching, {port.get()}, inspector);
     std::atomic<bool> stop{false};

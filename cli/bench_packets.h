@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "probe/mapped_memory.h"
 #include "probe/port.h"
+#include "proto/mapped_memory.h"
 
 // Packets for `curlew bench`: frames in memory that no cache holds, and the order in which they
 // come, round and round. Checksums are those that the frames were made with; the meter reads none.
@@ -105,7 +105,7 @@ class BenchPackets {
     bool has_room(size_t octets) const noexcept;
     void shuffle(size_t group);
 
-    probe::MappedMemory memory_;
+    proto::MappedMemory memory_;
     size_t lines_used_ = 0;
     std::vector<Frame> frames_;
     std::vector<uint32_t> order_;

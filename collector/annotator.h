@@ -3,6 +3,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "collector/devices.h"
@@ -57,8 +58,9 @@ class Annotator {
     // initiator was told for the responder, or the other way round.
     FlowFacts facts(const proto::FlowSummary& flow, const MessageFacts& messages) const;
 
-    // Of the line, with the group's roles.
-    const std::vector<Device>& devices() const noexcept { return devices_; }
+    // Of the line, with the group's roles. Leaves none: when all is annotated, they are the
+    // caller's.
+    std::vector<Device> take_devices() noexcept { return std::move(devices_); }
 
     // The published rules' alone.
     std::string flow_type(const proto::FlowSummary& flow) const;

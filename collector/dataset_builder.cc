@@ -79,7 +79,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();
     if (!is_joy_) {
-        result.devices = of_dataset(annotator_.devices(), span_);
+        result.devices = of_dataset(annotator_.take_devices(), span_);
     }
 }
 

@@ -285,17 +285,14 @@ void weigh(const signatures::ContentRules& rules, Device& device) {
 
 }  // namespace
 
-Device Devices::describe(const std::string& mac,
-                         MacKind kind,
-                         InOrder::const_iterator begin,
-                         InOrder::const_iterator end) const {
-    Device device;
-    device.mac = kind == MacKind::router ? std::string() : mac;
-    device.mac_kind = kind;
-    if (kind == MacKind::universal) {
-        device.vendor = vendors_->vendor(mac);
+void Devices::describe(Found found, Device& device) const {
+    device.id = std::move(found.id);
+    device.mac = found.kind == MacKind::router ? std::string() : found.begin->mac;
+    device.mac_kind = found.kind;
+    if (found.kind == MacKind::universal) {
+        device.vendor = vendors_->vendor(device.mac);
     }
-    for (auto at = begin; at != end; ++at) {
+    for (auto at = found.begin; at != found.end; ++at) {
         const Presence& presence = *at->presence;
         if (is_host(address_octets(at->address))) {
             device.addresses.emplace(at->address, presence.span);
@@ -306,10 +303,6 @@ Device Devices::describe(const std::string& mac,
         }
     }
     weigh(*rules_, device);
-    device.id = !device.mac.empty()        ? "mac-" + device.mac
-                : device.addresses.empty() ? std::string()
-                                           : "address-" + device.addresses.begin()->first;
-    return device;
 }
 
 namespace {
@@ -377,16 +370,8 @@ Devices::InOrder Devices::in_order() const {
     return presences;
 }
 
-std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
-    std::vector<Device> devices;
-    const auto add = [&](Device device) {
-        if (device.id.empty()) {
-            return;
-        }
-        tell_role(group, device);
-        devices.push_back(std::move(device));
-    };
-    const InOrder presences = in_order();
+std::vector<Devices::Found> Devices::by_id(const InOrder& presences) {
+    std::vector<Found> found;
     for (auto begin = presences.begin(); begin != presences.end();) {
         const std::string& mac = begin->mac;
         auto end = begin;
@@ -396,19 +381,34 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
         }
         const MacKind kind = kind_of(mac, addresses);
         if (kind == MacKind::universal || kind == MacKind::random) {
-            add(describe(mac, kind, begin, end));
+            found.push_back({"mac-" + mac, kind, begin, end});
         } else {
             for (auto at = begin; at != end; ++at) {
                 if (is_private_v4(address_octets(at->address))) {
-                    add(describe(mac, kind, at, std::next(at)));
+                    found.push_back({"address-" + at->address, kind, at, std::next(at)});
                 }
             }
         }
         begin = end;
     }
-    std::sort(devices.begin(), devices.end(), [](const Device& left, const Device& right) {
+    // An address that two routers have stays in their order.
+    std::stable_sort(found.begin(), found.end(), [](const Found& left, const Found& right) {
         return left.id < right.id;
     });
+    return found;
+}
+
+std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
+    const InOrder presences = in_order();
+    std::vector<Found> found = by_id(presences);
+    std::vector<Device> devices;
+    // A device is large: none is moved or copied once it is described.
+    devices.reserve(found.size());
+    for (Found& one : found) {
+        Device& device = devices.emplace_back();
+        describe(std::move(one), device);
+        tell_role(group, device);
+    }
     return devices;
 }
 

@@ -137,16 +137,21 @@ class Devices {
         const Presence* presence;
     };
     using InOrder = std::vector<Placed>;
+    // The presences of one device, before it is described.
+    struct Found {
+        std::string id;
+        MacKind kind;
+        InOrder::const_iterator begin;
+        InOrder::const_iterator end;
+    };
 
     InOrder in_order() const;
+    static std::vector<Found> by_id(const InOrder& presences);
     Presence* note_end(const End& end, const Ends& times);
     static void note_clue(const Clue& clue, Presence& presence);
     void add_clues(const Fact& fact, std::vector<Clue>& clues) const;
     void add_hit(const Fact& fact, uint16_t index, std::vector<Clue>& clues) const;
-    Device describe(const std::string& mac,
-                    MacKind kind,
-                    InOrder::const_iterator begin,
-                    InOrder::const_iterator end) const;
+    void describe(Found found, Device& device) const;
 
     const signatures::ContentRules* rules_;
     const MacVendors* vendors_;

@@ -21,8 +21,6 @@ namespace {
 constexpr size_t kMaximumRuns = 64;
 constexpr size_t kRunBufferOctets = 128 * 1024;
 
-constexpr size_t kChunkOctets = size_t{1} << 20;
-
 // What is fetched before it is handed out: by then the line is there, and the rest follows it.
 constexpr size_t kRecordsAhead = 3;
 constexpr size_t kOctetsAhead = 256;
@@ -43,7 +41,7 @@ std::string_view octets_at(const char* record) {
 // Sorted records: those that are still in memory, or one file with order, length and octets of
 // each, in the machine's own representation, for this process reads it again and nobody else.
 struct RecordSorter::Run {
-    explicit Run(const std::vector<Entry>& sorted) : file(nullptr, &std::fclose), entries(sorted) {}
+    explicit Run(std::span<const Entry> sorted) : file(nullptr, &std::fclose), entries(sorted) {}
     Run(std::FILE* open_file, std::filesystem::path file_path)
         : file(open_file, &std::fclose), path(std::move(file_path)) {
         std::setvbuf(file.get(), nullptr, _IOFBF, kRunBufferOctets);
@@ -122,17 +120,28 @@ struct RecordSorter::Run {
 };
 
 RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
-    : folder_(std::move(folder)), memory_octets_(memory_octets) {}
+    : folder_(std::move(folder)),
+      memory_octets_(memory_octets),
+      records_(proto::MappedMemory::of_huge_pages(memory_octets, "sorting records")),
+      // As many as records without octets find room.
+      entries_(proto::MappedMemory::of_huge_pages(
+          (memory_octets / (kRecordHeaderOctets + sizeof(Entry)) + 1) * sizeof(Entry),
+          "sorting records")) {}
 RecordSorter::~RecordSorter() = default;
+
+std::span<RecordSorter::Entry> RecordSorter::entries() const noexcept {
+    return {reinterpret_cast<Entry*>(entries_.data()), entries_used_};
+}
 
 void RecordSorter::add(const RecordOrder& order, std::string_view record) {
     const size_t need = kRecordHeaderOctets + record.size() + sizeof(Entry);
-    if (!entries_.empty() && memory_used_ + need > memory_octets_) {
+    const size_t used = records_used_ + entries_used_ * sizeof(Entry);
+    if (entries_used_ != 0 && used + need > memory_octets_) {
         write_run();
     }
-    memory_used_ += need;
     char* at = take_memory(kRecordHeaderOctets + record.size());
-    entries_.push_back({order.flow_start_ns, at, order.dataset});
+    ++entries_used_;
+    entries().back() = {order.flow_start_ns, at, order.dataset};
     const uint64_t length = record.size();
     std::memcpy(at, &order, sizeof order);
     std::memcpy(at + sizeof order, &length, sizeof length);
@@ -142,20 +151,14 @@ void RecordSorter::add(const RecordOrder& order, std::string_view record) {
 }
 
 char* RecordSorter::take_memory(size_t octets) {
-    // One that no chunk holds gets one of its own, which is not used again.
-    if (octets > kChunkOctets) {
-        large_records_.push_back(std::make_unique_for_overwrite<char[]>(octets));
-        return large_records_.back().get();
+    if (octets > records_.octets() - records_used_) {
+        assert(entries_used_ == 0);
+        large_record_ = std::make_unique_for_overwrite<char[]>(octets);
+        records_used_ = memory_octets_;
+        return large_record_.get();
     }
-    if (octets > chunk_room_) {
-        if (chunks_used_ == chunks_.size()) {
-            chunks_.push_back(std::make_unique_for_overwrite<char[]>(kChunkOctets));
-        }
-        ++chunks_used_;
-        chunk_room_ = kChunkOctets;
-    }
-    char* at = chunks_[chunks_used_ - 1].get() + (kChunkOctets - chunk_room_);
-    chunk_room_ -= octets;
+    char* at = reinterpret_cast<char*>(records_.data()) + records_used_;
+    records_used_ += octets;
     return at;
 }
 
@@ -177,7 +180,7 @@ bool RecordSorter::comes_before(const Entry& left, const Entry& right) {
 }
 
 void RecordSorter::sort_entries() {
-    std::sort(entries_.begin(), entries_.end(), &comes_before);
+    std::sort(entries().begin(), entries().end(), &comes_before);
 }
 
 std::unique_ptr<RecordSorter::Run> RecordSorter::new_run() const {
@@ -201,15 +204,13 @@ void RecordSorter::write_run() {
     }
     sort_entries();
     std::unique_ptr<Run> run = new_run();
-    for (const Entry& entry : entries_) {
+    for (const Entry& entry : entries()) {
         run->write(entry.at, kRecordHeaderOctets + octets_at(entry.at).size());
     }
     runs_.push_back(std::move(run));
-    entries_.clear();
-    large_records_.clear();
-    chunks_used_ = 0;
-    chunk_room_ = 0;
-    memory_used_ = 0;
+    large_record_.reset();
+    records_used_ = 0;
+    entries_used_ = 0;
 }
 
 namespace {
@@ -262,9 +263,9 @@ bool RecordSorter::next(RecordOrder& order, std::string_view& record) {
 }
 
 void RecordSorter::finish() {
-    if (!entries_.empty()) {
+    if (entries_used_ != 0) {
         sort_entries();
-        runs_.push_back(std::make_unique<Run>(entries_));
+        runs_.push_back(std::make_unique<Run>(entries()));
     }
     start_merging(runs_);
 }

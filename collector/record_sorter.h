@@ -4,11 +4,13 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "collector/flow_identity.h"
+#include "proto/mapped_memory.h"
 
 // Sorts serialized flow records in bounded memory: runs of at most `memory_octets` are sorted and
 // put into temporary files, which are merged in the end. Records of one order are ordered by their
@@ -39,12 +41,13 @@ class RecordSorter {
     // A record in memory. Sorting moves these alone and mostly looks at the start alone.
     struct Entry {
         uint64_t flow_start_ns;
-        const char* at;  // in a chunk: order, length and octets, as in a run
+        const char* at;  // order, length and octets, as in a run
         uint32_t dataset;
     };
     struct Run;
 
     static bool comes_before(const Entry& left, const Entry& right);
+    std::span<Entry> entries() const noexcept;
     char* take_memory(size_t octets);
     void sort_entries();
     void write_run();
@@ -53,12 +56,12 @@ class RecordSorter {
 
     std::filesystem::path folder_;
     size_t memory_octets_;
-    std::vector<std::unique_ptr<char[]>> chunks_;  // kept from run to run
-    std::vector<std::unique_ptr<char[]>> large_records_;
-    size_t chunks_used_ = 0;
-    size_t chunk_room_ = 0;   // left in the last chunk used
-    size_t memory_used_ = 0;  // by records and entries
-    std::vector<Entry> entries_;
+    // Both are filled from the front, from run to run anew. What is not touched is not there.
+    proto::MappedMemory records_;
+    proto::MappedMemory entries_;
+    std::unique_ptr<char[]> large_record_;    // one alone that is larger than all the memory
+    size_t records_used_ = 0;                 // octets
+    size_t entries_used_ = 0;                 // how many
     std::vector<std::unique_ptr<Run>> runs_;  // after finish(): a heap, the next record at front
     Run* taken_ = nullptr;                    // whose record was handed out last
 };

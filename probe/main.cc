@@ -170,7 +170,7 @@ int meter(const Arguments& arguments,
           const std::optional<proto::SenderKeys>& keys,
           const signatures::SignatureSet& set) {
     proto::ServiceSignals signals;
-    const std::unique_ptr<probe::MappedMemory> table_memory = probe::take_table_memory(config);
+    const std::unique_ptr<proto::MappedMemory> table_memory = probe::take_table_memory(config);
     dpdk_port::EalConfig eal_config;
     eal_config.file_prefix = "curlew-" + config.name;
     for (const probe::PortConfig& port : config.ports) {

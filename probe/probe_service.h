@@ -11,8 +11,8 @@
 
 #include "probe/config.h"
 #include "probe/line_watch.h"
-#include "probe/mapped_memory.h"
 #include "probe/port.h"
+#include "proto/mapped_memory.h"
 #include "signatures/signature_set.h"
 
 // The probe put together: ports, dispatcher, exporter and channel, and who watches over them.
@@ -35,7 +35,7 @@ struct ServiceConfig {
     std::optional<proto::SenderKeys> keys;  // of the channel, as sender_keys() gives them
     bool insecure = false;                  // tcp without keys was asked for
     bool ports_keep_flows = false;
-    MappedMemory* table_memory = nullptr;         // of table_memory.h, for the constructor
+    proto::MappedMemory* table_memory = nullptr;  // of table_memory.h, for the constructor
     std::chrono::milliseconds stop_when_idle{0};  // 0: goes on on a quiet line
     std::vector<LineWatch::Line> lines;           // of live devices; asked from run()'s threads
 };

@@ -14,7 +14,7 @@ WorkerConfig worker_config(const ProbeConfig& probe) {
     return worker;
 }
 
-std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe) {
+std::unique_ptr<proto::MappedMemory> take_table_memory(const ProbeConfig& probe) {
     if (probe.memory_octets == 0) {
         return nullptr;
     }
@@ -24,7 +24,7 @@ std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe) {
             workers += port.queues;
         }
     }
-    return std::make_unique<MappedMemory>(MappedMemory::taken(
+    return std::make_unique<proto::MappedMemory>(proto::MappedMemory::taken(
         table_octets(worker_config(probe), std::min(workers, kPartitions)), "[meter] memory"));
 }
 

@@ -3,8 +3,8 @@
 #include <memory>
 
 #include "probe/config.h"
-#include "probe/mapped_memory.h"
 #include "probe/worker.h"
+#include "proto/mapped_memory.h"
 
 // From the configuration's table [meter] to what workers take, and the memory that it gives them.
 
@@ -17,6 +17,6 @@ WorkerConfig worker_config(const ProbeConfig& probe);
 // none. To be called before devices are opened: whoever waits for huge pages while packets come
 // loses some, and not every device counts what it drops. Throws std::runtime_error with one
 // sentence.
-std::unique_ptr<MappedMemory> take_table_memory(const ProbeConfig& probe);
+std::unique_ptr<proto::MappedMemory> take_table_memory(const ProbeConfig& probe);
 
 }  // namespace curlew::probe

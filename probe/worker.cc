@@ -35,7 +35,7 @@ size_t skewed(size_t count) {
     return count * sizeof(Part) + kSkewOctets;
 }
 
-constexpr auto whole_pages = MappedMemory::whole_pages;
+constexpr auto whole_pages = proto::MappedMemory::whole_pages;
 
 size_t message_octets(size_t flows) {
     return std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets;
@@ -114,14 +114,17 @@ TableLayout layout_of(const WorkerConfig& config, size_t partitions) {
             partitions};
 }
 
-MappedMemory table_memory(const WorkerConfig& config, size_t octets) {
+proto::MappedMemory table_memory(const WorkerConfig& config, const TableLayout& layout) {
     constexpr const char* kWhat = "flow table";
     if (config.memory == nullptr) {
-        return {octets, kWhat};
+        proto::MappedMemory memory(layout.octets, kWhat);
+        // Buckets are visited at random from the first flows on, what flows take is not.
+        memory.want_huge_pages(layout.hot_at);
+        return memory;
     }
-    const size_t whole = whole_pages(octets);
+    const size_t whole = whole_pages(layout.octets);
     return whole <= config.memory->octets() ? config.memory->cut_front(whole)
-                                            : MappedMemory::taken(whole, kWhat);
+                                            : proto::MappedMemory::taken(whole, kWhat);
 }
 
 }  // namespace
@@ -148,7 +151,7 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
              5 * kSkewOctets + (details ? message_octets(0) : 0)) +
-        5 * MappedMemory::kHugePageOctets;
+        5 * proto::MappedMemory::kHugePageOctets;
     const uint64_t for_flows = octets - std::min(octets, fixed_octets);
     return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
                               kPartitions * kMinimumFlowsPerPartition);
@@ -169,12 +172,12 @@ Worker::Worker(const WorkerConfig& config,
     assert(workers <= kPartitions);
     if (config.recording.ring_octets != 0) {
         // Else it would be promised, and end the program as it is filled.
-        MappedMemory::want_available(config.recording.ring_octets, "recording's buffer");
+        proto::MappedMemory::want_available(config.recording.ring_octets, "recording's buffer");
         recording_.emplace(config.recording);
     }
     const size_t owned = partitions_of(index, workers);
     const TableLayout layout = layout_of(config, owned);
-    memory_ = table_memory(config, layout.octets);
+    memory_ = table_memory(config, layout);
     meters_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {
         slot_[partition] = static_cast<uint8_t>(meters_.size());

@@ -8,8 +8,8 @@
 
 #include "probe/byte_ring.h"
 #include "probe/flow_meter.h"
-#include "probe/mapped_memory.h"
 #include "probe/recording_lane.h"
+#include "proto/mapped_memory.h"
 
 // One worker: the partitions it owns, its scratch and its ring to the exporter. The flow table is
 // always kPartitions pieces, each with memory and eviction of its own; how many workers share them
@@ -28,7 +28,7 @@ struct WorkerConfig {
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
     // Taken before, for the tables of all workers: each cuts its part off, and one for which there
     // is too little left takes its own. Null: pages come as flows do.
-    MappedMemory* memory = nullptr;
+    proto::MappedMemory* memory = nullptr;
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
 };
@@ -74,7 +74,7 @@ class Worker {
   private:
     FlowMeter& meter(uint64_t hash) noexcept { return meters_[slot_[partition_of(hash)]]; }
 
-    MappedMemory memory_;
+    proto::MappedMemory memory_;
     signatures::Scanner::Scratch scratch_;
     PacketDigest digest_;
     ByteRing ring_;

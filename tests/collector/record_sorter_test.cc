@@ -88,6 +88,18 @@ TEST(RecordSorter, many_runs_give_what_memory_gives) {
     }
 }
 
+TEST(RecordSorter, a_record_larger_than_all_memory_has_its_place) {
+    const std::vector<Record> records{
+        {at(3), "c"}, {at(2), std::string(10'000, 'b')}, {at(1), std::string(20'000, 'a')}};
+    for (const size_t memory_octets : {1UL, 200UL, 10'050UL, 1UL << 20}) {
+        const std::vector<std::string> result = sorted(records, memory_octets);
+        CHECK_EQUAL(3u, result.size());
+        CHECK(result[0] == records[2].second);
+        CHECK(result[1] == records[1].second);
+        CHECK(result[2] == records[0].second);
+    }
+}
+
 TEST(RecordSorter, leaves_no_file) {
     RecordSorter sorter(folder.path(), 1);
     sorter.add(at(1), "a");

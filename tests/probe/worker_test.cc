@@ -65,7 +65,7 @@ TEST(Worker, workers_share_the_memory_that_was_taken_for_them) {
     WorkerConfig config;
     config.meter.details = true;
     config.flow_capacity = 4096;
-    MappedMemory taken(table_octets(config, 3), "test");
+    curlew::proto::MappedMemory taken(table_octets(config, 3), "test");
     config.memory = &taken;
     std::deque<Worker> workers;
     for (size_t index = 0; index < 3; ++index) {

@@ -1,4 +1,4 @@
-#include "probe/mapped_memory.h"
+#include "proto/mapped_memory.h"
 
 #include <sys/mman.h>
 
@@ -10,7 +10,7 @@
 
 #include "tests/support/cpputest.h"
 
-using curlew::probe::MappedMemory;
+using curlew::proto::MappedMemory;
 
 TEST_GROUP(MappedMemory){};
 
@@ -19,6 +19,21 @@ TEST(MappedMemory, is_zero_and_can_be_written_to_its_end) {
     CHECK_EQUAL(0, memory.data()[9'999]);
     memory.data()[9'999] = 1;
     CHECK_EQUAL(1, memory.data()[9'999]);
+}
+
+TEST(MappedMemory, begins_where_a_huge_page_could_and_only_it_stays_mapped) {
+    constexpr size_t kPage = 4096;
+    for (const size_t octets : {size_t{1}, kPage, MappedMemory::kHugePageOctets + 1}) {
+        MappedMemory memory(octets, "test");
+        const auto at = reinterpret_cast<uintptr_t>(memory.data());
+        CHECK_EQUAL(0u, at % MappedMemory::kHugePageOctets);
+        memory.want_huge_pages(octets);
+        memory.data()[octets - 1] = 1;
+        // Of what was mapped to find the place, nothing is left behind the end.
+        unsigned char resident = 0;
+        uint8_t* behind = memory.data() + (octets + kPage - 1) / kPage * kPage;
+        CHECK_EQUAL(-1, mincore(behind, kPage, &resident));
+    }
 }
 
 TEST(MappedMemory, what_is_taken_is_zero_and_there_before_it_is_touched) {

@@ -5,9 +5,9 @@
 #include <string>
 
 // Anonymous memory, reserved at start and backed by pages as they are touched, or at once, on the
-// NUMA node of the thread that does. It is zero at first.
+// NUMA node of the thread that does. It is zero at first, and begins where a huge page could.
 
-namespace curlew::probe {
+namespace curlew::proto {
 
 class MappedMemory {
   public:
@@ -39,6 +39,9 @@ class MappedMemory {
     // asked for, and M are left".
     static void want_available(size_t octets, const std::string& what);
 
+    // As of_huge_pages(), for the first octets alone: what is soon touched everywhere.
+    void want_huge_pages(size_t octets) noexcept;
+
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
     // pages, at most octets().
     MappedMemory cut_front(size_t octets) noexcept;
@@ -55,4 +58,4 @@ class MappedMemory {
     size_t octets_ = 0;
 };
 
-}  // namespace curlew::probe
+}  // namespace curlew::proto

@@ -1,7 +1,8 @@
-#include "probe/mapped_memory.h"
+#include "proto/mapped_memory.h"
 
 #include <fmt/format.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cassert>
 #include <cerrno>
@@ -13,12 +14,22 @@
 #include <string_view>
 #include <utility>
 
-namespace curlew::probe {
+namespace curlew::proto {
+namespace {
+
+size_t small_pages(size_t octets) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    return (octets + page - 1) / page * page;
+}
+
+}  // namespace
 
 MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(octets) {
+    const size_t pages = small_pages(octets);
+    const size_t mapped_octets = pages + kHugePageOctets;
     // NORESERVE: what is never touched shall cost nothing, also in the kernel's books.
     void* mapped = mmap(nullptr,
-                        octets,
+                        mapped_octets,
                         PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
                         -1,
@@ -27,14 +38,27 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
         throw std::runtime_error(fmt::format(
             "{}: cannot reserve {} MiB of memory: {}", what, octets >> 20, std::strerror(errno)));
     }
-    data_ = static_cast<uint8_t*>(mapped);
+    // What stands before the first huge page, and what is left behind the end, goes back.
+    auto* begin = static_cast<uint8_t*>(mapped);
+    const size_t before =
+        whole_pages(reinterpret_cast<uintptr_t>(begin)) - reinterpret_cast<uintptr_t>(begin);
+    if (before != 0) {
+        munmap(begin, before);
+    }
+    munmap(begin + before + pages, kHugePageOctets - before);
+    data_ = begin + before;
 }
 
 MappedMemory MappedMemory::of_huge_pages(size_t octets, const std::string& what) {
     MappedMemory memory(octets, what);
-    // Of advice, none is needed: whatever comes of it, the memory is there.
-    madvise(memory.data_, octets, MADV_HUGEPAGE);
+    memory.want_huge_pages(octets);
     return memory;
+}
+
+void MappedMemory::want_huge_pages(size_t octets) noexcept {
+    assert(octets <= octets_);
+    // Of advice, none is needed: whatever comes of it, the memory is there.
+    madvise(data_, octets, MADV_HUGEPAGE);
 }
 
 void MappedMemory::want_available(size_t octets, const std::string& what) {
@@ -91,4 +115,4 @@ MappedMemory& MappedMemory::operator=(MappedMemory&& other) noexcept {
     return *this;
 }
 
-}  // namespace curlew::probe
+}  // namespace curlew::proto
