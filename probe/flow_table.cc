@@ -1,6 +1,9 @@
 // Hot path.
 #include "probe/flow_table.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <bit>
 #include <cassert>
 
@@ -18,6 +21,16 @@ void prefetch_lines(const Part& part) noexcept {
     for (size_t line = 0; line < sizeof(Part); line += 64) {
         __builtin_prefetch(octets + line, 1);
     }
+}
+
+// The pages that the parts begin and end in hold other parts too, and are as zero as before. Where
+// the kernel cannot do it, pages come as they are touched.
+template <typename Part>
+void put_pages_behind(std::span<Part> parts) noexcept {
+    constexpr uintptr_t kPage = 4096;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(parts.data()) & ~(kPage - 1);
+    const auto end = reinterpret_cast<uintptr_t>(parts.data() + parts.size());
+    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
 }
 
 }  // namespace
@@ -85,6 +98,9 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
     if (from_free) {
         free_ = hot_[flow].wheel_next;
     } else {
+        if (fresh_ == paged_) {
+            want_pages();
+        }
         ++fresh_;
     }
     ++size_;
@@ -93,6 +109,16 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
     hot_[flow].state = kStateInUse;
     warm_[flow] = FlowWarm{};
     return flow;
+}
+
+void FlowTable::want_pages() noexcept {
+    constexpr size_t kFewest = 32;
+    constexpr size_t kMost = 512;
+    // As many as there are: a table of few flows takes few pages.
+    const size_t flows = std::min(hot_.size() - fresh_, std::clamp<size_t>(fresh_, kFewest, kMost));
+    put_pages_behind(hot_.subspan(fresh_, flows));
+    put_pages_behind(warm_.subspan(fresh_, flows));
+    paged_ = fresh_ + static_cast<FlowIndex>(flows);
 }
 
 bool FlowTable::is_full(const Bucket& bucket) noexcept {
