@@ -4,8 +4,8 @@ listens at the other, the collector is in another namespace, over tcp.
 
 usage: mirror_port.py CURLEW PROBE COLLECTOR
 
-Sent = metered + not metered + lost by reason, with no difference: at a low rate with nothing lost,
-and as fast as it goes. On net_af_xdp and on net_pcap.
+Sent = metered + not metered + lost by reason, with no difference: at a low rate, with nothing lost
+in one of a few lives of the probe, and as fast as it goes. On net_af_xdp and on net_pcap.
 """
 
 import pathlib
@@ -19,11 +19,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import services  # noqa: E402
 from results import Results  # noqa: E402
 
-# Packets a second. The kernel's buffer for net_pcap holds 16 milliseconds that have packets: at 250
-# it takes a probe that was not run for 64 ms, at 2,000 one of 16, which a busy machine does.
-LOW_RATE = 250
-# A machine that stands still for longer loses packets all the same, and the ledger says so: that
-# nothing is lost has to be seen once in so many lives of a probe.
+# A machine that stands still for longer than services.LOW_RATE allows for loses packets all the
+# same, and the ledger says so: that nothing is lost has to be seen once in so many lives.
 LOW_RATE_TRIES = 3
 # The probe is stopped while this is played as fast as it goes: more than any queue holds.
 OVERLOAD_LOOPS = 300
@@ -115,7 +112,7 @@ def main():
             claim = f"{driver} at a low rate"
             for attempt in range(LOW_RATE_TRIES):
                 *counted, archive = run_case(results, programs, driver, capture,
-                                             (f"--pps={LOW_RATE}",),
+                                             (services.LOW_RATE,),
                                              folder / f"{driver}-low-{attempt}")
                 lost = closes(results, claim, *counted)
                 if lost == 0:

@@ -53,7 +53,7 @@ class Trouble:
                                 place, inside).start()
 
     def play(self, namespace, interface):
-        services.inside(namespace, "tcpreplay", f"--intf1={interface}", "-q", "--pps=2000",
+        services.inside(namespace, "tcpreplay", f"--intf1={interface}", "-q", services.LOW_RATE,
                         str(self.capture))
 
     def refused(self, claim, service, code, *words):

@@ -128,7 +128,7 @@ def check_driver(results, programs, driver, unit, capture, folder):
             probe.wait_for_text("takes records")
             check_threads(results, f"{driver}: the probe", probe.process.pid, NET_ADMIN)
             check_threads(results, f"{driver}: the collector", collector.process.pid, 0)
-            services.inside(switch, "tcpreplay", "--intf1=mirror", "-q", "--pps=2000",
+            services.inside(switch, "tcpreplay", "--intf1=mirror", "-q", services.LOW_RATE,
                             str(capture))
             code = probe.end()
             link = services.inside(tap, "ip", "-details", "link", "show", "tap").stdout

@@ -11,6 +11,11 @@ import time
 # Long enough for a machine that does other work besides; reaching it is a failure.
 PATIENCE_SECONDS = 60
 
+# For tcpreplay where nothing is to be lost. The kernel's buffer for net_pcap holds 16 milliseconds
+# that have packets: at 250 packets a second a probe may stand still for 64 ms, at 2,000 for 16, and
+# on a busy machine it does.
+LOW_RATE = "--pps=250"
+
 
 def wait_until(what, condition, seconds=PATIENCE_SECONDS):
     """Asks until the condition holds; a test that reaches the end of its patience fails aloud."""
