@@ -402,7 +402,7 @@ std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
     const InOrder presences = in_order();
     std::vector<Found> found = by_id(presences);
     std::vector<Device> devices;
-    // A device is large: none is moved or copied once it is described.
+    // A device is large: each is described where it stays.
     devices.reserve(found.size());
     for (Found& one : found) {
         Device& device = devices.emplace_back();

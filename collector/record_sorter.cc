@@ -122,11 +122,14 @@ struct RecordSorter::Run {
 RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
     : folder_(std::move(folder)),
       memory_octets_(memory_octets),
-      records_(proto::MappedMemory::of_huge_pages(memory_octets, "sorting records")),
+      records_(memory_octets, "sorting records"),
       // As many as records without octets find room.
-      entries_(proto::MappedMemory::of_huge_pages(
-          (memory_octets / (kRecordHeaderOctets + sizeof(Entry)) + 1) * sizeof(Entry),
-          "sorting records")) {}
+      entries_((memory_octets / (kRecordHeaderOctets + sizeof(Entry)) + 1) * sizeof(Entry),
+               "sorting records") {
+    for (proto::MappedMemory* memory : {&records_, &entries_}) {
+        memory->want_huge_pages(proto::MappedMemory::kHugePageOctets, memory->octets());
+    }
+}
 RecordSorter::~RecordSorter() = default;
 
 std::span<RecordSorter::Entry> RecordSorter::entries() const noexcept {

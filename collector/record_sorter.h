@@ -22,7 +22,8 @@ class RecordSorter {
   public:
     static constexpr size_t kDefaultMemoryOctets = size_t{256} << 20;
 
-    // Temporary files are made in `folder` and have no name there, so none is ever left.
+    // Temporary files are made in `folder` and have no name there, so none is ever left. Throws
+    // std::runtime_error when so much memory cannot be reserved.
     explicit RecordSorter(std::filesystem::path folder,
                           size_t memory_octets = kDefaultMemoryOctets);
     ~RecordSorter();
@@ -56,7 +57,8 @@ class RecordSorter {
 
     std::filesystem::path folder_;
     size_t memory_octets_;
-    // Both are filled from the front, from run to run anew. What is not touched is not there.
+    // Both are filled from the front, from run to run anew. What was never filled is
+    // not there; behind the first 2 MiB it comes in huge pages.
     proto::MappedMemory records_;
     proto::MappedMemory entries_;
     std::unique_ptr<char[]> large_record_;    // one alone that is larger than all the memory

@@ -1,11 +1,11 @@
 // Hot path.
 #include "probe/flow_table.h"
 
-#include <sys/mman.h>
-
 #include <algorithm>
 #include <bit>
 #include <cassert>
+
+#include "proto/mapped_memory.h"
 
 namespace curlew::probe {
 
@@ -23,14 +23,9 @@ void prefetch_lines(const Part& part) noexcept {
     }
 }
 
-// The pages that the parts begin and end in hold other parts too, and are as zero as before. Where
-// the kernel cannot do it, pages come as they are touched.
 template <typename Part>
-void put_pages_behind(std::span<Part> parts) noexcept {
-    constexpr uintptr_t kPage = 4096;
-    const uintptr_t begin = reinterpret_cast<uintptr_t>(parts.data()) & ~(kPage - 1);
-    const auto end = reinterpret_cast<uintptr_t>(parts.data() + parts.size());
-    madvise(reinterpret_cast<void*>(begin), end - begin, MADV_POPULATE_WRITE);
+void populate(std::span<Part> parts) noexcept {
+    proto::MappedMemory::populate(parts.data(), parts.size_bytes());
 }
 
 }  // namespace
@@ -114,10 +109,11 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
 void FlowTable::want_pages() noexcept {
     constexpr size_t kFewest = 32;
     constexpr size_t kMost = 512;
-    // As many as there are: a table of few flows takes few pages.
+    // As many as there are: a table of few flows takes few pages. A system call for so many flows
+    // replaces a fault for each page of theirs, and one that ended is taken before a fresh one.
     const size_t flows = std::min(hot_.size() - fresh_, std::clamp<size_t>(fresh_, kFewest, kMost));
-    put_pages_behind(hot_.subspan(fresh_, flows));
-    put_pages_behind(warm_.subspan(fresh_, flows));
+    populate(hot_.subspan(fresh_, flows));
+    populate(warm_.subspan(fresh_, flows));
     paged_ = fresh_ + static_cast<FlowIndex>(flows);
 }
 

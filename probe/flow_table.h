@@ -10,7 +10,8 @@
 // One partition's flows by key: buckets of one cache line with 16-bit tags, two candidate buckets a
 // key, whole keys compared. Probing is bounded by two buckets whatever the keys are: where both are
 // full and no flow of the first one can change to its other bucket, the caller must evict
-// (victim()). Owned by one worker; memory is the caller's and zero.
+// (victim()). Owned by one worker; memory is the caller's, private and zero. Flows that no other
+// was before, up to 512 at a time, are backed with pages by one system call.
 
 namespace curlew::probe {
 
@@ -103,8 +104,7 @@ class FlowTable {
         return slots;
     }
     static bool is_full(const Bucket& bucket) noexcept;
-    // Has pages put behind the flows that are fresh next: many at once cost half of what one by one
-    // costs when it is touched.
+    // Backs the flows that are fresh next with pages.
     void want_pages() noexcept;
     bool place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept;
     // Moves one flow of the hash's first bucket to that flow's other one. False: all are full.

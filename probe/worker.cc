@@ -24,6 +24,8 @@ constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctet
 constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
 constexpr size_t kRecentStarts = 1024;
+// Buckets for so many flows, a million, are taken at once, whatever comes.
+constexpr size_t kMostPopulatedOctets = size_t{32} << 20;
 
 // Partitions begin with their busiest flows. Powers of two apart in huge pages these would meet in
 // the same few sets of a cache; so many lines further on each, 64 partitions take a set each.
@@ -118,8 +120,12 @@ proto::MappedMemory table_memory(const WorkerConfig& config, const TableLayout& 
     constexpr const char* kWhat = "flow table";
     if (config.memory == nullptr) {
         proto::MappedMemory memory(layout.octets, kWhat);
-        // Buckets are visited at random from the first flows on, what flows take is not.
-        memory.want_huge_pages(layout.hot_at);
+        // The first few dozen flows visit buckets everywhere: nobody shall wait for 2 MiB of zeros
+        // with packets at the door. What flows take themselves is filled from the front.
+        memory.want_huge_pages(0, layout.hot_at);
+        if (layout.hot_at <= kMostPopulatedOctets) {
+            proto::MappedMemory::populate(memory.data(), layout.hot_at);
+        }
         return memory;
     }
     const size_t whole = whole_pages(layout.octets);

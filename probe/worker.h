@@ -27,7 +27,8 @@ struct WorkerConfig {
     FlowMeterConfig meter;
     uint64_t flow_capacity = 4'194'304;  // over all partitions, of all workers
     // Taken before, for the tables of all workers: each cuts its part off, and one for which there
-    // is too little left takes its own. Null: pages come as flows do.
+    // is too little left takes its own. Null: but for the buckets of the tables, 16 octets for each
+    // flow that has room, pages come as flows do.
     proto::MappedMemory* memory = nullptr;
     size_t record_ring_octets = size_t{4} << 20;
     RecordingLaneConfig recording;
@@ -67,7 +68,7 @@ class Worker {
     FlowCounters counters() const noexcept;
     // Of all partitions: flows in their tables, and what evictions cost (FlowTable).
     size_t flows() const noexcept;
-    // Reserved for the tables; what was never needed is not taken.
+    // Reserved for the tables; of what flows take, what was never needed is not taken.
     size_t memory_octets() const noexcept { return memory_.octets(); }
     uint64_t victim_steps() const noexcept;
 

@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <cstdlib>
@@ -17,15 +18,15 @@
 namespace curlew::proto {
 namespace {
 
-size_t small_pages(size_t octets) {
-    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-    return (octets + page - 1) / page * page;
+size_t page_octets() noexcept {
+    static const auto octets = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    return octets;
 }
 
 }  // namespace
 
 MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(octets) {
-    const size_t pages = small_pages(octets);
+    const size_t pages = (octets + page_octets() - 1) / page_octets() * page_octets();
     const size_t mapped_octets = pages + kHugePageOctets;
     // NORESERVE: what is never touched shall cost nothing, also in the kernel's books.
     void* mapped = mmap(nullptr,
@@ -51,14 +52,17 @@ MappedMemory::MappedMemory(size_t octets, const std::string& what) : octets_(oct
 
 MappedMemory MappedMemory::of_huge_pages(size_t octets, const std::string& what) {
     MappedMemory memory(octets, what);
-    memory.want_huge_pages(octets);
+    memory.want_huge_pages(0, octets);
     return memory;
 }
 
-void MappedMemory::want_huge_pages(size_t octets) noexcept {
-    assert(octets <= octets_);
+void MappedMemory::want_huge_pages(size_t from, size_t to) noexcept {
+    assert(from == whole_pages(from));
+    to = std::min(to, octets_);
     // Of advice, none is needed: whatever comes of it, the memory is there.
-    madvise(data_, octets, MADV_HUGEPAGE);
+    if (from < to) {
+        madvise(data_ + from, to - from, MADV_HUGEPAGE);
+    }
 }
 
 void MappedMemory::want_available(size_t octets, const std::string& what) {
@@ -73,9 +77,14 @@ void MappedMemory::want_available(size_t octets, const std::string& what) {
 MappedMemory MappedMemory::taken(size_t octets, const std::string& what) {
     want_available(octets, what);
     MappedMemory memory = of_huge_pages(octets, what);
-    // An older kernel cannot; then pages come as they are touched.
-    madvise(memory.data_, octets, MADV_POPULATE_WRITE);
+    populate(memory.data_, octets);
     return memory;
+}
+
+void MappedMemory::populate(const void* begin, size_t octets) noexcept {
+    const uintptr_t at = reinterpret_cast<uintptr_t>(begin);
+    const uintptr_t page = at / page_octets() * page_octets();
+    madvise(reinterpret_cast<void*>(page), at + octets - page, MADV_POPULATE_WRITE);
 }
 
 size_t MappedMemory::available_octets() {

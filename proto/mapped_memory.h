@@ -39,8 +39,14 @@ class MappedMemory {
     // asked for, and M are left".
     static void want_available(size_t octets, const std::string& what);
 
-    // As of_huge_pages(), for the first octets alone: what is soon touched everywhere.
-    void want_huge_pages(size_t octets) noexcept;
+    // As of_huge_pages(), for the octets from `from` up to `to` alone, as far as there are any.
+    // Requires: whole huge pages before `from`.
+    void want_huge_pages(size_t from, size_t to) noexcept;
+
+    // Backs the octets with pages now, in one call: that takes half of the time of touching page
+    // after page. Of private memory; what it holds stays as it is. A kernel that cannot leaves it
+    // to who touches them.
+    static void populate(const void* begin, size_t octets) noexcept;
 
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
     // pages, at most octets().

@@ -1,9 +1,13 @@
 #include "probe/flow_table.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <map>
 #include <vector>
 
 #include "probe/keyed_hash.h"
+#include "proto/mapped_memory.h"
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
@@ -39,6 +43,37 @@ TEST(FlowTable, finds_what_was_inserted_and_nothing_else) {
     const FlowIndex flow = table.insert(numbered(1), spread(1));
     CHECK_EQUAL(flow, table.find(numbered(1), spread(1)));
     CHECK_EQUAL(kNoFlow, table.find(numbered(2), spread(2)));
+}
+
+TEST(FlowTable, pages_come_with_flows_before_they_are_touched_and_no_more_than_these) {
+    constexpr size_t kFlows = 16'384;
+    constexpr size_t kPage = 4096;
+    std::vector<FlowTable::Bucket> large_buckets(kFlows / 4);
+    const curlew::proto::MappedMemory hot_memory(kFlows * sizeof(FlowHot), "test");
+    const curlew::proto::MappedMemory warm_memory(kFlows * sizeof(FlowWarm), "test");
+    FlowTable large(large_buckets,
+                    {reinterpret_cast<FlowHot*>(hot_memory.data()), kFlows},
+                    {reinterpret_cast<FlowWarm*>(warm_memory.data()), kFlows});
+    // Else a system may give all of it at once.
+    for (const auto* memory : {&hot_memory, &warm_memory}) {
+        madvise(memory->data(), memory->octets(), MADV_NOHUGEPAGE);
+    }
+    const auto pages_of = [](const curlew::proto::MappedMemory& memory) {
+        std::vector<unsigned char> resident(memory.octets() / kPage);
+        CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
+        return static_cast<size_t>(std::count(resident.begin(), resident.end(), 1));
+    };
+    CHECK_EQUAL(0u, pages_of(hot_memory));
+    size_t most = 0;
+    for (uint32_t flows = 1; flows <= kFlows; ++flows) {
+        CHECK(large.insert(numbered(flows), spread(flows)) != kNoFlow);
+        const size_t touched = (flows * sizeof(FlowHot) + kPage - 1) / kPage;
+        const size_t resident = pages_of(hot_memory);
+        CHECK(resident <= touched + std::clamp<size_t>(touched, 1, 16));
+        most = std::max(most, resident - touched);
+    }
+    CHECK_EQUAL(15u, most);
+    CHECK_EQUAL(kFlows * sizeof(FlowWarm) / kPage, pages_of(warm_memory));
 }
 
 TEST(FlowTable, tells_two_keys_of_one_hash_apart) {

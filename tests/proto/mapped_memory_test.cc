@@ -27,7 +27,8 @@ TEST(MappedMemory, begins_where_a_huge_page_could_and_only_it_stays_mapped) {
         MappedMemory memory(octets, "test");
         const auto at = reinterpret_cast<uintptr_t>(memory.data());
         CHECK_EQUAL(0u, at % MappedMemory::kHugePageOctets);
-        memory.want_huge_pages(octets);
+        memory.want_huge_pages(0, octets);
+        memory.want_huge_pages(MappedMemory::kHugePageOctets, octets);
         memory.data()[octets - 1] = 1;
         // Of what was mapped to find the place, nothing is left behind the end.
         unsigned char resident = 0;
