@@ -4,6 +4,7 @@ import os
 import pathlib
 import re
 import subprocess
+import tempfile
 
 LEFT_OUT = re.compile(r"^(?:\.git|build.*|archive|__pycache__|\.cache|\.clangd|subprojects)$")
 TEXT_SUFFIXES = {"", ".cc", ".h", ".py", ".proto", ".toml", ".md", ".build", ".txt", ".json"}
@@ -176,17 +177,23 @@ def functions(source):
 
 def clang_format_problems(root, sources):
     """{path: first line that clang-format would change}, or None where it is not installed."""
-    style = pathlib.Path(root, ".clang-format") if root else None
+    style = pathlib.Path(root, ".clang-format").resolve() if root else None
     arguments = [f"--style=file:{style}"] if style and style.exists() else ["--style=Google"]
     found = {}
-    for source in sources:
-        command = ["clang-format", *arguments, "--dry-run", f"--assume-filename={source.path}"]
+    sources = list(sources)
+    # One process for all: to start it takes longer than to look at a file.
+    with tempfile.TemporaryDirectory() as folder:
+        for source in sources:
+            path = pathlib.Path(folder, source.path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(source.text, encoding="utf-8")
+        names = [source.path for source in sources]
+        command = ["clang-format", *arguments, "--dry-run", *names]
         try:
-            run = subprocess.run(command, input=source.text, capture_output=True, text=True,
-                                 check=False)
+            run = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, check=False,
+                                 capture_output=True, text=True)
         except FileNotFoundError:
             return None
-        match = re.search(r":(\d+):\d+: (?:warning|error):", run.stderr)
-        if match:
-            found[source.path] = int(match.group(1))
+    for path, line in re.findall(r"^(.+?):(\d+):\d+: (?:warning|error):", run.stderr, re.M):
+        found.setdefault(path, int(line))
     return found
