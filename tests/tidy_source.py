@@ -194,6 +194,8 @@ def clang_format_problems(root, sources):
                                  capture_output=True, text=True)
         except FileNotFoundError:
             return None
+    if run.returncode != 0:
+        raise RuntimeError(f"clang-format: {run.stderr}")
     for path, line in re.findall(r"^(.+?):(\d+):\d+: (?:warning|error):", run.stderr, re.M):
         found.setdefault(path, int(line))
     return found
