@@ -1,13 +1,13 @@
 #include "signatures/pattern_fronts.h"
 
 #include <algorithm>
-#include <cctype>
-#include <charconv>
 #include <cstdint>
-#include <memory>
+#include <iterator>
 #include <optional>
 #include <utility>
 #include <vector>
+
+#include "signatures/pattern_syntax.h"
 
 namespace curlew::signatures {
 namespace {
@@ -16,306 +16,7 @@ using Octets = std::bitset<256>;
 // The places where something may begin: bit p is place p, the last bit every place behind those.
 using Places = std::bitset<kFrontPlaces + 1>;
 
-constexpr size_t kDeepest = 64;
-constexpr uint32_t kNoBound = UINT32_MAX;
-
-struct Node {
-    enum class Kind {
-        octets,
-        sequence,
-        choice,
-        repeat,
-        begin,
-        boundary,
-        end,
-        end_or_last_line_feed
-    };
-    Kind kind = Kind::sequence;
-    Octets octets;
-    std::vector<Node> parts;
-    uint32_t least = 0;  // of a repeat
-    uint32_t most = 0;
-};
-
-Octets range(unsigned low, unsigned high) {
-    Octets octets;
-    for (unsigned octet = low; octet <= high; ++octet) {
-        octets.set(octet);
-    }
-    return octets;
-}
-
-Octets both_cases(Octets octets) {
-    for (unsigned letter = 'a'; letter <= 'z'; ++letter) {
-        const unsigned capital = letter - 'a' + 'A';
-        const bool either = octets[letter] || octets[capital];
-        octets[letter] = octets[capital] = either;
-    }
-    return octets;
-}
-
-// Recursive descent. Nothing is returned for what is not understood, and then nothing is sieved.
-class Parser {
-  public:
-    explicit Parser(std::string_view text) : text_(text) {}
-
-    std::optional<Node> whole() {
-        std::optional<Node> node = choice(0);
-        return at_ == text_.size() ? std::move(node) : std::nullopt;
-    }
-
-  private:
-    bool take(std::string_view wanted) {
-        if (!text_.substr(at_).starts_with(wanted)) {
-            return false;
-        }
-        at_ += wanted.size();
-        return true;
-    }
-
-    // Flags that are set within a branch end with the group around it.
-    std::optional<Node> choice(size_t depth) {
-        if (depth > kDeepest) {
-            return std::nullopt;
-        }
-        const bool caseless = caseless_;
-        Node node;
-        node.kind = Node::Kind::choice;
-        do {
-            std::optional<Node> branch = sequence(depth);
-            if (!branch) {
-                return std::nullopt;
-            }
-            node.parts.push_back(std::move(*branch));
-        } while (take("|"));
-        caseless_ = caseless;
-        return node;
-    }
-
-    std::optional<Node> sequence(size_t depth) {
-        Node node;
-        node.kind = Node::Kind::sequence;
-        while (at_ < text_.size() && text_[at_] != '|' && text_[at_] != ')') {
-            if (take("(?i)")) {
-                caseless_ = true;
-                continue;
-            }
-            if (take("(?s)")) {
-                continue;
-            }
-            std::optional<Node> one = atom(depth);
-            if (one) {
-                one = repeated(std::move(*one));
-            }
-            if (!one) {
-                return std::nullopt;
-            }
-            node.parts.push_back(std::move(*one));
-        }
-        return node;
-    }
-
-    std::optional<Node> atom(size_t depth) {
-        Node node;
-        if (take("^")) {
-            node.kind = Node::Kind::begin;
-            return node;
-        }
-        if (take("\\z")) {
-            node.kind = Node::Kind::end;
-            return node;
-        }
-        if (take("\\b")) {
-            node.kind = Node::Kind::boundary;
-            return node;
-        }
-        if (take("$")) {
-            node.kind = Node::Kind::end_or_last_line_feed;
-            return node;
-        }
-        if (take("(")) {
-            return group(depth);
-        }
-        std::optional<Octets> octets = take("[") ? octet_class() : one_of();
-        if (!octets) {
-            return std::nullopt;
-        }
-        node.kind = Node::Kind::octets;
-        node.octets = caseless_ && !is_class_ ? both_cases(*octets) : *octets;
-        return node;
-    }
-
-    std::optional<Node> group(size_t depth) {
-        const bool caseless = caseless_;
-        if (take("?i:")) {
-            caseless_ = true;
-        } else if (!take("?:") && text_.substr(at_).starts_with("?")) {
-            return std::nullopt;
-        }
-        std::optional<Node> node = choice(depth + 1);
-        caseless_ = caseless;
-        return take(")") ? std::move(node) : std::nullopt;
-    }
-
-    // Outside of [ ]. What has a meaning that is not known here is refused.
-    std::optional<Octets> one_of() {
-        is_class_ = false;
-        const char next = text_[at_];
-        if (next == '\\') {
-            return escape();
-        }
-        if (std::string_view("*+?{").find(next) != std::string_view::npos) {
-            return std::nullopt;
-        }
-        ++at_;
-        return next == '.' ? Octets().set() : Octets().set(static_cast<uint8_t>(next));
-    }
-
-    std::optional<Octets> escape() {
-        if (++at_ == text_.size()) {
-            return std::nullopt;
-        }
-        const char next = text_[at_++];
-        const Octets digits = range('0', '9');
-        const Octets word = digits | range('a', 'z') | range('A', 'Z') | range('_', '_');
-        const Octets space = range('\t', '\r') | range(' ', ' ');
-        switch (next) {
-            case 'x':
-                return hexadecimal();
-            case 'd':
-                return digits;
-            case 'D':
-                return ~digits;
-            case 'w':
-                return word;
-            case 'W':
-                return ~word;
-            case 's':
-                return space;
-            case 'S':
-                return ~space;
-            case 'r':
-                return range('\r', '\r');
-            case 'n':
-                return range('\n', '\n');
-            case 't':
-                return range('\t', '\t');
-            default:
-                break;
-        }
-        const auto octet = static_cast<uint8_t>(next);
-        return std::isalnum(octet) != 0 ? std::nullopt : std::optional(range(octet, octet));
-    }
-
-    // Two digits, no fewer: \x{...} and short forms are not read.
-    std::optional<Octets> hexadecimal() {
-        unsigned value = 0;
-        const char* begin = text_.data() + at_;
-        if (text_.size() - at_ < 2 || std::isxdigit(static_cast<uint8_t>(begin[0])) == 0 ||
-            std::isxdigit(static_cast<uint8_t>(begin[1])) == 0) {
-            return std::nullopt;
-        }
-        std::from_chars(begin, begin + 2, value, 16);
-        at_ += 2;
-        return range(value, value);
-    }
-
-    std::optional<Octets> octet_class() {
-        const bool inverted = take("^");
-        Octets octets;
-        bool first = true;
-        while (at_ < text_.size() && (first || text_[at_] != ']')) {
-            first = false;
-            if (text_.substr(at_).starts_with("[:")) {
-                return std::nullopt;
-            }
-            std::optional<Octets> low = class_member();
-            if (!low) {
-                return std::nullopt;
-            }
-            const bool is_range = text_.substr(at_).starts_with("-") && at_ + 1 < text_.size() &&
-                                  text_[at_ + 1] != ']';
-            if (!is_range) {
-                octets |= *low;
-                continue;
-            }
-            ++at_;
-            const std::optional<Octets> high = class_member();
-            if (!high || low->count() != 1 || high->count() != 1) {
-                return std::nullopt;
-            }
-            octets |= range(static_cast<unsigned>(low->_Find_first()),
-                            static_cast<unsigned>(high->_Find_first()));
-        }
-        if (!take("]")) {
-            return std::nullopt;
-        }
-        is_class_ = true;
-        if (caseless_) {
-            octets = both_cases(octets);
-        }
-        return inverted ? ~octets : octets;
-    }
-
-    std::optional<Octets> class_member() {
-        if (text_[at_] == '\\') {
-            return escape();
-        }
-        const auto octet = static_cast<uint8_t>(text_[at_++]);
-        return range(octet, octet);
-    }
-
-    std::optional<uint32_t> number() {
-        uint32_t value = 0;
-        const char* begin = text_.data() + at_;
-        const auto result = std::from_chars(begin, text_.data() + text_.size(), value);
-        if (result.ec != std::errc()) {
-            return std::nullopt;
-        }
-        at_ += static_cast<size_t>(result.ptr - begin);
-        return value;
-    }
-
-    std::optional<Node> repeated(Node one) {
-        uint32_t least = 0;
-        uint32_t most = kNoBound;
-        if (take("+")) {
-            least = 1;
-        } else if (take("?")) {
-            most = 1;
-        } else if (take("{")) {
-            const std::optional<uint32_t> low = number();
-            std::optional<uint32_t> high = low;
-            if (take(",")) {
-                high = text_.substr(at_).starts_with("}") ? std::optional(kNoBound) : number();
-            }
-            if (!low || !high || *high < *low || !take("}")) {
-                return std::nullopt;
-            }
-            least = *low;
-            most = *high;
-        } else if (!take("*")) {
-            return one;
-        }
-        // Lazy: the same octets. Possessive ones are others, and one more is an error.
-        take("?");
-        if (at_ < text_.size() &&
-            std::string_view("*+?{").find(text_[at_]) != std::string_view::npos) {
-            return std::nullopt;
-        }
-        Node node;
-        node.kind = Node::Kind::repeat;
-        node.parts.push_back(std::move(one));
-        node.least = least;
-        node.most = most;
-        return node;
-    }
-
-    std::string_view text_;
-    size_t at_ = 0;
-    bool caseless_ = false;
-    bool is_class_ = false;  // of the last octets read: their case was seen to
-};
+using Node = PatternNode;
 
 // Goes through a pattern with all places that its parts may begin at, and notes what may stand
 // there.
@@ -357,7 +58,7 @@ class Walk {
             case Node::Kind::boundary:
                 return from;
             case Node::Kind::end_or_last_line_feed:
-                note(range('\n', '\n'), from);
+                note(Octets().set('\n'), from);
                 break;
             case Node::Kind::end:
                 break;
@@ -537,12 +238,41 @@ std::vector<Nodes> split(Node whole) {
     return branches;
 }
 
-bool has_fixed_places(const Nodes& branch) {
-    return std::all_of(branch.begin() + 1, branch.end(), [](const Node& node) {
-        return node.kind == Node::Kind::octets ||
-               (node.kind == Node::Kind::repeat && node.least == node.most &&
-                node.parts.front().kind == Node::Kind::octets);
-    });
+// The branch's parts as runs, where it has no others and each ends where the next one begins, or
+// after as many as are wanted: there is one way only in which a payload can be matched.
+std::optional<std::vector<Run>> runs_of(const Nodes& branch) {
+    std::vector<Run> runs;
+    for (auto node = branch.begin() + 1; node != branch.end(); ++node) {
+        const bool is_repeat = node->kind == Node::Kind::repeat;
+        const Node& octets = is_repeat ? node->parts.front() : *node;
+        if (octets.kind != Node::Kind::octets) {
+            return std::nullopt;
+        }
+        runs.push_back(is_repeat ? Run{octets.octets, node->least, node->most}
+                                 : Run{octets.octets, 1, 1});
+    }
+    for (size_t i = 0; i < runs.size(); ++i) {
+        const bool is_fixed = runs[i].least == runs[i].most;
+        const bool ends_at_next = i + 1 < runs.size() && runs[i + 1].least != 0 &&
+                                  (runs[i].octets & runs[i + 1].octets).none();
+        if (!is_fixed && !ends_at_next) {
+            return std::nullopt;
+        }
+    }
+    return runs;
+}
+
+// Where the first run that is of no fixed length begins; what is before is in the front's places.
+void keep_runs(Front& front, std::vector<Run> runs) {
+    const auto first = std::find_if(
+        runs.begin(), runs.end(), [](const Run& run) { return run.least != run.most; });
+    uint64_t places = 0;
+    for (auto run = runs.begin(); run != first; ++run) {
+        places += run->least;
+    }
+    front.suffices = front.least_octets > 0 && places <= kFrontPlaces;
+    front.runs_at = static_cast<size_t>(places);
+    front.runs.assign(std::make_move_iterator(first), std::make_move_iterator(runs.end()));
 }
 
 Front anything() {
@@ -555,11 +285,16 @@ Front anything() {
 Front front_of(Nodes branch) {
     Front front;
     const bool begins_here = branch.front().kind == Node::Kind::begin;
-    const bool is_fixed = begins_here && has_fixed_places(branch);
+    std::optional<std::vector<Run>> runs;
+    if (begins_here) {
+        runs = runs_of(branch);
+    }
     Node sequence;
     sequence.parts = std::move(branch);
     front.least_octets = least_octets(sequence);
-    front.suffices = is_fixed && front.least_octets > 0 && front.least_octets <= kFrontPlaces;
+    if (runs) {
+        keep_runs(front, std::move(*runs));
+    }
     Walk walk(front);
     const Places matched_before = walk.over(sequence, Places(1));
     if (walk.is_too_long()) {
@@ -575,7 +310,7 @@ Front front_of(Nodes branch) {
 }  // namespace
 
 std::vector<Front> pattern_fronts(std::string_view pattern) {
-    std::optional<Node> node = Parser(pattern).whole();
+    std::optional<Node> node = parse_pattern(pattern);
     if (!node || !begins_with_anchor(*node)) {
         return {anything()};
     }

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <bit>
-#include <bitset>
 #include <cassert>
 #include <chrono>
 #include <cstdint>
@@ -13,12 +12,10 @@
 #include <cstring>
 #include <limits>
 #include <stdexcept>
-#include <tuple>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
-#include "signatures/pattern_fronts.h"
+#include "signatures/payload_fronts.h"
 
 namespace curlew::signatures {
 namespace {
@@ -97,31 +94,12 @@ struct alignas(64) Block {
     std::vector<Bits> port_rows;                         // by Sieve::row_of_port
 };
 
-using Octets = std::bitset<256>;
-
-// What stands at a place.
-struct Check {
-    uint32_t place;
-    uint32_t octets;  // index into Implementation::octets
-};
-
-// A front, or what all of a pattern's have room for.
-struct Checks {
-    uint32_t begin = 0;
-    uint32_t end = 0;
-    uint32_t least_octets = 0;
-    uint32_t most_octets = UINT32_MAX;
-};
-
 // A pattern, alone in its database. Hyperscan makes one automaton of many patterns of binary
 // protocols, which takes seconds, megabytes, and microseconds a payload; alone they are quick to
 // compile and to scan, and their fronts leave few to scan.
 struct Slot {
-    Checks any_front;  // behind the sieve
-    uint32_t fronts_begin = 0;
-    uint32_t fronts_end = 0;
-    bool fronts_suffice = false;
-    unsigned signature = 0;  // index into the set
+    PayloadFronts::Pattern fronts;  // behind the sieve
+    unsigned signature = 0;         // index into the set
     LengthField length;
     Database database;
 };
@@ -136,6 +114,14 @@ void keep_bits(Bits& to, const Bits& from) noexcept {
     for (size_t word = 0; word < kBlockWords; ++word) {
         to[word] &= from[word];
     }
+}
+
+bool has_none(const Bits& bits) noexcept {
+    uint64_t all = 0;
+    for (const uint64_t word : bits) {
+        all |= word;
+    }
+    return all == 0;
 }
 
 // The slots that are looked for over one transport, in their order.
@@ -158,7 +144,7 @@ void Sieve::add(uint32_t slot, const Signature& signature, const Front& any_fron
     const uint64_t bit = uint64_t{1} << slots.size() % 64;
     Block& block = blocks.back();
     for (size_t place = 0; place < kSievePlaces; ++place) {
-        const Octets& octets = any_front.octets[place];
+        const auto& octets = any_front.octets[place];
         for (size_t octet = octets._Find_first(); octet < octets.size();
              octet = octets._Find_next(octet)) {
             block.octets[place][octet][word] |= bit;
@@ -203,39 +189,17 @@ bool is_for(Transport signature, Transport transport) noexcept {
     return signature == Transport::any || transport == Transport::any || signature == transport;
 }
 
-// What any of them has room for. Requires: in order of length.
-Front any_of(const std::vector<Front>& fronts) {
-    Front any = fronts.front();
-    for (const Front& front : fronts) {
-        for (size_t place = 0; place < kFrontPlaces; ++place) {
-            any.octets[place] |= front.octets[place];
-        }
-    }
-    return any;
-}
-
 }  // namespace
 
 struct Scanner::Implementation {
     std::vector<Slot> slots;
     std::array<Sieve, kTransports> sieves;  // by Transport
-    // A slot's in order of length: the first that a payload has, of a pattern that they decide, is
-    // the one that ends first.
-    std::vector<Checks> fronts;
-    std::vector<Check> checks;
-    std::vector<Octets> octets;
+    PayloadFronts fronts;
 
     void lay_out(const std::vector<Signature>& signatures);
-    // What was given a place in `octets`.
-    using KnownOctets = std::unordered_map<Octets, uint32_t>;
-    // `is_known`: that the payload has room at a place was looked at before.
-    template <typename IsKnown>
-    Checks checks_of(const Front& front, const IsKnown& is_known, KnownOctets& known);
     void compile_all(const std::vector<Signature>& signatures);
     void load_all(std::string_view serialized);
 
-    bool pass(const Checks& asked, std::span<const uint8_t> payload) const noexcept;
-    const Checks* front_of(const Slot& slot, std::span<const uint8_t> payload) const noexcept;
     void look_for(const Slot& slot,
                   std::span<const uint8_t> payload,
                   hs_scratch_t* scratch,
@@ -244,7 +208,6 @@ struct Scanner::Implementation {
 
 // Which slots there are, and what their fronts are.
 void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) {
-    KnownOctets known;
     for (size_t index = 0; index < signatures.size(); ++index) {
         const Signature& signature = signatures[index];
         if (signature.kind != SignatureKind::payload) {
@@ -262,79 +225,10 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
             }
         }
         Slot& slot = slots.emplace_back();
-        slot.any_front = checks_of(
-            any_front, [](size_t place) { return place < kSievePlaces; }, known);
-        slot.fronts_begin = static_cast<uint32_t>(fronts.size());
-        for (const Front& front : found) {
-            fronts.push_back(checks_of(
-                front,
-                [&](size_t place) { return front.octets[place] == any_front.octets[place]; },
-                known));
-        }
-        slot.fronts_end = static_cast<uint32_t>(fronts.size());
-        slot.fronts_suffice =
-            std::all_of(found.begin(), found.end(), [](auto& front) { return front.suffices; });
+        slot.fronts = fronts.add(found, any_front, kSievePlaces);
         slot.signature = static_cast<unsigned>(index);
         slot.length = signature.length;
     }
-}
-
-template <typename IsKnown>
-Checks Scanner::Implementation::checks_of(const Front& front,
-                                          const IsKnown& is_known,
-                                          KnownOctets& known) {
-    Checks made;
-    made.least_octets = static_cast<uint32_t>(std::min<size_t>(front.least_octets, UINT32_MAX));
-    // How many octets may stand at a place, and the place. Where none may the payload has ended.
-    std::vector<std::pair<size_t, uint32_t>> places;
-    for (size_t place = 0; place < kFrontPlaces; ++place) {
-        const size_t count = front.octets[place].count();
-        if (count == 0) {
-            made.most_octets = static_cast<uint32_t>(place);
-            break;
-        }
-        if (!is_known(place) && count != front.octets[place].size()) {
-            places.emplace_back(count, static_cast<uint32_t>(place));
-        }
-    }
-    // What rules out most comes first.
-    std::sort(places.begin(), places.end());
-    made.begin = static_cast<uint32_t>(checks.size());
-    for (const auto& [count, place] : places) {
-        const auto [entry, is_new] =
-            known.emplace(front.octets[place], static_cast<uint32_t>(octets.size()));
-        if (is_new) {
-            octets.push_back(front.octets[place]);
-        }
-        checks.push_back({place, entry->second});
-    }
-    made.end = static_cast<uint32_t>(checks.size());
-    return made;
-}
-
-bool Scanner::Implementation::pass(const Checks& asked,
-                                   std::span<const uint8_t> payload) const noexcept {
-    if (payload.size() < asked.least_octets || payload.size() > asked.most_octets) {
-        return false;
-    }
-    for (uint32_t i = asked.begin; i < asked.end; ++i) {
-        const Check check = checks[i];
-        if (check.place < payload.size() && !octets[check.octets][payload[check.place]]) {
-            return false;
-        }
-    }
-    return true;
-}
-
-// The first that the payload has; null: it has none.
-const Checks* Scanner::Implementation::front_of(const Slot& slot,
-                                                std::span<const uint8_t> payload) const noexcept {
-    for (uint32_t i = slot.fronts_begin; i < slot.fronts_end; ++i) {
-        if (pass(fronts[i], payload)) {
-            return &fronts[i];
-        }
-    }
-    return nullptr;
 }
 
 // Behind the sieve.
@@ -342,12 +236,14 @@ void Scanner::Implementation::look_for(const Slot& slot,
                                        std::span<const uint8_t> payload,
                                        hs_scratch_t* scratch,
                                        Result& result) const noexcept {
-    const Checks* front = front_of(slot, payload);
-    if (front == nullptr || !is_right(slot.length, payload)) {
+    if (slot.fronts.suffice) {
+        const uint32_t end = fronts.first_end(slot.fronts, payload);
+        if (end != 0 && is_right(slot.length, payload)) {
+            result.add(slot.signature, end);
+        }
         return;
     }
-    if (slot.fronts_suffice) {
-        result.add(slot.signature, front->least_octets);
+    if (!fronts.has_front(slot.fronts, payload) || !is_right(slot.length, payload)) {
         return;
     }
     ScanContext context{&result, slot.signature};
@@ -450,13 +346,17 @@ void Scanner::scan(std::span<const uint8_t> payload,
         Bits left = sieve.may_hit(block, seen);
         for (size_t place = 0; place < places; ++place) {
             keep_bits(left, block.octets[place][payload[place]]);
+            // Of most blocks nothing is left soon.
+            if (place % 4 == 3 && has_none(left)) {
+                break;
+            }
         }
         for (size_t word = 0; word < kBlockWords; ++word) {
             for (uint64_t bits = left[word]; bits != 0; bits &= bits - 1) {
                 const size_t index =
                     at * kBlockSlots + word * 64 + static_cast<size_t>(std::countr_zero(bits));
                 const Slot& slot = made.slots[sieve.slots[index]];
-                if (made.pass(slot.any_front, payload)) {
+                if (made.fronts.may_pass(slot.fronts, payload)) {
                     made.look_for(
                         slot, payload, static_cast<hs_scratch_t*>(scratch.scratch_), result);
                 }

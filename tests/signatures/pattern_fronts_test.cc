@@ -1,7 +1,9 @@
 #include "signatures/pattern_fronts.h"
 
 #include <algorithm>
+#include <random>
 #include <string>
+#include <vector>
 
 #include "signatures/scanner.h"
 #include "tests/support/cpputest.h"
@@ -121,6 +123,24 @@ TEST(PatternFronts, octets_and_classes_alone_suffice) {
     STRCMP_EQUAL("0", lengths("^").c_str());
 }
 
+TEST(PatternFronts, what_ends_where_the_next_begins_suffices_too) {
+    STRCMP_EQUAL("2!", lengths("^[^ ]* .").c_str());
+    STRCMP_EQUAL("4!", lengths("^a+b{2}[^c]*c").c_str());
+    STRCMP_EQUAL("3!", lengths("^.a{0,9}[^a]b").c_str());
+    // More than one way.
+    STRCMP_EQUAL("2", lengths("^a*.b").c_str());
+    STRCMP_EQUAL("1", lengths("^a*b*c").c_str());
+    STRCMP_EQUAL("1", lengths("^(?:ab)*c").c_str());
+    STRCMP_EQUAL("129!", lengths("^a{128}b*c").c_str());
+    STRCMP_EQUAL("130", lengths("^a{129}b*c").c_str());
+    const Front front = pattern_fronts("^ab[^ ]{2,300} c").front();
+    CHECK_EQUAL(2, front.runs_at);
+    CHECK_EQUAL(3, front.runs.size());
+    CHECK_EQUAL(255, front.runs.front().octets.count());
+    CHECK_EQUAL(2, front.runs.front().least);
+    CHECK_EQUAL(300, front.runs.front().most);
+}
+
 TEST(PatternFronts, what_comes_last_comes_as_often_as_it_must) {
     STRCMP_EQUAL("1!", lengths("^ab*").c_str());
     STRCMP_EQUAL("2!", lengths("^ab+").c_str());
@@ -150,6 +170,46 @@ TEST(PatternFronts, mean_the_octets_that_hyperscan_means) {
             scanner.scan(payload, {}, scratch, result);
             CHECK_TEXT(result.count != 1, (pattern + (" " + std::to_string(octet))).c_str());
         }
+    }
+}
+
+// Each pattern is decided here, and in a group scanned by Hyperscan: both hit, and end alike.
+TEST(PatternFronts, runs_hit_where_hyperscan_does) {
+    constexpr const char* kPatterns[] = {"^a*b.",
+                                         "^[^c]{1,3}cab*",
+                                         "^.(?:a|bc*d|b{2,4}[^bd])?c[ab]",
+                                         "^(?:a+b|[bc]{0,2}d)(?:b*c)?d",
+                                         "^ab{0,60}[^b]|^[^a]{3,}a",
+                                         "^b[^\\x00]*\\x00[ab]"};
+    std::mt19937 random(7);
+    for (const char* pattern : kPatterns) {
+        Signature decided;
+        decided.pattern = pattern;
+        Signature scanned;
+        scanned.pattern = std::string("(?:") + pattern + ")";
+        CHECK_TEXT(
+            lengths(pattern).find("! ") != std::string::npos || lengths(pattern).ends_with("!"),
+            pattern);
+        CHECK_TEXT(rules_nothing_out(scanned.pattern), pattern);
+        const SignatureSet set = SignatureSet::of({decided, scanned});
+        const Scanner scanner(set);
+        Scanner::Scratch scratch(scanner);
+        Scanner::Result result;
+        size_t hits = 0;
+        for (int round = 0; round < 3000; ++round) {
+            std::vector<uint8_t> payload(1 + random() % 9);
+            for (uint8_t& octet : payload) {
+                octet = static_cast<uint8_t>("abcd\0"[random() % 5]);
+            }
+            scanner.scan(payload, {}, scratch, result);
+            const std::string text(payload.begin(), payload.end());
+            CHECK_TEXT(result.count != 1, (std::string(pattern) + ": " + text).c_str());
+            if (result.count == 2) {
+                CHECK_EQUAL(result.hits[1].end_offset, result.hits[0].end_offset);
+                ++hits;
+            }
+        }
+        CHECK_TEXT(hits > 20, pattern);
     }
 }
 
