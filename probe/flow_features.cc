@@ -118,6 +118,12 @@ void FlowFeatures::prefetch_details(const FlowHot& hot) const noexcept {
     }
 }
 
+void FlowFeatures::prefetch_chain(uint32_t head) const noexcept {
+    if (head != 0) {
+        prefetch_lines<kBlockOctets>(blocks_.at(head - 1));
+    }
+}
+
 void FlowFeatures::prefetch_lists(const FlowHot& hot, size_t side) const noexcept {
     if (hot.details == 0) {
         return;

@@ -96,6 +96,8 @@ class FlowFeatures {
     // Two stages ahead of add(): the details, and what they refer to.
     void prefetch_details(const FlowHot& hot) const noexcept;
     void prefetch_lists(const FlowHot& hot, size_t side) const noexcept;
+    // Of a chain, its first block.
+    void prefetch_chain(uint32_t head) const noexcept;
 
     // Adds one packet to the record's details, which are taken when there are none yet.
     void add(FlowHot& hot, const ParsedPacket& packet) noexcept;

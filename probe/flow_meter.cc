@@ -131,10 +131,15 @@ void FlowMeter::prefetch_details(FlowIndex likely,
     features_.prefetch_details(table_.hot(likely));
 }
 
-void FlowMeter::prefetch_lists(FlowIndex likely, bool from_low) const noexcept {
-    if (likely != kNoFlow) {
-        features_.prefetch_lists(table_.hot(likely), from_low ? 0 : 1);
+void FlowMeter::prefetch_lists(FlowIndex likely, const ParsedPacket& packet) const noexcept {
+    if (likely == kNoFlow) {
+        return;
     }
+    const FlowHot& hot = table_.hot(likely);
+    if (shows_new(hot, packet)) {
+        features_.prefetch_chain(table_.warm(likely).names);
+    }
+    features_.prefetch_lists(hot, packet.from_low ? 0 : 1);
 }
 
 uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
@@ -224,17 +229,15 @@ FlowIndex FlowMeter::add(const ParsedPacket& packet, uint64_t hash, FlowIndex li
         return kNoFlow;
     }
     ++counters_.packets;
-    if (flow != kNoFlow) {
-        FlowEndReason reason{};
-        if (is_cut(flow, packet, reason)) {
-            if (reason == FlowEndReason::active_timeout) {
-                export_record(flow, reason);
-                messages_.end_record(table_.warm(flow));
-                begin_record(flow);
-            } else {
-                end_flow(flow, hash, reason);
-                flow = kNoFlow;
-            }
+    FlowEndReason reason{};
+    if (flow != kNoFlow && is_cut(flow, packet, reason)) {
+        if (reason == FlowEndReason::active_timeout) {
+            export_record(flow, reason);
+            messages_.end_record(table_.warm(flow));
+            begin_record(flow);
+        } else {
+            end_flow(flow, hash, reason);
+            flow = kNoFlow;
         }
     }
     if (flow == kNoFlow) {

@@ -79,7 +79,7 @@ class FlowMeter {
     void prefetch_details(FlowIndex likely,
                           const ParsedPacket& packet,
                           uint64_t hash) const noexcept;
-    void prefetch_lists(FlowIndex likely, bool from_low) const noexcept;
+    void prefetch_lists(FlowIndex likely, const ParsedPacket& packet) const noexcept;
 
     // Meters one packet and says which flow it went into; kNoFlow: none, it was a copy to be
     // removed. `likely` is what prefetch_flow() said in this burst.

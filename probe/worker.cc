@@ -172,8 +172,7 @@ Worker::Worker(const WorkerConfig& config,
       digest_(hash),
       ring_(config.record_ring_octets),
       stages_(config.meter.stages),
-      finds_copies_(config.meter.copies.action != CopyAction::off),
-      keeps_details_(config.meter.details) {
+      finds_copies_(config.meter.copies.action != CopyAction::off) {
     assert(index < workers);
     assert(workers <= kPartitions);
     if (config.recording.ring_octets != 0) {
@@ -219,10 +218,8 @@ void Worker::process(std::span<const ParsedPacket> packets,
     for (size_t i = 0; i < hashes.size(); ++i) {
         meters[i]->prefetch_details(likely[i], packets[i], hashes[i]);
     }
-    if (keeps_details_) {
-        for (size_t i = 0; i < hashes.size(); ++i) {
-            meters[i]->prefetch_lists(likely[i], packets[i].from_low);
-        }
+    for (size_t i = 0; i < hashes.size(); ++i) {
+        meters[i]->prefetch_lists(likely[i], packets[i]);
     }
     enter(stages_, Stage::update);
     if (!recording_) {

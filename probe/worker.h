@@ -85,7 +85,6 @@ class Worker {
     size_t next_tick_ = 0;                     // index in meters_
     StageClock* stages_;
     bool finds_copies_;
-    bool keeps_details_;
 };
 
 }  // namespace curlew::probe
