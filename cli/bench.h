@@ -30,7 +30,7 @@ struct BenchConfig {
     size_t workers = 1;
     double seconds = 5;                              // of each workload, the bare rate not counted
     size_t pool_octets = BenchPackets::kPoolOctets;  // memory of one workload's own packets
-    uint64_t least_capacity = 4'194'304;             // of the table, in flows: never full
+    uint64_t least_capacity = 1'250'000;             // of the table, in flows: never full
     // Opens a device that plays a capture again and again, of which it keeps nothing but packets in
     // buffers of its own: so there are few. Empty: packets come out of memory.
     std::function<std::shared_ptr<probe::Port>(const std::filesystem::path& capture)> open_device;

@@ -88,7 +88,7 @@ void BenchPort::begin_turn() noexcept {
     }
 }
 
-// Only what is changed before it is handed out.
+// Only what is changed before it is handed out, a burst ahead: that is not the meter's work.
 void BenchPort::prefetch(size_t frames) const noexcept {
     if (workload_.variation == FrameVariation::none && workload_.client_sets == 1) {
         return;
@@ -134,13 +134,13 @@ size_t MemoryPort::receive(std::span<probe::PacketView, probe::kMaximumBurst> bu
     if (!goes_on()) {
         return 0;
     }
-    prefetch(burst.size());
     for (probe::PacketView& view : burst) {
         const BenchPackets::Frame& frame = next_frame();
         uint8_t* octets = packets_.octets(frame);
         view = {octets, play(octets), frame.octets, frame.octets, frame.link};
         counters_.octets_offered += frame.octets;
     }
+    prefetch(burst.size());
     counters_.packets_offered += burst.size();
     count(burst.size());
     return burst.size();
