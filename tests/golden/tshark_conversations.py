@@ -7,14 +7,14 @@ tshark reads the innermost layer, without reassembling fragments. Octets are IP 
 """
 
 import collections
-import json
 import pathlib
 import shutil
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+import tshark  # noqa: E402
+from captures import records_in, run_all  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 FIELDS = ["ip.src", "ip.dst", "ip.len", "ip.proto", "ipv6.src", "ipv6.dst", "ipv6.plen",
@@ -23,15 +23,13 @@ FIELDS = ["ip.src", "ip.dst", "ip.len", "ip.proto", "ipv6.src", "ipv6.dst", "ipv
 IPV6_HEADER_OCTETS = 40
 
 
-def tshark_rows(capture):
-    command = ["tshark", "-n", "-r", capture, "-o", "ip.defragment:FALSE",
-               "-o", "ipv6.defragment:FALSE", "-T", "fields", "-E", "separator=/t",
-               "-E", "occurrence=l"]
-    for field in FIELDS:
-        command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    for line in done.stdout.splitlines():
-        yield dict(zip(FIELDS, line.split("\t")))
+def rows_by_capture(captures):
+    """Twice {capture: [row, ...]}: the innermost layers of all frames, and the outermost ones of
+    those with ICMP, which are an error's own."""
+    innermost = tshark.rows_of(captures, FIELDS, "-E", "occurrence=l")
+    outermost = tshark.rows_of(captures, FIELDS, "-E", "occurrence=f", "-Y", "icmp && ip")
+    return [{capture: [dict(zip(FIELDS, values)) for _, values in rows]
+             for capture, rows in told.items()} for told in (innermost, outermost)]
 
 
 def conversation_of(row):
@@ -54,54 +52,44 @@ def conversation_of(row):
     return (ends[0], ends[1], protocol), (source, sp) == ends[0], octets
 
 
-def outermost_quoted(row):
+def is_error(row):
     return "icmp:ip" in row["frame.protocols"]
 
 
-def from_tshark(capture):
+def totals_of(rows):
+    """Without ICMP errors."""
     totals = collections.defaultdict(lambda: [0, 0, 0, 0])
-    errors = []
-    for row in tshark_rows(capture):
-        if outermost_quoted(row):
-            errors.append(row)
-            continue
-        packet = conversation_of(row)
+    for row in rows:
+        packet = None if is_error(row) else conversation_of(row)
         if packet is not None:
             key, from_low, octets = packet
             totals[key][0 if from_low else 1] += 1
             totals[key][2 if from_low else 3] += octets
-    return totals, len(errors)
+    return totals
 
 
-def icmp_errors(capture, totals):
+def add_errors(rows, totals):
     """ICMP errors by their own header, the first of the two that tshark shows."""
-    command = ["tshark", "-n", "-r", capture, "-o", "ip.defragment:FALSE", "-Y", "icmp && ip",
-               "-T", "fields", "-E", "occurrence=f", "-e", "ip.src", "-e", "ip.dst", "-e",
-               "ip.len", "-e", "frame.protocols"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    for line in done.stdout.splitlines():
-        source, destination, octets, protocols = line.split("\t")
-        if "icmp:ip" in protocols:
-            ends = sorted([(source, 0), (destination, 0)])
-            side = 0 if (source, 0) == ends[0] else 1
-            totals[(ends[0], ends[1], 1)][side] += 1
-            totals[(ends[0], ends[1], 1)][2 + side] += int(octets)
+    for row in filter(is_error, rows):
+        source, destination = (row["ip.src"], 0), (row["ip.dst"], 0)
+        ends = sorted([source, destination])
+        side = 0 if source == ends[0] else 1
+        totals[(ends[0], ends[1], 1)][side] += 1
+        totals[(ends[0], ends[1], 1)][2 + side] += int(row["ip.len"])
 
 
 def from_dataset(dataset):
     totals = collections.defaultdict(lambda: [0, 0, 0, 0])
-    with open(dataset, encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            source = (record["sa"], record["sp"] or 0)
-            destination = (record["da"], record["dp"] or 0)
-            ends = sorted([source, destination])
-            out = 0 if source == ends[0] else 1
-            total = totals[(ends[0], ends[1], record["pr"])]
-            total[out] += record["num_pkts_out"]
-            total[1 - out] += record.get("num_pkts_in", 0)
-            total[2 + out] += record["octets_out"]
-            total[3 - out] += record.get("octets_in", 0)
+    for record in records_in(dataset):
+        source = (record["sa"], record["sp"] or 0)
+        destination = (record["da"], record["dp"] or 0)
+        ends = sorted([source, destination])
+        out = 0 if source == ends[0] else 1
+        total = totals[(ends[0], ends[1], record["pr"])]
+        total[out] += record["num_pkts_out"]
+        total[1 - out] += record.get("num_pkts_in", 0)
+        total[2 + out] += record["octets_out"]
+        total[3 - out] += record.get("octets_in", 0)
     return totals
 
 
@@ -111,20 +99,21 @@ def main():
     if shutil.which("tshark") is None:
         results.skip("conversations as tshark's", "tshark is not installed")
         results.exit()
-    captures = shared_or_skip(results, "conversations as tshark's", "datasets", "captures")
-    if captures is None:
+    place = shared_or_skip(results, "conversations as tshark's", "datasets", "captures")
+    if place is None:
         results.exit()
+    captures = sorted(place.glob("*/*/*.pcap*"))
+    innermost, outermost = rows_by_capture(captures)
     conversations = 0
     with tempfile.TemporaryDirectory() as archive:
-        for capture in sorted(captures.glob("*/*/*.pcap*")):
-            theirs, errors = from_tshark(capture)
-            if errors:
-                icmp_errors(capture, theirs)
-            command = [curlew, "run", capture, "--archive", archive, "--json"]
-            done = subprocess.run(command, capture_output=True, text=True, check=False)
-            if not results.check(f"curlew run {capture.name}", done.returncode == 0, done.stderr):
+        datasets, refused = run_all(curlew, captures, pathlib.Path(archive))
+        for capture in captures:
+            theirs = totals_of(innermost[capture])
+            add_errors(outermost[capture], theirs)
+            if not results.check(f"curlew run {capture.name}", capture in datasets,
+                                 refused.get(capture, "")):
                 continue
-            ours = from_dataset(json.loads(done.stdout)["files"][0])
+            ours = from_dataset(datasets[capture])
             wrong = {key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)}
             for key in sorted(wrong)[:3]:
                 print(f"{capture.name}: {key}: tshark {theirs.get(key)}, ours {ours.get(key)}")

@@ -11,16 +11,15 @@ last one that stands before any ICMP, whose errors quote another. Octets are IP 
 
 import collections
 import csv
-import json
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-from captures import all_wanted, in_sample  # noqa: E402
+import tshark  # noqa: E402
+from captures import all_wanted, in_sample, records_in, run_all  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 TUNNELS = {"gre", "vxlan", "geneve", "gtp", "mpls", "pppoes", "erspan", "teredo", "l2tp", "etherip"}
@@ -51,16 +50,12 @@ KNOWN = {
 }
 
 
-def tshark_rows(capture):
-    command = ["tshark", "-n", "-r", capture, "-o", "ip.defragment:FALSE",
-               "-o", "ipv6.defragment:FALSE", "-o", "tcp.desegment_tcp_streams:FALSE",
-               "-T", "fields", "-E", "separator=/t", "-E", "occurrence=a", "-E", "aggregator=;"]
-    for field in FIELDS:
-        command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    for line in done.stdout.splitlines():
-        values = line.split("\t")
-        yield {field: value.split(";") if value else [] for field, value in zip(FIELDS, values)}
+def tshark_rows(captures):
+    """{capture: [row, ...]}"""
+    told = tshark.rows_of(captures, FIELDS, "-E", "occurrence=a", "-E", "aggregator=;")
+    return {capture: [{field: value.split(";") if value else []
+                       for field, value in zip(FIELDS, values)} for _, values in rows]
+            for capture, rows in told.items()}
 
 
 def layers_of(row):
@@ -105,9 +100,9 @@ def conversation_of(row):
     return (ends[0], ends[1], protocol), (source, sp) == ends[0], octets
 
 
-def from_tshark(capture):
+def totals_of(rows):
     totals = collections.defaultdict(lambda: [0, 0, 0, 0])
-    for row in tshark_rows(capture):
+    for row in rows:
         packet = conversation_of(row)
         if packet is not None:
             key, from_low, octets = packet
@@ -119,17 +114,15 @@ def from_tshark(capture):
 def from_dataset(dataset):
     totals = collections.defaultdict(lambda: [0, 0, 0, 0])
     types = collections.Counter()
-    with open(dataset, encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            types.update(tunnel["type"] for tunnel in record.get("tunnel", []))
-            ends = [(record["sa"], record["sp"] or 0), (record["da"], record["dp"] or 0)]
-            out = 0 if ends[0] == min(ends) else 1
-            total = totals[(min(ends), max(ends), record["pr"])]
-            total[out] += record["num_pkts_out"]
-            total[1 - out] += record.get("num_pkts_in", 0)
-            total[2 + out] += record["octets_out"]
-            total[3 - out] += record.get("octets_in", 0)
+    for record in records_in(dataset):
+        types.update(tunnel["type"] for tunnel in record.get("tunnel", []))
+        ends = [(record["sa"], record["sp"] or 0), (record["da"], record["dp"] or 0)]
+        out = 0 if ends[0] == min(ends) else 1
+        total = totals[(min(ends), max(ends), record["pr"])]
+        total[out] += record["num_pkts_out"]
+        total[1 - out] += record.get("num_pkts_in", 0)
+        total[2 + out] += record["octets_out"]
+        total[3 - out] += record.get("octets_in", 0)
     return totals, types
 
 
@@ -144,15 +137,10 @@ def captures_of(folder, one_in):
                 yield folder / row["file"]
 
 
-def check_capture(results, curlew, capture, name):
+def check_capture(results, name, dataset, rows):
     """Holds one capture's conversations against tshark's; how many there are."""
-    with tempfile.TemporaryDirectory() as archive:
-        command = [curlew, "run", capture, "--archive", archive, "--fields", "slim", "--json"]
-        done = subprocess.run(command, capture_output=True, text=True, check=False)
-        if not results.check(f"curlew run {name}", done.returncode == 0, done.stderr[-300:]):
-            return 0
-        ours, types = from_dataset(json.loads(done.stdout)["files"][0])
-    theirs = from_tshark(capture)
+    ours, types = from_dataset(dataset)
+    theirs = totals_of(rows)
     wrong = {key for key in theirs.keys() | ours.keys() if theirs.get(key) != ours.get(key)}
     moved = sum(sum(theirs.get(key, (0, 0))[:2]) for key in wrong)
     told = ", ".join(f"{name} {count}" for name, count in sorted(types.items())) or "no tunnel"
@@ -177,9 +165,14 @@ def main():
     one_in = 1 if all_wanted(sys.argv) else 3
     named = [folder / name for name in sys.argv[2:] if name != "--all"]
     captures = named or sorted(captures_of(folder, one_in))
+    rows = tshark_rows(captures)
     conversations = 0
-    for capture in captures:
-        conversations += check_capture(results, curlew, capture, str(capture.relative_to(folder)))
+    with tempfile.TemporaryDirectory() as archive:
+        datasets, refused = run_all(curlew, captures, pathlib.Path(archive), "--fields", "slim")
+        for capture in captures:
+            name = str(capture.relative_to(folder))
+            if results.check(f"curlew run {name}", capture in datasets, refused.get(capture, "")):
+                conversations += check_capture(results, name, datasets[capture], rows[capture])
     print(f"{len(captures)} captures, {conversations} conversations held against tshark")
     results.exit()
 

@@ -5,6 +5,7 @@ import functools
 import hashlib
 import json
 import os
+import pathlib
 import re
 import subprocess
 
@@ -59,12 +60,54 @@ def short_name(path):
     return str(path.relative_to(SHARED)) if path.is_relative_to(SHARED) else path.name
 
 
-def records_of(curlew, capture, archive, *options):
-    """(records, "") of one capture, or (None, the sentence that refuses it)."""
-    folder = archive / hashlib.sha256(str(capture).encode()).hexdigest()[:16]
-    done = subprocess.run([curlew, "run", capture, "--archive", folder, "--json", *options],
-                          capture_output=True, text=True, check=False)
-    if done.returncode != 0:
-        return None, done.stderr.strip()[-300:]
-    with open(json.loads(done.stdout)["files"][0], encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines], ""
+class Run:
+    """One `curlew run` over captures of which no two give their dataset the same name.
+
+    `datasets` has the path of each capture's, `refused` the sentence for each that has none.
+    """
+
+    def __init__(self, curlew, captures, archive, *options):
+        done = subprocess.run([curlew, "run", *captures, "--archive", archive, "--json", *options],
+                              capture_output=True, text=True, check=False)
+        if not done.stdout:
+            raise RuntimeError(f"curlew run: {done.returncode}: {done.stderr.strip()[-300:]}")
+        self.summary = json.loads(done.stdout)
+        told = self.summary["failures"]
+        self.refused = {capture: sentence for capture in captures for sentence in told
+                        if sentence.startswith(f"{capture}: ")}
+        sealed = [capture for capture in captures if capture not in self.refused]
+        files = [pathlib.Path(file) for file in self.summary["files"]]
+        if len(sealed) != len(files) or (done.returncode == 0) != (not told):
+            raise RuntimeError(f"{len(sealed)} captures, {len(files)} datasets, exit code "
+                               f"{done.returncode}: {done.stderr.strip()[-300:]}")
+        self.datasets = dict(zip(sealed, files))
+
+
+def run_all(curlew, captures, archive, *options):
+    """({capture: dataset}, {capture: the sentence that refuses it}). A start of the program takes
+    longer than most captures, so there are as few as the names of datasets allow."""
+    rounds = []
+    for capture in captures:
+        name = capture.parent.name, capture.name.partition(".")[0]
+        free = next((one for one in rounds if name not in one), None)
+        if free is None:
+            free = {}
+            rounds.append(free)
+        free[name] = capture
+    datasets, refused = {}, {}
+    for number, named in enumerate(rounds):
+        run = Run(curlew, list(named.values()), archive / str(number), *options)
+        datasets.update(run.datasets)
+        refused.update(run.refused)
+    return datasets, refused
+
+
+def records_in(dataset):
+    with open(dataset, encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
+
+
+def ledger_of(dataset):
+    """What the manifest says of the capture's packets."""
+    manifest = dataset.with_name(f"{dataset.name.removesuffix('.json')}.manifest.json")
+    return json.loads(manifest.read_text(encoding="utf-8"))["probe"]
