@@ -12,7 +12,6 @@ equal as a whole and no sender repeats itself.
 """
 
 import collections
-import json
 import pathlib
 import re
 import shutil
@@ -23,6 +22,7 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import captures  # noqa: E402
+import tshark  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 START_US = 1_700_000_000_000_000
@@ -34,6 +34,8 @@ SYN, PUSH, ACK = 0x02, 0x08, 0x10
 DELAY_US = 7          # from a packet to its copy
 WINDOW_US = 1000      # of `curlew run`
 MOST_COPIES = 3       # of one packet
+
+COUNTED = ("packets_offered", "packets_metered", "octets_metered")
 
 # `again`: the frames that the mirror shows later, each with its delay.
 Sent = collections.namedtuple("Sent", "time_us frame again")
@@ -322,13 +324,22 @@ def write(path, line, with_copies):
     return len(shown)
 
 
-def run(curlew, capture, folder, *options):
-    """Summary and records."""
-    done = subprocess.run([curlew, "run", capture, "--archive", folder, "--json", *options],
-                          capture_output=True, text=True, check=True)
-    summary = json.loads(done.stdout)
-    with open(summary["files"][0], encoding="utf-8") as lines:
-        return summary, [json.loads(line) for line in lines]
+def run(curlew, paths, folder, *options):
+    """{capture: (ledger, records)}, with the summary held against the ledgers."""
+    done = captures.Run(curlew, paths, folder, *options)
+    if done.refused:
+        raise RuntimeError(str(done.refused))
+    made = {path: (captures.ledger_of(dataset), captures.records_in(dataset))
+            for path, dataset in done.datasets.items()}
+    totals = collections.Counter()
+    for ledger, _ in made.values():
+        totals.update({name: ledger[name] for name in COUNTED})
+        totals.update(ledger["packets_not_metered"])
+    summary = done.summary
+    if totals != collections.Counter({name: summary[name] for name in COUNTED} |
+                                     summary["packets_not_metered"]):
+        raise RuntimeError(f"the summary {summary} is not the sum of the ledgers, {totals}")
+    return made
 
 
 def without_copies(records):
@@ -352,14 +363,38 @@ def removed_by_editcap(capture, window_us, folder):
     return int(re.search(r"(\d+) packets? skipped", done.stderr)[1])
 
 
-def check_case(results, curlew, name, case, folder):
-    capture, clean = folder / f"{name}.pcap", folder / "clean" / f"{name}.pcap"
-    clean.parent.mkdir(exist_ok=True)
-    offered = write(capture, case.line, True)
-    write(clean, case.line, False)
-    runs = {action: run(curlew, capture, folder / action, "--copies", action, *case.options)
-            for action in ("count", "remove", "off")}
-    for action, (summary, records) in runs.items():
+def runs_of_cases(curlew, folder):
+    """{name: {action, or "clean" without what the mirror adds: (ledger, records)}}"""
+    runs = {name: {} for name in CASES}
+    for options in {case.options for case in CASES.values()}:
+        names = [name for name, case in CASES.items() if case.options == options]
+        for kind in ("count", "remove", "off", "clean"):
+            place = folder / ("clean" if kind == "clean" else "shown")
+            action = "off" if kind == "clean" else kind
+            made = run(curlew, [place / f"{name}.pcap" for name in names],
+                       folder / "-".join((kind, *options)), "--copies", action, *options)
+            for path, one in made.items():
+                runs[path.stem][kind] = one
+    return runs
+
+
+def check_cases(results, curlew, folder):
+    offered = {}
+    for place in ("shown", "clean"):
+        (folder / place).mkdir()
+        for name, case in CASES.items():
+            count = write(folder / place / f"{name}.pcap", case.line, place == "shown")
+            offered.setdefault(name, count)
+    for name, runs in runs_of_cases(curlew, folder).items():
+        check_case(results, name, runs, offered[name])
+        if CASES[name].editcap:
+            check_by_editcap(results, name, folder)
+
+
+def check_case(results, name, runs, offered):
+    case = CASES[name]
+    for action in ("count", "remove", "off"):
+        ledger, records = runs[action]
         removed = case.copies if action == "remove" else 0
         results.check(f"{name}: {action}: copies in the records",
                       copies_of(records) == (0 if action == "off" else case.copies),
@@ -368,22 +403,25 @@ def check_case(results, curlew, name, case, folder):
             ("duplicate" in record["quality"]) == ("copies_out" in record or "copies_in" in record)
             for record in records))
         results.check(f"{name}: {action}: ledger",
-                      summary["packets_not_metered"] == ({"copy": removed} if removed else {})
-                      and summary["packets_offered"] == offered
-                      and summary["packets_metered"] == packets_of(records) == offered - removed,
-                      str(summary))
+                      ledger["packets_not_metered"] == ({"copy": removed} if removed else {})
+                      and ledger["packets_offered"] == offered
+                      and ledger["packets_metered"] == packets_of(records) == offered - removed,
+                      str(ledger))
     results.check(f"{name}: what is only counted changes nothing else",
                   without_copies(runs["count"][1]) == runs["off"][1])
     same = [sent for sent in case.line.sent if sent.again]
     if case.copies == sum(len(sent.again) for sent in same) and "flood" != name:
-        octets = run(curlew, clean, folder / "clean-off", "--copies", "off")
+        ledger, records = runs["clean"]
         results.check(f"{name}: what is removed leaves what was sent",
-                      without_copies(runs["remove"][1]) == octets[1]
-                      and runs["remove"][0]["octets_metered"] == octets[0]["octets_metered"])
-    if case.editcap:
-        window_us = int(case.options[1]) if case.options else WINDOW_US
-        found = removed_by_editcap(capture, window_us, folder)
-        results.check(f"{name}: editcap", found == case.copies, f"{found} and {case.copies}")
+                      without_copies(runs["remove"][1]) == records
+                      and runs["remove"][0]["octets_metered"] == ledger["octets_metered"])
+
+
+def check_by_editcap(results, name, folder):
+    case = CASES[name]
+    window_us = int(case.options[1]) if case.options else WINDOW_US
+    found = removed_by_editcap(folder / "shown" / f"{name}.pcap", window_us, folder)
+    results.check(f"{name}: editcap", found == case.copies, f"{found} and {case.copies}")
 
 
 def check_workers(results, curlew, folder):
@@ -393,31 +431,26 @@ def check_workers(results, curlew, folder):
     line.sent = [sent for case in CASES.values() for sent in case.line.sent]
     write(capture, line, True)
     for action in ("count", "remove"):
-        found = [run(curlew, capture, folder / f"{action}-{workers}", "--copies", action,
-                     "--workers", str(workers)) for workers in (1, 2, 3, 7)]
+        found = [run(curlew, [capture], folder / f"{action}-{workers}", "--copies", action,
+                     "--workers", str(workers))[capture] for workers in (1, 2, 3, 7)]
         results.check(f"{action}: any number of workers", all(one[1] == found[0][1]
                                                               for one in found))
         results.check(f"{action}: there are copies", copies_of(found[0][1]) > 100)
 
 
-TSHARK_FIELDS = ("ip.src", "ip.dst", "ip.id", "ip.ttl", "ip.flags", "ip.frag_offset", "ip.len",
+TSHARK_FIELDS = ("frame.time_epoch", "ip.src", "ip.dst", "ip.id", "ip.ttl", "ip.flags", "ip.frag_offset", "ip.len",
                  "ip.checksum", "tcp.seq_raw", "tcp.ack_raw", "tcp.checksum", "tcp.payload",
                  "udp.checksum", "udp.payload", "icmp.checksum", "data.data")
 
 
-def repeated_by_tshark(capture):
-    """Pairs of frames, with an IPv4 identification, that are equal and lie within the window."""
-    fields = [part for name in TSHARK_FIELDS for part in ("-e", name)]
-    done = subprocess.run(["tshark", "-r", capture, "-Y", "ip.id && ip.id != 0", "-T", "fields",
-                           "-e", "frame.number", "-e", "frame.time_epoch", *fields],
-                          capture_output=True, text=True, check=True)
+def repeated(rows):
+    """Pairs of frames that are equal and lie within the window."""
     seen, pairs = {}, []
-    for text in done.stdout.splitlines():
-        number, time, rest = text.split("\t", 2)
-        before = seen.get(rest)
+    for number, (time, *rest) in rows:
+        before = seen.get(tuple(rest))
         if before and float(time) - before[1] <= WINDOW_US / 1e6:
             pairs.append((before[0], number))
-        seen[rest] = (number, float(time))
+        seen[tuple(rest)] = (number, float(time))
     return pairs
 
 
@@ -427,14 +460,16 @@ def check_shared(results, curlew, folder):
     if place is None:
         return
     found, packets = 0, 0
-    for number, capture in enumerate(sorted(place.glob("**/*.pcap*"))):
+    made = run(curlew, sorted(place.glob("**/*.pcap*")), folder / "shared", "--copies", "remove")
+    # Those with an IPv4 identification.
+    rows = tshark.rows_of(list(made), TSHARK_FIELDS, "-Y", "ip.id && ip.id != 0")
+    for capture, (ledger, records) in made.items():
         name = captures.short_name(capture)
-        summary, records = run(curlew, capture, folder / f"shared-{number}", "--copies", "remove")
-        copies = summary["packets_not_metered"].get("copy", 0)
-        pairs = repeated_by_tshark(capture)
+        copies = ledger["packets_not_metered"].get("copy", 0)
+        pairs = repeated(rows[capture])
         results.check(f"{name}: no copy", copies == 0 and copies_of(records) == 0, f"{copies}")
         results.check(f"{name}: tshark finds none", not pairs, f"frames {pairs[:5]}")
-        found, packets = found + copies, packets + summary["packets_metered"]
+        found, packets = found + copies, packets + ledger["packets_metered"]
     print(f"{packets} packets of the shared captures, {found} copies")
 
 
@@ -444,14 +479,17 @@ MIRRORED = ("ndpi/dnp3.pcap", "ndpi/heuristic_tcp_ack_payload.pcap", "ndpi/kerbe
 
 
 def check_mirrored(results, curlew, folder):
-    for number, name in enumerate(MIRRORED):
+    named = {}
+    for name in MIRRORED:
         capture = shared_or_skip(results, f"{name}: copies", "captures-public", *name.split("/"))
-        if capture is None:
-            continue
-        summary, _ = run(curlew, capture, folder / f"public-{number}", "--copies", "remove")
-        copies = summary["packets_not_metered"].get("copy", 0)
+        if capture is not None:
+            named[capture] = name
+    made = run(curlew, named, folder / "public", "--copies", "remove") if named else {}
+    for capture, (ledger, _) in made.items():
+        name = named[capture]
+        copies = ledger["packets_not_metered"].get("copy", 0)
         found = removed_by_editcap(capture, WINDOW_US, folder)
-        print(f"{name}: {summary['packets_offered']} packets, {copies} copies")
+        print(f"{name}: {ledger['packets_offered']} packets, {copies} copies")
         results.check(f"{name}: editcap", copies == found > 0, f"{copies} and {found}")
 
 
@@ -462,8 +500,7 @@ def main():
         results.exit()
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
-        for case_name, case in CASES.items():
-            check_case(results, sys.argv[1], case_name, case, folder)
+        check_cases(results, sys.argv[1], folder)
         check_workers(results, sys.argv[1], folder)
         check_shared(results, sys.argv[1], folder)
         check_mirrored(results, sys.argv[1], folder)
