@@ -156,9 +156,10 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         capture = pathlib.Path(name) / "flows.pcap"
         write_capture(capture, flows, chance)
-        records, sentence = captures.records_of(curlew, capture, pathlib.Path(name))
-    if not results.check("curlew run", records is not None, sentence):
-        results.exit()
+        run = captures.Run(curlew, [capture], pathlib.Path(name))
+        if not results.check("curlew run", capture in run.datasets, str(run.refused)):
+            results.exit()
+        records = captures.records_in(run.datasets[capture])
     ours = {key_of(r["sa"], r["da"], r["pr"], r["sp"], r["dp"]): r for r in records}
     results.check("a record for each flow", len(records) == len(flows),
                   f"{len(records)} records of {len(flows)} flows")

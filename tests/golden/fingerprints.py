@@ -202,11 +202,9 @@ def main():
         results.exit()
     tally = Tally()
     with tempfile.TemporaryDirectory() as folder:
-        for capture in chosen:
-            records, _ = captures.records_of(curlew, capture, pathlib.Path(folder))
-            if records is None:
-                continue
-            ours = from_records(records)
+        datasets, _ = captures.run_all(curlew, chosen, pathlib.Path(folder))
+        for capture, dataset in datasets.items():
+            ours = from_records(captures.records_in(dataset))
             tally.hold(capture, "tshark", from_tshark(capture), ours)
             tally.hold(capture, "nDPI", from_ndpi(capture), ours, as_ndpi)
     for judge, name in sorted(tally.equal.keys() | tally.missing.keys() | tally.differ.keys()):

@@ -14,11 +14,11 @@ import csv
 import gzip
 import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from captures import run_all  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 
@@ -46,14 +46,18 @@ def records_of(path):
     return parsed(path.read_text(encoding="utf-8").splitlines())
 
 
-def run(results, curlew, capture, group, records, archive):
-    command = [curlew, "run", capture, "--group", group, "--archive", archive,
-               "--preset", "joy-3.0.3", "--records", records, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    claim = f"{group}/{capture.name}: run --records {records}"
-    if not results.check(claim, done.returncode == 0, done.stderr):
-        return []
-    return records_of(pathlib.Path(json.loads(done.stdout)["files"][0]))
+def run(results, curlew, wanted, records, archive):
+    """{capture: our records}"""
+    ours = {}
+    for group in sorted({group for _, group, _ in wanted}):
+        captures = [capture for capture, of, _ in wanted if of == group]
+        made, refused = run_all(curlew, captures, archive / records, "--group", group,
+                                "--preset", "joy-3.0.3", "--records", records)
+        for capture in captures:
+            there = results.check(f"{group}/{capture.name}: run --records {records}",
+                                  capture in made, refused.get(capture, ""))
+            ours[capture] = records_of(made[capture]) if there else []
+    return ours
 
 
 class Fields:
@@ -99,13 +103,15 @@ def compare(results, claim, wanted, ours, fields, ordered_fields):
 
 
 def captures_with_records(datasets):
+    """Yields (capture, group, where its records are below each folder of records)."""
     with open(datasets / "MANIFEST.tsv", encoding="utf-8") as table:
         for row in csv.DictReader(table, delimiter="\t"):
             capture = datasets / row["file"]
             group, folder = pathlib.Path(row["file"]).parts[1:3]
-            records = datasets / "joy-records" / group / folder / f"{capture.stem}.json.gz"
-            if row["kind"] == "real" and capture.exists() and records.exists():
-                yield capture, group, folder, records
+            place = pathlib.Path(group, folder, f"{capture.stem}.json")
+            if row["kind"] == "real" and capture.exists() and \
+                    (datasets / "joy-records" / f"{place}.gz").exists():
+                yield capture, group, place
 
 
 def main():
@@ -118,21 +124,21 @@ def main():
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         archive = pathlib.Path(folder)
-        for capture, group, scenario, records in captures_with_records(datasets):
-            wanted = joy_records(records)
-            ours = run(results, curlew, capture, group, "all", archive / "all")
+        recorded = list(captures_with_records(datasets))
+        ours = run(results, curlew, recorded, "all", archive)
+        for capture, group, place in recorded:
+            wanted = joy_records(datasets / "joy-records" / f"{place}.gz")
             counts["all"] += len(wanted)
-            counts["all equal"] += compare(results, f"{group}/{capture.name}", wanted, ours,
-                                           all_fields, True)
-            golden = datasets / "golden" / group / scenario / f"{capture.stem}.json"
-            if not golden.exists():
-                continue
-            wanted = records_of(golden)
-            ours = run(results, curlew, capture, group, "first", archive / "first")
+            counts["all equal"] += compare(results, f"{group}/{capture.name}", wanted,
+                                           ours[capture], all_fields, True)
+        published = [one for one in recorded if (datasets / "golden" / one[2]).exists()]
+        ours = run(results, curlew, published, "first", archive)
+        for capture, group, place in published:
+            wanted = records_of(datasets / "golden" / place)
             counts["first"] += len(wanted)
             # sleuth has shuffled the published fields.
             counts["first equal"] += compare(results, f"published {group}/{capture.name}", wanted,
-                                             ours, first_fields, False)
+                                             ours[capture], first_fields, False)
     all_fields.print("--records all against Joy's records")
     first_fields.print("--records first against the published flows")
     print(f"{counts['all equal']} of {counts['all']} records of Joy equal, "

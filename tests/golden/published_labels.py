@@ -7,13 +7,12 @@ One label per capture and 5-tuple, either direction. Independent of `curlew comp
 """
 
 import csv
-import json
 import pathlib
-import subprocess
 import sys
 import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
+from captures import records_in, run_all  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 
@@ -35,12 +34,10 @@ def labels_of(dataset):
     """The label of each flow's first record, and the flows whose records do not agree."""
     labels = {}
     disagreeing = set()
-    with open(dataset, encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            flow = flow_of(record)
-            if labels.setdefault(flow, record["flow_type"]) != record["flow_type"]:
-                disagreeing.add(flow)
+    for record in records_in(dataset):
+        flow = flow_of(record)
+        if labels.setdefault(flow, record["flow_type"]) != record["flow_type"]:
+            disagreeing.add(flow)
     return labels, disagreeing
 
 
@@ -55,25 +52,18 @@ def captures_with_golden(datasets):
                 yield capture, group, golden
 
 
-def check_capture(results, curlew, archive, capture, group, golden):
-    command = [curlew, "run", capture, "--group", group, "--archive", archive, "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if not results.check(f"curlew run {capture.name}", done.returncode == 0, done.stderr):
-        return 0, 0, 0
-    (dataset,) = json.loads(done.stdout)["files"]
+def check_capture(results, dataset, capture, group, golden):
     ours, disagreeing = labels_of(dataset)
     flows = found = equal = 0
-    with open(golden, encoding="utf-8") as lines:
-        for line in lines:
-            record = json.loads(line)
-            flow = flow_of(record)
-            flows += 1
-            found += flow in ours
-            equal += ours.get(flow) == record["flow_type"]
-            if ours.get(flow) != record["flow_type"]:
-                print(f"{capture.name}: {flow}: {record['flow_type']!r}, ours {ours.get(flow)!r}")
-            elif flow in disagreeing:
-                print(f"{capture.name}: {flow}: later records say otherwise")
+    for record in records_in(golden):
+        flow = flow_of(record)
+        flows += 1
+        found += flow in ours
+        equal += ours.get(flow) == record["flow_type"]
+        if ours.get(flow) != record["flow_type"]:
+            print(f"{capture.name}: {flow}: {record['flow_type']!r}, ours {ours.get(flow)!r}")
+        elif flow in disagreeing:
+            print(f"{capture.name}: {flow}: later records say otherwise")
     results.check(f"{group}/{capture.name}: labels", equal == flows, f"{equal} of {flows}")
     return flows, found, equal
 
@@ -85,9 +75,19 @@ def main():
     if datasets is None:
         results.exit()
     totals = {}
+    wanted = list(captures_with_golden(datasets))
     with tempfile.TemporaryDirectory() as archive:
-        for capture, group, golden in captures_with_golden(datasets):
-            counts = check_capture(results, curlew, archive, capture, group, golden)
+        made, refused = {}, {}
+        for group in sorted({group for _, group, _ in wanted}):
+            ours = run_all(curlew, [capture for capture, of, _ in wanted if of == group],
+                           pathlib.Path(archive), "--group", group)
+            made.update(ours[0])
+            refused.update(ours[1])
+        for capture, group, golden in wanted:
+            counts = 0, 0, 0
+            if results.check(f"curlew run {capture.name}", capture in made,
+                             refused.get(capture, "")):
+                counts = check_capture(results, made[capture], capture, group, golden)
             # A rebuilt capture comes twice, cut and full; its flows count once, as the worse.
             totals[golden] = min(counts, totals.get(golden, counts), key=lambda three: three[2])
     flows, found, equal = (sum(part) for part in zip(*totals.values()))

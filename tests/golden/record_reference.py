@@ -111,12 +111,10 @@ def problems_of(record, placed):
             yield found
 
 
-def check_capture(curlew, capture, folder):
+def check_capture(capture, dataset):
     """(name, records, problems, packets at an outer layer) of one capture; None: left out."""
     name = captures.short_name(capture)
-    records, sentence = captures.records_of(curlew, capture, folder)
-    if records is None:
-        return name, None, [sentence], 0
+    records = captures.records_in(dataset)
     validator = record_schema.validator("full")
     problems = []
     try:
@@ -139,7 +137,7 @@ def safely(arguments):
         return check_capture(*arguments)
     except Exception:  # in a process of a pool: told as this capture's problem
         last = " ".join(traceback.format_exc().split()[-24:])
-        return captures.short_name(arguments[1]), 0, [last], 0
+        return captures.short_name(arguments[0]), 0, [last], 0
 
 
 def wanted_captures(arguments):
@@ -161,13 +159,16 @@ def main():
     if not chosen:
         results.skip("records against the reference", "the shared captures are not there")
         results.exit()
-    total = outer = refused = 0
+    total = outer = 0
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ProcessPoolExecutor() as pool:
-        jobs = [(curlew, capture, pathlib.Path(folder)) for capture in chosen]
-        for name, records, problems, at_outer in pool.map(safely, jobs, chunksize=2):
+        datasets, refused = captures.run_all(curlew, chosen, pathlib.Path(folder))
+        for capture, sentence in refused.items():
+            print(f"{captures.short_name(capture)}: left out: {sentence}")
+        left_out = len(refused)
+        for name, records, problems, at_outer in pool.map(safely, datasets.items(), chunksize=2):
             if records is None:
-                refused += 1
+                left_out += 1
                 print(f"{name}: left out: {problems[0][-200:]}")
                 continue
             total += records
@@ -181,7 +182,7 @@ def main():
                 print(f"{name}: {why}")
                 results.check(name, bool(problems), "explained, but there is no difference")
     results.check("a record was looked at", total > 0)
-    print(f"{len(chosen)} captures, {refused} left out; {total} records recomputed; "
+    print(f"{len(chosen)} captures, {left_out} left out; {total} records recomputed; "
           f"{outer} packets metered at an outer layer")
     results.exit()
 

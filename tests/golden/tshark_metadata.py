@@ -233,15 +233,11 @@ def values_of_record(record):
         yield "ntp mode", str(message["mode"])
 
 
-def compare(curlew, capture, folder):
-    """(name, {kind or reason: [tshark's, found]}, [misses as text]); None for what is refused."""
-    name = captures.short_name(capture)
-    records, sentence = captures.records_of(curlew, capture, folder)
-    if records is None:
-        return name, None, [sentence]
+def compare(capture, dataset):
+    """(name, {kind or reason: [tshark's, found]}, [misses as text])"""
     theirs, apart = from_tshark(capture)
     ours = collections.Counter()
-    for record in records:
+    for record in captures.records_in(dataset):
         ours.update(values_of_record(record))
     in_marks = collections.Counter()
     for (kind, value), count in ours.items():
@@ -264,14 +260,14 @@ def compare(curlew, capture, folder):
         ours[kind, value] -= found
         totals[f"(apart) {reason}"][0] += count
         totals[f"(apart) {reason}"][1] += found
-    return name, dict(totals), misses
+    return captures.short_name(capture), dict(totals), misses
 
 
 def safely(arguments):
     try:
         return compare(*arguments)
     except Exception:  # in a process of a pool: told as this capture's failure
-        return captures.short_name(arguments[1]), None, ["ERROR " + traceback.format_exc()[-400:]]
+        return captures.short_name(arguments[0]), None, ["ERROR " + traceback.format_exc()[-400:]]
 
 
 def check_shares(results, totals, whole):
@@ -298,12 +294,11 @@ def main():
         results.skip("values of tshark", "tshark or the shared captures are not there")
         results.exit()
     totals = collections.defaultdict(lambda: [0, 0])
-    refused = 0
     with tempfile.TemporaryDirectory() as folder, \
             concurrent.futures.ProcessPoolExecutor() as pool:
-        jobs = [(curlew, capture, pathlib.Path(folder)) for capture in chosen]
-        for name, counted, said in pool.map(safely, jobs, chunksize=2):
-            refused += counted is None
+        datasets, refused = captures.run_all(curlew, chosen, pathlib.Path(folder))
+        results.check("captures to read", len(datasets) > 0, str(refused)[:300])
+        for name, counted, said in pool.map(safely, datasets.items(), chunksize=2):
             results.check(name, not (said and said[0].startswith("ERROR")), "".join(said[:1]))
             for line in said if counted is not None else []:
                 print(f"{name}: {line}")
@@ -311,7 +306,7 @@ def main():
                 totals[kind][0] += theirs
                 totals[kind][1] += found
     check_shares(results, totals, whole)
-    print(f"{len(chosen)} captures, {refused} refused by curlew")
+    print(f"{len(chosen)} captures, {len(refused)} refused by curlew")
     results.exit()
 
 
