@@ -11,6 +11,7 @@ of the shared captures is looked at.
 """
 
 import concurrent.futures
+import itertools
 import json
 import math
 import pathlib
@@ -45,6 +46,7 @@ EXPLAINED = {
 }
 FIELDS = list(record_schema.load()["properties"])
 DATASETS_SAMPLE, PUBLIC_SAMPLE = 6, 48  # one in so many
+JOINED = 9  # captures that tshark reads at a time
 LONGEST_PROBLEM = 300
 PROBLEMS_SHOWN = 8
 
@@ -111,14 +113,13 @@ def problems_of(record, placed):
             yield found
 
 
-def check_capture(capture, dataset):
+def check_capture(validator, capture, dataset, packets):
     """(name, records, problems, packets at an outer layer) of one capture; None: left out."""
     name = captures.short_name(capture)
     records = captures.records_in(dataset)
-    validator = record_schema.validator("full")
     problems = []
     try:
-        assignment = Assignment(packets_of(capture), records)
+        assignment = Assignment(packets, records)
     except NotLaidOut as why:
         return name, None, [f"tshark: {why}"], 0
     told = 0
@@ -132,12 +133,28 @@ def check_capture(capture, dataset):
     return name, len(records), assignment.problems + problems, assignment.outer
 
 
-def safely(arguments):
+def check_captures(datasets):
+    """What check_capture() says of each, in a process of a pool."""
+    told = []
+    left = dict(datasets)
     try:
-        return check_capture(*arguments)
-    except Exception:  # in a process of a pool: told as this capture's problem
+        validator = record_schema.validator("full")
+        for capture, packets in packets_of(list(datasets)):
+            told.append(check_capture(validator, capture, datasets[capture], packets))
+            del left[capture]
+    except Exception:  # told as a problem of every capture that was not looked at, or the last one
         last = " ".join(traceback.format_exc().split()[-24:])
-        return captures.short_name(arguments[0]), 0, [last], 0
+        told += [(captures.short_name(capture), 0, [last], 0)
+                 for capture in left or list(datasets)[-1:]]
+    return told
+
+
+def parts_of(datasets, whole):
+    """Several captures at a time in a sample; of all there are some whose stamps or frames no
+    joined capture can have."""
+    names, at_a_time = list(datasets), 1 if whole else JOINED
+    return [{name: datasets[name] for name in names[at:at + at_a_time]}
+            for at in range(0, len(names), at_a_time)]
 
 
 def wanted_captures(arguments):
@@ -166,7 +183,9 @@ def main():
         for capture, sentence in refused.items():
             print(f"{captures.short_name(capture)}: left out: {sentence}")
         left_out = len(refused)
-        for name, records, problems, at_outer in pool.map(safely, datasets.items(), chunksize=2):
+        parts = parts_of(datasets, captures.all_wanted(sys.argv[2:]))
+        told = itertools.chain.from_iterable(pool.map(check_captures, parts))
+        for name, records, problems, at_outer in told:
             if records is None:
                 left_out += 1
                 print(f"{name}: left out: {problems[0][-200:]}")

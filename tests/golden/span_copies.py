@@ -438,9 +438,10 @@ def check_workers(results, curlew, folder):
         results.check(f"{action}: there are copies", copies_of(found[0][1]) > 100)
 
 
-TSHARK_FIELDS = ("frame.time_epoch", "ip.src", "ip.dst", "ip.id", "ip.ttl", "ip.flags", "ip.frag_offset", "ip.len",
-                 "ip.checksum", "tcp.seq_raw", "tcp.ack_raw", "tcp.checksum", "tcp.payload",
-                 "udp.checksum", "udp.payload", "icmp.checksum", "data.data")
+TSHARK_FIELDS = ("frame.time_epoch", "ip.src", "ip.dst", "ip.id", "ip.ttl", "ip.flags",
+                 "ip.frag_offset", "ip.len", "ip.checksum", "tcp.seq_raw", "tcp.ack_raw",
+                 "tcp.checksum", "tcp.payload", "udp.checksum", "udp.payload", "icmp.checksum",
+                 "data.data")
 
 
 def repeated(rows):

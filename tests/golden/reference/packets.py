@@ -1,14 +1,19 @@
 """The packets of a capture as tshark lays them out: where each protocol's header stands in a frame.
 
 tshark names the layers and their places; the headers of IP, TCP, UDP and ICMP are then read here,
-from the octets. One pass of tshark for a capture, line by line, in bounded memory.
+from the octets, line by line of what tshark says, in bounded memory.
 """
 
+import collections
 import ipaddress
+import itertools
 import json
+import pathlib
 import struct
 import subprocess
 import tempfile
+
+from tshark import joined
 
 # Nothing is put together again: a packet's layers are those of its own octets.
 PREFERENCES = (
@@ -227,12 +232,11 @@ def packet_of(pairs, snapshot):
                   wire_octets, layers)
 
 
-def packets_of(capture, preferences=()):
-    """Yields every packet of the capture in its order."""
-    snapshot = snapshot_octets(capture)
+def frames_of(capture):
+    """Yields tshark's JSON of each frame, its members as pairs."""
     command = ["tshark", "-n", "-r", capture, "-T", "json", "-x", "-j",
                "frame frame.number frame.time_epoch frame.len"]
-    for preference in PREFERENCES + tuple(preferences):
+    for preference in PREFERENCES:
         command += ["-o", preference]
     with tempfile.TemporaryFile() as said, subprocess.Popen(
             command, stdout=subprocess.PIPE, stderr=said, text=True, errors="replace") as tshark:
@@ -242,10 +246,31 @@ def packets_of(capture, preferences=()):
                 lines = ["{\n"]
             elif line.startswith("  }"):
                 packet = json.loads("".join(lines) + "}", object_pairs_hook=list)
-                yield packet_of(dict(dict(packet)["_source"])["layers"], snapshot)
+                yield dict(dict(packet)["_source"])["layers"]
             else:
                 lines.append(line)
         # 2 is a capture that ends in the middle, which gives what could be read.
         if tshark.wait() not in (0, 2):
             said.seek(0)
             raise RuntimeError(said.read().decode(errors="replace")[-300:])
+
+
+def packets_of(captures):
+    """Yields (capture, its packets in their order) for each, to be used before the next. Several
+    are joined for one start of tshark, their frames numbered on."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = pathlib.Path(folder) / "joined.pcapng"
+        counts = joined(captures, path) if len(captures) > 1 else None
+        if counts is None:
+            for capture in captures:
+                snapshot = snapshot_octets(capture)
+                yield capture, (packet_of(frame, snapshot) for frame in frames_of(capture))
+            return
+        frames = frames_of(path)
+        for capture, count in zip(captures, counts, strict=True):
+            own, snapshot = itertools.islice(frames, count), snapshot_octets(capture)
+            yield capture, (packet_of(frame, snapshot) for frame in own)
+            # What was left unread when a frame could not be laid out.
+            collections.deque(own, maxlen=0)
+        if next(frames, None) is not None:
+            raise RuntimeError("tshark has more frames than were counted")
