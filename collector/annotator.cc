@@ -96,8 +96,8 @@ std::string ruleset_name(const std::string& group,
 Annotator::Annotator(const LabelRules& rules, const LineMemory& memory)
     : group_(rules.group),
       memory_(memory),
-      devices_(memory.devices().found(rules.group)),
-      device_words_(devices_),
+      devices_(memory.devices(), rules.group),
+      device_words_(devices_.known()),
       labeller_(rules.content),
       ruleset_(ruleset_name(
           rules.group.name(), rules.group.content_hash(), rules.content.set().content_hash())) {}

@@ -8,6 +8,7 @@
 
 #include "collector/devices.h"
 #include "collector/flow_facts.h"
+#include "collector/found_devices.h"
 #include "collector/label.h"
 #include "collector/label_fields.h"
 #include "collector/labeller.h"
@@ -58,9 +59,10 @@ class Annotator {
     // initiator was told for the responder, or the other way round.
     FlowFacts facts(const proto::FlowSummary& flow, const MessageFacts& messages) const;
 
-    // Of the line, with the group's roles. Leaves none: when all is annotated, they are the
-    // caller's.
-    std::vector<Device> take_devices() noexcept { return std::move(devices_); }
+    // Of the line, with the group's roles. When all is annotated: leaves none.
+    DeviceList devices_of_dataset(const AddressSpan& span, size_t most) {
+        return devices_.of_dataset(span, most);
+    }
 
     // The published rules' alone.
     std::string flow_type(const proto::FlowSummary& flow) const;
@@ -77,7 +79,7 @@ class Annotator {
 
     const signatures::GroupRules& group_;
     const LineMemory& memory_;
-    std::vector<Device> devices_;
+    FoundDevices devices_;
     DeviceWords device_words_;
     Labeller labeller_;
     std::string ruleset_;

@@ -7,6 +7,8 @@
 #include <cstdint>
 #include <utility>
 
+#include "collector/device_file.h"
+
 namespace curlew::collector {
 
 PartFile::~PartFile() {
@@ -79,7 +81,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();
     if (!is_joy_) {
-        result.devices = of_dataset(annotator_.take_devices(), span_);
+        result.devices = annotator_.devices_of_dataset(span_, kMaximumListedDevices);
     }
 }
 

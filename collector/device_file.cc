@@ -103,12 +103,12 @@ const rapidjson::Value* devices_of(const rapidjson::Document& document) {
 
 }  // namespace
 
-void write_devices(ManifestOutput& json, const std::vector<Device>& devices) {
-    json.number("devices_found", devices.size());
+void write_devices(ManifestOutput& json, const DeviceList& list) {
+    json.number("devices_found", list.found);
     json.key("devices");
     json.start_array();
-    for (size_t i = 0; i < devices.size() && i < kMaximumListedDevices; ++i) {
-        write_device(json, devices[i]);
+    for (const Device& device : list.devices) {
+        write_device(json, device);
     }
     json.end_array();
 }

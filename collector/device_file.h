@@ -8,7 +8,7 @@
 #include <string_view>
 #include <vector>
 
-#include "collector/devices.h"
+#include "collector/found_devices.h"
 #include "collector/json_output.h"
 
 // The devices of a dataset: the member `devices` of its manifest, which the index holds, and the
@@ -17,13 +17,13 @@
 namespace curlew::collector {
 
 inline constexpr const char* kDevicesSuffix = ".devices.json";
-// More are counted, not listed.
+// Of a dataset: more are counted, not listed.
 inline constexpr size_t kMaximumListedDevices = 10'000;
 
 using ManifestOutput = JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
 
-// The member `devices`.
-void write_devices(ManifestOutput& json, const std::vector<Device>& devices);
+// The members `devices_found` and `devices`.
+void write_devices(ManifestOutput& json, const DeviceList& list);
 
 // The file that belongs to a manifest; nothing when the manifest tells no devices.
 std::optional<std::string> device_file_of(std::string_view manifest);

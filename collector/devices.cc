@@ -5,7 +5,6 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <tuple>
 
 #include "collector/wire_text.h"
 
@@ -13,30 +12,9 @@ namespace curlew::collector {
 namespace {
 
 using signatures::Signature;
-using signatures::WordKind;
 
-// So many addresses of version 4 that are not in one subnet of 256 are a router's.
-constexpr size_t kRouterSubnets = 4;
 constexpr size_t kMaximumNames = 16;
 constexpr size_t kMaximumClues = 64;
-
-bool is_private_v4(const std::string& octets) {
-    const auto at = [&octets](size_t i) { return static_cast<uint8_t>(octets[i]); };
-    return octets.size() == 4 &&
-           (at(0) == 10 || (at(0) == 172 && (at(1) & 0xf0) == 16) ||
-            (at(0) == 192 && at(1) == 168) || (at(0) == 169 && at(1) == 254) ||
-            (at(0) == 100 && (at(1) & 0xc0) == 64));
-}
-
-// Somebody, not everybody or nobody yet.
-bool is_host(const std::string& octets) {
-    if (octets.size() == 4) {
-        const auto first = static_cast<uint8_t>(octets[0]);
-        return first != 0 && first < 224;
-    }
-    return octets.size() == 16 && static_cast<uint8_t>(octets[0]) != 0xff &&
-           octets != std::string(16, '\0');
-}
 
 std::optional<uint32_t> maker_octets(std::string_view mac) {
     uint32_t value = 0;
@@ -50,17 +28,6 @@ std::optional<uint32_t> maker_octets(std::string_view mac) {
         value = value << 8 | octet;
     }
     return value;
-}
-
-bool is_random(std::string_view mac) {
-    const auto maker = maker_octets(mac);
-    return maker && (*maker & 0x020000) != 0;
-}
-
-// What a device gives itself as a name. Names of DHCP come as fields, with their owner.
-bool is_own_name(const Fact& fact) {
-    return fact.field == "mdns.answer" ||
-           (fact.kind == EvidenceKind::field && fact.field == "dhcp.host_name");
 }
 
 }  // namespace
@@ -110,6 +77,11 @@ std::string MacVendors::vendor(std::string_view mac) const {
 std::string_view name_of(MacKind kind) noexcept {
     constexpr std::string_view kNames[] = {"none", "universal", "random", "router"};
     return kNames[static_cast<size_t>(kind)];
+}
+
+bool is_own_name(const Fact& fact) {
+    return fact.field == "mdns.answer" ||
+           (fact.kind == EvidenceKind::field && fact.field == "dhcp.host_name");
 }
 
 Devices::Presence* Devices::note_end(const End& end, const Ends& times) {
@@ -246,212 +218,6 @@ void Devices::add(const FlowFacts& facts) {
     note(
         {{End{octets[0], octets[1]}, End{octets[2], octets[3]}}, facts.flow_start_us, facts.end_us},
         clues_of(facts));
-}
-
-namespace {
-
-// The vocabulary lists the maker of the device's MAC address for this word.
-bool is_of_maker(const signatures::ContentRules& rules,
-                 const Device& device,
-                 const std::string& word) {
-    const signatures::Word* entry = rules.set().vocabulary().find(WordKind::device, word);
-    return entry != nullptr && device.mac_kind == MacKind::universal &&
-           std::any_of(entry->vendors.begin(), entry->vendors.end(), [&](const auto& vendor) {
-               return lower_case(device.vendor).starts_with(lower_case(vendor));
-           });
-}
-
-// From the clues to what is discovered: what a device says outweighs whatever it asks for; of two
-// that say as much, none.
-void weigh(const signatures::ContentRules& rules, Device& device) {
-    constexpr uint64_t kSaidItself = uint64_t{1} << 32;
-    std::map<std::string, uint64_t> weights;
-    for (DeviceClue& clue : device.clues) {
-        const bool said_itself = clue.fact.kind != EvidenceKind::name || is_own_name(clue.fact);
-        clue.believed = said_itself || is_of_maker(rules, device, clue.device);
-        weights[clue.device] += clue.believed ? clue.flows + (said_itself ? kSaidItself : 0) : 0;
-    }
-    uint64_t best = 0;
-    device.discovered.clear();
-    for (const auto& [word, weight] : weights) {
-        if (weight > best) {
-            device.discovered = word;
-        } else if (weight == best) {
-            device.discovered.clear();
-        }
-        best = std::max(best, weight);
-    }
-}
-
-}  // namespace
-
-void Devices::describe(Found found, Device& device) const {
-    device.id = std::move(found.id);
-    device.mac = found.kind == MacKind::router ? std::string() : found.begin->mac;
-    device.mac_kind = found.kind;
-    if (found.kind == MacKind::universal) {
-        device.vendor = vendors_->vendor(device.mac);
-    }
-    for (auto at = found.begin; at != found.end; ++at) {
-        const Presence& presence = *at->presence;
-        if (is_host(address_octets(at->address))) {
-            device.addresses.emplace(at->address, presence.span);
-        }
-        device.names.insert(presence.names.begin(), presence.names.end());
-        for (const auto& [key, clue] : presence.clues) {
-            device.clues.push_back(clue);
-        }
-    }
-    weigh(*rules_, device);
-}
-
-namespace {
-
-MacKind kind_of(const std::string& mac, const std::vector<std::string>& addresses) {
-    if (mac.empty()) {
-        return MacKind::none;
-    }
-    std::set<std::string> subnets;
-    size_t version4 = 0;
-    bool any_public = false;
-    for (const std::string& address : addresses) {
-        const std::string octets = address_octets(address);
-        if (octets.size() == 4 && is_host(octets)) {
-            ++version4;
-            subnets.insert(octets.substr(0, 3));
-            any_public = any_public || !is_private_v4(octets);
-        }
-    }
-    if ((any_public && version4 > 1) || subnets.size() >= kRouterSubnets) {
-        return MacKind::router;
-    }
-    return is_random(mac) ? MacKind::random : MacKind::universal;
-}
-
-// The role is that of an address, the device what the group tells of the role, else what was
-// discovered.
-void tell_role(const signatures::GroupRules& group, Device& device) {
-    device.role.clear();
-    device.device = device.discovered;
-    device.device_source = device.device.empty() ? "" : "discovered";
-    for (const auto& [role, addresses] : group.roles()) {
-        const bool holds = std::any_of(addresses.begin(), addresses.end(), [&](const auto& one) {
-            return device.addresses.contains(one);
-        });
-        if (!holds) {
-            continue;
-        }
-        device.role = role;
-        const auto told = group.devices().find(role);
-        if (told != group.devices().end()) {
-            device.device = told->second;
-            device.device_source = "told";
-        }
-        return;
-    }
-}
-
-}  // namespace
-
-// By MAC address, then by address.
-Devices::InOrder Devices::in_order() const {
-    InOrder presences;
-    presences.reserve(presences_.size());
-    for (const auto& [key, presence] : presences_) {
-        const auto mac_octets = static_cast<size_t>(key[0]);
-        const std::string_view ends = std::string_view(key).substr(1);
-        presences.push_back({mac_text(ends.substr(0, mac_octets)),
-                             address_text(ends.substr(mac_octets)),
-                             &presence});
-    }
-    std::sort(presences.begin(), presences.end(), [](const Placed& left, const Placed& right) {
-        return std::tie(left.mac, left.address) < std::tie(right.mac, right.address);
-    });
-    return presences;
-}
-
-std::vector<Devices::Found> Devices::by_id(const InOrder& presences) {
-    std::vector<Found> found;
-    for (auto begin = presences.begin(); begin != presences.end();) {
-        const std::string& mac = begin->mac;
-        auto end = begin;
-        std::vector<std::string> addresses;
-        for (; end != presences.end() && end->mac == mac; ++end) {
-            addresses.push_back(end->address);
-        }
-        const MacKind kind = kind_of(mac, addresses);
-        if (kind == MacKind::universal || kind == MacKind::random) {
-            found.push_back({"mac-" + mac, kind, begin, end});
-        } else {
-            for (auto at = begin; at != end; ++at) {
-                if (is_private_v4(address_octets(at->address))) {
-                    found.push_back({"address-" + at->address, kind, at, std::next(at)});
-                }
-            }
-        }
-        begin = end;
-    }
-    // An address that two routers have stays in their order.
-    std::stable_sort(found.begin(), found.end(), [](const Found& left, const Found& right) {
-        return left.id < right.id;
-    });
-    return found;
-}
-
-std::vector<Device> Devices::found(const signatures::GroupRules& group) const {
-    const InOrder presences = in_order();
-    std::vector<Found> found = by_id(presences);
-    std::vector<Device> devices;
-    // A device is large: each is described where it stays.
-    devices.reserve(found.size());
-    for (Found& one : found) {
-        Device& device = devices.emplace_back();
-        describe(std::move(one), device);
-        tell_role(group, device);
-    }
-    return devices;
-}
-
-std::vector<Device> of_dataset(std::vector<Device> devices, const AddressSpan& span) {
-    std::erase_if(devices, [&span](const Device& device) {
-        const bool is_known =
-            !device.clues.empty() || !device.names.empty() || !device.role.empty();
-        return !is_known && !device.addresses.empty() &&
-               std::none_of(
-                   device.addresses.begin(), device.addresses.end(), [&span](const auto& address) {
-                       return address.second.first_us <= span.last_us &&
-                              address.second.last_us >= span.first_us;
-                   });
-    });
-    return devices;
-}
-
-void decide_again(const signatures::ContentRules& rules,
-                  const signatures::GroupRules& group,
-                  std::vector<Device>& devices) {
-    for (Device& device : devices) {
-        std::vector<DeviceClue> clues;
-        for (DeviceClue& clue : device.clues) {
-            std::vector<uint16_t> hits;
-            if (clue.fact.kind == EvidenceKind::payload) {
-                hits = {rules.with_id(clue.fact.signature)};
-            } else if (clue.fact.kind == EvidenceKind::name) {
-                hits = {rules.name(clue.fact.value)};
-            } else {
-                rules.fields(clue.fact.field, clue.fact.value, hits);
-            }
-            for (const uint16_t index : hits) {
-                if (index != signatures::ContentRules::kNone && !rules[index].device.empty()) {
-                    DeviceClue& fresh = clues.emplace_back(clue);
-                    fresh.device = rules[index].device;
-                    fresh.fact.signature = rules[index].id;
-                }
-            }
-        }
-        device.clues = std::move(clues);
-        weigh(rules, device);
-        tell_role(group, device);
-    }
 }
 
 DeviceWords::DeviceWords(const std::vector<Device>& devices) {

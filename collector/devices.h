@@ -15,15 +15,9 @@
 #include "collector/flow_facts.h"
 #include "collector/hash_map.h"
 #include "signatures/content_rules.h"
-#include "signatures/group_rules.h"
 
 // The devices of one line: who they are by MAC address, address, and what they say of themselves.
-//
-// What a device says (a field or payload whose signature names a device) is believed. That it asks
-// for its maker's names is believed only where the registry says that its MAC address is the
-// maker's: an app on a phone asks for the same names. Random MAC addresses (the bit for local
-// administration) have no maker. Behind a router's MAC address are many: there each private address
-// is a device of its own, and nothing is concluded from names asked.
+// What that makes of them is decided in found_devices.h.
 //
 // The order in which flows are added does not matter.
 
@@ -59,6 +53,9 @@ struct DeviceClue {
     uint64_t flows = 0;
     bool believed = false;
 };
+
+// What a device gives itself as a name. Names of DHCP come as fields, with their owner.
+bool is_own_name(const Fact& fact);
 
 struct AddressSpan {
     uint64_t first_us = 0;
@@ -110,9 +107,6 @@ class Devices {
     };
     void note(const Ends& ends, const std::vector<Clue>& clues);
 
-    // Decides, from what was added so far. Roles are those of the group.
-    std::vector<Device> found(const signatures::GroupRules& group) const;
-
     // For a line that goes on: forgets ends of flows that were last seen a week before `time_us`.
     // Of more than half of what there is room for, those that told nothing of themselves go too,
     // the longest silent ones first, so that new ones find room.
@@ -122,52 +116,31 @@ class Devices {
     static constexpr size_t kMaximumPresences = 100'000;
     static constexpr uint64_t kRemembered_us = uint64_t{7} * 24 * 3600 * 1'000'000;
 
-  private:
     // A MAC address with one of its addresses.
     struct Presence {
         AddressSpan span;
         std::set<std::string> names;
         std::map<std::string, DeviceClue> clues;  // by what identifies them
     };
-    // By one octet with the length of the MAC address, the MAC address, the address.
+    // By one octet with the length of the MAC address, the MAC address, the address. All stay where
+    // they are until the next call that adds or forgets.
     using Presences = OctetMap<Presence>;
-    struct Placed {
-        std::string mac;  // as text, as the next
-        std::string address;
-        const Presence* presence;
-    };
-    using InOrder = std::vector<Placed>;
-    // The presences of one device, before it is described.
-    struct Found {
-        std::string id;
-        MacKind kind;
-        InOrder::const_iterator begin;
-        InOrder::const_iterator end;
-    };
+    const Presences& presences() const noexcept { return presences_; }
 
-    InOrder in_order() const;
-    static std::vector<Found> by_id(const InOrder& presences);
+    const signatures::ContentRules& rules() const noexcept { return *rules_; }
+    const MacVendors& vendors() const noexcept { return *vendors_; }
+
+  private:
     Presence* note_end(const End& end, const Ends& times);
     static void note_clue(const Clue& clue, Presence& presence);
     void add_clues(const Fact& fact, std::vector<Clue>& clues) const;
     void add_hit(const Fact& fact, uint16_t index, std::vector<Clue>& clues) const;
-    void describe(Found found, Device& device) const;
 
     const signatures::ContentRules* rules_;
     const MacVendors* vendors_;
     Presences presences_;
     std::string key_;  // of the presence looked for
 };
-
-// Decides anew by other rules, from the clues that were kept: what no signature hit before is not
-// among them.
-void decide_again(const signatures::ContentRules& rules,
-                  const signatures::GroupRules& group,
-                  std::vector<Device>& devices);
-
-// Those with an address that was seen within `span`, and those of which something is known (a clue,
-// a name, a role): what a dataset tells of a line that goes on. Order is kept.
-std::vector<Device> of_dataset(std::vector<Device> devices, const AddressSpan& span);
 
 // Which device the ends of a flow are, by what was found.
 class DeviceWords {

@@ -9,6 +9,7 @@
 #include "collector/annotator.h"
 #include "collector/dataset_config.h"
 #include "collector/dataset_file.h"
+#include "collector/found_devices.h"
 #include "collector/metadata_fields.h"
 #include "collector/record_sorter.h"
 #include "proto/flow.pb.h"
@@ -41,7 +42,7 @@ struct SealResult {
     Tally labels;      // label.type
     Tally evidence;    // kind of the strongest evidence
     MetadataCounts metadata;
-    std::optional<std::vector<Device>> devices;  // see of_dataset; preset joy-3.0.3 has none
+    std::optional<DeviceList> devices;  // see FoundDevices; preset joy-3.0.3 has none
     DatasetSums sums;
     std::optional<proto::ProbeLedger> ledger;  // nothing: the input ended without one
 };

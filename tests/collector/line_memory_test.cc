@@ -1,5 +1,6 @@
 #include "collector/line_memory.h"
 
+#include "collector/found_devices.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -21,7 +22,7 @@ TEST(LineMemory, keeps_names_and_what_devices_say_in_their_messages) {
     message.set_protocol(proto::MESSAGE_PROTOCOL_SSDP);
     message.set_octets("NOTIFY * HTTP/1.1\r\nServer: Plug/1.0\r\n\r\n");
     memory.add(notify);
-    const auto devices = memory.devices().found(labels.group);
+    const auto devices = FoundDevices(memory.devices(), labels.group).known();
     const auto plug = std::find_if(devices.begin(), devices.end(), [](const Device& one) {
         return one.mac == "00:1f:1f:00:00:01";
     });
@@ -49,7 +50,7 @@ TEST(LineMemory, who_says_the_same_is_noted_each_with_its_own_ends) {
         memory.add(notify(other, "10.0.0.8", false));
         memory.add(notify(other, "10.0.0.8", true));
     }
-    const auto devices = memory.devices().found(labels.group);
+    const auto devices = FoundDevices(memory.devices(), labels.group).known();
     CHECK_EQUAL(2, devices.size());
     for (const Device& device : devices) {
         STRCMP_EQUAL("plug", device.device.c_str());
