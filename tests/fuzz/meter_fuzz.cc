@@ -44,7 +44,6 @@ void take_records(probe::Worker& worker, Totals& totals) {
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
-    static const probe::Inspector inspector(tests::test_signatures());
     FuzzInput input(data, size);
     const probe::KeyedHash hash(probe::KeyedHash::Key{1}, kKept[input.octet() % 4]);
     probe::FragmentTable fragments({.capacity = 16}, probe::KeyedHash::Key{2});
@@ -52,7 +51,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         .meter = {.timeouts = {}, .details = true, .list = {}, .wait_for_ring = false},
         .flow_capacity = 1,
         .record_ring_octets = size_t{2} << 20};
-    probe::Worker worker(config, 0, 1, inspector, hash);
+    probe::Worker worker(config, 0, 1, tests::test_inspector(), hash);
     Totals totals;
     uint64_t metered = 0;
     uint64_t fragmented = 0;

@@ -49,10 +49,9 @@ class CaptureFolder {
 
     std::filesystem::path write(const std::string& name, const Octets& content) const {
         const std::filesystem::path file = path() / name;
-        std::ofstream out(file, std::ios::binary);
-        for (const uint8_t octet : content) {
-            out.put(static_cast<char>(octet));
-        }
+        std::ofstream(file, std::ios::binary)
+            .write(reinterpret_cast<const char*>(content.data()),
+                   static_cast<std::streamsize>(content.size()));
         return file;
     }
 

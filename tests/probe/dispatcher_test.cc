@@ -91,9 +91,8 @@ TEST(Dispatcher, a_packet_longer_than_a_batch_reaches_its_worker) {
 }
 
 TEST(Dispatcher, packets_seen_before_the_input_broke_are_metered) {
-    const Inspector inspector(test_signatures());
     ScriptedPort port({{1, datagram(7, 1).octets}}, 1, PortState::broken, "torn");
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     dispatcher.run({});
     CHECK_EQUAL(1u, dispatcher.ledger().flows.records_created);
     CHECK_EQUAL(std::string("torn"), dispatcher.ledger().capture_warning);
@@ -111,11 +110,10 @@ TEST(Dispatcher, an_input_without_packets_gives_no_record) {
 }
 
 TEST(Dispatcher, one_that_never_ran_can_go) {
-    const Inspector inspector(test_signatures());
     DispatcherConfig config;
     config.workers = 3;
     ScriptedPort port({});
-    Dispatcher dispatcher(config, {&port}, inspector);
+    Dispatcher dispatcher(config, {&port}, test_inspector());
     CHECK_EQUAL(3u, dispatcher.record_rings().size());
 }
 

@@ -96,9 +96,8 @@ TEST_GROUP(Exporter) {
 TEST(Exporter, records_arrive_in_sequence_and_the_ledger_ends_them) {
     constexpr uint16_t kFlows = 3000;
     proto::ChannelReceiver receiver(context, kEndpoint);
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(kFlows));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     Exporter exporter(
         {.probe_id = 7, .epoch = 99, .batch_octets = 8 * 1024}, test_signatures(), sender);
     std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
@@ -142,9 +141,8 @@ TEST(Exporter, records_arrive_in_sequence_and_the_ledger_ends_them) {
 }
 
 TEST(Exporter, without_a_collector_the_rings_are_emptied_and_the_records_counted_as_lost) {
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(500));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     Exporter exporter({.probe_id = 7, .epoch = 99}, test_signatures(), sender);
     exporter.abandon();
     std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
@@ -158,9 +156,8 @@ TEST(Exporter, without_a_collector_the_rings_are_emptied_and_the_records_counted
 
 TEST(Exporter, what_a_full_outbox_refuses_is_in_the_ledger_to_the_record) {
     constexpr uint16_t kFlows = 2000;
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(kFlows));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     // Metered and lost before anybody listens.
     Exporter exporter({.probe_id = 7,
                        .epoch = 99,
@@ -228,9 +225,8 @@ TEST(Exporter, what_no_collector_took_is_in_the_spool_and_goes_first_the_next_ti
         std::string hello;
         proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
         Spool spool(folder, 99, hello);
-        const Inspector inspector(test_signatures());
         ScriptedPort port(datagrams(kFlows));
-        Dispatcher dispatcher({}, {&port}, inspector);
+        Dispatcher dispatcher({}, {&port}, test_inspector());
         Exporter exporter({.probe_id = 7,
                            .epoch = 99,
                            .batch_octets = 4 * 1024,
@@ -278,9 +274,8 @@ TEST(Exporter, the_oldest_make_room_where_that_is_wanted_and_leave_a_gap) {
     std::string hello;
     proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
     Spool spool(folder, 99, hello, 65536);
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(kFlows));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     Exporter exporter({.probe_id = 7,
                        .epoch = 99,
                        .batch_octets = 4 * 1024,
@@ -346,9 +341,8 @@ TEST(Exporter, what_was_dropped_no_later_run_sends) {
         proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
         // What is dropped stays in the one segment.
         Spool spool(folder, 99, hello);
-        const Inspector inspector(test_signatures());
         ScriptedPort port(datagrams(kFlows));
-        Dispatcher dispatcher({}, {&port}, inspector);
+        Dispatcher dispatcher({}, {&port}, test_inspector());
         Exporter exporter({.probe_id = 7,
                            .epoch = 99,
                            .batch_octets = 4 * 1024,
@@ -381,9 +375,8 @@ TEST(Exporter, the_oldest_stay_while_there_is_room_in_memory) {
     std::string hello;
     proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
     Spool spool(folder, 99, hello);
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(kFlows));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     Exporter exporter({.probe_id = 7,
                        .epoch = 99,
                        .batch_octets = 4 * 1024,
@@ -513,9 +506,8 @@ TEST(Exporter, through_the_spool_all_arrives_and_nothing_is_left_there) {
     proto::append_frame({proto::FrameKind::hello, 7, 99, 1, 0}, {}, hello);
     Spool spool(folder, 99, hello, 65536);
     proto::ChannelReceiver receiver(context, kEndpoint);
-    const Inspector inspector(test_signatures());
     ScriptedPort port(datagrams(kFlows));
-    Dispatcher dispatcher({}, {&port}, inspector);
+    Dispatcher dispatcher({}, {&port}, test_inspector());
     Exporter exporter(
         {.probe_id = 7, .epoch = 99, .batch_octets = 8 * 1024, .spool_octets = 1 << 24},
         test_signatures(),

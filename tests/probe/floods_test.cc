@@ -113,7 +113,7 @@ std::vector<std::string> as_octets(const Metered& metered) {
 // A worker, and what its packets cost.
 struct Driven {
     explicit Driven(const KeyedHash& keyed)
-        : hash(keyed), worker({.flow_capacity = kCapacity}, 0, 1, inspector, hash) {}
+        : hash(keyed), worker({.flow_capacity = kCapacity}, 0, 1, test_inspector(), hash) {}
 
     void add(const Packet& packet) {
         ParsedPacket parsed;
@@ -143,7 +143,6 @@ struct Driven {
             }));
     }
 
-    Inspector inspector{test_signatures()};
     KeyedHash hash;
     Worker worker;
     uint64_t most_steps = 0;  // of one packet

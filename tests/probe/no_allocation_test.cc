@@ -100,11 +100,10 @@ TEST(NoAllocation, the_counting_itself_works) {
 
 TEST(NoAllocation, a_worker_allocates_nothing_once_it_exists) {
     const std::vector<Packet> packets = busy_hour();
-    const Inspector inspector(test_signatures());
     const KeyedHash hash{KeyedHash::Key{}};
     // Room for every flow that is left at the end: nobody empties the ring then.
     const WorkerConfig config{.flow_capacity = 1, .record_ring_octets = size_t{64} << 20};
-    Worker worker(config, 0, 1, inspector, hash);
+    Worker worker(config, 0, 1, test_inspector(), hash);
     ParsedPacket parsed;
     uint64_t records = 0;
     allocations = 0;
@@ -130,13 +129,12 @@ TEST(NoAllocation, a_worker_allocates_nothing_once_it_exists) {
 }
 
 TEST(NoAllocation, nor_under_any_flood) {
-    const Inspector inspector(test_signatures());
     const KeyedHash hash{KeyedHash::Key{}};
     for (size_t kind = 0; kind < static_cast<size_t>(Flood::count_); ++kind) {
         const auto flood = static_cast<Flood>(kind);
         const FloodedLine line = flooded_line({.flood = flood});
         FragmentTable fragments({}, KeyedHash::Key{});
-        Worker worker({.flow_capacity = 1}, 0, 1, inspector, hash);
+        Worker worker({.flow_capacity = 1}, 0, 1, test_inspector(), hash);
         ParsedPacket parsed;
         allocations = 0;
         counting = true;

@@ -297,8 +297,7 @@ TEST(Recorder, every_metered_packet_is_recorded_octet_by_octet_whatever_the_work
         dispatching.workers = workers;
         // Fuller than one burst, and not large enough for all.
         dispatching.worker.recording.ring_octets = size_t{2} << 20;
-        const Inspector inspector(test_signatures());
-        Dispatcher dispatcher(dispatching, {port.get()}, inspector);
+        Dispatcher dispatcher(dispatching, {port.get()}, test_inspector());
         Recorder recorder(
             config, dispatcher.recording_lanes(), [&] { return dispatcher.port_counters(); });
         std::thread recording([&] { recorder.run(); });

@@ -77,7 +77,8 @@ struct Recorded {
           time_ns(block.time(4)),
           wire_octets(block.at<uint32_t>(16)) {
         const auto captured = block.at<uint32_t>(12);
-        octets.assign(block.body.begin() + 20, block.body.begin() + 20 + captured);
+        const auto* first = reinterpret_cast<const uint8_t*>(block.body.data()) + 20;
+        octets.assign(first, first + captured);
         const auto options = block.options(20 + (captured + 3u) / 4 * 4);
         flags = number_of(options.at(2));
         queue = number_of(options.at(6));

@@ -245,7 +245,6 @@ TEST_GROUP(SeveralPorts) {
     const unsigned seed = std::random_device{}();
     std::mt19937 random{seed};
     const std::string told = "seed " + std::to_string(seed);
-    const Inspector inspector{test_signatures()};
 };
 
 TEST(SeveralPorts, records_do_not_depend_on_how_a_line_is_split) {
@@ -290,7 +289,7 @@ TEST(SeveralPorts, ports_that_keep_flows_have_a_table_each) {
     CHECK_TEXT(one == records(split(traffic, 2, 64, by_flow), config), told.c_str());
 
     const Ports ports = split(traffic, 2, 64, by_flow);
-    Dispatcher dispatcher(config, {ports[0].get(), ports[1].get()}, inspector);
+    Dispatcher dispatcher(config, {ports[0].get(), ports[1].get()}, test_inspector());
     CHECK_EQUAL(2u, dispatcher.record_rings().size());
 }
 
@@ -336,7 +335,7 @@ TEST(SeveralPorts, a_capture_without_an_end_is_not_waited_for) {
     const auto rest = port_of(many, 1, PortState::running);
     DispatcherConfig config = roomy(2);
     config.packet_ring_octets = size_t{2} << 20;
-    Dispatcher dispatcher(config, {few.get(), rest.get()}, inspector);
+    Dispatcher dispatcher(config, {few.get(), rest.get()}, test_inspector());
     bool all_came = false;
     std::thread helper([&] {
         all_came = comes_true([&] { return dispatcher.packets_received() == 201; });
@@ -353,7 +352,7 @@ TEST(SeveralPorts, one_that_breaks_does_not_stop_the_others) {
         const auto good = port_of({datagram(1, 10), datagram(2, 20), datagram(3, 30)}, 1);
         const auto bad = port_of({datagram(4, 15)}, 1, PortState::broken, "the cable is out");
         DispatcherConfig config = roomy(workers);
-        Dispatcher dispatcher(config, {good.get(), bad.get()}, inspector);
+        Dispatcher dispatcher(config, {good.get(), bad.get()}, test_inspector());
         dispatcher.run({});
         CHECK_EQUAL(4u, dispatcher.ledger().flows.records_created);
         CHECK_EQUAL(4u, dispatcher.packets_received());
@@ -369,7 +368,7 @@ TEST(SeveralPorts, an_impossible_core_is_refused) {
     config.cores = {100'000};
     std::string refusal = "accepted";
     try {
-        const Dispatcher dispatcher(config, {port.get()}, inspector);
+        const Dispatcher dispatcher(config, {port.get()}, test_inspector());
     } catch (const std::runtime_error& error) {
         refusal = error.what();
     }
@@ -383,18 +382,16 @@ TEST(SeveralPorts, what_tick_throws_leaves_no_thread_behind) {
     other->make_live();
     DispatcherConfig config = roomy(2);
     config.idle_sleep_us = 0;
-    Dispatcher dispatcher(config, {quiet.get(), other.get()}, inspector);
+    Dispatcher dispatcher(config, {quiet.get(), other.get()}, test_inspector());
     CHECK_THROWS(std::logic_error, dispatcher.run([](double) { throw std::logic_error("no"); }));
 }
 
-TEST_GROUP(LivePort) {
-    const Inspector inspector{test_signatures()};
-};
+TEST_GROUP(LivePort){};
 
 TEST(LivePort, every_packet_offered_is_metered_or_has_a_reason) {
     for (const size_t workers : {size_t{1}, size_t{3}}) {
         LossyPort port(port_of({datagram(1, 10), datagram(2, 20), datagram(3, 30).captured(20)}));
-        Dispatcher dispatcher(roomy(workers), {&port}, inspector);
+        Dispatcher dispatcher(roomy(workers), {&port}, test_inspector());
         dispatcher.run({});
         const MeterLedger ledger = dispatcher.ledger();
         CHECK_EQUAL(4324u, ledger.port.packets_offered);
@@ -413,7 +410,7 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_packets_is_lost_and_counted) {
     HangingPort hanging;
     DispatcherConfig config = roomy(2);
     config.packet_ring_octets = size_t{2} << 20;
-    Dispatcher dispatcher(config, {&hanging, &port}, inspector);
+    Dispatcher dispatcher(config, {&hanging, &port}, test_inspector());
     std::thread helper([&] {
         // No worker takes a packet before the other port has passed its time.
         static_cast<void>(comes_true([&] { return dispatcher.port_state(1) == PortState::ended; }));
@@ -453,7 +450,7 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
         DispatcherConfig config = roomy(workers);
         config.worker.meter.timeouts.idle_other_ns = kSecond;
         config.worker.record_ring_octets = size_t{512} << 10;
-        Dispatcher dispatcher(config, {port.get()}, inspector);
+        Dispatcher dispatcher(config, {port.get()}, test_inspector());
         std::atomic<bool> over{false};
         uint64_t kept = 0;
         std::thread exporter([&] {
@@ -492,7 +489,7 @@ TEST(LivePort, what_came_before_the_stop_is_metered) {
         const auto port = port_of(packets, 7, PortState::running);
         port->make_live();
         port->set_clock(kSecond);
-        Dispatcher dispatcher(roomy(workers), {port.get()}, inspector);
+        Dispatcher dispatcher(roomy(workers), {port.get()}, test_inspector());
         dispatcher.stop();
         dispatcher.run({});
         CHECK_EQUAL(2000u, dispatcher.ledger().flows.packets);
@@ -501,7 +498,7 @@ TEST(LivePort, what_came_before_the_stop_is_metered) {
 
 TEST(LivePort, a_line_that_is_never_quiet_is_not_waited_for) {
     BusyPort port;
-    Dispatcher dispatcher(roomy(1), {&port}, inspector);
+    Dispatcher dispatcher(roomy(1), {&port}, test_inspector());
     dispatcher.stop();
     dispatcher.run({});
     // What had waited may be stamped later than the stop: the first such packet is not the last.
@@ -525,7 +522,7 @@ TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
             ports.push_back(second.get());
         }
         const uint64_t flows = alone ? 2 : 3;
-        Dispatcher dispatcher(config, ports, inspector);
+        Dispatcher dispatcher(config, ports, test_inspector());
         const auto idle = static_cast<size_t>(FlowEndReason::idle_timeout);
         uint64_t ended_before = ~uint64_t{0};
         uint64_t ended_after = 0;
@@ -559,7 +556,7 @@ TEST(LivePort, stop_ends_a_line_that_would_go_on) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
         const auto port = port_of({datagram(1, 10), datagram(2, 20)}, 1, PortState::running);
         port->make_live();
-        Dispatcher dispatcher(roomy(workers), {port.get()}, inspector);
+        Dispatcher dispatcher(roomy(workers), {port.get()}, test_inspector());
         std::thread operating([&] {
             static_cast<void>(comes_true([&] { return dispatcher.packets_received() == 2; }));
             dispatcher.stop();
@@ -578,7 +575,7 @@ TEST(LivePort, packets_add_up_at_any_time) {
         packets.push_back(datagram(static_cast<uint16_t>(i % 999), i + 1));
     }
     LossyPort port(port_of(packets, 3, PortState::running));
-    Dispatcher dispatcher(roomy(2), {&port}, inspector);
+    Dispatcher dispatcher(roomy(2), {&port}, test_inspector());
     uint64_t differences = 0;
     std::thread asking([&] {
         static_cast<void>(comes_true([&] {

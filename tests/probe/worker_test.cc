@@ -13,7 +13,6 @@ using namespace curlew::probe;
 using namespace curlew::tests;
 
 TEST_GROUP(Worker) {
-    const Inspector inspector{test_signatures()};
     const KeyedHash hash{KeyedHash::Key{}};
     std::vector<Packet> packets;
     std::vector<ParsedPacket> parsed;
@@ -40,7 +39,7 @@ TEST(Worker, tables_stay_within_the_memory_that_they_are_given) {
             WorkerConfig config;
             config.meter.details = details;
             config.flow_capacity = flow_capacity_in(octets, details);
-            const Worker worker(config, 0, 1, inspector, hash);
+            const Worker worker(config, 0, 1, test_inspector(), hash);
             CHECK(worker.memory_octets() <= octets);
             CHECK(worker.memory_octets() >= octets / 2);
         }
@@ -53,7 +52,7 @@ TEST(Worker, a_buffer_for_which_there_is_no_memory_is_refused_in_one_sentence) {
     config.recording.ring_octets = size_t{1} << 50;
     std::string told;
     try {
-        const Worker worker(config, 0, 1, inspector, hash);
+        const Worker worker(config, 0, 1, test_inspector(), hash);
     } catch (const std::runtime_error& error) {
         told = error.what();
     }
@@ -69,11 +68,11 @@ TEST(Worker, workers_share_the_memory_that_was_taken_for_them) {
     config.memory = &taken;
     std::deque<Worker> workers;
     for (size_t index = 0; index < 3; ++index) {
-        workers.emplace_back(config, index, 3, inspector, hash);
+        workers.emplace_back(config, index, 3, test_inspector(), hash);
     }
     CHECK_EQUAL(0u, taken.octets());
     // One that was not counted on has memory all the same.
-    workers.emplace_back(config, 0, 3, inspector, hash);
+    workers.emplace_back(config, 0, 3, test_inspector(), hash);
     add_datagram(7);
     parse();
     const size_t owner = partition_of(hashes[0]) % 3;
@@ -87,7 +86,7 @@ TEST(Worker, meters_its_burst_and_ends_its_flows) {
         add_datagram(port);
     }
     parse();
-    Worker worker({}, 0, 1, inspector, hash);
+    Worker worker({}, 0, 1, test_inspector(), hash);
     worker.process(parsed, hashes);
     CHECK_EQUAL(40u, worker.counters().flows_created);
     CHECK_EQUAL(0u, worker.counters().records_created);
@@ -104,7 +103,7 @@ TEST(Worker, every_partition_belongs_to_one_of_several_workers) {
         add_datagram(port);
         parse();
         partitions.insert(partition_of(hashes[0]));
-        Worker worker({.flow_capacity = 1}, partition_of(hashes[0]) % 3, 3, inspector, hash);
+        Worker worker({.flow_capacity = 1}, partition_of(hashes[0]) % 3, 3, test_inspector(), hash);
         worker.process(parsed, hashes);
         CHECK_EQUAL(1u, worker.counters().packets);
     }
@@ -115,7 +114,7 @@ TEST(Worker, ticks_end_idle_flows_of_every_partition) {
         add_datagram(port);
     }
     parse();
-    Worker worker({}, 0, 1, inspector, hash);
+    Worker worker({}, 0, 1, test_inspector(), hash);
     for (size_t i = 0; i < parsed.size(); ++i) {
         parsed[i].time_ns = 1'000'000'000;
         worker.process({&parsed[i], 1}, {&hashes[i], 1});

@@ -63,6 +63,11 @@ examples.no_match = ["unknown.example"]
     return set;
 }
 
+const probe::Inspector& test_inspector() {
+    static const probe::Inspector inspector(test_signatures());
+    return inspector;
+}
+
 std::unique_ptr<probe::ScriptedPort> port_of(const std::vector<Packet>& packets,
                                              size_t burst,
                                              probe::PortState at_end,
@@ -82,8 +87,7 @@ Metered meter(const std::vector<Packet>& packets,
 }
 
 Metered meter_ports(const std::vector<probe::Port*>& ports, const probe::DispatcherConfig& config) {
-    const probe::Inspector inspector(test_signatures());
-    probe::Dispatcher dispatcher(config, ports, inspector);
+    probe::Dispatcher dispatcher(config, ports, test_inspector());
     Metered result;
     std::atomic<bool> finished{false};
     std::thread reader([&] {

@@ -23,6 +23,9 @@ struct Metered {
 // "known.example".
 const signatures::SignatureSet& test_signatures();
 
+// With these signatures, one for all tests: patterns take longer to compile than most tests to run.
+const probe::Inspector& test_inspector();
+
 // The packets through parser, table and summary, as on a port that hands out `burst` at a time.
 Metered meter(const std::vector<Packet>& packets,
               const probe::DispatcherConfig& config = {},
