@@ -102,6 +102,15 @@ std::string refused_pattern(const Signature& signature) {
     return wrong;
 }
 
+// Throws what an engine throws that refuses a pattern.
+std::vector<Problem> failed_examples(const SignatureSet& set) {
+    std::vector<Problem> problems;
+    check_names(set, problems);
+    check_payloads(set, problems);
+    check_contents(set, problems);
+    return problems;
+}
+
 }  // namespace
 
 std::vector<Problem> refused_patterns(const SignatureSet& set) {
@@ -119,6 +128,11 @@ std::vector<Problem> refused_patterns(const SignatureSet& set) {
 }
 
 std::vector<Problem> check_signatures(const SignatureSet& set) {
+    try {
+        return failed_examples(set);
+    } catch (const std::exception&) {
+        // Only now each pattern is compiled by itself, which takes as long again.
+    }
     std::vector<Problem> problems;
     // One pattern that does not compile would hide the examples of all others.
     std::vector<Signature> usable;
@@ -131,11 +145,9 @@ std::vector<Problem> check_signatures(const SignatureSet& set) {
                 {signature.file, signature.pattern_line, signature.pattern_column, wrong});
         }
     }
-    const SignatureSet usable_set = SignatureSet::of(std::move(usable));
-    check_names(usable_set, problems);
     try {
-        check_payloads(usable_set, problems);
-        check_contents(usable_set, problems);
+        const std::vector<Problem> failed = failed_examples(SignatureSet::of(std::move(usable)));
+        problems.insert(problems.end(), failed.begin(), failed.end());
     } catch (const std::exception& failure) {
         problems.push_back({"signatures", 0, 0, failure.what()});
     }

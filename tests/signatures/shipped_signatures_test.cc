@@ -24,8 +24,23 @@ using curlew::signatures::SignatureKind;
 using curlew::signatures::SignatureSet;
 using curlew::signatures::Transport;
 
+namespace {
+
+// Loaded and compiled once for all tests, which takes longer than all of them.
+const SignatureSet& shipped() {
+    static const SignatureSet set = SignatureSet::load(CURLEW_SIGNATURES_FOLDER);
+    return set;
+}
+
+const Scanner& shipped_scanner() {
+    static const Scanner scanner(shipped());
+    return scanner;
+}
+
+}  // namespace
+
 TEST_GROUP(ShippedSignatures) {
-    SignatureSet set = SignatureSet::load(CURLEW_SIGNATURES_FOLDER);
+    const SignatureSet& set = shipped();
 
     // The signature's service, or an empty text.
     std::string service_of(const std::string& name) const {
@@ -57,7 +72,7 @@ TEST(ShippedSignatures, have_no_problem_and_keep_their_examples) {
 
 // check_signatures itself is not taken at its word here.
 TEST(ShippedSignatures, match_their_examples_through_the_scanner) {
-    const Scanner scanner(set);
+    const Scanner& scanner = shipped_scanner();
     Scanner::Scratch scratch(scanner);
     Scanner::Result result;
     size_t examples = 0;
@@ -82,7 +97,7 @@ TEST(ShippedSignatures, match_their_examples_through_the_scanner) {
 }
 
 TEST(ShippedSignatures, never_take_an_example_of_another_protocol) {
-    const Scanner scanner(set);
+    const Scanner& scanner = shipped_scanner();
     Scanner::Scratch scratch(scanner);
     Scanner::Result result;
     for (const Signature& signature : set.signatures()) {
@@ -119,7 +134,7 @@ TEST(ShippedSignatures, match_what_they_match_without_the_sieve) {
         wrapped.push_back(signature);
     }
     const SignatureSet wrapped_set = SignatureSet::of(std::move(wrapped));
-    const Scanner sieved(set);
+    const Scanner& sieved = shipped_scanner();
     const Scanner whole(wrapped_set);
     Scanner::Scratch sieved_scratch(sieved);
     Scanner::Scratch whole_scratch(whole);
