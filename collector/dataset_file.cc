@@ -63,7 +63,7 @@ class LineCutter {
 class Decompressor {
   public:
     explicit Decompressor(const std::filesystem::path& path)
-        : path_(path), stream_(ZSTD_createDStream(), &ZSTD_freeDStream), out_(kChunkOctets) {
+        : path_(path), stream_(ZSTD_createDStream(), &ZSTD_freeDStream) {
         assert(stream_ != nullptr);
         // A window larger than ours is no file of ours, and would take its size in memory.
         checked(ZSTD_DCtx_setParameter(stream_.get(), ZSTD_d_windowLogMax, 27));
@@ -74,12 +74,12 @@ class Decompressor {
         ZSTD_inBuffer in{octets.data(), octets.size(), 0};
         bool out_was_full = false;
         while (in.pos < in.size || (out_was_full && !frame_ended_)) {
-            ZSTD_outBuffer out{out_.data(), out_.size(), 0};
+            ZSTD_outBuffer out{out_.get(), kChunkOctets, 0};
             const size_t result = ZSTD_decompressStream(stream_.get(), &out, &in);
             if (ZSTD_isError(result) != 0) {
                 refuse(path_, ZSTD_getErrorName(result));
             }
-            take(std::string_view(out_.data(), out.pos));
+            take(std::string_view(out_.get(), out.pos));
             frame_ended_ = result == 0;
             out_was_full = out.pos == out.size;
         }
@@ -94,7 +94,7 @@ class Decompressor {
   private:
     const std::filesystem::path& path_;
     std::unique_ptr<ZSTD_DStream, size_t (*)(ZSTD_DStream*)> stream_;
-    std::vector<char> out_;
+    std::unique_ptr<char[]> out_ = std::make_unique_for_overwrite<char[]>(kChunkOctets);
     bool frame_ended_ = false;
 };
 
@@ -181,9 +181,10 @@ DatasetSums read_dataset(const std::filesystem::path& path,
         lines.take(content);
     };
 
-    std::vector<char> buffer(kChunkOctets);
-    while (const size_t octets = input.read(buffer)) {
-        const std::string_view chunk(buffer.data(), octets);
+    // Most files are shorter: what is not read is not touched.
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kChunkOctets);
+    while (const size_t octets = input.read({buffer.get(), kChunkOctets})) {
+        const std::string_view chunk(buffer.get(), octets);
         file_digest.update(chunk);
         sums.octets += octets;
         if (encoding == Encoding::json) {

@@ -4,7 +4,6 @@
 
 #include <array>
 #include <cassert>
-#include <vector>
 
 #include "collector/durable_file.h"
 
@@ -71,9 +70,11 @@ std::string md5_of(std::string_view octets) {
 std::string sha256_of_file(const std::filesystem::path& file) {
     Sha256 digest;
     InputFile input(file);
-    std::vector<char> buffer(256 * 1024);
-    while (const size_t octets = input.read(buffer)) {
-        digest.update({buffer.data(), octets});
+    constexpr size_t kBufferOctets = 256 * 1024;
+    // Most files are shorter: what is not read is not touched.
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kBufferOctets);
+    while (const size_t octets = input.read({buffer.get(), kBufferOctets})) {
+        digest.update({buffer.get(), octets});
     }
     return digest.finish();
 }

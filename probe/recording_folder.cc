@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
@@ -68,15 +69,17 @@ struct WholeBlocks {
 };
 
 WholeBlocks whole_blocks(int file, const fs::path& path) {
-    std::vector<uint8_t> piece(4 * kLongestBlock);
+    constexpr size_t kPieceOctets = 4 * kLongestBlock;
+    // Most files are shorter: what is not read is not touched.
+    const auto piece = std::make_unique_for_overwrite<uint8_t[]>(kPieceOctets);
     PcapngBlocks blocks;
     uint64_t begin = 0;  // of the piece, in the file
     while (true) {
         size_t filled = 0;
-        while (filled < piece.size()) {
+        while (filled < kPieceOctets) {
             const ssize_t got = ::pread(file,
-                                        piece.data() + filled,
-                                        piece.size() - filled,
+                                        piece.get() + filled,
+                                        kPieceOctets - filled,
                                         static_cast<off_t>(begin + filled));
             if (got < 0 && errno == EINTR) {
                 continue;
@@ -89,10 +92,10 @@ WholeBlocks whole_blocks(int file, const fs::path& path) {
             }
             filled += static_cast<size_t>(got);
         }
-        const bool is_last = filled < piece.size();
+        const bool is_last = filled < kPieceOctets;
         size_t at = 0;
         while (is_last || filled - at >= kLongestBlock) {
-            const size_t block = blocks.next(std::span(piece).subspan(at, filled - at));
+            const size_t block = blocks.next({piece.get() + at, filled - at});
             if (block == 0) {
                 return {begin + at, blocks.packets()};
             }
