@@ -20,29 +20,11 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
 import captures as shared_captures  # noqa: E402
+from ledgers import unclosed  # noqa: E402
 from results import Results, shared_or_skip  # noqa: E402
 
 CAPTURES_PER_RUN = 24
 PRESETS = {"curlew": 3, "joy-3.0.3": 9}  # in CI one capture in so many
-
-
-def unclosed(manifest):
-    """The identities of a manifest that do not hold."""
-    probe = manifest["probe"]
-    collector = manifest["collector"]
-    apart = sum(probe["packets_not_metered"].values()) + sum(probe["packets_lost"].values())
-    lost = sum(probe["records_lost"].values())
-    refused = sum(collector["records_refused"].values())
-    kept_back = collector["records_not_selected"] + collector["records_not_first"]
-    identities = {
-        "packets": probe["packets_offered"] == probe["packets_metered"] + apart,
-        "records": probe["records_created"] == collector["records_received"] + lost,
-        "received": collector["records_received"]
-        == collector["records_written"] + refused + kept_back,
-        "file": manifest["file"]["records"] == collector["records_written"],
-        "ends": sum(probe["flow_ends"].values()) == probe["records_created"],
-    }
-    return [name for name, holds in identities.items() if not holds]
 
 
 def octets_reported(text):
