@@ -14,6 +14,7 @@
 #include "collector/dataset_file.h"
 #include "collector/flow_facts.h"
 #include "collector/label.h"
+#include "signatures/compiled_set.h"
 #include "signatures/content_rules.h"
 #include "signatures/scanner.h"
 
@@ -269,7 +270,9 @@ int run_explain(const fs::path& capture,
     for (const std::string& warning : summary.warnings) {
         fmt::print(err, "warning: {}\n", warning);
     }
-    const auto set = signatures::SignatureSet::load(signatures_folder);
+    // As the run has just left them in the cache.
+    const auto set =
+        signatures::load_compiled(signatures_folder, signatures::default_cache_folder()).set;
     Explainer explainer(set, out);
     for (const fs::path& file : summary.files) {
         collector::read_dataset(file, collector::Encoding::json, [&](std::string_view line) {
