@@ -81,6 +81,13 @@ class ByteRing {
         head_.store(head + kHeader + round_up(octets), std::memory_order_release);
     }
 
+    // Consumer: where the newest message ends. Positions only grow.
+    uint64_t newest_end() const noexcept { return tail_.load(std::memory_order_acquire); }
+    // Consumer: whether all messages that end there or before were popped.
+    bool is_popped_to(uint64_t position) const noexcept {
+        return head_.load(std::memory_order_relaxed) >= position;
+    }
+
   private:
     static constexpr size_t kHeader = 16;
     static constexpr uint64_t kSkipMark = ~uint64_t{0};

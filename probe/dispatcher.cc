@@ -17,13 +17,13 @@ namespace {
 // Bursts of a worker between two looks at the clock that says when counters are told.
 constexpr uint64_t kPublishRounds = 32;
 constexpr std::chrono::milliseconds kPublishInterval{50};
-// A record may come this much later than its timeout says: the sweep's own margin, and the round of
-// ticks over all partitions.
+// A record may come this much later than its timeout says: FlowMeter's margin for late packets, and
+// the ticks of its wheel.
 constexpr uint64_t kRecordDelay = 10'000'000'000;
 // Of loss intervals told in one ledger: it has to fit into a frame.
 constexpr size_t kMostLosses = 1024;
 
-// Until when records are complete on a line whose clock stands at `clock_ns`; 0: cannot be told.
+// Until when records are complete on a line that is swept until `clock_ns`; 0: cannot be told.
 uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
     const bool idle_bounds = timeouts.idle_tcp_ns != 0 && timeouts.idle_other_ns != 0;
     if (!idle_bounds) {
@@ -224,6 +224,15 @@ uint64_t Dispatcher::common_clock() const noexcept {
     return clock == ~uint64_t{0} ? 0 : clock;
 }
 
+// Every worker has looked after its flows until this.
+uint64_t Dispatcher::swept_ns() const noexcept {
+    uint64_t swept = ~uint64_t{0};
+    for (const auto& worker : workers_) {
+        swept = std::min(swept, worker->swept_ns());
+    }
+    return swept;
+}
+
 void Dispatcher::work(Station& station, size_t index) noexcept {
     pin(receivers_.size() + index);
     const auto publish = [&station] {
@@ -310,7 +319,8 @@ MeterLedger Dispatcher::ledger() const {
     limit_losses(ledger.losses, kMostLosses);
     if (is_live_ && clock_ns != ~uint64_t{0}) {
         ledger.clock_ns = clock_ns;
-        ledger.complete_until_ns = complete_until(clock_ns, config_.worker.meter.timeouts);
+        ledger.complete_until_ns =
+            complete_until(std::min(clock_ns, swept_ns()), config_.worker.meter.timeouts);
     } else {
         ledger.clock_ns = ledger.packets.last_packet_ns;
     }

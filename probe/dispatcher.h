@@ -118,6 +118,7 @@ class Dispatcher {
     void pin(size_t thread) const noexcept;
     bool all_receivers_ended() const noexcept;
     uint64_t common_clock() const noexcept;
+    uint64_t swept_ns() const noexcept;
 
     DispatcherConfig config_;
     std::vector<Port*> ports_;

@@ -419,6 +419,24 @@ struct Exporter::Implementation {
         published.records_dropped = records_dropped;
     }
 
+    // Records that the first look takes for complete are in a ring at the latest: they get their
+    // numbers before the ledger gets its own, however long this thread stood still.
+    void send_interim_ledger(const std::vector<ByteRing*>& rings,
+                             const std::function<MeterLedger()>& ledger_now) {
+        const uint64_t complete_until_ns = ledger_now().complete_until_ns;
+        for (ByteRing* ring : rings) {
+            const uint64_t end = ring->newest_end();
+            while (!ring->is_popped_to(end)) {
+                take_records(*ring);
+            }
+        }
+        close_batch();
+        MeterLedger ledger = ledger_now();
+        ledger.complete_until_ns = complete_until_ns;
+        last_ledger = next_sequence;
+        send_ledger(ledger, false);
+    }
+
     void empty_rings(const std::vector<ByteRing*>& rings,
                      const std::function<MeterLedger()>& ledger_now) {
         while (true) {
@@ -434,8 +452,7 @@ struct Exporter::Implementation {
                 close_batch();
             }
             if (ledger_now && ledger_is_due()) {
-                last_ledger = next_sequence;
-                send_ledger(ledger_now(), false);
+                send_interim_ledger(rings, ledger_now);
             }
             pump(moved ? milliseconds(0) : kIdleTurn);
             if (config.wait_for_collector) {

@@ -446,6 +446,7 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
     for (int budget = kSweepBudget; budget > 0; --budget) {
         const FlowIndex flow = wheel_.take_due(&table_.hot(0), now_ns);
         if (flow == kNoFlow) {
+            swept_ns_ = now_ns;
             return;
         }
         const FlowHot& hot = table_.hot(flow);
@@ -453,8 +454,7 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
         if (hot.wheel_next != kNoFlow) {
             table_.prefetch_flow(hot.wheel_next);
         }
-        const uint64_t due = due_time(hot);
-        if (due < now_ns) {
+        if (const uint64_t due = due_time(hot); due < now_ns) {
             const uint64_t hash = (*hash_)(hot.key);
             table_.prefetch_erase(hash);
             export_last(flow, natural_end(hot));

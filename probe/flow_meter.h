@@ -95,6 +95,9 @@ class FlowMeter {
     // Ends what has been idle at `now_ns`, at most a bounded number of flows.
     void sweep(uint64_t now_ns) noexcept;
 
+    // All flows that were due by then are ended.
+    uint64_t swept_ns() const noexcept { return swept_ns_; }
+
     // End of input at `end_ns`, its last packet's time: ends every flow that is left.
     void finish(uint64_t end_ns) noexcept;
 
@@ -139,6 +142,7 @@ class FlowMeter {
     // First what every packet touches, from the beginning of a cache line on.
     alignas(64) FlowTable table_;
     uint64_t clock_ns_ = 0;  // how late it was at this partition's latest packet, or by a live port
+    uint64_t swept_ns_ = 0;
     FlowMeterConfig config_;
     CopyTable copies_;
     FlowCounters counters_;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <utility>
 
 #include "probe/port.h"
 
@@ -238,14 +239,20 @@ void Worker::process(std::span<const ParsedPacket> packets,
 }
 
 void Worker::tick(uint64_t now_ns) noexcept {
-    meters_[next_tick_].tick(now_ns);
-    next_tick_ = next_tick_ + 1 == meters_.size() ? 0 : next_tick_ + 1;
+    FlowMeter& meter = meters_[next_tick_];
+    meter.tick(now_ns);
+    round_swept_ns_ = std::min(round_swept_ns_, meter.swept_ns());
+    if (++next_tick_ == meters_.size()) {
+        next_tick_ = 0;
+        swept_ns_.store(std::exchange(round_swept_ns_, kAllSwept), std::memory_order_release);
+    }
 }
 
 void Worker::finish(uint64_t end_ns) noexcept {
     for (FlowMeter& meter : meters_) {
         meter.finish(end_ns);
     }
+    swept_ns_.store(kAllSwept, std::memory_order_release);
 }
 
 FlowCounters Worker::counters() const noexcept {

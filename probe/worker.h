@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -59,6 +60,10 @@ class Worker {
     // each time, so that flows of a quiet line end.
     void tick(uint64_t now_ns) noexcept;
 
+    // Any thread: until when ticks have looked after all partitions. The records of flows that were
+    // due before are in the ring.
+    uint64_t swept_ns() const noexcept { return swept_ns_.load(std::memory_order_acquire); }
+
     // End of input at `end_ns`, its last packet's time: every flow ends.
     void finish(uint64_t end_ns) noexcept;
 
@@ -73,6 +78,8 @@ class Worker {
     uint64_t victim_steps() const noexcept;
 
   private:
+    static constexpr uint64_t kAllSwept = ~uint64_t{0};
+
     FlowMeter& meter(uint64_t hash) noexcept { return meters_[slot_[partition_of(hash)]]; }
 
     proto::MappedMemory memory_;
@@ -83,6 +90,8 @@ class Worker {
     std::vector<FlowMeter> meters_;
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
+    uint64_t round_swept_ns_ = kAllSwept;      // of the partitions before that one
+    std::atomic<uint64_t> swept_ns_{0};
     StageClock* stages_;
     bool finds_copies_;
 };

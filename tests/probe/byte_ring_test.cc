@@ -26,6 +26,32 @@ TEST(ByteRing, is_empty_at_first) {
     CHECK(ring.front().empty());
 }
 
+TEST(ByteRing, positions_tell_what_was_there_at_a_moment) {
+    ByteRing ring(4096);
+    CHECK(ring.is_popped_to(ring.newest_end()));
+    // The third begins anew at the front.
+    for (const size_t octets : {1000, 1000, 1000}) {
+        push(ring, octets, 1);
+    }
+    CHECK_FALSE(ring.front().empty());
+    ring.pop();
+    CHECK_FALSE(ring.front().empty());
+    ring.pop();
+    push(ring, 1000, 2);
+    push(ring, 1000, 2);
+    const uint64_t end = ring.newest_end();
+    for (int left = 3; left > 0; --left) {
+        CHECK_FALSE(ring.is_popped_to(end));
+        CHECK_FALSE(ring.front().empty());
+        ring.pop();
+        if (left == 3) {
+            push(ring, 7, 3);
+        }
+    }
+    CHECK(ring.is_popped_to(end));
+    CHECK_FALSE(ring.is_popped_to(ring.newest_end()));
+}
+
 TEST(ByteRing, hands_messages_over_in_order) {
     ByteRing ring(4096);
     push(ring, 5, 1);

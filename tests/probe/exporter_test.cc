@@ -423,18 +423,62 @@ TEST(Exporter, while_the_collector_is_away_the_spool_gets_a_ledger_now_and_then)
             });
         });
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-        while (asked < 3 && std::chrono::steady_clock::now() < end) {
+        // Twice for each.
+        constexpr int kAskedForFourth = 7;
+        while (asked < kAskedForFourth && std::chrono::steady_clock::now() < end) {
             std::this_thread::yield();
         }
         exporter.finish(MeterLedger());
         exporting.join();
-        CHECK(asked >= 3);
+        CHECK(asked >= kAskedForFourth);
     }
     std::vector<std::string> problems;
     const std::vector<SpooledRun> left = folder.left(problems);
     CHECK_EQUAL(1u, left.size());
     CHECK(left[0].frames.size() >= 4);
     CHECK_EQUAL(0u, left[0].records());
+}
+
+TEST(Exporter, what_a_ledger_calls_complete_has_its_numbers_before_it) {
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    ByteRing ring(65536);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .wait_for_collector = false,
+                       .serialized_records = true,
+                       .ledger_interval = std::chrono::milliseconds(1)},
+                      test_signatures(),
+                      sender);
+    // More records than are taken in a turn, and a batch that is not full, since the rings were
+    // looked at; and what is complete when they are empty.
+    constexpr uint64_t kRecords = 700;
+    int asked = 0;
+    std::thread exporting([&] {
+        exporter.run({&ring}, [&] {
+            MeterLedger ledger;
+            ledger.complete_until_ns = asked == 0 ? 5 : 9;
+            if (asked++ == 0) {
+                put_records(ring, kRecords);
+            }
+            return ledger;
+        });
+    });
+    uint64_t records = 0;
+    proto::ProbeLedger ledger;
+    while (ledger.complete_until_ns() == 0) {
+        for (const std::string& octets : receive_all(receiver)) {
+            const proto::FrameView view = view_of(octets);
+            records += view.header.record_count;
+            if (view.header.kind == proto::FrameKind::ledger) {
+                CHECK(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+            }
+        }
+    }
+    exporter.abandon();
+    exporter.finish(with_records_created(kRecords));
+    exporting.join();
+    CHECK_EQUAL(5u, ledger.complete_until_ns());
+    CHECK_EQUAL(kRecords, records);
 }
 
 TEST(Exporter, what_was_dropped_on_its_way_counts_when_it_is_known_not_to_have_arrived) {

@@ -23,11 +23,15 @@ TEST_GROUP(Worker) {
             PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").udp(port, 53).build());
     }
 
+    void parse(const Packet& packet) {
+        ParsedPacket& one = parsed.emplace_back();
+        CHECK(parse_packet(packet.view(), {}, one) == ParseResult::metered);
+        hashes.push_back(hash(one.key));
+    }
+
     void parse() {
         for (const Packet& packet : packets) {
-            ParsedPacket& one = parsed.emplace_back();
-            CHECK(parse_packet(packet.view(), {}, one) == ParseResult::metered);
-            hashes.push_back(hash(one.key));
+            parse(packet);
         }
     }
 };
@@ -107,6 +111,41 @@ TEST(Worker, every_partition_belongs_to_one_of_several_workers) {
         worker.process(parsed, hashes);
         CHECK_EQUAL(1u, worker.counters().packets);
     }
+}
+
+TEST(Worker, is_swept_until_a_time_when_all_partitions_are) {
+    // More flows are due in one partition than a tick ends.
+    constexpr size_t kFlows = 40;
+    for (uint16_t port = 1; parsed.size() < kFlows; ++port) {
+        add_datagram(port);
+        parse(packets.back());
+        if (partition_of(hashes.back()) != 0) {
+            parsed.pop_back();
+            hashes.pop_back();
+        }
+    }
+    Worker worker({}, 0, 1, test_inspector(), hash);
+    const auto ticks = [&](size_t count, uint64_t now_ns) {
+        for (size_t i = 0; i < count; ++i) {
+            worker.tick(now_ns);
+        }
+        return worker.swept_ns();
+    };
+    CHECK_EQUAL(0u, ticks(kPartitions - 1, 5));
+    CHECK_EQUAL(5u, ticks(1, 9));
+    CHECK_EQUAL(5u, ticks(kPartitions - 1, 9));
+    CHECK_EQUAL(9u, ticks(1, 9));
+    for (size_t i = 0; i < kFlows; ++i) {
+        parsed[i].time_ns = 1'000'000'000;
+        worker.process({&parsed[i], 1}, {&hashes[i], 1});
+    }
+    constexpr uint64_t kDue = 200'000'000'000;
+    CHECK(ticks(kPartitions, kDue) < kDue);
+    CHECK(worker.counters().records_created < kFlows);
+    CHECK_EQUAL(kDue, ticks(kPartitions, kDue));
+    CHECK_EQUAL(kFlows, worker.counters().records_created);
+    worker.finish(kDue);
+    CHECK(worker.swept_ns() > kDue);
 }
 
 TEST(Worker, ticks_end_idle_flows_of_every_partition) {
