@@ -26,6 +26,12 @@ FLOWS = 20_000
 SEED = 4711
 # Flows end soon after their packet, and the capture is played over and over: records never stop.
 METER = "[meter.timeouts]\nidle_tcp = 1\nidle_other = 1\nactive = 2"
+# Name, octets of the queue, what gives way when it is full, and the reason that is told for it.
+CASES = (
+    ("large queue", 1 << 30, "newest", None),
+    ("small queue", 1 << 20, "newest", "outbox"),
+    ("oldest make room", 1 << 20, "oldest", "dropped"),
+)
 
 
 def check_archive(results, claim, curlew, archive, reason):
@@ -55,39 +61,62 @@ def check_archive(results, claim, curlew, archive, reason):
     results.check(f"{claim}: verify", verified.returncode == 0, verified.stderr)
 
 
-def torture(results, claim, programs, capture, folder, queue, drop, reason):
-    folder.mkdir()
-    archive = folder / "archive"
-    endpoint = f"ipc://{folder}/channel"
-    collector = services.Service(
-        "collector",
-        [programs[2], "--config",
-         services.collector_config(folder, endpoint, archive, fields="slim", octets=16 << 20)],
-        folder).start()
-    probe = services.Service(
-        "probe",
-        [programs[1], "--config",
-         services.probe_config(folder, endpoint, [f"net_pcap0,rx_pcap={capture},infinite_rx=1"],
-                               queue=queue, drop=drop, meter=METER, drain_seconds=60)],
-        folder).start()
+class Line:
+    """A probe and its collector, with what is to become of the queue between them."""
+
+    def __init__(self, programs, capture, folder, case):
+        self.claim, queue, drop, self.reason = case
+        folder = folder / self.claim
+        folder.mkdir()
+        self.archive = folder / "archive"
+        endpoint = f"ipc://{folder}/channel"
+        self.collector = services.Service(
+            "collector",
+            [programs[2], "--config",
+             services.collector_config(folder, endpoint, self.archive, fields="slim",
+                                       octets=16 << 20)],
+            folder)
+        # Its name is DPDK's as well, which wants one of each.
+        self.probe = services.Service(
+            "probe",
+            [programs[1], "--config",
+             services.probe_config(folder, endpoint, [f"net_pcap0,rx_pcap={capture},infinite_rx=1"],
+                                   name=self.claim.replace(" ", "-"), queue=queue, drop=drop,
+                                   meter=METER, drain_seconds=60)],
+            folder)
+
+    def end(self, results):
+        code = self.probe.end(seconds=120)
+        services.wait_until("the final ledger", lambda: services.final_ledgers(self.archive), 120)
+        collector_code = self.collector.end(seconds=120)
+        results.check(f"{self.claim}: probe ends well", code == 0, self.probe.text()[-2000:])
+        results.check(f"{self.claim}: collector ends well", collector_code == 0,
+                      self.collector.text()[-2000:])
+
+
+def torture(results, lines):
+    """All collectors are killed at the same moments: most of the time is waiting."""
     chance = random.Random(SEED)
-    print(f"{claim}: seed {SEED}", flush=True)
+    print(f"seed {SEED}", flush=True)
     try:
-        probe.wait_for_text("ready")
+        for line in lines:
+            line.collector.start()
+            line.probe.start()
+        for line in lines:
+            line.probe.wait_for_text("ready")
         for _ in range(KILLS):
             time.sleep(chance.uniform(0.3, 0.9))
-            collector.end(signal.SIGKILL)
+            for line in lines:
+                line.collector.end(signal.SIGKILL)
             time.sleep(chance.uniform(0.1, 1.5))
-            collector.start()
-        code = probe.end(seconds=120)
-        services.wait_until("the final ledger", lambda: services.final_ledgers(archive), 120)
-        collector_code = collector.end(seconds=120)
+            for line in lines:
+                line.collector.start()
+        for line in lines:
+            line.end(results)
     finally:
-        probe.kill()
-        collector.kill()
-    results.check(f"{claim}: probe ends well", code == 0, probe.text()[-2000:])
-    results.check(f"{claim}: collector ends well", collector_code == 0, collector.text()[-2000:])
-    check_archive(results, claim, programs[0], archive, reason)
+        for line in lines:
+            line.probe.kill()
+            line.collector.kill()
 
 
 def main():
@@ -97,10 +126,10 @@ def main():
         folder = pathlib.Path(name)
         capture = folder / "flows.pcap"
         one_packet_flows(capture, FLOWS)
-        for claim, queue, drop, reason in [("large queue", 1 << 30, "newest", None),
-                                           ("small queue", 1 << 20, "newest", "outbox"),
-                                           ("oldest make room", 1 << 20, "oldest", "dropped")]:
-            torture(results, claim, programs, capture, folder / claim, queue, drop, reason)
+        lines = [Line(programs, capture, folder, case) for case in CASES]
+        torture(results, lines)
+        for line in lines:
+            check_archive(results, line.claim, programs[0], line.archive, line.reason)
     results.exit()
 
 
