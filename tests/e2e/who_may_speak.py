@@ -37,6 +37,7 @@ SEED = 4711
 # Flows end soon after their packet, and the capture is played over and over: records never stop.
 METER = "[meter.timeouts]\nidle_tcp = 1\nidle_other = 1\nactive = 2"
 SERVED_SECONDS = 2.0
+UNHEARD_SECONDS = 1
 FLOOD_CONNECTIONS = 600
 FLOOD_SECONDS = 4
 MUTATION_SECONDS = 5
@@ -44,6 +45,10 @@ LOG_LINES_A_MINUTE = 100
 # What attacks may cost: what is read and not taken of the one who sends without measure (33 MB) and
 # of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps.
 GROWTH_OCTETS = 96 << 20
+# What the collector calls them.
+ATTACKS = ("keys_unknown", "handshakes_failed", "frames_refused", "frames_impersonating",
+           "hellos_refused")
+COUNTED_SECONDS = 10
 EPOCH = 7
 
 
@@ -184,8 +189,8 @@ class Stage:
                            and seconds < SERVED_SECONDS, f"{seconds:.2f} s")
 
 
-def not_heard(stage, claim, *who, **how):
-    """Ten peers of a kind say hello and a batch; nobody answers."""
+def unheard_peers(stage, claim, *who, **how):
+    """Ten peers of a kind, who have said hello and a batch."""
     peers = [stage.peer(*who, **how) for _ in range(10)]
     for peer in peers:
         # A peer that was refused already has nobody any more to send to.
@@ -194,9 +199,20 @@ def not_heard(stage, claim, *who, **how):
             peer.send(frames.frame(frames.BATCH, frames.probe_id("attic"), EPOCH, 1, b"x", 1),
                       zmq.NOBLOCK)
     stage.served(claim)
-    stage.results.check(f"{claim}: no answer", not any(peer.poll(100) for peer in peers))
-    for peer in peers:
-        peer.close()
+    return peers
+
+
+def wrong_keys(stage):
+    """Nobody answers any of them."""
+    kinds = {"unknown key": unheard_peers(stage, "unknown key", "stranger"),
+             "no key": unheard_peers(stage, "no key"),
+             "wrong key of the collector": unheard_peers(stage, "wrong key of the collector",
+                                                         "attic", server="stranger")}
+    time.sleep(UNHEARD_SECONDS)
+    for claim, peers in kinds.items():
+        stage.results.check(f"{claim}: no answer", not any(peer.poll(0) for peer in peers))
+        for peer in peers:
+            peer.close()
 
 
 def flood(stage):
@@ -316,13 +332,18 @@ def mutated_batches(stage, seconds):
     peer.close()
 
 
-def counted(stage, status):
-    """Each attack has left its count in what the collector says of itself."""
-    print(status, flush=True)
-    for reason in ("keys_unknown", "handshakes_failed", "frames_refused", "frames_impersonating",
-                   "hellos_refused"):
-        found = re.search(rf"\b{reason} (\d+)", status)
-        stage.results.check(f"counted: {reason}", found and int(found.group(1)) > 0, status)
+def uncounted(status):
+    return [reason for reason in ATTACKS if not re.search(rf"\b{reason} [1-9]", status)]
+
+
+def counted(stage, watch):
+    """Each attack leaves its count in what the collector says of itself: handshakes that hang when
+    their time is over, and the status is said once a second."""
+    with contextlib.suppress(TimeoutError):
+        services.wait_until("all counts", lambda: not uncounted(watch.status), COUNTED_SECONDS)
+    print(watch.status, flush=True)
+    stage.results.check("every attack is counted", not uncounted(watch.status),
+                        f"{uncounted(watch.status)}: {watch.status}")
 
 
 def attack(stage, watch, mutation_seconds):
@@ -331,16 +352,13 @@ def attack(stage, watch, mutation_seconds):
     lines = stage.collector.text().count("\n")
     began = time.monotonic()
     watch.reset()
-    not_heard(stage, "unknown key", "stranger")
-    not_heard(stage, "no key")
-    not_heard(stage, "wrong key of the collector", "attic", server="stranger")
+    wrong_keys(stage)
     flood(stage)
     claimed_lengths(stage)
     impersonations(stage)
     batches_that_unfold(stage)
     mutated_batches(stage, mutation_seconds)
-    # Handshakes that hang count when their time is over; then the status says so once a second.
-    time.sleep(3.5)
+    counted(stage, watch)
     seconds = time.monotonic() - began
     lines = stage.collector.text().count("\n") - lines
     growth = watch.largest - before
@@ -352,7 +370,6 @@ def attack(stage, watch, mutation_seconds):
     stage.results.check("memory stays flat", growth < GROWTH_OCTETS, f"{growth} octets")
     stage.results.check(f"under {LOG_LINES_A_MINUTE} lines a minute",
                         lines < LOG_LINES_A_MINUTE * max(1, int(seconds / 60)), str(lines))
-    counted(stage, watch.status)
 
 
 def nothing_got_in(stage):
