@@ -19,7 +19,7 @@ KEYS = {"workload", "profile", "workers", "flows", "frame_octets", "mpps", "gbit
 
 def bench(results, probe, name, *options):
     """The one result, or nothing when it is not there."""
-    done = subprocess.run([probe, "--bench", "--seconds", "1", "--json", *options,
+    done = subprocess.run([probe, "--bench", "--seconds", "0.2", "--json", *options,
                            "--", "--no-huge", "-m", "512"],
                           capture_output=True, text=True, check=False)
     results.check(f"{name}: it ends well", done.returncode == 0, done.stderr)
