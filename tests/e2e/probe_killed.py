@@ -21,8 +21,9 @@ import tempfile
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "support"))
-import services  # noqa: E402
 import flow_sender  # noqa: E402
+import frames  # noqa: E402
+import services  # noqa: E402
 from results import Results  # noqa: E402
 
 KILLS = 20
@@ -37,36 +38,26 @@ COMPLETE_SECONDS = 14
 # What the tap itself may stamp a packet with, and our reading of the same clock.
 STAMP_NS = 5_000_000
 HEADER = struct.Struct("<4sBBHIIQQQII")
-BATCH = 3
-
-
-def crc32c(octets):
-    value = 0xffffffff
-    for octet in octets:
-        value ^= octet
-        for _ in range(8):
-            value = value >> 1 ^ (0x82f63b78 if value & 1 else 0)
-    return value ^ 0xffffffff
 
 
 def frames_of(segment):
     """(kind, epoch, first sequence, records) of each whole frame."""
     octets = segment.read_bytes()
-    frames, at = [], 0
+    found, at = [], 0
     while at + HEADER.size <= len(octets):
         header = HEADER.unpack_from(octets, at)
         magic, _, kind, _, length, records, _, epoch, first, _, check = header
         end = at + HEADER.size + length
         if magic != b"CLWF" or end > len(octets):
             break
-        frames.append((kind, epoch, first, records, at, end, check))
+        found.append((kind, epoch, first, records, at, end, check))
         at = end
     # Only the last one can be torn.
-    if frames:
-        *_, at, end, check = frames[-1]
-        if crc32c(octets[at:at + 44] + octets[at + HEADER.size:end]) != check:
-            frames.pop()
-    return [frame[:4] for frame in frames]
+    if found:
+        *_, at, end, check = found[-1]
+        if frames.crc32c(octets[at:at + 44] + octets[at + HEADER.size:end]) != check:
+            found.pop()
+    return [frame[:4] for frame in found]
 
 
 def records_in(spool):
@@ -74,7 +65,7 @@ def records_in(spool):
     found = collections.Counter()
     for segment in spool.glob("*.spool"):
         for kind, epoch, _, records in frames_of(segment):
-            found[epoch] += records if kind == BATCH else 0
+            found[epoch] += records if kind == frames.BATCH else 0
     return found
 
 
