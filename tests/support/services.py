@@ -16,6 +16,10 @@ PATIENCE_SECONDS = 60
 # on a busy machine it does.
 LOW_RATE = "--pps=250"
 
+# Of a probe over files. Each queue has to be asked in vain meanwhile, and a file gives nothing only
+# at its end: a machine that stands still cannot make it stop early.
+STOP_AT_THE_END = ("--stop-when-idle", "0.2")
+
 
 def wait_until(what, condition, seconds=PATIENCE_SECONDS):
     """Asks until the condition holds; a test that reaches the end of its patience fails aloud."""
