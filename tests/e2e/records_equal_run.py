@@ -116,8 +116,8 @@ def check_uneven_queues(results, programs, folder):
     _, ledger = by_services(programs, [f"net_pcap0,rx_pcap={few},rx_pcap={many}"],
                             folder / "uneven", workers=2, fields="slim")
     print(f"uneven queues: {time.monotonic() - started:.1f} s", flush=True)
-    results.check("uneven queues: all packets metered", ledger["packets_metered"] == FEW_FLOWS + MANY_FLOWS,
-                  str(ledger))
+    results.check("uneven queues: all packets metered",
+                  ledger["packets_metered"] == FEW_FLOWS + MANY_FLOWS, str(ledger))
 
 
 def main():
