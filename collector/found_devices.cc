@@ -240,17 +240,18 @@ bool FoundDevices::is_of(const Found& found, const AddressSpan& span) const {
 DeviceList FoundDevices::of_dataset(const AddressSpan& span, size_t most) {
     DeviceList list;
     size_t known = 0;
+    size_t others = 0;
     for (const Found& found : found_) {
-        const size_t at = known;
-        known += found.is_known ? 1 : 0;
-        if (!is_of(found, span)) {
-            continue;
-        }
-        ++list.found;
-        if (list.devices.size() < most) {
-            list.devices.push_back(found.is_known ? std::move(known_[at]) : described(found));
+        if (found.is_known && known < most) {
+            list.devices.push_back(std::move(known_[known++]));
+        } else if (is_of(found, span)) {
+            if (!found.is_known && known_.size() + others < most) {
+                list.devices.push_back(described(found));
+            }
+            ++others;
         }
     }
+    list.found = known + others;
     known_.clear();
     found_.clear();
     return list;

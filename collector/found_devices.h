@@ -36,7 +36,8 @@ class FoundDevices {
     const std::vector<Device>& known() const noexcept { return known_; }
 
     // Those with an address that was seen within `span`, and the known ones: of a line that goes on
-    // there are more. The first `most` of them are described. Leaves none.
+    // there are more. At most `most` of them are described, the known ones before others. Leaves
+    // none.
     DeviceList of_dataset(const AddressSpan& span, size_t most);
 
   private:

@@ -118,7 +118,8 @@ TEST(FoundDevices, a_dataset_has_those_of_its_time_and_those_that_are_known) {
         return text;
     };
     STRCMP_EQUAL("7: 2 3 5 6 7 8 9", ids({10, 20}, SIZE_MAX).c_str());
-    STRCMP_EQUAL("7: 2 3", ids({10, 20}, 2).c_str());
+    STRCMP_EQUAL("7: 2 7 8", ids({10, 20}, 3).c_str());
+    STRCMP_EQUAL("7: 7", ids({10, 20}, 1).c_str());
     STRCMP_EQUAL("9: 1 2 3 4 5 6 7 8 9", ids(kAlways, SIZE_MAX).c_str());
     const FoundDevices all(*devices, group);
     CHECK_EQUAL(2, all.known().size());
