@@ -250,7 +250,9 @@ void play_imix(TrafficCapture& capture) {
 
 }  // namespace
 
-BenchPackets::BenchPackets(size_t memory_octets) : memory_(memory_octets, "bench packets") {}
+// As a device's buffers, which are in huge pages.
+BenchPackets::BenchPackets(size_t memory_octets)
+    : memory_(proto::MappedMemory::of_huge_pages(memory_octets, "bench packets")) {}
 
 bool BenchPackets::has_room(size_t octets) const noexcept {
     return (lines_used_ + lines_of(octets)) * kLineOctets <= memory_.octets();
