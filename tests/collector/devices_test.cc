@@ -9,17 +9,6 @@
 namespace curlew::collector {
 namespace {
 
-FlowFacts flow(const std::string& mac, const char* address, uint64_t time_us) {
-    FlowFacts facts;
-    facts.protocol = 17;
-    facts.initiator = address;
-    facts.responder = "224.0.0.251";
-    facts.initiator_mac = mac;
-    facts.flow_start_us = time_us;
-    facts.end_us = time_us + 10;
-    return facts;
-}
-
 std::string camera_mac(size_t number) {
     return fmt::format(
         "00:1f:1f:{:02x}:{:02x}:{:02x}", number >> 16, number >> 8 & 0xff, number & 0xff);
@@ -43,8 +32,8 @@ TEST_GROUP(Devices) {
 };
 
 TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
-    devices.add(flow(camera_mac(1), "10.0.0.1", 1000));
-    devices.add(flow(camera_mac(2), "10.0.0.2", 2000));
+    devices.add(multicast_facts(camera_mac(1), "10.0.0.1", 1000));
+    devices.add(multicast_facts(camera_mac(2), "10.0.0.2", 2000));
     devices.forget_before(1010 + Devices::kRemembered_us);
     CHECK_EQUAL(2, devices.presences().size());
     devices.forget_before(1011 + Devices::kRemembered_us);
@@ -54,7 +43,7 @@ TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
 
 TEST(Devices, of_too_many_the_longest_silent_make_room) {
     for (size_t i = 0; i < Devices::kMaximumPresences + 1; ++i) {
-        devices.add(flow(camera_mac(i), "10.0.0.1", 1000 + i));
+        devices.add(multicast_facts(camera_mac(i), "10.0.0.1", 1000 + i));
     }
     CHECK_EQUAL(Devices::kMaximumPresences, devices.presences().size());
     devices.forget_before(1000);
@@ -72,7 +61,7 @@ TEST(Devices, a_flow_has_the_word_of_its_initiator_before_its_responders) {
     gateway.device = "gateway";
     gateway.addresses.emplace("10.0.0.7", AddressSpan{});
     const DeviceWords words({camera, gateway});
-    FlowFacts facts = flow(camera.mac, "10.0.0.9", 1000);
+    FlowFacts facts = multicast_facts(camera.mac, "10.0.0.9", 1000);
     facts.responder_mac = gateway.mac;
     STRCMP_EQUAL("camera", words.of(facts).c_str());
     facts.initiator_mac = "02:00:00:00:00:03";

@@ -49,25 +49,14 @@ TEST_GROUP(FoundDevices) {
         devices = std::make_unique<Devices>(*content, vendors);
     }
 
-    static FlowFacts flow(const char* mac, const char* address, uint64_t time_us = 1000) {
-        FlowFacts facts;
-        facts.protocol = 17;
-        facts.initiator = address;
-        facts.responder = "224.0.0.251";
-        facts.initiator_mac = mac;
-        facts.flow_start_us = time_us;
-        facts.end_us = time_us + 10;
-        return facts;
-    }
-
     static FlowFacts asks(const char* mac, const char* address, const char* name) {
-        FlowFacts facts = flow(mac, address);
+        FlowFacts facts = multicast_facts(mac, address);
         facts.facts.push_back({EvidenceKind::name, "dns.question", name, "", 0, 0, false});
         return facts;
     }
 
     static FlowFacts announces(const char* mac, const char* address, const char* service) {
-        FlowFacts facts = flow(mac, address);
+        FlowFacts facts = multicast_facts(mac, address);
         facts.fields.push_back({EvidenceKind::field, "mdns.service", service, "", 0, 0, false});
         return facts;
     }
@@ -95,7 +84,7 @@ TEST(FoundDevices, a_dataset_has_those_of_its_time_and_those_that_are_known) {
     CHECK(group.problems().empty());
     const auto mac = [](int number) { return fmt::format("00:0b:57:00:00:{:02d}", number); };
     const auto seen = [&](int number, const char* address, uint64_t from_us, uint64_t to_us) {
-        FlowFacts facts = flow(mac(number).c_str(), address, from_us);
+        FlowFacts facts = multicast_facts(mac(number).c_str(), address, from_us);
         facts.end_us = to_us;
         devices->add(facts);
     };
@@ -129,12 +118,12 @@ TEST(FoundDevices, a_dataset_has_those_of_its_time_and_those_that_are_known) {
 
 TEST(FoundDevices, ids_are_in_order_across_routers) {
     for (const char* mac : {kOtherMac, kCameraMac}) {
-        devices->add(flow(mac, "198.51.100.1"));
-        devices->add(flow(mac, "10.0.0.9"));
-        devices->add(flow(mac, "10.0.0.10"));
+        devices->add(multicast_facts(mac, "198.51.100.1"));
+        devices->add(multicast_facts(mac, "10.0.0.9"));
+        devices->add(multicast_facts(mac, "10.0.0.10"));
     }
-    devices->add(flow(kRandomMac, "10.0.0.1"));
-    devices->add(flow("", "10.0.0.11"));
+    devices->add(multicast_facts(kRandomMac, "10.0.0.1"));
+    devices->add(multicast_facts("", "10.0.0.11"));
     std::string ids;
     for (const Device& device : found()) {
         ids += device.id + " ";
@@ -175,8 +164,8 @@ TEST(FoundDevices, what_a_device_says_outweighs_what_it_asks) {
 }
 
 TEST(FoundDevices, the_id_stays_when_dhcp_gives_another_address) {
-    devices->add(flow(kCameraMac, "10.0.0.7", 1000));
-    devices->add(flow(kCameraMac, "10.0.0.8", 9000));
+    devices->add(multicast_facts(kCameraMac, "10.0.0.7", 1000));
+    devices->add(multicast_facts(kCameraMac, "10.0.0.8", 9000));
     const auto all = found();
     CHECK_EQUAL(1, all.size());
     STRCMP_EQUAL("mac-00:1f:1f:00:00:01", all[0].id.c_str());
@@ -186,7 +175,7 @@ TEST(FoundDevices, the_id_stays_when_dhcp_gives_another_address) {
 }
 
 TEST(FoundDevices, a_random_mac_address_has_no_maker) {
-    devices->add(flow(kRandomMac, "10.0.0.7"));
+    devices->add(multicast_facts(kRandomMac, "10.0.0.7"));
     const auto all = found();
     CHECK(all.at(0).mac_kind == MacKind::random);
     STRCMP_EQUAL("", all[0].vendor.c_str());
@@ -194,8 +183,8 @@ TEST(FoundDevices, a_random_mac_address_has_no_maker) {
 
 TEST(FoundDevices, behind_a_router_each_private_address_is_a_device_and_names_prove_nothing) {
     devices->add(asks(kCameraMac, "10.0.0.7", "www.cloud.example"));
-    devices->add(flow(kCameraMac, "10.0.0.8"));
-    devices->add(flow(kCameraMac, "198.51.100.1"));
+    devices->add(multicast_facts(kCameraMac, "10.0.0.8"));
+    devices->add(multicast_facts(kCameraMac, "198.51.100.1"));
     const auto all = found();
     CHECK_EQUAL(2, all.size());
     STRCMP_EQUAL("address-10.0.0.7", all[0].id.c_str());
@@ -204,7 +193,7 @@ TEST(FoundDevices, behind_a_router_each_private_address_is_a_device_and_names_pr
 }
 
 TEST(FoundDevices, clients_of_dhcp_that_share_a_flow_are_told_apart_by_their_messages) {
-    FlowFacts facts = flow("", "0.0.0.0");
+    FlowFacts facts = multicast_facts("", "0.0.0.0");
     facts.fields.push_back(
         {EvidenceKind::field, "dhcp.host_name", "GW-1", "", 0, 0, false, kOtherMac});
     facts.fields.push_back(
@@ -218,7 +207,7 @@ TEST(FoundDevices, clients_of_dhcp_that_share_a_flow_are_told_apart_by_their_mes
 }
 
 TEST(FoundDevices, what_kind_of_service_it_offers_is_no_name) {
-    FlowFacts facts = flow(kOtherMac, "10.0.0.7");
+    FlowFacts facts = multicast_facts(kOtherMac, "10.0.0.7");
     for (const char* name : {"_hap._tcp.local", "Lamp._hap._tcp.local", "lamp.local"}) {
         facts.facts.push_back({EvidenceKind::name, "mdns.answer", name, "", 0, 0, false});
     }
@@ -229,8 +218,8 @@ TEST(FoundDevices, what_kind_of_service_it_offers_is_no_name) {
 TEST(FoundDevices, the_order_of_flows_does_not_matter) {
     const std::vector<FlowFacts> flows{announces(kOtherMac, "10.0.0.7", "A._hap._tcp.local"),
                                        asks(kCameraMac, "10.0.0.9", "cloud.example"),
-                                       flow(kOtherMac, "10.0.0.8"),
-                                       flow(kCameraMac, "10.0.0.9", 77)};
+                                       multicast_facts(kOtherMac, "10.0.0.8"),
+                                       multicast_facts(kCameraMac, "10.0.0.9", 77)};
     Devices other(*content, vendors);
     for (size_t i = 0; i < flows.size(); ++i) {
         devices->add(flows[i]);

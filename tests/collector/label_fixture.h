@@ -37,6 +37,20 @@ struct LabelFixture {
     LineMemory memory;
 };
 
+// The facts of a device's flow to multicast DNS' group.
+inline FlowFacts multicast_facts(const std::string& mac,
+                                 const std::string& address,
+                                 uint64_t time_us = 1000) {
+    FlowFacts facts;
+    facts.protocol = 17;
+    facts.initiator = address;
+    facts.responder = "224.0.0.251";
+    facts.initiator_mac = mac;
+    facts.flow_start_us = time_us;
+    facts.end_us = time_us + 10;
+    return facts;
+}
+
 // A flow of DNS in which the server 10.0.0.1 answers `client`: `name` has this address, `after_us`
 // behind kStart. With `alias`, through a CNAME of the same life.
 inline proto::FlowSummary answer_to(const std::string& client,

@@ -16,7 +16,6 @@ import concurrent.futures
 import pathlib
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import traceback
@@ -24,6 +23,7 @@ import traceback
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "support"))
 import captures  # noqa: E402
+import tshark  # noqa: E402
 from results import Results  # noqa: E402
 
 SHARE = 0.995
@@ -40,7 +40,7 @@ ANSWERS = {
     "a": "dns.a", "aaaa": "dns.aaaa", "cname": "dns.cname", "ptr": "dns.ptr.domain_name",
     "srv": "dns.srv.target", "txt": "dns.txt", "ns": "dns.ns", "mx": "dns.mx.mail_exchange",
 }
-FIELDS = ["frame.number", "frame.protocols", "frame.len", "frame.cap_len", "ip.flags.mf",
+FIELDS = ["frame.protocols", "frame.len", "frame.cap_len", "ip.flags.mf",
           "ip.frag_offset", "ip.fragment.count", "ipv6.fragment.count", "tcp.stream", "udp.stream",
           "tcp.analysis.retransmission", "tcp.analysis.out_of_order", "tcp.analysis.lost_segment",
           "dns.qry.name", "dns.resp.name", *ANSWERS.values(),
@@ -57,18 +57,11 @@ def unescaped(value):
 
 
 def tshark_rows(capture):
-    command = ["tshark", "-n", "-r", capture, "-T", "fields", "-E", "separator=/t",
-               "-E", f"aggregator={BETWEEN}"]
-    for field in FIELDS:
-        command += ["-e", field]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    if done.returncode not in (0, 2):
-        raise RuntimeError(done.stderr[-300:])
-    for line in done.stdout.split("\n"):
-        if line:
-            values = (line.split("\t") + [""] * len(FIELDS))[:len(FIELDS)]
-            yield {field: [unescaped(one) for one in value.split(BETWEEN)] if value else []
-                   for field, value in zip(FIELDS, values)}
+    """Yields (number, values by field) of each frame, streams put together as tshark does."""
+    shown = tshark.lines_of(capture, FIELDS, ("-E", f"aggregator={BETWEEN}"), preferences=())
+    for number, values in shown:
+        yield number, {field: [unescaped(one) for one in value.split(BETWEEN)] if value else []
+                       for field, value in zip(FIELDS, values)}
 
 
 def name_form(name):
@@ -168,7 +161,7 @@ def from_tshark(capture):
     found = collections.defaultdict(list)
     apart = collections.Counter()
     said = set()
-    for row in tshark_rows(capture):
+    for number, row in tshark_rows(capture):
         protocols = row["frame.protocols"][0].split(":") if row["frame.protocols"] else []
         for kind, value in values_of(row, protocols):
             reason = set_apart(row, protocols, kind, value, said)
@@ -177,7 +170,7 @@ def from_tshark(capture):
             if reason:
                 apart[reason, kind, value] += 1
             else:
-                found[kind, value].append((int(row["frame.number"][0]), oddities(row, protocols)))
+                found[kind, value].append((number, oddities(row, protocols)))
     return found, apart
 
 

@@ -25,11 +25,11 @@ def joined(captures, path):
     return [int(line.rpartition("\t")[2]) for line in counted.stdout.splitlines()]
 
 
-def lines_of(capture, fields, options):
+def lines_of(capture, fields, options, preferences=BY_ITSELF):
     """Yields (number, values as texts) of each frame that is shown."""
     command = ["tshark", "-n", "-r", capture, "-T", "fields", "-E", "separator=/t", *options,
                "-e", "frame.number"]
-    for preference in BY_ITSELF:
+    for preference in preferences:
         command += ["-o", preference]
     for field in fields:
         command += ["-e", field]
