@@ -27,16 +27,13 @@ constexpr std::string_view kDns = "DNS (google.com/myedimax.com)";
 constexpr std::string_view kHeartbeat = "UDP Heartbeat myedimax.com";
 constexpr std::string_view kLocalInit = "Local Init Broadcast";
 constexpr std::string_view kConnectionTest = "HTTP (Test Connection To google.com)";
-constexpr std::string_view kMembershipReport = "Membership Report Group";
 
 constexpr std::string_view kCloudName = "www.myedimax.com";
 constexpr uint32_t kSsdpGroup = ipv4(239, 255, 255, 250);
 constexpr uint16_t kSsdpPort = 1900;
-constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kInitPort = 8760;
 constexpr uint16_t kHeartbeatPort = 9765;
 constexpr uint16_t kTlsPort = 55443;
-constexpr uint8_t kIgmpReport = 0x16;
 
 // The vendor's scrambling: the first octet raised by a number of bits, all after it rotated right
 // by as many.

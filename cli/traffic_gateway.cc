@@ -15,7 +15,6 @@ namespace curlew::cli {
 namespace {
 
 // Labels of group ikea-app, spelt as published.
-constexpr std::string_view kMembershipReport = "Membership Report Group";
 constexpr std::string_view kApplicationData = "Ikea Application Data";
 constexpr std::string_view kPortTest = "Ikea Port Test";
 constexpr std::string_view kPortUnreachable = "ICMP (Port Unreachable)";
@@ -33,12 +32,10 @@ constexpr Ipv6Address kMdnsGroup6 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0
 constexpr Ipv6Address kAllRouters6 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2};
 constexpr Ipv6Address kListenerReports6 = {0xff, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x16};
 constexpr UdpPorts kMdnsPorts = {5353, 5353};
-constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kCoapsPort = 5684;
 constexpr uint32_t kHostTtlSeconds = 120;  // RFC 6762 section 10
 constexpr uint32_t kServiceTtlSeconds = 4500;
 constexpr uint8_t kIgmpQuery = 0x11;
-constexpr uint8_t kIgmpReport = 0x16;
 constexpr uint64_t kDurationNs = 330 * kSecondNs;
 
 // A network of one gateway, one phone and one router behind a managed switch. The gateway's own

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cassert>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -13,6 +14,9 @@
 // empty is the caller's to say.
 
 namespace curlew::probe {
+
+// How long a writer that is to lose nothing rests before it looks at a full ring again.
+inline constexpr std::chrono::microseconds kFullRingPause{50};
 
 class ByteRing {
   public:

@@ -8,8 +8,6 @@ namespace {
 
 constexpr uint64_t kInactive = 10'000'000;
 constexpr uint64_t kActive = 30'000'000;
-constexpr uint8_t kSyn = 2;
-constexpr uint8_t kSynAck = 18;
 
 // Nothing when neither flags nor payload tell. Of two that say the same of themselves by payload
 // the older one is believed; two equal flags decide nothing.
@@ -27,11 +25,11 @@ const JoyHalf* find_client(const JoyHalf& older,
     const uint8_t newer_flags = newer.tcp().flags;
     if (older_flags != newer_flags) {
         source = JoyDirectionSource::syn;
-        if (older_flags == kSyn || newer_flags == kSyn) {
-            return older_flags == kSyn ? &older : &newer;
+        if (older_flags == kJoySyn || newer_flags == kJoySyn) {
+            return older_flags == kJoySyn ? &older : &newer;
         }
         source = JoyDirectionSource::synack;
-        return older_flags == kSynAck ? &newer : &older;
+        return older_flags == kJoySynAck ? &newer : &older;
     }
     source = JoyDirectionSource::first_packet;
     return nullptr;

@@ -5,29 +5,18 @@
 #include <cassert>
 #include <string_view>
 
+#include "probe/network_order.h"
+
 namespace curlew::probe {
 
 namespace {
 
-constexpr uint8_t kTcp = 6;
-constexpr uint8_t kUdp = 17;
-constexpr uint8_t kSyn = 2;
-constexpr uint8_t kSynAck = 18;
-constexpr size_t kTcpHeader = 20;
 // Payloads after which a side is no more looked at to identify it.
 constexpr size_t kIdentifiedPackets = 2;
 // Segments that describe the first octet.
 constexpr uint32_t kDescribedSegments = 10;
 // More than the protocols keep of a side, whatever passes.
 constexpr size_t kMostProtocolOctets = 128 * 1024;
-
-uint16_t read_16(const uint8_t* at) noexcept {
-    return static_cast<uint16_t>(at[0] << 8 | at[1]);
-}
-
-uint32_t read_32(const uint8_t* at) noexcept {
-    return static_cast<uint32_t>(read_16(at)) << 16 | read_16(at + 2);
-}
 
 bool begins_with(std::span<const uint8_t> payload, std::string_view text) noexcept {
     return payload.size() >= text.size() &&
@@ -70,10 +59,10 @@ JoyIdentity identify_dns(std::span<const uint8_t> payload) noexcept {
 }  // namespace
 
 JoyIdentity identify_joy_payload(uint8_t protocol, std::span<const uint8_t> payload) noexcept {
-    if (protocol == kUdp) {
+    if (protocol == kJoyUdp) {
         return identify_dns(payload);
     }
-    if (protocol != kTcp) {
+    if (protocol != kJoyTcp) {
         return {};
     }
     const JoyIdentity tls = identify_tls(payload);
@@ -102,13 +91,13 @@ void JoyFirstOctetFacts::add(uint8_t octet) noexcept {
 
 void JoyHalf::add(const JoyPacket& packet) {
     assert(packet.key == key_);
-    const bool taken = !packet.malformed && (key_.protocol != kTcp || add_tcp(packet));
+    const bool taken = !packet.malformed && (key_.protocol != kJoyTcp || add_tcp(packet));
     if (!taken) {
         // Header and all, as if it were payload, and so the protocols see it too.
         ++invalid_;
         add_payload(packet.transport, packet.time_us);
         add_protocols(packet.transport, packet.time_us);
-    } else if (key_.protocol != kTcp) {
+    } else if (key_.protocol != kJoyTcp) {
         add_payload(packet.payload, packet.time_us);
         identify(packet.payload);
         add_protocols(packet.payload, packet.time_us);
@@ -130,7 +119,7 @@ bool JoyHalf::add_tcp(const JoyPacket& packet) {
         last_sequence_ = sequence;
     }
     const uint8_t flags = header[13];
-    if (flags == kSyn || flags == kSynAck) {
+    if (flags == kJoySyn || flags == kJoySynAck) {
         add_tcp_start(header);
     }
     add_payload(packet.payload, packet.time_us);
@@ -146,13 +135,13 @@ bool JoyHalf::add_tcp(const JoyPacket& packet) {
 void JoyHalf::add_tcp_start(std::span<const uint8_t> header) {
     const uint8_t flags = header[13];
     tcp_.flags = tcp_.flags == 0 ? flags : tcp_.flags;
-    if (flags == kSyn && tcp_.sequence == 0) {
+    if (flags == kJoySyn && tcp_.sequence == 0) {
         tcp_.sequence = read_32(header.data() + 4);
     }
     if (tcp_.window == 0) {
         tcp_.window = read_16(header.data() + 14);
     }
-    const std::span<const uint8_t> options = header.subspan(kTcpHeader);
+    const std::span<const uint8_t> options = header.subspan(kJoyTcpHeader);
     if (!options.empty()) {
         const auto kept = options.first(std::min(options.size(), kJoyTcpOptionOctets));
         tcp_.options.assign(kept.begin(), kept.end());
@@ -169,7 +158,7 @@ void JoyHalf::add_segment(std::span<const uint8_t> header, const JoyPacket& pack
     segment.acknowledgement = read_32(header.data() + 8);
     segment.flags = header[13];
     segment.payload_octets = static_cast<uint16_t>(packet.payload.size());
-    const std::span<const uint8_t> options = header.subspan(kTcpHeader);
+    const std::span<const uint8_t> options = header.subspan(kJoyTcpHeader);
     segment.option_octets = static_cast<uint8_t>(options.size());
     const auto kept = options.first(std::min(options.size(), kJoyTcpOptionOctets));
     std::copy(kept.begin(), kept.end(), segment.options.begin());
@@ -228,7 +217,7 @@ void JoyHalf::identify(std::span<const uint8_t> payload) noexcept {
 }
 
 void JoyHalf::add_protocols(std::span<const uint8_t> payload, uint64_t time_us) {
-    if (key_.protocol != kTcp && key_.protocol != kUdp) {
+    if (key_.protocol != kJoyTcp && key_.protocol != kJoyUdp) {
         return;
     }
     if (!protocols_) {

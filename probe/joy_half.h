@@ -18,6 +18,9 @@ namespace curlew::probe {
 inline constexpr size_t kJoyListedPackets = 50;
 inline constexpr size_t kJoyIpIds = 50;
 inline constexpr size_t kJoyFirstPayloadOctets = 32;
+// All flags of a segment that opens a connection, and of its answer.
+inline constexpr uint8_t kJoySyn = 2;
+inline constexpr uint8_t kJoySynAck = 18;
 inline constexpr size_t kJoyFirstPacketOctets = 1300;
 inline constexpr size_t kJoyTcpOptionOctets = 24;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cassert>
 
+#include "probe/network_order.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -16,19 +18,8 @@ constexpr uint16_t kServiceTag = 0x88a8;
 constexpr uint16_t kOldServiceTag = 0x9100;  // in libpcap's `vlan`, and nothing to Joy
 
 constexpr uint8_t kIcmp = 1;
-constexpr uint8_t kTcp = 6;
-constexpr uint8_t kUdp = 17;
-constexpr size_t kTcpHeader = 20;
 constexpr size_t kUdpHeader = 8;
 constexpr size_t kIcmpHeader = 8;
-
-uint16_t read_16(const uint8_t* at) noexcept {
-    return static_cast<uint16_t>(at[0] << 8 | at[1]);
-}
-
-uint32_t read_32(const uint8_t* at) noexcept {
-    return static_cast<uint32_t>(read_16(at)) << 16 | read_16(at + 2);
-}
 
 uint16_t ethertype_of(const PacketView& view) noexcept {
     return view.captured_octets < kEthernetOctets ? uint16_t{0} : read_16(view.data + 12);
@@ -63,16 +54,16 @@ void read_transport(JoyPacket& packet) noexcept {
     const std::span<const uint8_t> transport = packet.transport;
     packet.payload = transport;
     switch (packet.key.protocol) {
-        case kTcp: {
-            const size_t header = transport.size() < kTcpHeader ? 0 : (transport[12] >> 4) * 4u;
-            packet.malformed = header < kTcpHeader || header > transport.size();
+        case kJoyTcp: {
+            const size_t header = transport.size() < kJoyTcpHeader ? 0 : (transport[12] >> 4) * 4u;
+            packet.malformed = header < kJoyTcpHeader || header > transport.size();
             if (!packet.malformed) {
                 take_ports(packet);
                 packet.payload = transport.subspan(header);
             }
             break;
         }
-        case kUdp:
+        case kJoyUdp:
             packet.malformed = transport.size() < kUdpHeader;
             if (!packet.malformed) {
                 take_ports(packet);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,6 +12,10 @@
 // entered, all lengths from the IP header. The parser of the correct meter sees other things.
 
 namespace curlew::probe {
+
+inline constexpr uint8_t kJoyTcp = 6;
+inline constexpr uint8_t kJoyUdp = 17;
+inline constexpr size_t kJoyTcpHeader = 20;
 
 // Why Joy has no record of a packet.
 enum class JoyVerdict : uint8_t {

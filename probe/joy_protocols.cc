@@ -5,12 +5,11 @@
 #include <string>
 
 #include "probe/joy_http.h"
+#include "probe/joy_packet.h"
 
 namespace curlew::probe {
 namespace {
 
-constexpr uint8_t kTcp = 6;
-constexpr uint8_t kUdp = 17;
 constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kHttpPort = 80;
 constexpr uint16_t kTlsPort = 443;
@@ -36,7 +35,7 @@ bool is_for(const JoySegment& segment, uint8_t protocol, uint16_t port) {
 }
 
 bool is_dhcp(const JoySegment& segment) {
-    return segment.protocol == kUdp &&
+    return segment.protocol == kJoyUdp &&
            std::min(segment.source_port, segment.destination_port) == kDhcpServerPort &&
            std::max(segment.source_port, segment.destination_port) == kDhcpClientPort;
 }
@@ -64,18 +63,18 @@ bool copy(const std::unique_ptr<Message>& from, Message& to) {
 }  // namespace
 
 void JoyProtocols::add(const JoySegment& segment) {
-    if (is_for(segment, kUdp, kDnsPort)) {
+    if (is_for(segment, kJoyUdp, kDnsPort)) {
         made(dns_);
         add_dns(segment.payload);
     }
-    if (is_for(segment, kTcp, kTlsPort)) {
+    if (is_for(segment, kJoyTcp, kTlsPort)) {
         made(tls_).add(segment.payload, segment.time_us);
     }
     if (is_dhcp(segment)) {
         made(dhcp_);
         add_dhcp(segment.payload);
     }
-    if (is_for(segment, kTcp, kHttpPort)) {
+    if (is_for(segment, kJoyTcp, kHttpPort)) {
         made(http_);
         add_http(segment.payload);
     }

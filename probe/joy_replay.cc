@@ -11,7 +11,6 @@ namespace {
 
 constexpr size_t kRingOctets = size_t{4} << 20;
 constexpr uint64_t kBurstsPerTick = 1024;
-constexpr std::chrono::microseconds kFullRingPause{50};
 
 }  // namespace
 

@@ -6,6 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "probe/byte_ring.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -15,7 +17,6 @@ constexpr uint64_t kTickPolls = 1024;
 // Polls between two looks at the clock that says when counters are told.
 constexpr uint64_t kPublishPolls = 32;
 constexpr uint64_t kPublishInterval = 50'000'000;
-constexpr std::chrono::microseconds kFullRingPause{50};
 // Of a packet, before it is parsed.
 constexpr uint32_t kFetchedOctets = 192;
 // A kernel may hand packets over some milliseconds after they came.

@@ -15,7 +15,6 @@ namespace {
 
 // Room reserved for the packets of a burst at once; a longer packet gets a message of its own.
 constexpr size_t kBatchOctets = 128 * 1024;
-constexpr std::chrono::microseconds kFullRingPause{50};
 
 bool is_wanted_flow(const std::vector<uint8_t>& signatures, const FlowWarm& warm) noexcept {
     for (size_t i = 0; i < warm.hit_count; ++i) {

@@ -10,4 +10,8 @@ std::string to_string(const Problem& problem) {
     return text + ": " + problem.what;
 }
 
+std::string in_quotes(std::string_view text) {
+    return "'" + std::string(text) + "'";
+}
+
 }  // namespace curlew::signatures

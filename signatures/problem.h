@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 
 namespace curlew::signatures {
 
@@ -15,5 +16,8 @@ struct Problem {
 
 // "file:line:column: what", or "file: what" for the file as a whole.
 std::string to_string(const Problem& problem);
+
+// As problems name what stands in a file.
+std::string in_quotes(std::string_view text);
 
 }  // namespace curlew::signatures

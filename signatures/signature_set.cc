@@ -64,10 +64,6 @@ bool is_word(std::string_view text) noexcept {
            std::all_of(text.begin(), text.end(), fits);
 }
 
-std::string in_quotes(std::string_view text) {
-    return "'" + std::string(text) + "'";
-}
-
 std::string wrong_with_regex(const std::string& pattern) {
     if (pattern.size() > kMaximumPatternOctets) {
         return "the pattern is longer than " + std::to_string(kMaximumPatternOctets) + " octets";

@@ -5,18 +5,14 @@
 namespace curlew::signatures {
 namespace {
 
-constexpr std::array<std::string_view, kWordKinds> kKindNames = {
+constexpr std::array<std::string_view, kWordKinds> kWordKindNames = {
     "category", "protocol", "type", "activity", "device"};
 constexpr int64_t kHighestVersion = 1'000'000;
-
-std::string in_quotes(std::string_view text) {
-    return "'" + std::string(text) + "'";
-}
 
 }  // namespace
 
 std::string_view name_of(WordKind kind) noexcept {
-    return kKindNames[static_cast<size_t>(kind)];
+    return kWordKindNames[static_cast<size_t>(kind)];
 }
 
 class VocabularyLoader {
@@ -31,7 +27,7 @@ class VocabularyLoader {
             problems_.push_back({file_name, 0, 0, "'version' is missing"});
         }
         for (size_t kind = 0; kind < kWordKinds; ++kind) {
-            for (TableReader& table : file.optional_tables(kKindNames[kind])) {
+            for (TableReader& table : file.optional_tables(kWordKindNames[kind])) {
                 read_word(static_cast<WordKind>(kind), table);
             }
         }
