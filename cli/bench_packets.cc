@@ -31,7 +31,7 @@ constexpr size_t kEthernetOctets = 14;
 constexpr size_t kIpv4Octets = 20;
 constexpr size_t kUdpOctets = 8;
 constexpr size_t kTcpOctets = 20;
-constexpr size_t kShortestFrame = 60;
+constexpr size_t kShortestWithoutFcs = 60;
 constexpr uint16_t kEphemeralPorts = 32768;
 // Where an IPv4 header has its two addresses behind an Ethernet header.
 constexpr std::array<uint16_t, 2> kIpv4AddressesAt{26, 30};
@@ -290,11 +290,11 @@ void BenchPackets::shuffle(size_t group) {
 }
 
 size_t BenchPackets::octets_of(uint32_t frame_octets) {
-    return lines_of(std::max<size_t>(frame_octets - kFcsOctets, kShortestFrame)) * kLineOctets;
+    return lines_of(std::max<size_t>(frame_octets - kFcsOctets, kShortestWithoutFcs)) * kLineOctets;
 }
 
 BenchPackets BenchPackets::of_udp(uint64_t flows, uint32_t frame_octets, size_t pool_octets) {
-    const size_t octets = std::max<size_t>(frame_octets - kFcsOctets, kShortestFrame);
+    const size_t octets = std::max<size_t>(frame_octets - kFcsOctets, kShortestWithoutFcs);
     const size_t fitting = pool_octets / octets_of(frame_octets);
     const size_t rounds = std::max<size_t>((fitting + flows - 1) / flows, 1);
     BenchPackets packets(rounds * flows * octets_of(frame_octets));
@@ -319,7 +319,7 @@ BenchPackets BenchPackets::of_colliding_keys(uint64_t flows) {
         for (uint32_t bit = 0; bit < 32; ++bit) {
             ends.destination ^= (wrong >> bit & 1) != 0 ? inverse[bit] : 0;
         }
-        write_udp(packets.add_ipv4(kShortestFrame), kShortestFrame, ends);
+        write_udp(packets.add_ipv4(kShortestWithoutFcs), kShortestWithoutFcs, ends);
     }
     packets.shuffle(1);
     return packets;
@@ -332,8 +332,8 @@ BenchPackets BenchPackets::of_syns(size_t frames) {
         Ends ends = random_ends(random);
         ends.destination = ipv4(198, 51, 100, 7);
         ends.destination_port = 443;
-        uint8_t* tcp =
-            write_headers(packets.add(kShortestFrame), kShortestFrame, kProtocolTcp, ends);
+        uint8_t* tcp = write_headers(
+            packets.add(kShortestWithoutFcs), kShortestWithoutFcs, kProtocolTcp, ends);
         tcp[12] = (kTcpOctets / 4) << 4;
         tcp[13] = probe::kTcpSyn;
         put(tcp + 14, 64240, 2);
@@ -344,7 +344,7 @@ BenchPackets BenchPackets::of_syns(size_t frames) {
 
 BenchPackets BenchPackets::of_fragments(uint64_t flows) {
     constexpr uint16_t kMoreFragments = 0x2000;
-    constexpr size_t kPartOctets = kShortestFrame - kEthernetOctets - kIpv4Octets - 2;
+    constexpr size_t kPartOctets = kShortestWithoutFcs - kEthernetOctets - kIpv4Octets - 2;
     static_assert(kPartOctets % 8 == 0);
     constexpr size_t kFrameOctets = kEthernetOctets + kIpv4Octets + kPartOctets;
     BenchPackets packets(2 * flows * kLineOctets);

@@ -37,7 +37,7 @@ struct Prefix {
     }
 };
 
-std::optional<std::string> address_octets(const std::string& text) {
+std::optional<std::string> octets_if_address(const std::string& text) {
     std::string octets(sizeof(in6_addr), '\0');
     if (inet_pton(AF_INET, text.c_str(), octets.data()) == 1) {
         octets.resize(sizeof(in_addr));
@@ -49,7 +49,7 @@ std::optional<std::string> address_octets(const std::string& text) {
     return std::nullopt;
 }
 
-std::optional<std::string> mac_octets(std::string_view text) {
+std::optional<std::string> octets_if_mac(std::string_view text) {
     constexpr size_t kTextOctets = 3 * kMacOctets - 1;
     if (text.size() != kTextOctets) {
         return std::nullopt;
@@ -70,7 +70,7 @@ std::optional<std::string> mac_octets(std::string_view text) {
 
 std::optional<Prefix> prefix_of(const std::string& text) {
     const size_t slash = text.find('/');
-    const auto octets = address_octets(text.substr(0, slash));
+    const auto octets = octets_if_address(text.substr(0, slash));
     if (!octets) {
         return std::nullopt;
     }
@@ -124,7 +124,7 @@ struct DeviceGroups::Implementation {
             }
         }
         for (const std::string& device : config.devices) {
-            if (const auto mac = mac_octets(device)) {
+            if (const auto mac = octets_if_mac(device)) {
                 exact.try_emplace(*mac, group);
             } else if (auto prefix = prefix_of(device)) {
                 prefix->group = group;

@@ -11,8 +11,8 @@ namespace {
 using Octets = std::span<const uint8_t>;
 
 constexpr uint8_t kFrameHeaderOctets = 9;
-constexpr uint8_t kDnsHeaderOctets = 12;
-static_assert(kFrameHeaderOctets <= kFrontOctets && kDnsHeaderOctets <= kFrontOctets);
+constexpr uint8_t kDnsFrontOctets = 12;
+static_assert(kFrameHeaderOctets <= kFrontOctets && kDnsFrontOctets <= kFrontOctets);
 
 // Adds to what is pending until that many octets are there; returns what follows.
 Octets collect(StreamSide& side, Octets octets, uint8_t wanted) noexcept {
@@ -28,7 +28,7 @@ void read_frame_header(StreamSide& side) noexcept {
     constexpr uint32_t kPrefaceOctets = 24;
     constexpr uint8_t kHighestType = 0x1f;
     constexpr uint8_t kPadded = 8;
-    constexpr uint32_t kLeastDnsOctets = kDnsHeaderOctets + 5;  // a question for the root
+    constexpr uint32_t kLeastDnsOctets = kDnsFrontOctets + 5;  // a question for the root
     constexpr uint32_t kMostDnsOctets = 0xffff;
     const auto& header = side.pending;
     side.pending_octets = 0;
@@ -49,18 +49,18 @@ void read_frame_header(StreamSide& side) noexcept {
 }
 
 // RFC 1035 section 4.1.1: a query or its answer, with one question.
-bool is_dns(Octets header) noexcept {
+bool is_dns_message(Octets header) noexcept {
     return is_dns_header(header) && (header[2] & 0x78) == 0 && header[4] == 0 && header[5] == 1;
 }
 
 void read_opening(StreamSide& side, PieceSink& sink) noexcept {
-    const Octets opening = Octets(side.pending).first(kDnsHeaderOctets);
+    const Octets opening = Octets(side.pending).first(kDnsFrontOctets);
     side.pending_octets = 0;
-    side.left -= kDnsHeaderOctets;
+    side.left -= kDnsFrontOctets;
     side.step = CutStep::body;
-    if (is_dns(opening)) {
+    if (is_dns_message(opening)) {
         sink.put(MessageKind::dns, kPieceBegins, opening);
-        side.kept = kDnsHeaderOctets;
+        side.kept = kDnsFrontOctets;
     }
 }
 
@@ -89,8 +89,8 @@ Octets cut_http2(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
         return octets;
     }
     if (side.step == CutStep::opening) {
-        octets = collect(side, octets, kDnsHeaderOctets);
-        if (side.pending_octets == kDnsHeaderOctets) {
+        octets = collect(side, octets, kDnsFrontOctets);
+        if (side.pending_octets == kDnsFrontOctets) {
             read_opening(side, sink);
         }
         return octets;

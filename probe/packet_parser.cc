@@ -37,7 +37,7 @@ void add_note(uint16_t& notes, bool condition, PacketNote note) noexcept {
 }
 
 // What stands behind the IP headers.
-struct Segment {
+struct TransportPart {
     const uint8_t* at;
     uint32_t octets;    // by the IP length
     uint32_t captured;  // of these
@@ -215,7 +215,7 @@ bool has_jumbo_option(const uint8_t* header, uint32_t captured) noexcept {
 
 // Transports. Each returns the octets of the segment that are not payload.
 
-uint32_t refuse_transport(const Segment& segment, ParsedPacket& parsed) noexcept {
+uint32_t refuse_transport(const TransportPart& segment, ParsedPacket& parsed) noexcept {
     add_note(parsed.notes, true, kNoteTransportMalformed);
     return segment.octets;
 }
@@ -227,7 +227,7 @@ uint32_t refuse_transport(const Segment& segment, ParsedPacket& parsed) noexcept
 //   |Offset | Reserv|C|E|U|A|P|R|S|F|            Window             |
 //   |           Checksum            |        Urgent pointer         |
 // A receiver discards a segment whose offset lies, so its flags and numbers are not taken.
-uint32_t read_tcp(const Segment& segment, ParsedPacket& parsed) noexcept {
+uint32_t read_tcp(const TransportPart& segment, ParsedPacket& parsed) noexcept {
     if (segment.octets < kTcpHeaderOctets) {
         return refuse_transport(segment, parsed);
     }
@@ -251,7 +251,7 @@ uint32_t read_tcp(const Segment& segment, ParsedPacket& parsed) noexcept {
 // UDP, RFC 768: source port 2, destination port 2, length 2, checksum 2. The payload is counted by
 // the IP length. In a first fragment the length is the whole datagram's; in a packet without an IP
 // length it may be 0 or a single segment's (RFC 2675 section 4).
-uint32_t read_udp(const Segment& segment, ParsedPacket& parsed) noexcept {
+uint32_t read_udp(const TransportPart& segment, ParsedPacket& parsed) noexcept {
     if (segment.octets < kUdpHeaderOctets) {
         return refuse_transport(segment, parsed);
     }
@@ -267,14 +267,16 @@ uint32_t read_udp(const Segment& segment, ParsedPacket& parsed) noexcept {
 }
 
 // ICMP (RFC 792), ICMPv6 (RFC 4443 section 2.1), IGMP (RFC 2236 section 2): type 1, code 1, ...
-void read_icmp_type(const Segment& segment, ParsedPacket& parsed) noexcept {
+void read_icmp_type(const TransportPart& segment, ParsedPacket& parsed) noexcept {
     if (segment.captured >= 2) {
         parsed.icmp_type = segment.at[0];
         parsed.icmp_code = segment.at[1];
     }
 }
 
-uint32_t read_transport(const Segment& segment, uint8_t protocol, ParsedPacket& parsed) noexcept {
+uint32_t read_transport(const TransportPart& segment,
+                        uint8_t protocol,
+                        ParsedPacket& parsed) noexcept {
     switch (protocol) {
         case kProtocolTcp:
             return read_tcp(segment, parsed);
@@ -428,9 +430,9 @@ void fill(const NetworkLayer& network, ParsedPacket& parsed) noexcept {
     add_note(notes, network.captured < network.octets, kNoteTruncated);
     parsed.notes = notes;
 
-    const Segment segment{ip + network.header_octets,
-                          network.octets - network.header_octets,
-                          network.captured - network.header_octets};
+    const TransportPart segment{ip + network.header_octets,
+                                network.octets - network.header_octets,
+                                network.captured - network.header_octets};
     uint32_t header_octets = 0;
     uint16_t sender = 0;
     uint16_t receiver = 0;

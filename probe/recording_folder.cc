@@ -27,8 +27,8 @@ namespace {
 constexpr std::string_view kComplete = ".pcapng";
 constexpr std::string_view kOpen = ".pcapng.open";
 constexpr std::string_view kLock = ".lock";
-constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kDay = 86'400 * kSecond;
+constexpr uint64_t kFileSecond = 1'000'000'000;
+constexpr uint64_t kDay = 86'400 * kFileSecond;
 // The disk is told to begin after so much, so that completing a file does not take long.
 constexpr uint64_t kWriteBackOctets = uint64_t{8} << 20;
 
@@ -277,7 +277,7 @@ bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t more_octets, ui
         if (::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) {
             files.push_back({path,
                              static_cast<uint64_t>(facts.st_size),
-                             static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond +
+                             static_cast<uint64_t>(facts.st_mtim.tv_sec) * kFileSecond +
                                  static_cast<uint64_t>(facts.st_mtim.tv_nsec)});
             octets += files.back().octets;
         }

@@ -21,7 +21,7 @@ namespace curlew::proto {
 namespace {
 
 constexpr const char* kQuestions = "inproc://zeromq.zap.01";
-constexpr size_t kKeyOctets = 32;
+constexpr size_t kCurveKeyOctets = 32;
 
 // A question of RFC 27: version, request, domain, address, routing id, mechanism, key.
 constexpr size_t kQuestionParts = 7;
@@ -52,7 +52,7 @@ uint64_t octets_read(int connection) {
 // Empty when it is no key.
 std::string key_text(const zmq::message_t& octets) {
     std::array<char, 41> text;
-    if (octets.size() != kKeyOctets ||
+    if (octets.size() != kCurveKeyOctets ||
         zmq_z85_encode(text.data(), octets.data<uint8_t>(), octets.size()) == nullptr) {
         return {};
     }

@@ -26,7 +26,7 @@ constexpr uint16_t kDname = 39;
 constexpr uint16_t kNsec = 47;
 
 // IANA's registry of resource record types.
-constexpr std::pair<uint16_t, const char*> kTypeNames[] = {
+constexpr std::pair<uint16_t, const char*> kRecordTypeNames[] = {
     {1, "A"},      {2, "NS"},      {5, "CNAME"},  {6, "SOA"},         {10, "NULL"},  {11, "WKS"},
     {12, "PTR"},   {13, "HINFO"},  {15, "MX"},    {16, "TXT"},        {17, "RP"},    {18, "AFSDB"},
     {24, "SIG"},   {25, "KEY"},    {28, "AAAA"},  {29, "LOC"},        {33, "SRV"},   {35, "NAPTR"},
@@ -373,7 +373,7 @@ DnsMessage decode_dns(std::string_view octets, bool cut) {
 }
 
 std::string dns_type_name(uint16_t type) {
-    for (const auto& [number, name] : kTypeNames) {
+    for (const auto& [number, name] : kRecordTypeNames) {
         if (number == type) {
             return name;
         }

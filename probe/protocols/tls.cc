@@ -8,7 +8,7 @@ namespace {
 constexpr uint8_t kHandshakeRecord = 22;  // RFC 8446 section 5.1
 constexpr uint8_t kClientHello = 1;       // section 4
 constexpr uint16_t kServerName = 0;       // section 4.2, RFC 6066 section 3
-constexpr uint8_t kHostName = 0;
+constexpr uint8_t kHostNameType = 0;
 constexpr size_t kMaximumExtensions = 128;
 
 void read_server_name(std::span<const uint8_t> extension,
@@ -18,7 +18,7 @@ void read_server_name(std::span<const uint8_t> extension,
     Cursor entry(list.take_counted(2));
     const uint8_t type = entry.u8();
     const auto host = entry.take_counted(2);
-    if (entry.ok() && type == kHostName) {
+    if (entry.ok() && type == kHostNameType) {
         names.add(field, host);
     }
 }

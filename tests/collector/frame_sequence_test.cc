@@ -5,28 +5,28 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint64_t kProbe = 7;
-constexpr uint64_t kEpoch = 8;
+constexpr uint64_t kSequenceProbe = 7;
+constexpr uint64_t kSequenceEpoch = 8;
 
 proto::FrameHeader batch(uint64_t first, uint32_t count) {
     return {.kind = proto::FrameKind::batch,
-            .probe_id = kProbe,
-            .epoch = kEpoch,
+            .probe_id = kSequenceProbe,
+            .epoch = kSequenceEpoch,
             .first_sequence = first,
             .record_count = count};
 }
 
 proto::FrameHeader ledger(uint64_t sequence) {
     return {.kind = proto::FrameKind::ledger,
-            .probe_id = kProbe,
-            .epoch = kEpoch,
+            .probe_id = kSequenceProbe,
+            .epoch = kSequenceEpoch,
             .first_sequence = sequence};
 }
 
 }  // namespace
 
 TEST_GROUP(FrameSequence) {
-    FrameSequence sequence{kProbe, kEpoch, 10};
+    FrameSequence sequence{kSequenceProbe, kSequenceEpoch, 10};
 
     void expect(FrameVerdict verdict, const proto::FrameHeader& header) const {
         CHECK(sequence.judge(header) == verdict);

@@ -26,14 +26,14 @@ const std::string kFields =
     R"("ciaddr":"192.168.3.1","yiaddr":"192.168.3.213","siaddr":"192.168.3.2",)"
     R"("giaddr":"192.168.3.3","chaddr":"90e6ba3b473800000000000000000000")";
 
-std::string written(const std::string& message) {
+std::string written_dhcp(const std::string& message) {
     proto::JoyDhcp record;
     record.add_messages(message);
     return members([&](JsonLine& json) { write_joy_dhcp(json, record); });
 }
 
 std::string with_options(const std::string& hex) {
-    const std::string text = written(fields() + octets_from_hex(hex));
+    const std::string text = written_dhcp(fields() + octets_from_hex(hex));
     const std::string begin = "\"dhcp\":[{" + kFields;
     CHECK_TRUE(text.starts_with(begin));
     return text.substr(begin.size());
@@ -44,15 +44,15 @@ std::string with_options(const std::string& hex) {
 TEST_GROUP(JoyDhcp){};
 
 TEST(JoyDhcp, numbers_are_text) {
-    STRCMP_EQUAL(("\"dhcp\":[{" + kFields + "}]").c_str(), written(fields()).c_str());
+    STRCMP_EQUAL(("\"dhcp\":[{" + kFields + "}]").c_str(), written_dhcp(fields()).c_str());
 }
 
 TEST(JoyDhcp, names_are_there_when_they_are_not_empty) {
     STRCMP_EQUAL(("\"dhcp\":[{" + kFields + R"(,"sname":"boot.","file":"a.pxe"}])").c_str(),
-                 written(fields("boot/", "a/pxe")).c_str());
+                 written_dhcp(fields("boot/", "a/pxe")).c_str());
     STRCMP_EQUAL(
         ("\"dhcp\":[{" + kFields + ",\"sname\":\"" + std::string(63, 'x') + "\"}]").c_str(),
-        written(fields(std::string(64, 'x'))).c_str());
+        written_dhcp(fields(std::string(64, 'x'))).c_str());
 }
 
 TEST(JoyDhcp, options_have_names_and_octets) {
@@ -97,7 +97,7 @@ TEST(JoyDhcp, an_option_begins_below_512_octets) {
 }
 
 TEST(JoyDhcp, a_short_message_counts_as_zeros) {
-    CHECK_TRUE(written("\1"s).starts_with(R"("dhcp":[{"op":"1","htype":"0",)"));
+    CHECK_TRUE(written_dhcp("\1"s).starts_with(R"("dhcp":[{"op":"1","htype":"0",)"));
     STRCMP_EQUAL("", members([](JsonLine& json) { write_joy_dhcp(json, {}); }).c_str());
 }
 

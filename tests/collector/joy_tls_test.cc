@@ -9,7 +9,7 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint64_t kStartUs = 1'533'194'126'000'000;
+constexpr uint64_t kTlsStartUs = 1'533'194'126'000'000;
 const std::string kRandom11 =
     "11111111111111111111111111111111"
     "11111111111111111111111111111111";
@@ -38,7 +38,7 @@ void add_record(proto::JoyTls& side, uint32_t type, uint32_t length, uint64_t af
     proto::JoyTlsRecord& record = *side.add_records();
     record.set_content_type(type);
     record.set_length_octets(length);
-    record.set_time_us(kStartUs + after_us);
+    record.set_time_us(kTlsStartUs + after_us);
 }
 
 std::string written(const proto::JoyTls& record, const proto::JoyTls* twin = nullptr) {

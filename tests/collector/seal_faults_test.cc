@@ -36,7 +36,7 @@ uint64_t frames_in(const fs::path& segment) {
     return count;
 }
 
-struct Promise {
+struct SealPromise {
     size_t at;
     std::string name;
     uint64_t frames;  // synced in its segment; 0: sealed
@@ -48,7 +48,7 @@ void seal_capture(const fs::path& archive,
                   const std::string& name,
                   uint32_t first_number,
                   const LabelRules& rules,
-                  std::vector<Promise>& promises) {
+                  std::vector<SealPromise>& promises) {
     const DatasetConfig config = dataset_config(archive, name);
     std::vector<fs::path> ignored;
     make_folders_durably(archive / config.group / config.scenario, ignored);
@@ -86,7 +86,7 @@ uint64_t problems(const fs::path& place, const std::string& when) {
 }
 
 // The segment has what was synced, or it was sealed.
-void check_promise(const fs::path& place, const Promise& promise, const std::string& when) {
+void check_promise(const fs::path& place, const SealPromise& promise, const std::string& when) {
     const fs::path base = place / "any/kitchen" / promise.name;
     const bool is_sealed =
         fs::exists(base.string() + ".manifest.json") && fs::exists(base.string() + ".json");
@@ -104,7 +104,7 @@ TEST_GROUP(SealFaults) {
     LabelFixture labels;
     LabelFixture others{any_group(), labels_of("something")};
     LabelFixture yet_others{any_group(), labels_of("another")};
-    std::vector<Promise> promises;
+    std::vector<SealPromise> promises;
     std::vector<std::string> failures;
 
     void teardown() override {
@@ -129,18 +129,18 @@ TEST_GROUP(SealFaults) {
     // What is left against what was promised before `at`; then another run over it.
     tests::Disk check(const tests::Disk& disk,
                       Left left,
-                      const std::vector<Promise>& promised,
+                      const std::vector<SealPromise>& promised,
                       size_t at,
                       const std::string& when) {
         const fs::path place = folder.path() / "left";
         disk.materialise(left, static_cast<unsigned>(at + 1), place);
-        for (const Promise& promise : promised) {
+        for (const SealPromise& promise : promised) {
             if (promise.at <= at) {
                 check_promise(place, promise, when);
             }
         }
         left == Left::kept ? tests::watch_files(place, disk) : tests::watch_files(place);
-        std::vector<Promise> before;
+        std::vector<SealPromise> before;
         before.swap(promises);
         CHECK_TEXT(run(place), (when + (failures.empty() ? "" : ": " + failures.back())).c_str());
         promises.swap(before);
@@ -156,7 +156,7 @@ TEST(SealFaults, every_prefix_of_a_run_keeps_what_was_synced_and_sealed) {
     tests::watch_files(archive);
     CHECK(run(archive));
     const std::vector<tests::FileCall> log = tests::file_log();
-    const std::vector<Promise> promised = promises;
+    const std::vector<SealPromise> promised = promises;
     tests::watch_no_files();
     tests::LogReplay replay(tests::Disk(), log);
     for (size_t at = 0; at <= log.size(); at += tests::fault_stride()) {
@@ -192,7 +192,7 @@ TEST(SealFaults, every_call_that_fails_is_one_sentence_and_keeps_what_was_promis
             for (const std::string& failure : failures) {
                 STRCMP_CONTAINS_TEXT("cannot ", failure.c_str(), when.c_str());
             }
-            const std::vector<Promise> promised = promises;
+            const std::vector<SealPromise> promised = promises;
             check(disk, Left::dropped, promised, end, when + ", dropped");
             check(check(disk, Left::kept, promised, end, when + ", kept"),
                   Left::dropped,

@@ -8,7 +8,7 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint64_t kMinute = 60'000'000'000;
+constexpr uint64_t kStateMinute = 60'000'000'000;
 
 }  // namespace
 
@@ -18,22 +18,22 @@ TEST_GROUP(SealState) {
 };
 
 TEST(SealState, covers_a_marked_window_up_to_its_sequence) {
-    state.mark(10, 10 * kMinute, 500);
-    CHECK_TRUE(state.covers(500, 10 * kMinute));
-    CHECK_TRUE(state.covers(1, 20 * kMinute - 1));
-    CHECK_FALSE(state.covers(501, 10 * kMinute));
-    CHECK_FALSE(state.covers(1, 20 * kMinute));
-    CHECK_EQUAL(500, state.sealed_through(10, 10 * kMinute));
-    CHECK_EQUAL(0, state.sealed_through(10, 20 * kMinute));
+    state.mark(10, 10 * kStateMinute, 500);
+    CHECK_TRUE(state.covers(500, 10 * kStateMinute));
+    CHECK_TRUE(state.covers(1, 20 * kStateMinute - 1));
+    CHECK_FALSE(state.covers(501, 10 * kStateMinute));
+    CHECK_FALSE(state.covers(1, 20 * kStateMinute));
+    CHECK_EQUAL(500, state.sealed_through(10, 10 * kStateMinute));
+    CHECK_EQUAL(0, state.sealed_through(10, 20 * kStateMinute));
 }
 
 TEST(SealState, windows_of_another_length_count_as_they_were) {
-    state.mark(10, 10 * kMinute, 500);
-    state.mark(60, 60 * kMinute, 300);
-    CHECK_TRUE(state.covers(300, 119 * kMinute));
-    CHECK_FALSE(state.covers(301, 119 * kMinute));
-    CHECK_TRUE(state.covers(301, 19 * kMinute));
-    CHECK_EQUAL(0, state.sealed_through(60, 10 * kMinute));
+    state.mark(10, 10 * kStateMinute, 500);
+    state.mark(60, 60 * kStateMinute, 300);
+    CHECK_TRUE(state.covers(300, 119 * kStateMinute));
+    CHECK_FALSE(state.covers(301, 119 * kStateMinute));
+    CHECK_TRUE(state.covers(301, 19 * kStateMinute));
+    CHECK_EQUAL(0, state.sealed_through(60, 10 * kStateMinute));
 }
 
 TEST(SealState, covers_everything_up_to_a_sequence) {
@@ -45,8 +45,8 @@ TEST(SealState, covers_everything_up_to_a_sequence) {
 
 TEST(SealState, forgets_marks_that_say_nothing_more) {
     state.mark(10, 0, 50);
-    state.mark(10, 10 * kMinute, 99);
-    state.mark(10, 20 * kMinute, 100);
+    state.mark(10, 10 * kStateMinute, 99);
+    state.mark(10, 20 * kStateMinute, 100);
     state.forget_before(100);
     CHECK_EQUAL(1, state.marks.size());
     state.all_through = 100;
@@ -61,7 +61,7 @@ TEST(SealState, comes_back_from_its_file) {
     state.all_through = 7;
     state.final_ledger_sealed = true;
     state.unclean_end_sealed = true;
-    state.mark(10, 10 * kMinute, UINT64_MAX);
+    state.mark(10, 10 * kStateMinute, UINT64_MAX);
     state.publications.push_back(
         {.part = "a.part",
          .group = "any",

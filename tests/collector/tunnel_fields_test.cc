@@ -16,7 +16,7 @@ proto::Tunnel& add_tunnel(proto::FlowSummary& flow, proto::TunnelType type) {
     return tunnel;
 }
 
-std::string written(const proto::FlowSummary& flow) {
+std::string written_tunnels(const proto::FlowSummary& flow) {
     JsonLine json;
     json.clear();
     json.start_object();
@@ -31,7 +31,7 @@ TEST_GROUP(TunnelFields){};
 
 TEST(TunnelFields, outermost_first_with_what_each_has) {
     proto::FlowSummary flow = small_flow();
-    STRCMP_EQUAL("{}\n", written(flow).c_str());
+    STRCMP_EQUAL("{}\n", written_tunnels(flow).c_str());
     add_tunnel(flow, proto::TUNNEL_TYPE_MPLS).set_id(100);
     proto::Tunnel& teredo = add_tunnel(flow, proto::TUNNEL_TYPE_TEREDO);
     teredo.set_source_address("\x0a\0\0\1"s);
@@ -39,7 +39,7 @@ TEST(TunnelFields, outermost_first_with_what_each_has) {
     STRCMP_EQUAL(
         R"({"tunnel":[{"type":"mpls","id":100},{"type":"teredo","sa":"10.0.0.1","da":"10.0.0.2"}]})"
         "\n",
-        written(flow).c_str());
+        written_tunnels(flow).c_str());
 }
 
 TEST(TunnelFields, every_type_has_a_name) {

@@ -15,7 +15,7 @@ ProbeConfig load(const std::string& text) {
     return curlew::tests::load_text(text, load_config);
 }
 
-std::string refusal(const std::string& text) {
+std::string config_refusal(const std::string& text) {
     return curlew::tests::refusal_of(text, load_config);
 }
 
@@ -88,7 +88,7 @@ TEST(ProbeConfig, what_is_printed_reads_as_the_same) {
 }
 
 TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
-    const std::string told = refusal(
+    const std::string told = config_refusal(
         "name = \"Hall 2\"\n[[port]]\ndevise = \"x\"\n[capture]\nfilter = \"ip proto\"\n"
         "[collector]\nendpoint = \"10.0.0.1\"\n");
     CHECK(told.find(":1:8: 'name' wants 1 to 32 lower-case letters") != std::string::npos);
@@ -96,7 +96,7 @@ TEST(ProbeConfig, every_problem_is_told_at_its_place_with_the_mend) {
     CHECK(told.find("has no key 'devise'; did you mean 'device'?") != std::string::npos);
     CHECK(told.find(":5:10: filter \"ip proto\"") != std::string::npos);
     CHECK(told.find("'endpoint' wants tcp://") != std::string::npos);
-    CHECK(refusal("name = \"a\"\n").find("[[port]]") != std::string::npos);
+    CHECK(config_refusal("name = \"a\"\n").find("[[port]]") != std::string::npos);
 }
 
 TEST(ProbeConfig, packet_lists_have_a_bound_and_two_kinds) {
@@ -106,8 +106,8 @@ TEST(ProbeConfig, packet_lists_have_a_bound_and_two_kinds) {
     };
     CHECK_EQUAL(50u, load(meter("")).list.packets);
     CHECK_FALSE(load(meter("packets_of = \"payload\"")).list.all);
-    CHECK(refusal(meter("packets = 513")).find("'packets'") != std::string::npos);
-    CHECK(refusal(meter("packets_of = \"some\""))
+    CHECK(config_refusal(meter("packets = 513")).find("'packets'") != std::string::npos);
+    CHECK(config_refusal(meter("packets_of = \"some\""))
               .find(":5:14: 'packets_of' is neither \"payload\" nor \"all\"") != std::string::npos);
 }
 
@@ -134,8 +134,8 @@ TEST(ProbeConfig, a_table_asks_for_a_recording) {
     CHECK_EQUAL(2u, all.record.keep.days);
     CHECK_EQUAL(3u, all.record.keep.octets);
     STRCMP_EQUAL(print_config(all).c_str(), print_config(load(print_config(all))).c_str());
-    const std::string told =
-        refusal(probe + "[record]\nfilter = \"ip proto\"\nbuffer = 7\nrotate = { hours = 1 }\n");
+    const std::string told = config_refusal(
+        probe + "[record]\nfilter = \"ip proto\"\nbuffer = 7\nrotate = { hours = 1 }\n");
     CHECK(told.find("'folder' is missing") != std::string::npos);
     CHECK(told.find(":7:10: filter \"ip proto\"") != std::string::npos);
     CHECK(told.find(":8:10: 'buffer' wants 2 MiB to 64 GiB") != std::string::npos);
@@ -149,9 +149,10 @@ TEST(ProbeConfig, copies_are_counted_removed_or_not_looked_for) {
     };
     CHECK_TRUE(CopyAction::count == load(capture("")).copies.action);
     CHECK_EQUAL(1'000'000u, load(capture("")).copies.window_ns);
-    CHECK(refusal(capture("copies = \"drop\""))
+    CHECK(config_refusal(capture("copies = \"drop\""))
               .find(":5:10: 'copies' wants \"count\", \"remove\" or \"off\"") != std::string::npos);
-    CHECK(refusal(capture("copy_window_us = 0")).find("'copy_window_us'") != std::string::npos);
+    CHECK(config_refusal(capture("copy_window_us = 0")).find("'copy_window_us'") !=
+          std::string::npos);
 }
 
 TEST(ProbeConfig, tcp_wants_keys_that_are_secret_or_to_be_asked_for) {
@@ -179,8 +180,9 @@ TEST(ProbeConfig, both_keys_go_together) {
         return "name = \"p\"\n[[port]]\ndevice = \"x\"\n[collector]\nendpoint = \"tcp://c:1\"\n" +
                keys;
     };
-    CHECK(refusal(collector("key_file = \"/k\"\n")).find("go together") != std::string::npos);
-    CHECK(refusal(collector("public_key = \"short\"\n"))
+    CHECK(config_refusal(collector("key_file = \"/k\"\n")).find("go together") !=
+          std::string::npos);
+    CHECK(config_refusal(collector("public_key = \"short\"\n"))
               .find(":6:14: 'public_key' wants the 40 characters") != std::string::npos);
 }
 
@@ -192,8 +194,9 @@ TEST(ProbeConfig, the_shipped_example_loads) {
 
 TEST(ProbeConfig, what_two_ports_would_meter_is_refused) {
     const auto told = [](const std::string& one, const std::string& other) {
-        return refusal("name = \"p\"\n[[port]]\ndevice = \"" + one + "\"\n[[port]]\ndevice = \"" +
-                       other + "\"\n[collector]\nendpoint = \"ipc:///c\"\n");
+        return config_refusal("name = \"p\"\n[[port]]\ndevice = \"" + one +
+                              "\"\n[[port]]\ndevice = \"" + other +
+                              "\"\n[collector]\nendpoint = \"ipc:///c\"\n");
     };
     STRCMP_CONTAINS("'0000:03:00.0' is of another [[port]] already",
                     told("0000:03:00.0", "0000:03:00.0").c_str());
@@ -205,7 +208,7 @@ TEST(ProbeConfig, what_two_ports_would_meter_is_refused) {
 
 TEST(ProbeConfig, a_folder_that_is_something_else_is_refused) {
     const auto told = [](const std::string& spool, const std::string& folder) {
-        return refusal(
+        return config_refusal(
             "name = \"p\"\n[[port]]\ndevice = \"d\"\n[collector]\nendpoint = \"ipc:///c\"\n"
             "spool = \"" +
             spool + "\"\n[record]\nfolder = \"" + folder + "\"\n");
@@ -216,7 +219,7 @@ TEST(ProbeConfig, a_folder_that_is_something_else_is_refused) {
 }
 
 TEST(ProbeConfig, captures_and_live_ports_do_not_mix) {
-    const std::string told = refusal(
+    const std::string told = config_refusal(
         "name = \"p\"\n[[port]]\ndevice = \"net_pcap0,rx_pcap=a.pcap\"\n"
         "[[port]]\ndevice = \"net_pcap1,iface=eth1\"\n[collector]\nendpoint = \"ipc:///c\"\n");
     CHECK(told.find("captures and live ports cannot be metered together") != std::string::npos);

@@ -24,8 +24,8 @@ PacketBuilder reverse(uint64_t time_ns) {
     return PacketBuilder{}.ethernet().ipv4("10.0.0.2", "10.0.0.1").udp(6000, 5000).time_ns(time_ns);
 }
 
-proto::FlowSummary record_of(const std::vector<Packet>& packets,
-                             const DispatcherConfig& config = {}) {
+proto::FlowSummary features_of(const std::vector<Packet>& packets,
+                               const DispatcherConfig& config = {}) {
     const Metered metered = meter(packets, config);
     CHECK_EQUAL(1u, metered.records.size());
     return metered.records[0];
@@ -63,7 +63,7 @@ TEST_GROUP(FlowFeatures){};
 
 TEST(FlowFeatures, octets_are_counted_by_value_in_both_directions) {
     const proto::FlowSummary record =
-        record_of({forward(0).payload("aab").build(), reverse(1).payload("b").build()});
+        features_of({forward(0).payload("aab").build(), reverse(1).payload("b").build()});
     CHECK(record.byte_counts() == "a\2b\2");
     CHECK_EQUAL(4u, total(record));
 }
@@ -74,7 +74,7 @@ TEST(FlowFeatures, counts_go_on_when_they_outgrow_one_octet) {
         packets.push_back(forward(i).payload(std::string(200, 'x')).build());
     }
     packets.push_back(forward(9).payload(std::string(1300, 'x') + "y").build());
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = features_of(packets);
     CHECK(counts_of(record) == (std::map<uint8_t, uint64_t>{{'x', 1900}, {'y', 1}}));
 }
 
@@ -93,7 +93,7 @@ TEST(FlowFeatures, counts_are_whole_at_the_edges_of_one_and_of_two_octets) {
                 left -= octets;
             }
             packets.push_back(forward(++time_ns).payload("y").build());
-            const proto::FlowSummary record = record_of(packets);
+            const proto::FlowSummary record = features_of(packets);
             CHECK(counts_of(record) == (std::map<uint8_t, uint64_t>{{'x', all}, {'y', 1}}));
         }
     }
@@ -111,7 +111,7 @@ TEST(FlowFeatures, octets_are_counted_alike_in_payloads_of_every_length) {
             ++expected[octet];
             sums[i % 4] += octet;
         }
-        const proto::FlowSummary record = record_of({forward(0).payload(payload).build()});
+        const proto::FlowSummary record = features_of({forward(0).payload(payload).build()});
         CHECK(counts_of(record) == expected);
         CHECK_EQUAL(sums[0] + sums[1] + sums[2] + sums[3], record.walsh_sums(0));
         CHECK_EQUAL(sums[0] - sums[1] + sums[2] - sums[3], record.walsh_sums(1));
@@ -120,14 +120,14 @@ TEST(FlowFeatures, octets_are_counted_alike_in_payloads_of_every_length) {
 }
 
 TEST(FlowFeatures, padding_is_not_payload) {
-    const proto::FlowSummary record = record_of({forward(0).payload("a").padding(17).build()});
+    const proto::FlowSummary record = features_of({forward(0).payload("a").padding(17).build()});
     CHECK_EQUAL(1u, total(record));
     CHECK_EQUAL(60u, record.forward().frame_octets());
 }
 
 TEST(FlowFeatures, walsh_sums_pad_the_last_group_with_zeros) {
     // Groups (1, 2, 3, 4) and (5, 0, 0, 0).
-    const proto::FlowSummary record = record_of({forward(0).payload({1, 2, 3, 4, 5}).build()});
+    const proto::FlowSummary record = features_of({forward(0).payload({1, 2, 3, 4, 5}).build()});
     CHECK_EQUAL(4, record.walsh_sums_size());
     CHECK_EQUAL(15, record.walsh_sums(0));
     CHECK_EQUAL(3, record.walsh_sums(1));  // 1 - 2 + 3 - 4 + 5
@@ -141,7 +141,7 @@ TEST(FlowFeatures, only_packets_with_payload_are_listed_fifty_per_direction) {
         packets.push_back(forward(i * 10).payload("abc").build());
         packets.push_back(reverse(i * 10 + 1).payload("d").build());
     }
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = features_of(packets);
     CHECK_EQUAL(100, record.packets().gap_ns_size());
     CHECK_EQUAL(10u, record.packets().gap_ns(0));
     CHECK_EQUAL(1u, record.packets().gap_ns(1));
@@ -163,7 +163,7 @@ TEST(FlowFeatures, a_list_takes_as_many_packets_of_each_direction_as_it_is_told)
     for (const uint16_t bound : {uint16_t{0}, uint16_t{3}, uint16_t{512}}) {
         DispatcherConfig config;
         config.worker.meter.list.packets = bound;
-        const proto::FlowSummary record = record_of(packets, config);
+        const proto::FlowSummary record = features_of(packets, config);
         CHECK_EQUAL(2 * bound, record.packets().gap_ns_size());
         // What was not asked for is not missed.
         CHECK_EQUAL(bound != 0, (record.quality() & proto::QUALITY_LIST_CUT) != 0);
@@ -190,7 +190,7 @@ TEST(FlowFeatures, all_packets_can_be_listed_with_their_flags) {
                                       client(8).flags("PA").payload("abc").build()};
     DispatcherConfig config;
     config.worker.meter.list.all = true;
-    const proto::PacketList all = record_of(packets, config).packets();
+    const proto::PacketList all = features_of(packets, config).packets();
     CHECK_EQUAL(3, all.gap_ns_size());
     CHECK_EQUAL(0u, all.gap_ns(0));
     CHECK_EQUAL(2u, all.gap_ns(1));
@@ -201,10 +201,10 @@ TEST(FlowFeatures, all_packets_can_be_listed_with_their_flags) {
     CHECK_EQUAL(0x02u, all.control_bits(0));
     CHECK_EQUAL(0x12u, all.control_bits(1));
     CHECK_EQUAL(0x18u, all.control_bits(2));
-    CHECK_EQUAL(0, record_of(packets).packets().control_bits_size());
-    CHECK_EQUAL(1, record_of(packets).packets().gap_ns_size());
-    CHECK_EQUAL(0, record_of({forward(0).build()}, config).packets().control_bits_size());
-    CHECK_EQUAL(1, record_of({forward(0).build()}, config).packets().gap_ns_size());
+    CHECK_EQUAL(0, features_of(packets).packets().control_bits_size());
+    CHECK_EQUAL(1, features_of(packets).packets().gap_ns_size());
+    CHECK_EQUAL(0, features_of({forward(0).build()}, config).packets().control_bits_size());
+    CHECK_EQUAL(1, features_of({forward(0).build()}, config).packets().gap_ns_size());
 }
 
 TEST(FlowFeatures, a_retransmission_counts_its_payload_and_no_header) {
@@ -215,14 +215,14 @@ TEST(FlowFeatures, a_retransmission_counts_its_payload_and_no_header) {
                                .sequence(100)
                                .payload("abc")
                                .build();
-    const proto::FlowSummary record = record_of({segment, segment});
+    const proto::FlowSummary record = features_of({segment, segment});
     CHECK_EQUAL(6u, record.forward().payload_octets());
     CHECK_EQUAL(3u, record.packets().payload_octets(1));
     CHECK(record.byte_counts() == "a\2b\2c\2");
 }
 
 TEST(FlowFeatures, ip_ids_are_listed_in_order_of_arrival) {
-    const proto::FlowSummary record = record_of(
+    const proto::FlowSummary record = features_of(
         {PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").ip_id(9).udp(5000, 6000).build(),
          PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").ip_id(4).udp(5000, 6000).build()});
     CHECK_EQUAL(2, record.forward().ip_ids_size());
@@ -231,9 +231,9 @@ TEST(FlowFeatures, ip_ids_are_listed_in_order_of_arrival) {
 }
 
 TEST(FlowFeatures, the_first_packet_with_payload_is_kept_from_its_ip_header_on) {
-    const proto::FlowSummary record = record_of({forward(0).build(),
-                                                 forward(1).payload("first").build(),
-                                                 forward(2).payload("second").build()});
+    const proto::FlowSummary record = features_of({forward(0).build(),
+                                                   forward(1).payload("first").build(),
+                                                   forward(2).payload("second").build()});
     const std::string& first = record.forward().first_packet();
     CHECK_EQUAL(33u, first.size());
     CHECK_EQUAL(0x45, first[0]);
@@ -243,7 +243,7 @@ TEST(FlowFeatures, the_first_packet_with_payload_is_kept_from_its_ip_header_on) 
 
 TEST(FlowFeatures, a_long_first_packet_is_kept_to_its_bound) {
     const proto::FlowSummary record =
-        record_of({forward(0).payload(std::string(1400, 'z')).build()});
+        features_of({forward(0).payload(std::string(1400, 'z')).build()});
     CHECK_EQUAL(1300u, record.forward().first_packet().size());
 }
 
@@ -259,14 +259,14 @@ TEST(FlowFeatures, the_first_syn_begins_and_the_last_one_has_the_options) {
             .window(512);
     };
     const proto::FlowSummary record =
-        record_of({tcp("S").build(), tcp("SEC").sequence(7).options(mss).time_ns(1).build()});
+        features_of({tcp("S").build(), tcp("SEC").sequence(7).options(mss).time_ns(1).build()});
     const proto::TcpStart& start = record.forward().tcp_start();
     CHECK_EQUAL(2u, start.syn_control_bits());
     CHECK_EQUAL(1000u, start.sequence_number());
     CHECK_EQUAL(512u, start.window_size());
     CHECK(std::string("\x02\x04\x05\xb4", 4) == start.options());
-    CHECK_FALSE(record_of({tcp("SF").build()}).forward().has_tcp_start());
-    CHECK_FALSE(record_of({tcp("A").build()}).forward().has_tcp_start());
+    CHECK_FALSE(features_of({tcp("SF").build()}).forward().has_tcp_start());
+    CHECK_FALSE(features_of({tcp("A").build()}).forward().has_tcp_start());
 }
 
 TEST(FlowFeatures, an_empty_pool_cuts_lists_between_entries_and_is_counted) {
@@ -314,7 +314,7 @@ TEST(FlowFeatures, each_record_of_a_flow_begins_its_lists_anew) {
 TEST(FlowFeatures, without_details_the_counters_stay) {
     DispatcherConfig config;
     config.worker.meter.details = false;
-    const proto::FlowSummary record = record_of({forward(0).payload("abc").build()}, config);
+    const proto::FlowSummary record = features_of({forward(0).payload("abc").build()}, config);
     CHECK_EQUAL(3u, record.forward().payload_octets());
     CHECK(record.byte_counts().empty());
     CHECK_EQUAL(0, record.packets().gap_ns_size());

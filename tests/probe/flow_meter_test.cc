@@ -14,24 +14,24 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kStart = 1'500'000'000 * kSecond;
+constexpr uint64_t kMeterSecond = 1'000'000'000;
+constexpr uint64_t kStart = 1'500'000'000 * kMeterSecond;
 
 PacketBuilder from_client(uint64_t seconds) {
     return PacketBuilder{}
         .ethernet()
         .ipv4("10.0.0.1", "10.0.0.2")
-        .time_ns(kStart + seconds * kSecond);
+        .time_ns(kStart + seconds * kMeterSecond);
 }
 
 PacketBuilder from_server(uint64_t seconds) {
     return PacketBuilder{}
         .ethernet("02:00:00:00:00:02", "02:00:00:00:00:01")
         .ipv4("10.0.0.2", "10.0.0.1")
-        .time_ns(kStart + seconds * kSecond);
+        .time_ns(kStart + seconds * kMeterSecond);
 }
 
-Packet datagram(uint64_t seconds, std::string_view text = "12345") {
+Packet datagram_of(uint64_t seconds, std::string_view text = "12345") {
     return from_client(seconds).udp(5000, 6000).payload(text).build();
 }
 
@@ -49,7 +49,7 @@ TEST_GROUP(FlowMeter){};
 
 TEST(FlowMeter, both_directions_share_one_record) {
     const Metered metered =
-        meter({datagram(0), from_server(1).udp(6000, 5000).payload("123").build()});
+        meter({datagram_of(0), from_server(1).udp(6000, 5000).payload("123").build()});
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
     CHECK_EQUAL(5000u, record.initiator_port());
@@ -58,7 +58,7 @@ TEST(FlowMeter, both_directions_share_one_record) {
     CHECK_EQUAL(33u, record.forward().octets());
     CHECK_EQUAL(3u, record.reverse().payload_octets());
     CHECK_EQUAL(kStart, record.flow_start_ns());
-    CHECK_EQUAL(kStart + kSecond, record.flow_end_ns());
+    CHECK_EQUAL(kStart + kMeterSecond, record.flow_end_ns());
     CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, record.flow_end_reason());
     STRCMP_EQUAL("\x02", record.forward().source_mac().substr(0, 1).c_str());
     CHECK_EQUAL(1, record.forward().source_mac()[5]);
@@ -66,19 +66,19 @@ TEST(FlowMeter, both_directions_share_one_record) {
 }
 
 TEST(FlowMeter, a_packet_later_than_the_idle_timeout_begins_a_new_flow) {
-    const Metered metered = meter({datagram(0), datagram(60), datagram(121)});
+    const Metered metered = meter({datagram_of(0), datagram_of(60), datagram_of(121)});
     CHECK_EQUAL(2u, metered.records.size());
     CHECK_EQUAL(2u, metered.records[0].forward().packets());
     CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
     CHECK_EQUAL(0u, metered.records[1].record_number());
-    CHECK_EQUAL(kStart + 121 * kSecond, metered.records[1].first_record_start_ns());
+    CHECK_EQUAL(kStart + 121 * kMeterSecond, metered.records[1].first_record_start_ns());
     CHECK_EQUAL(2u, metered.flows.flows_created);
 }
 
 TEST(FlowMeter, a_packet_later_than_the_active_timeout_continues_the_flow_in_a_new_record) {
     std::vector<Packet> packets;
     for (uint64_t second = 0; second <= 301; second += 43) {
-        packets.push_back(datagram(second));
+        packets.push_back(datagram_of(second));
     }
     const Metered metered = meter(packets);
     CHECK_EQUAL(2u, metered.records.size());
@@ -87,14 +87,14 @@ TEST(FlowMeter, a_packet_later_than_the_active_timeout_continues_the_flow_in_a_n
     CHECK_EQUAL(1u, metered.records[1].record_number());
     CHECK_EQUAL(1u, metered.records[1].forward().packets());
     CHECK_EQUAL(kStart, metered.records[1].first_record_start_ns());
-    CHECK_EQUAL(kStart + 301 * kSecond, metered.records[1].flow_start_ns());
+    CHECK_EQUAL(kStart + 301 * kMeterSecond, metered.records[1].flow_start_ns());
     CHECK_EQUAL(1u, metered.flows.flows_created);
 }
 
 TEST(FlowMeter, a_timeout_of_0_is_off) {
     DispatcherConfig config;
     config.worker.meter.timeouts = {0, 0, 0, 0};
-    const Metered metered = meter({datagram(0), datagram(100'000)}, config);
+    const Metered metered = meter({datagram_of(0), datagram_of(100'000)}, config);
     CHECK_EQUAL(1u, metered.records.size());
     CHECK_EQUAL(2u, metered.records[0].forward().packets());
 }
@@ -103,8 +103,8 @@ TEST(FlowMeter, cuts_do_not_depend_on_other_flows_or_bursts) {
     std::vector<Packet> alone;
     std::vector<Packet> together;
     for (uint64_t second = 0; second < 500; second += 31) {
-        alone.push_back(datagram(second));
-        together.push_back(datagram(second));
+        alone.push_back(datagram_of(second));
+        together.push_back(datagram_of(second));
         together.push_back(
             from_client(second).udp(static_cast<uint16_t>(7000 + second), 53).build());
     }
@@ -128,7 +128,7 @@ TEST(FlowMeter, a_flow_silent_for_its_timeout_at_the_end_was_idle) {
         DispatcherConfig config;
         config.workers = workers;
         const Metered metered = meter(
-            {datagram(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()},
+            {datagram_of(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()},
             config);
         CHECK_EQUAL(2u, metered.records.size());
         CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
@@ -228,7 +228,7 @@ TEST(FlowMeter, both_fins_end_a_tcp_flow) {
                                    segment(1, "FA"),
                                    answer(1, "FA"),
                                    segment(1, "A"),
-                                   datagram(20)});
+                                   datagram_of(20)});
     CHECK_EQUAL(2u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
     CHECK_EQUAL(proto::FLOW_END_REASON_END_OF_FLOW, record.flow_end_reason());
@@ -286,22 +286,23 @@ TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
 }
 
 TEST(FlowMeter, a_capture_that_comes_twice_gives_flows_of_two_numbers) {
-    const Metered metered = meter({datagram(0), datagram(100), datagram(0), datagram(100)});
+    const Metered metered =
+        meter({datagram_of(0), datagram_of(100), datagram_of(0), datagram_of(100)});
     CHECK_EQUAL(4u, metered.records.size());
     CHECK_EQUAL(0u, metered.records[0].flow_ordinal());
     CHECK_EQUAL(1u, metered.records[1].flow_ordinal());
 }
 
 TEST(FlowMeter, times_are_ordered_when_the_capture_is_not) {
-    const Metered metered = meter({datagram(10), datagram(8), datagram(12)});
+    const Metered metered = meter({datagram_of(10), datagram_of(8), datagram_of(12)});
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
-    CHECK_EQUAL(kStart + 8 * kSecond, record.flow_start_ns());
-    CHECK_EQUAL(kStart + 12 * kSecond, record.flow_end_ns());
+    CHECK_EQUAL(kStart + 8 * kMeterSecond, record.flow_start_ns());
+    CHECK_EQUAL(kStart + 12 * kMeterSecond, record.flow_end_ns());
     CHECK_EQUAL(3, record.packets().gap_ns_size());
     CHECK_EQUAL(0u, record.packets().gap_ns(0));
-    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(1));
-    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(2));
+    CHECK_EQUAL(2 * kMeterSecond, record.packets().gap_ns(1));
+    CHECK_EQUAL(2 * kMeterSecond, record.packets().gap_ns(2));
     CHECK((record.quality() & proto::QUALITY_TIME_REVERSED) != 0);
 }
 
@@ -382,8 +383,8 @@ TEST(FlowMeter, a_later_fragment_joins_its_first_ones_flow) {
 }
 
 TEST(FlowMeter, packets_that_are_not_ip_are_counted_apart) {
-    const Metered metered =
-        meter({datagram(0), PacketBuilder{}.ethernet().ethertype(0x0806).payload("arp").build()});
+    const Metered metered = meter(
+        {datagram_of(0), PacketBuilder{}.ethernet().ethertype(0x0806).payload("arp").build()});
     CHECK_EQUAL(1u, metered.packets.by_result[static_cast<size_t>(ParseResult::metered)]);
     CHECK_EQUAL(1u, metered.packets.by_result[static_cast<size_t>(ParseResult::not_ip)]);
     CHECK_EQUAL(1u, metered.flows.packets);

@@ -16,7 +16,7 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kMicrosecond = 1'000;
+constexpr uint64_t kStatisticsMicrosecond = 1'000;
 constexpr uint64_t kMillisecond = 1'000'000;
 constexpr uint64_t kSecond = 1'000'000'000;
 
@@ -78,7 +78,7 @@ std::array<uint32_t, 8> bins(std::initializer_list<uint32_t> first) {
     return all;
 }
 
-proto::FlowSummary record_of(const std::vector<Packet>& packets) {
+proto::FlowSummary statistics_of(const std::vector<Packet>& packets) {
     const Metered metered = meter(packets);
     CHECK_EQUAL(1u, metered.records.size());
     return metered.records[0];
@@ -423,58 +423,59 @@ TEST(FlowStatistics, headers_that_were_not_captured_or_lie_count_nothing) {
 }
 
 TEST(FlowStatistics, a_handshake_tells_the_round_trips) {
-    const proto::FlowSummary record =
-        record_of({from_client(0).tcp(40000, 80).flags("S").sequence(1).build(),
-                   from_server(30 * kMicrosecond).tcp(80, 40000).flags("SA").build(),
-                   from_client(37 * kMicrosecond).tcp(40000, 80).flags("A").sequence(2).build(),
-                   from_client(99 * kMicrosecond).tcp(40000, 80).flags("A").sequence(2).build()});
+    const proto::FlowSummary record = statistics_of(
+        {from_client(0).tcp(40000, 80).flags("S").sequence(1).build(),
+         from_server(30 * kStatisticsMicrosecond).tcp(80, 40000).flags("SA").build(),
+         from_client(37 * kStatisticsMicrosecond).tcp(40000, 80).flags("A").sequence(2).build(),
+         from_client(99 * kStatisticsMicrosecond).tcp(40000, 80).flags("A").sequence(2).build()});
     CHECK_EQUAL(30'000u, record.rtt_in_ns());
     CHECK_EQUAL(7'000u, record.rtt_out_ns());
 }
 
 TEST(FlowStatistics, of_repeated_packets_of_a_handshake_the_last_before_the_answer_counts) {
     const proto::FlowSummary record =
-        record_of({from_client(0).tcp(40000, 80).flags("S").build(),
-                   from_client(kSecond).tcp(40000, 80).flags("S").build(),
-                   from_server(kSecond + 3).tcp(80, 40000).flags("SA").build(),
-                   from_server(kSecond + 10).tcp(80, 40000).flags("SA").build(),
-                   from_client(kSecond + 14).tcp(40000, 80).flags("A").build(),
-                   from_server(kSecond + 20).tcp(80, 40000).flags("SA").build(),
-                   from_client(kSecond + 29).tcp(40000, 80).flags("A").build()});
+        statistics_of({from_client(0).tcp(40000, 80).flags("S").build(),
+                       from_client(kSecond).tcp(40000, 80).flags("S").build(),
+                       from_server(kSecond + 3).tcp(80, 40000).flags("SA").build(),
+                       from_server(kSecond + 10).tcp(80, 40000).flags("SA").build(),
+                       from_client(kSecond + 14).tcp(40000, 80).flags("A").build(),
+                       from_server(kSecond + 20).tcp(80, 40000).flags("SA").build(),
+                       from_client(kSecond + 29).tcp(40000, 80).flags("A").build()});
     CHECK_EQUAL(3u, record.rtt_in_ns());
     CHECK_EQUAL(4u, record.rtt_out_ns());
 }
 
 TEST(FlowStatistics, what_was_not_seen_of_a_handshake_is_not_told) {
-    const proto::FlowSummary middle = record_of({from_client(0).tcp(40000, 80).flags("A").build(),
-                                                 from_server(9).tcp(80, 40000).flags("A").build()});
+    const proto::FlowSummary middle =
+        statistics_of({from_client(0).tcp(40000, 80).flags("A").build(),
+                       from_server(9).tcp(80, 40000).flags("A").build()});
     CHECK_FALSE(middle.has_rtt_in_ns());
     CHECK_FALSE(middle.has_rtt_out_ns());
     const proto::FlowSummary without_syn =
-        record_of({from_server(0).tcp(80, 40000).flags("SA").build(),
-                   from_client(9).tcp(40000, 80).flags("A").build()});
+        statistics_of({from_server(0).tcp(80, 40000).flags("SA").build(),
+                       from_client(9).tcp(40000, 80).flags("A").build()});
     CHECK_FALSE(without_syn.has_rtt_in_ns());
     CHECK_EQUAL(9u, without_syn.rtt_out_ns());
     const proto::FlowSummary refused =
-        record_of({from_client(0).tcp(40000, 80).flags("S").build(),
-                   from_server(9).tcp(80, 40000).flags("RA").build()});
+        statistics_of({from_client(0).tcp(40000, 80).flags("S").build(),
+                       from_server(9).tcp(80, 40000).flags("RA").build()});
     CHECK_FALSE(refused.has_rtt_in_ns());
 }
 
 TEST(FlowStatistics, a_round_trip_is_never_negative) {
     const proto::FlowSummary record =
-        record_of({from_client(50).tcp(40000, 80).flags("S").build(),
-                   from_server(40).tcp(80, 40000).flags("SA").build(),
-                   from_client(60).tcp(40000, 80).flags("A").build()});
+        statistics_of({from_client(50).tcp(40000, 80).flags("S").build(),
+                       from_server(40).tcp(80, 40000).flags("SA").build(),
+                       from_client(60).tcp(40000, 80).flags("A").build()});
     CHECK_FALSE(record.has_rtt_in_ns());
     CHECK_EQUAL(20u, record.rtt_out_ns());
 }
 
 TEST(FlowStatistics, sides_become_directions) {
     const proto::FlowSummary record =
-        record_of({from_server(0).tcp(80, 40000).flags("S").build(),
-                   from_client(1).tcp(40000, 80).flags("SA").build(),
-                   from_server(3).tcp(80, 40000).flags("A").window(0).payload("abc").build()});
+        statistics_of({from_server(0).tcp(80, 40000).flags("S").build(),
+                       from_client(1).tcp(40000, 80).flags("SA").build(),
+                       from_server(3).tcp(80, 40000).flags("A").window(0).payload("abc").build()});
     CHECK_EQUAL(80u, record.initiator_port());
     const proto::Direction& out = record.forward();
     CHECK_EQUAL(2u, out.payload_spread().count());
@@ -493,7 +494,7 @@ TEST(FlowStatistics, sides_become_directions) {
 }
 
 TEST(FlowStatistics, only_tcp_has_what_sequence_numbers_say) {
-    const proto::FlowSummary record = record_of({datagram(0, 1)});
+    const proto::FlowSummary record = statistics_of({datagram(0, 1)});
     CHECK_TRUE(record.forward().has_payload_spread());
     CHECK_FALSE(record.forward().has_tcp_statistics());
     CHECK_FALSE(record.has_reverse());

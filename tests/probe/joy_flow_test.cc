@@ -12,7 +12,7 @@ using curlew::tests::PacketBuilder;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000;
+constexpr uint64_t kJoySecond = 1'000'000;
 
 PacketBuilder out(uint64_t time_us) {
     return PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").time_ns(time_us * 1000);
@@ -122,25 +122,25 @@ TEST(JoyFlow, two_syns_decide_nothing) {
 }
 
 TEST(JoyFlow, is_inactive_after_more_than_ten_seconds) {
-    older(out(kSecond).udp(1000, 2000));
-    CHECK(age_of(*flow, 11 * kSecond) == JoyAge::live);
-    CHECK(age_of(*flow, 11 * kSecond + 1) == JoyAge::inactive);
+    older(out(kJoySecond).udp(1000, 2000));
+    CHECK(age_of(*flow, 11 * kJoySecond) == JoyAge::live);
+    CHECK(age_of(*flow, 11 * kJoySecond + 1) == JoyAge::inactive);
 }
 
 TEST(JoyFlow, is_active_too_long_after_more_than_thirty_seconds_whatever_its_end) {
-    older(out(kSecond).udp(1000, 2000));
-    CHECK(age_of(*flow, 31 * kSecond) == JoyAge::inactive);
-    CHECK(age_of(*flow, 31 * kSecond + 1) == JoyAge::active);
-    older(out(31 * kSecond).udp(1000, 2000));
-    CHECK(age_of(*flow, 31 * kSecond) == JoyAge::live);
-    CHECK(age_of(*flow, 31 * kSecond + 1) == JoyAge::active);
+    older(out(kJoySecond).udp(1000, 2000));
+    CHECK(age_of(*flow, 31 * kJoySecond) == JoyAge::inactive);
+    CHECK(age_of(*flow, 31 * kJoySecond + 1) == JoyAge::active);
+    older(out(31 * kJoySecond).udp(1000, 2000));
+    CHECK(age_of(*flow, 31 * kJoySecond) == JoyAge::live);
+    CHECK(age_of(*flow, 31 * kJoySecond + 1) == JoyAge::active);
 }
 
 TEST(JoyFlow, lives_as_long_as_either_side) {
-    older(out(kSecond).udp(1000, 2000));
-    newer(back(5 * kSecond).udp(2000, 1000));
-    CHECK(age_of(*flow, 15 * kSecond) == JoyAge::live);
-    CHECK(age_of(*flow, 15 * kSecond + 1) == JoyAge::inactive);
-    CHECK(age_of(*flow, 35 * kSecond) == JoyAge::inactive);
-    CHECK(age_of(*flow, 35 * kSecond + 1) == JoyAge::active);
+    older(out(kJoySecond).udp(1000, 2000));
+    newer(back(5 * kJoySecond).udp(2000, 1000));
+    CHECK(age_of(*flow, 15 * kJoySecond) == JoyAge::live);
+    CHECK(age_of(*flow, 15 * kJoySecond + 1) == JoyAge::inactive);
+    CHECK(age_of(*flow, 35 * kJoySecond) == JoyAge::inactive);
+    CHECK(age_of(*flow, 35 * kJoySecond + 1) == JoyAge::active);
 }

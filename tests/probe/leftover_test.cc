@@ -25,7 +25,7 @@ using std::chrono::milliseconds;
 
 namespace {
 
-constexpr const char* kEndpoint = "inproc://leftover-test";
+constexpr const char* kLeftoverEndpoint = "inproc://leftover-test";
 
 std::string frame(proto::FrameKind kind, uint64_t epoch, uint64_t first, uint32_t records) {
     std::string octets;
@@ -56,16 +56,17 @@ TEST_GROUP(Leftover) {
     }
 
     Leftover leftover() {
-        return Leftover(folder,
-                        folder.left(problems),
-                        context,
-                        {.endpoint = kEndpoint, .hello = {}, .patience = milliseconds(200)});
+        return Leftover(
+            folder,
+            folder.left(problems),
+            context,
+            {.endpoint = kLeftoverEndpoint, .hello = {}, .patience = milliseconds(200)});
     }
 
     // A collector that knows the first `durable` of each epoch; what it was sent, until nothing is
     // left. "epoch:first" a frame.
     std::string collect(Leftover & left, uint64_t durable) {
-        proto::ChannelReceiver receiver(context, kEndpoint);
+        proto::ChannelReceiver receiver(context, kLeftoverEndpoint);
         std::string seen;
         const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
         while (!left.is_done() && std::chrono::steady_clock::now() < end) {
@@ -151,7 +152,7 @@ TEST(Leftover, what_is_on_its_way_is_acknowledged_before_a_bad_frame_is_passed_o
     std::string octets = content_of(bad.file);
     octets[bad.offset + bad.octets / 2] ^= 1;
     put_content(bad.file, octets);
-    proto::ChannelReceiver receiver(context, kEndpoint);
+    proto::ChannelReceiver receiver(context, kLeftoverEndpoint);
     std::optional<proto::ReceivedFrame> first;
     for (int i = 0; i < 2000 && !first; ++i) {
         left.turn(milliseconds(1));

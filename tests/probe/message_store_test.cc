@@ -15,7 +15,7 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kStoreSecond = 1'000'000'000;
 
 struct Says {
     bool from_client = true;
@@ -57,7 +57,7 @@ Packet datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 53) {
         .build();
 }
 
-const Octets kQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
+const Octets kStoredQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
 
 // "> octets", "!" behind what was cut, a line each.
 std::string messages_of(const proto::FlowSummary& record) {
@@ -80,13 +80,15 @@ std::string messages_of(const std::vector<Packet>& packets) {
 TEST_GROUP(MessageStore){};
 
 TEST(MessageStore, a_datagram_is_kept_as_it_was) {
-    const Metered metered =
-        meter({datagram(kQuestion, 0), datagram(from_hex("3f3f"), 1), datagram(kQuestion, 2)});
+    const Metered metered = meter({datagram(kStoredQuestion, 0),
+                                   datagram(from_hex("3f3f"), 1),
+                                   datagram(kStoredQuestion, 2)});
     const proto::FlowSummary& record = metered.records[0];
     // What has not the form of DNS is a message too, where DNS is spoken.
     CHECK_EQUAL(3, record.messages_size());
     CHECK_EQUAL(proto::MESSAGE_PROTOCOL_DNS, record.messages(0).protocol());
-    CHECK(std::string(kQuestion.begin(), kQuestion.end()) == record.messages(0).octets());
+    CHECK(std::string(kStoredQuestion.begin(), kStoredQuestion.end()) ==
+          record.messages(0).octets());
     CHECK_FALSE(record.messages(0).reverse());
     CHECK_FALSE(record.messages(0).cut());
     CHECK_EQUAL(0u, record.messages(0).packet());
@@ -95,7 +97,7 @@ TEST(MessageStore, a_datagram_is_kept_as_it_was) {
 }
 
 TEST(MessageStore, a_datagram_that_was_not_captured_whole_is_cut) {
-    const Packet whole = datagram(kQuestion, 0);
+    const Packet whole = datagram(kStoredQuestion, 0);
     const Metered metered = meter({whole.captured(whole.octets.size() - 4)});
     CHECK_TRUE(metered.records[0].messages(0).cut());
 }
@@ -103,7 +105,7 @@ TEST(MessageStore, a_datagram_that_was_not_captured_whole_is_cut) {
 TEST(MessageStore, the_first_fragment_is_a_message_that_was_cut) {
     PacketBuilder builder;
     builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").fragment(7, 0, true).udp(3000, 53);
-    const Metered metered = meter({builder.payload(kQuestion).build()});
+    const Metered metered = meter({builder.payload(kStoredQuestion).build()});
     CHECK_EQUAL(1, metered.records[0].messages_size());
     CHECK_TRUE(metered.records[0].messages(0).cut());
 }
@@ -207,8 +209,8 @@ TEST(MessageStore, a_new_connection_ends_the_body_of_the_one_before) {
 TEST(MessageStore, a_continued_record_has_its_own_messages) {
     const Metered metered = meter({
         segment({true, 100, "GET /1 HTTP/1.1\r\n\r\n", 0}),
-        segment({true, 119, "GET /2 HTTP/1.1\r\n", 299 * kSecond}),
-        segment({true, 136, "\r\nGET /3 HTTP/1.1\r\n\r\n", 301 * kSecond}),
+        segment({true, 119, "GET /2 HTTP/1.1\r\n", 299 * kStoreSecond}),
+        segment({true, 136, "\r\nGET /3 HTTP/1.1\r\n\r\n", 301 * kStoreSecond}),
     });
     CHECK_EQUAL(2u, metered.records.size());
     STRCMP_EQUAL("> GET /1 HTTP/1.1\r\n\r\n\n> GET /2 HTTP/1.1\r\n!\n",
@@ -223,13 +225,13 @@ TEST(MessageStore, a_flow_without_messages_has_none) {
 TEST(MessageStore, the_line_rate_profile_keeps_none) {
     DispatcherConfig config;
     config.worker.meter.details = false;
-    CHECK_EQUAL(0, meter({datagram(kQuestion, 0)}, config).records[0].messages_size());
+    CHECK_EQUAL(0, meter({datagram(kStoredQuestion, 0)}, config).records[0].messages_size());
 }
 
 TEST(MessageStore, messages_are_bounded_and_the_record_says_so) {
     std::vector<Packet> packets;
     for (uint64_t i = 0; i < kMaximumMessages + 1; ++i) {
-        packets.push_back(datagram(kQuestion, i));
+        packets.push_back(datagram(kStoredQuestion, i));
     }
     const Metered metered = meter(packets);
     CHECK_EQUAL(kMaximumMessages, metered.records[0].messages_size());
@@ -243,9 +245,9 @@ TEST(MessageStore, blocks_come_back_when_flows_end) {
     std::vector<Packet> packets;
     for (uint64_t flow = 0; flow < 20; ++flow) {
         for (uint64_t i = 0; i < 40; ++i) {
-            Octets message = kQuestion;
+            Octets message = kStoredQuestion;
             message.resize(1400, 0);
-            packets.push_back(datagram(message, flow * 200 * kSecond + i));
+            packets.push_back(datagram(message, flow * 200 * kStoreSecond + i));
         }
         for (uint32_t i = 0; i < 4; ++i) {
             // A head in pieces, one of which never comes.
@@ -253,9 +255,9 @@ TEST(MessageStore, blocks_come_back_when_flows_end) {
                 {true,
                  1 + 100 * i + (i > 1 ? 1 : 0),
                  (i == 0 ? "GET / HTTP/1.1\r\n" : "A: ") + std::string(i == 0 ? 84 : 97, 'x'),
-                 flow * 200 * kSecond + 50 + i}));
+                 flow * 200 * kStoreSecond + 50 + i}));
         }
-        packets.push_back(segment({true, 1000, "", flow * 200 * kSecond + 60, "R"}));
+        packets.push_back(segment({true, 1000, "", flow * 200 * kStoreSecond + 60, "R"}));
     }
     std::sort(packets.begin(), packets.end(), [](const Packet& a, const Packet& b) {
         return a.time_ns < b.time_ns;

@@ -18,7 +18,7 @@ namespace {
 constexpr uint64_t kDay = 86'400'000'000'000;
 const std::string kFile = "p-20251231T235900Z-0123456789abcdef-000001.pcapng";
 
-std::span<const uint8_t> octets_of(const std::string& text) {
+std::span<const uint8_t> octets_in(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -69,8 +69,8 @@ TEST(RecordingFolder, belongs_to_one_probe) {
 TEST(RecordingFolder, a_file_has_its_name_when_it_is_complete) {
     const RecordingFolder opened(folder, {});
     RecordingFile file(folder / "one.pcapng.open");
-    file.append(octets_of("12345678"));
-    file.append(octets_of("abc"));
+    file.append(octets_in("12345678"));
+    file.append(octets_in("abc"));
     CHECK(names_in(folder) == std::vector<std::string>{"one.pcapng.open"});
     file.complete();
     CHECK(names_in(folder) == std::vector<std::string>{"one.pcapng"});

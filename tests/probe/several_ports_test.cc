@@ -22,7 +22,7 @@ using namespace curlew::tests;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kPortSecond = 1'000'000'000;
 
 Packet datagram(uint16_t port, uint64_t time_ns, size_t octets = 4) {
     return PacketBuilder{}
@@ -45,10 +45,10 @@ struct Sent {
 std::vector<Sent> random_traffic(std::mt19937& random) {
     constexpr const char* kFlags[] = {"S", "SA", "A", "PA", "PA", "FA", "A", "R"};
     std::vector<Sent> traffic;
-    uint64_t time_ns = kSecond;
+    uint64_t time_ns = kPortSecond;
     for (size_t i = 0; i < 2000; ++i) {
         const bool pause = random() % 100 == 0;
-        time_ns += pause ? (random() % 330) * kSecond + 1 : 1 + random() % (kSecond / 4);
+        time_ns += pause ? (random() % 330) * kPortSecond + 1 : 1 + random() % (kPortSecond / 4);
         const auto flow = static_cast<uint32_t>(random() % 60);
         const bool reply = random() % 2 == 0;
         const auto port = static_cast<uint16_t>(1000 + flow);
@@ -189,14 +189,14 @@ class BusyPort final : public Port {
     bool is_live() const noexcept override { return true; }
     uint64_t now_ns() const noexcept override { return now_ns_; }
     PortCounters counters() const noexcept override {
-        return {.packets_offered = now_ns_ - kSecond};
+        return {.packets_offered = now_ns_ - kPortSecond};
     }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return -1; }
 
   private:
-    Packet packet_ = datagram(1, kSecond);
-    uint64_t now_ns_ = kSecond;
+    Packet packet_ = datagram(1, kPortSecond);
+    uint64_t now_ns_ = kPortSecond;
     std::string fault_;
 };
 
@@ -443,12 +443,12 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
         std::vector<Packet> packets;
         for (uint16_t i = 0; i < 2000; ++i) {
-            packets.push_back(datagram(i, i * 10 * kSecond));
+            packets.push_back(datagram(i, i * 10 * kPortSecond));
         }
         const auto port = port_of(packets, 1, PortState::running);
         port->make_live();
         DispatcherConfig config = roomy(workers);
-        config.worker.meter.timeouts.idle_other_ns = kSecond;
+        config.worker.meter.timeouts.idle_other_ns = kPortSecond;
         config.worker.record_ring_octets = size_t{512} << 10;
         Dispatcher dispatcher(config, {port.get()}, test_inspector());
         std::atomic<bool> over{false};
@@ -488,7 +488,7 @@ TEST(LivePort, what_came_before_the_stop_is_metered) {
         }
         const auto port = port_of(packets, 7, PortState::running);
         port->make_live();
-        port->set_clock(kSecond);
+        port->set_clock(kPortSecond);
         Dispatcher dispatcher(roomy(workers), {port.get()}, test_inspector());
         dispatcher.stop();
         dispatcher.run({});
@@ -508,9 +508,9 @@ TEST(LivePort, a_line_that_is_never_quiet_is_not_waited_for) {
 
 TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
     for (size_t variant = 0; variant < 4; ++variant) {
-        const auto first =
-            port_of({datagram(1, 1 * kSecond), datagram(2, 2 * kSecond)}, 1, PortState::running);
-        const auto second = port_of({datagram(3, 3 * kSecond)}, 1, PortState::running);
+        const auto first = port_of(
+            {datagram(1, 1 * kPortSecond), datagram(2, 2 * kPortSecond)}, 1, PortState::running);
+        const auto second = port_of({datagram(3, 3 * kPortSecond)}, 1, PortState::running);
         first->make_live();
         second->make_live();
         // Inline, one port for several workers, several ports, apart.
@@ -530,15 +530,15 @@ TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
         std::thread operating([&] {
             if (comes_true([&] { return dispatcher.packets_received() == flows; })) {
                 ended_before = dispatcher.ledger().flows.records_created;
-                first->set_clock(2000 * kSecond);
-                second->set_clock(2005 * kSecond);
+                first->set_clock(2000 * kPortSecond);
+                second->set_clock(2005 * kPortSecond);
                 static_cast<void>(comes_true([&] {
                     const MeterLedger ledger = dispatcher.ledger();
                     ended_after = ledger.flows.records_by_reason[idle];
                     complete_until_ns = ledger.complete_until_ns;
                     // Each worker sweeps for itself: what is complete follows the last of them.
-                    return ended_after == flows && ledger.clock_ns == 2000 * kSecond &&
-                           complete_until_ns >= 1690 * kSecond;
+                    return ended_after == flows && ledger.clock_ns == 2000 * kPortSecond &&
+                           complete_until_ns >= 1690 * kPortSecond;
                 }));
             }
             dispatcher.stop();
@@ -548,7 +548,7 @@ TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
         CHECK_EQUAL(0u, ended_before);
         CHECK_EQUAL(flows, ended_after);
         // The longest timeout is 300 s, and 10 s are allowed for sweeps.
-        CHECK_EQUAL(1690 * kSecond, complete_until_ns);
+        CHECK_EQUAL(1690 * kPortSecond, complete_until_ns);
     }
 }
 

@@ -25,8 +25,8 @@ namespace {
 using namespace std::chrono_literals;
 using namespace curlew::proto;
 
-constexpr auto kLong = 10s;     // reached only by a test that fails
-constexpr auto kShort = 100ms;  // for what must not happen
+constexpr auto kLongWait = 10s;     // reached only by a test that fails
+constexpr auto kShortWait = 100ms;  // for what must not happen
 const std::string kAnyPort = "tcp://127.0.0.1:*";
 
 struct Door {
@@ -36,7 +36,7 @@ struct Door {
     // Takes what comes until the condition holds.
     template <typename Condition>
     bool receive_until(Condition&& holds) {
-        const auto deadline = std::chrono::steady_clock::now() + kLong;
+        const auto deadline = std::chrono::steady_clock::now() + kLongWait;
         while (!holds() && std::chrono::steady_clock::now() < deadline) {
             receiver.receive(5ms);
         }
@@ -73,7 +73,7 @@ std::optional<ReceivedFrame> hello_of(ChannelSender& sender,
 }
 
 bool is_refused(ChannelSender& sender) {
-    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    const auto deadline = std::chrono::steady_clock::now() + kLongWait;
     while (sender.turn(1, 5ms) != SenderState::refused) {
         if (std::chrono::steady_clock::now() >= deadline) {
             return false;
@@ -135,7 +135,7 @@ TEST_GROUP(Doorkeeper) {
 TEST(Doorkeeper, lets_a_listed_key_in_and_says_whose_it_is) {
     Door door(door_for_attic());
     ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
-    const auto hello = hello_of(sender, door.receiver, kLong);
+    const auto hello = hello_of(sender, door.receiver, kLongWait);
     CHECK(hello.has_value());
     CHECK(hello->owner.has_value());
     STRCMP_EQUAL("attic", hello->owner->name.c_str());
@@ -150,14 +150,14 @@ TEST(Doorkeeper, lets_a_listed_key_in_and_says_whose_it_is) {
 TEST(Doorkeeper, largest_frame_fits_through_encrypted) {
     Door door(door_for_attic());
     ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
-    const auto hello = hello_of(sender, door.receiver, kLong);
+    const auto hello = hello_of(sender, door.receiver, kLongWait);
     CHECK(hello.has_value());
     CHECK(door.receiver.welcome(*hello, 0));
     while (sender.turn(1, 5ms) != SenderState::welcomed) {
     }
     const std::string frame = batch(std::vector<uint8_t>(kMaximumFrameBodyOctets, 'x'));
     CHECK(sender.send(std::make_shared<const std::string>(frame), 1));
-    const auto received = door.receiver.receive(kLong);
+    const auto received = door.receiver.receive(kLongWait);
     CHECK(received.has_value());
     CHECK(frame == received->octets);
 }
@@ -167,7 +167,7 @@ TEST(Doorkeeper, counts_a_key_that_is_not_listed_and_the_probe_is_told) {
     ChannelSender sender(outside, probe(door, SenderKeys{stranger, collector.public_key}));
     CHECK(is_refused(sender));
     STRCMP_EQUAL("this probe's key is not one of those that it lets in", sender.refusal().c_str());
-    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShortWait).has_value());
     CHECK(door.receiver.counters().connections.keys_unknown > 0);
     CHECK_EQUAL(0u, door.receiver.counters().frames_received);
 }
@@ -177,7 +177,7 @@ TEST(Doorkeeper, counts_a_peer_without_keys) {
     ChannelSender sender(outside, probe(door, std::nullopt));
     CHECK(is_refused(sender));
     STRCMP_EQUAL("no connection without keys", sender.refusal().c_str());
-    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShortWait).has_value());
     CHECK(door.receive_until(
         [&] { return door.receiver.counters().connections.handshakes_failed > 0; }));
     CHECK_EQUAL(0u, door.receiver.counters().connections.keys_unknown);
@@ -190,7 +190,7 @@ TEST(Doorkeeper, counts_a_peer_that_takes_the_collector_for_another) {
     CHECK(is_refused(sender));
     STRCMP_EQUAL("no keys could be exchanged: it has another public key, or none",
                  sender.refusal().c_str());
-    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShortWait).has_value());
     CHECK(door.receive_until(
         [&] { return door.receiver.counters().connections.handshakes_failed > 0; }));
     CHECK_EQUAL(0u, door.receiver.counters().frames_received);
@@ -202,7 +202,7 @@ TEST(Doorkeeper, probe_gives_nothing_to_a_collector_without_keys) {
     Door door(config);
     ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
     CHECK(is_refused(sender));
-    CHECK_FALSE(hello_of(sender, door.receiver, kShort).has_value());
+    CHECK_FALSE(hello_of(sender, door.receiver, kShortWait).has_value());
 }
 
 TEST(Doorkeeper, key_listed_later_comes_in_and_one_struck_off_is_heard_no_more) {
@@ -210,7 +210,7 @@ TEST(Doorkeeper, key_listed_later_comes_in_and_one_struck_off_is_heard_no_more) 
     ChannelSender sender(outside, probe(door, SenderKeys{stranger, collector.public_key}));
     CHECK(is_refused(sender));
     door.receiver.allow({{stranger.public_key, {"cellar", 7}}});
-    const auto hello = hello_of(sender, door.receiver, kLong);
+    const auto hello = hello_of(sender, door.receiver, kLongWait);
     CHECK(hello.has_value());
     STRCMP_EQUAL("cellar", hello->owner->name.c_str());
     CHECK(door.receiver.welcome(*hello, 0));
@@ -229,13 +229,13 @@ TEST(Doorkeeper, other_endpoints_stay_without_keys) {
     SenderConfig config = probe(door, std::nullopt);
     config.endpoint = "inproc://beside";
     ChannelSender inside(door.context, config);
-    const auto hello = hello_of(inside, door.receiver, kLong);
+    const auto hello = hello_of(inside, door.receiver, kLongWait);
     CHECK(hello.has_value());
     CHECK_FALSE(hello->owner.has_value());
     config.endpoint = tcp;
     config.keys = SenderKeys{attic, collector.public_key};
     ChannelSender sender(outside, config);
-    const auto other = hello_of(sender, door.receiver, kLong);
+    const auto other = hello_of(sender, door.receiver, kLongWait);
     CHECK(other.has_value());
 }
 
@@ -249,7 +249,7 @@ TEST(Doorkeeper, tcp_without_keys_has_to_be_asked_for) {
     insecure.insecure = true;
     Door door(insecure);
     ChannelSender sender(outside, probe(door, std::nullopt));
-    const auto hello = hello_of(sender, door.receiver, kLong);
+    const auto hello = hello_of(sender, door.receiver, kLongWait);
     CHECK(hello.has_value());
     CHECK_FALSE(hello->owner.has_value());
 }
@@ -291,7 +291,7 @@ TEST(Doorkeeper, cuts_a_peer_whose_message_never_ends) {
     const auto is_cut = [&] {
         return door.receiver.counters().connections.connections_without_measure == 1;
     };
-    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    const auto deadline = std::chrono::steady_clock::now() + kLongWait;
     size_t octets = 0;
     size_t sent = 0;  // of the part
     while (!is_cut() && std::chrono::steady_clock::now() < deadline) {
@@ -322,10 +322,10 @@ TEST(Doorkeeper, cuts_a_peer_that_sends_on_where_a_probe_waits) {
     // What is taken does not count.
     for (int i = 0; i < 300; ++i) {
         CHECK(peer.send(zmq::buffer(frame), zmq::send_flags::none).has_value());
-        CHECK(door.receiver.receive(kLong).has_value());
+        CHECK(door.receiver.receive(kLongWait).has_value());
     }
     CHECK_FALSE(is_cut());
-    const auto deadline = std::chrono::steady_clock::now() + kLong;
+    const auto deadline = std::chrono::steady_clock::now() + kLongWait;
     while (!is_cut() && std::chrono::steady_clock::now() < deadline) {
         static_cast<void>(peer.send(zmq::buffer(frame), zmq::send_flags::dontwait));
     }
@@ -343,7 +343,7 @@ TEST(Doorkeeper, bounds_the_connections_and_lets_in_again_when_some_are_gone) {
     CHECK(door.receive_until(
         [&] { return door.receiver.counters().connections.connections_over_bound >= 6; }));
     ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
-    CHECK(hello_of(sender, door.receiver, kLong).has_value());
+    CHECK(hello_of(sender, door.receiver, kLongWait).has_value());
 }
 
 TEST(Doorkeeper, one_goes_and_another_comes_in_the_same_context) {
@@ -354,6 +354,6 @@ TEST(Doorkeeper, one_goes_and_another_comes_in_the_same_context) {
         config.endpoint = receiver.last_endpoint();
         config.keys = SenderKeys{attic, collector.public_key};
         ChannelSender sender(outside, config);
-        CHECK(hello_of(sender, receiver, kLong).has_value());
+        CHECK(hello_of(sender, receiver, kLongWait).has_value());
     }
 }

@@ -24,7 +24,7 @@ namespace {
 
 using Kind = FileCall::Kind;
 
-constexpr uint64_t kSector = 512;
+constexpr uint64_t kTornSector = 512;
 
 struct OpenFile {
     uint32_t file = 0;  // 0: a folder
@@ -132,7 +132,7 @@ ssize_t write_at(int descriptor, const OpenFile& open, const void* from, size_t 
             now.next_write_fails = to_write > 0;
         } else if (now.fault == Fault::crash) {
             const auto begin = static_cast<uint64_t>(at);
-            const uint64_t end = (begin + count / 2) / kSector * kSector;
+            const uint64_t end = (begin + count / 2) / kTornSector * kTornSector;
             to_write = end > begin ? end - begin : 0;
         }
     }

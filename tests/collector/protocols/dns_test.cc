@@ -8,7 +8,7 @@
 namespace curlew::collector {
 namespace {
 
-std::string json_of(const std::string& hex, bool cut = false) {
+std::string dns_json(const std::string& hex, bool cut = false) {
     const std::string octets = hex_octets(hex);
     const DnsMessage message = decode_dns(octets, cut);
     JsonLine json;
@@ -23,7 +23,7 @@ std::string json_of(const std::string& hex, bool cut = false) {
 // One answer to "a", with this type, length and data.
 std::string answer_of(const std::string& rest) {
     const std::string text =
-        json_of("0007 8180 0001 0001 0000 0000 01 61 00 0001 0001 c00c" + rest);
+        dns_json("0007 8180 0001 0001 0000 0000 01 61 00 0001 0001 c00c" + rest);
     const std::string front =
         R"({"id":7,"qr":true,"opcode":0,"rn":"a","qt":"A","rc":0,"rr":[{"name":"a",)";
     STRCMP_EQUAL(front.c_str(), text.substr(0, front.size()).c_str());
@@ -36,7 +36,7 @@ TEST_GROUP(Dns){};
 
 TEST(Dns, a_query_tells_its_question) {
     STRCMP_EQUAL(R"({"id":4660,"qr":false,"opcode":0,"qn":"www.a","qt":"AAAA","rc":0})",
-                 json_of("1234 0100 0001 0000 0000 0000 03777777 0161 00 001c 0001").c_str());
+                 dns_json("1234 0100 0001 0000 0000 0000 03777777 0161 00 001c 0001").c_str());
 }
 
 TEST(Dns, addresses_are_text) {
@@ -86,30 +86,30 @@ TEST(Dns, several_questions_are_all_listed) {
     STRCMP_EQUAL(
         R"({"id":0,"qr":false,"opcode":0,"qn":"a","qt":"PTR",)"
         R"("questions":[{"name":"a","type":"PTR"},{"name":"b","type":"ANY"}],"rc":0})",
-        json_of("0000 0000 0002 0000 0000 0000 0161 00 000c 8001 0162 00 00ff 0001").c_str());
+        dns_json("0000 0000 0002 0000 0000 0000 0161 00 000c 8001 0162 00 00ff 0001").c_str());
 }
 
 TEST(Dns, sections_stand_apart) {
     STRCMP_EQUAL(R"({"id":0,"qr":true,"opcode":0,"rc":3,)"
                  R"("ns":[{"name":"a","type":"NS","ttl":0,"ns":""}],)"
                  R"("ar":[{"name":"","type":"OPT","ttl":0,"data":""}]})",
-                 json_of("0000 8003 0000 0000 0001 0001 016100 0002 0001 00000000 0001 00 "
-                         "00 0029 1000 00000000 0000")
+                 dns_json("0000 8003 0000 0000 0001 0001 016100 0002 0001 00000000 0001 00 "
+                          "00 0029 1000 00000000 0000")
                      .c_str());
 }
 
 TEST(Dns, what_is_before_a_contradiction_is_told) {
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"a","qt":"A","rc":0} malformed)",
-                 json_of("0001 0100 0002 0000 0000 0000 0161 00 0001 0001 05 61").c_str());
+                 dns_json("0001 0100 0002 0000 0000 0000 0161 00 0001 0001 05 61").c_str());
     // The data are shorter than their length says.
     STRCMP_EQUAL(
         R"({"id":1,"qr":true,"opcode":0,"rc":0} malformed)",
-        json_of("0001 8000 0000 0001 0000 0000 016100 0001 0001 00000000 0004 0a00").c_str());
+        dns_json("0001 8000 0000 0001 0000 0000 016100 0001 0001 00000000 0004 0a00").c_str());
 }
 
 TEST(Dns, a_message_that_was_cut_is_not_malformed) {
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"rc":0} cut)",
-                 json_of("0001 0100 0001 0000 0000 0000 05 61", true).c_str());
+                 dns_json("0001 0100 0001 0000 0000 0000 05 61", true).c_str());
 }
 
 TEST(Dns, data_that_are_not_of_their_type_are_shown_as_they_are) {
@@ -135,9 +135,9 @@ TEST(Dns, what_follows_a_name_that_is_too_long_is_read) {
 
 TEST(Dns, a_pointer_goes_backwards_only) {
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"","qt":"A","rc":0} malformed)",
-                 json_of("0001 0100 0001 0000 0000 0000 c00c 0001 0001").c_str());
+                 dns_json("0001 0100 0001 0000 0000 0000 c00c 0001 0001").c_str());
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"a","qt":"A","rc":0} malformed)",
-                 json_of("0001 0100 0001 0000 0000 0000 0161 c010 0001 0001").c_str());
+                 dns_json("0001 0100 0001 0000 0000 0000 0161 c010 0001 0001").c_str());
 }
 
 TEST(Dns, unfolding_is_bounded) {
@@ -159,7 +159,7 @@ TEST(Dns, unfolding_is_bounded) {
 
 TEST(Dns, text_from_the_wire_becomes_valid_text) {
     STRCMP_EQUAL("{\"id\":1,\"qr\":false,\"opcode\":0,\"qn\":\"\xc3\xbf\",\"qt\":\"A\",\"rc\":0}",
-                 json_of("0001 0100 0001 0000 0000 0000 01ff 00 0001 0001").c_str());
+                 dns_json("0001 0100 0001 0000 0000 0000 01ff 00 0001 0001").c_str());
 }
 
 }  // namespace curlew::collector

@@ -11,7 +11,9 @@ namespace {
 
 using std::string_literals::operator""s;
 
-std::string written(const std::string& forward, const std::string& reverse, bool expected = true) {
+std::string written_tls(const std::string& forward,
+                        const std::string& reverse,
+                        bool expected = true) {
     JsonLine json;
     CertificateWriter writer;
     json.start_object();
@@ -71,31 +73,31 @@ TEST(Tls, every_member_is_written) {
         "\"ja3_text\":\"771,49199-47,0-16-10-11-13,29-23,0\","
         "\"ja4\":\"t12d0205h2_37f356531c84_2bbaf9536c97\","
         "\"ja3s\":\"7bee5c1d424b7e5f943b06983bb11422\"}}",
-        written(client, server).c_str());
+        written_tls(client, server).c_str());
 }
 
 TEST(Tls, without_a_hello_nothing_is_written) {
-    STRCMP_EQUAL("{}", written("", "").c_str());
-    STRCMP_EQUAL("{}", written("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n").c_str());
+    STRCMP_EQUAL("{}", written_tls("", "").c_str());
+    STRCMP_EQUAL("{}", written_tls("GET / HTTP/1.1\r\n\r\n", "HTTP/1.1 200 OK\r\n\r\n").c_str());
     // Streams that begin in the middle.
-    STRCMP_EQUAL("{}", written(record(23, "data"), record(23, "data")).c_str());
-    STRCMP_EQUAL("{}", written(handshake_record("\xd1\x17\x99\x42\x00"s), "").c_str());
-    STRCMP_EQUAL("{}", written(handshake_record("\2\x17\x99\x42\xb0\x03"s), "").c_str());
-    STRCMP_EQUAL("{}", written(record(21, "\2\50"s), "").c_str());
+    STRCMP_EQUAL("{}", written_tls(record(23, "data"), record(23, "data")).c_str());
+    STRCMP_EQUAL("{}", written_tls(handshake_record("\xd1\x17\x99\x42\x00"s), "").c_str());
+    STRCMP_EQUAL("{}", written_tls(handshake_record("\2\x17\x99\x42\xb0\x03"s), "").c_str());
+    STRCMP_EQUAL("{}", written_tls(record(21, "\2\50"s), "").c_str());
 }
 
 TEST(Tls, client_is_found_in_the_other_direction) {
-    const std::string line = written(answer_record(kServer12), hello_record(kClient12));
+    const std::string line = written_tls(answer_record(kServer12), hello_record(kClient12));
     check_holds(line, "\"sni\":\"example.org\"");
     check_holds(line, "\"alpn_selected\":\"h2\"");
-    check_holds(written("", hello_record(kClient12)), "\"sni\":\"example.org\"");
+    check_holds(written_tls("", hello_record(kClient12)), "\"sni\":\"example.org\"");
 }
 
 TEST(Tls, one_direction_is_enough) {
-    const std::string client = written(hello_record(kClient12), "");
+    const std::string client = written_tls(hello_record(kClient12), "");
     check_holds(client, "\"version\":\"TLSv1.2\",\"c_version\":\"TLSv1.2\",\"sni\"");
     check_lacks(client, "s_version");
-    const std::string server = written("", answer_record(kServer12));
+    const std::string server = written_tls("", answer_record(kServer12));
     check_holds(server, "\"version\":\"TLSv1.2\",\"s_version\":\"TLSv1.2\",\"alpn_selected\"");
     check_holds(server, "\"scs\":\"c02f\"");
     check_lacks(server, "\"cs\"");
@@ -103,8 +105,8 @@ TEST(Tls, one_direction_is_enough) {
 
 TEST(Tls, version_13_is_that_of_the_extension) {
     const std::string line =
-        written(hello_record({.extensions = {supported_versions({0x0304, 0x0303})}}),
-                answer_record({.suite = 0x1301, .extensions = {extension(43, "\3\4"s)}}));
+        written_tls(hello_record({.extensions = {supported_versions({0x0304, 0x0303})}}),
+                    answer_record({.suite = 0x1301, .extensions = {extension(43, "\3\4"s)}}));
     check_holds(line,
                 "\"version\":\"TLSv1.3\",\"c_version\":\"TLSv1.2\",\"s_version\":\"TLSv1.2\"");
     check_holds(line, "\"scs\":\"1301\"");
@@ -115,14 +117,14 @@ TEST(Tls, of_a_server_that_retries_the_second_hello_counts) {
     const std::string server =
         answer_record({.random = retry_random(), .suite = 0x1302}) + change_cipher_spec() +
         answer_record({.suite = 0x1301, .extensions = {extension(43, "\3\4"s)}});
-    const std::string line = written(hello_record(kClient12), server);
+    const std::string line = written_tls(hello_record(kClient12), server);
     check_holds(line, "\"scs\":\"1301\"");
     check_holds(line, "\"version\":\"TLSv1.3\"");
     const std::string without_change =
         handshake_record(message(2, server_hello({.random = retry_random(), .suite = 0x1302})) +
                          message(2, server_hello({.suite = 0x1303})));
-    check_holds(written("", without_change), "\"scs\":\"1303\"");
-    check_holds(written("", answer_record({.random = retry_random(), .suite = 0x1302})),
+    check_holds(written_tls("", without_change), "\"scs\":\"1303\"");
+    check_holds(written_tls("", answer_record({.random = retry_random(), .suite = 0x1302})),
                 "\"scs\":\"1302\"");
 }
 
@@ -132,18 +134,19 @@ TEST(Tls, certificates_of_both_ends_are_written) {
         answer_record(kServer12) + handshake_record(message(11, certificates({der, der})));
     const std::string client =
         hello_record(kClient12) + handshake_record(message(11, certificates({der})));
-    const std::string line = written(client, server);
+    const std::string line = written_tls(client, server);
     check_holds(line, "\"s_cert\":[{\"version\":3,\"serial\":\"c0ffee\"");
     check_holds(line, "},{\"version\":3,\"serial\":\"c0ffee\"");
     check_holds(line, "\"c_cert\":[{\"version\":3,\"serial\":\"c0ffee\"");
     check_lacks(
-        written(hello_record(kClient12) + handshake_record(message(11, certificates({}))), server),
+        written_tls(hello_record(kClient12) + handshake_record(message(11, certificates({}))),
+                    server),
         "c_cert");
 }
 
 TEST(Tls, at_most_eight_certificates_are_written) {
     const std::vector<std::string> many(20, "x");
-    const std::string line = written(
+    const std::string line = written_tls(
         "", answer_record(kServer12) + handshake_record(message(11, certificates(many))), false);
     size_t count = 0;
     for (size_t at = line.find("sha256"); at != std::string::npos;
@@ -157,7 +160,7 @@ TEST(Tls, a_stream_that_ends_in_the_certificates_has_the_first) {
     const std::string der = make_certificate();
     const std::string server =
         answer_record(kServer12) + handshake_record(message(11, certificates({der, der})));
-    const std::string line = written("", server.substr(0, server.size() - 10));
+    const std::string line = written_tls("", server.substr(0, server.size() - 10));
     check_holds(line, "\"s_cert\":[{\"version\":3,");
     check_lacks(line, "},{\"version\":3");
     check_lacks(line, "malformed");
@@ -166,12 +169,12 @@ TEST(Tls, a_stream_that_ends_in_the_certificates_has_the_first) {
 TEST(Tls, a_list_of_certificates_that_contradicts_its_message_is_malformed) {
     const std::string server =
         answer_record(kServer12) + handshake_record(message(11, number(9, 3) + counted(3, "abc")));
-    check_holds(written("", server, false), "\"malformed\":true");
+    check_holds(written_tls("", server, false), "\"malformed\":true");
 }
 
 TEST(Tls, alerts_say_who_sent_them) {
     const std::string line =
-        written(hello_record(kClient12) + record(21, "\1\0"s), record(21, "\2\50"s));
+        written_tls(hello_record(kClient12) + record(21, "\1\0"s), record(21, "\2\50"s));
     check_holds(
         line,
         "\"alerts\":[{\"dir\":\">\",\"level\":\"warning\",\"description\":\"close_notify\"},"
@@ -180,7 +183,7 @@ TEST(Tls, alerts_say_who_sent_them) {
 
 TEST(Tls, hello_that_the_stream_cuts_has_no_fingerprint) {
     const std::string whole = hello_record(kClient12);
-    const std::string line = written(whole.substr(0, whole.size() - 5), "");
+    const std::string line = written_tls(whole.substr(0, whole.size() - 5), "");
     check_holds(line, "\"sni\":\"example.org\"");
     check_lacks(line, "ja3");
     check_lacks(line, "ja4");
@@ -195,7 +198,7 @@ TEST(Tls, hello_in_the_form_of_sslv2_is_written) {
     STRCMP_EQUAL(
         "{\"tls\":{\"version\":\"TLSv1.0\",\"c_version\":\"TLSv1.0\",\"cs\":[\"0035\",\"010080\"],"
         "\"c_random\":\"6368616c6c656e6765206f662031362e\"}}",
-        written(client, "").c_str());
+        written_tls(client, "").c_str());
 }
 
 TEST(Tls, of_dtls_is_written_alike) {
@@ -228,18 +231,18 @@ TEST(Tls, of_two_hellos_of_dtls_the_one_that_is_whole_counts) {
 }
 
 TEST(Tls, text_is_utf8_whatever_it_was) {
-    const std::string line = written(
+    const std::string line = written_tls(
         hello_record({.extensions = {server_name("\xff\"x"), protocol_names({"\x0a\x0a"})}}), "");
     check_holds(line, "\"sni\":\"\xc3\xbf\\\"x\"");
     check_holds(line, "\"alpn\":[\"\\n\\n\"]");
 }
 
 TEST(Tls, contradictions_of_either_direction_are_malformed) {
-    check_holds(written(hello_record(kClient12) + "no record at all", "", false),
+    check_holds(written_tls(hello_record(kClient12) + "no record at all", "", false),
                 "\"malformed\":true");
-    check_holds(written(handshake_record(message(1, client_hello(kClient12) + "x")), "", false),
+    check_holds(written_tls(handshake_record(message(1, client_hello(kClient12) + "x")), "", false),
                 "\"malformed\":true");
-    check_holds(written("", answer_record(kServer12) + "no record at all", false),
+    check_holds(written_tls("", answer_record(kServer12) + "no record at all", false),
                 "\"malformed\":true");
 }
 
