@@ -6,8 +6,10 @@
 #include <cstring>
 #include <span>
 
-// Blocks of one size from a fixed piece of memory, taken and given back by index. Memory that was
-// never taken is never touched. One thread.
+#include "proto/mapped_memory.h"
+
+// Blocks of one size from a fixed piece of memory, taken and given back by index. Memory gets its
+// pages with the first blocks that are taken from it. One thread.
 
 namespace curlew::probe {
 
@@ -38,6 +40,7 @@ class BlockPool {
         }
         ++used_;
         ++fresh_;
+        pages_.fill({memory_, size_t{capacity_} * kOctets}, size_t{fresh_} * kOctets);
         fetch_next();
         return fresh_ - 1;
     }
@@ -69,6 +72,7 @@ class BlockPool {
 
     uint8_t* memory_ = nullptr;
     uint32_t capacity_ = 0;
+    proto::PagedFront pages_;
     uint32_t fresh_ = 0;        // blocks from here on were never taken
     uint32_t free_ = kNoBlock;  // head of the list of given blocks, linked through their front
     uint32_t used_ = 0;

@@ -51,6 +51,7 @@ struct PartitionMemory {
     std::span<FlowTable::Bucket> buckets;
     std::span<FlowHot> hot;
     std::span<FlowWarm> warm;
+    std::span<FlowTable::Bucket> few_buckets;  // as FlowTable's
     FeatureMemory features;
     std::span<uint8_t> messages;          // blocks of a MessageStore
     std::span<RecentStart> recent;        // not empty

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
+#include <utility>
 
 #include "proto/mapped_memory.h"
 
@@ -24,18 +25,26 @@ void prefetch_lines(const Part& part) noexcept {
 }
 
 template <typename Part>
-void populate(std::span<Part> parts) noexcept {
-    proto::MappedMemory::populate(parts.data(), parts.size_bytes());
+std::span<const uint8_t> octets_of(std::span<Part> parts) noexcept {
+    return {reinterpret_cast<const uint8_t*>(parts.data()), parts.size_bytes()};
 }
 
 }  // namespace
 
 FlowTable::FlowTable(std::span<Bucket> buckets,
                      std::span<FlowHot> hot,
-                     std::span<FlowWarm> warm) noexcept
-    : buckets_(buckets), hot_(hot), warm_(warm), mask_(buckets.size() - 1) {
+                     std::span<FlowWarm> warm,
+                     std::span<Bucket> few) noexcept
+    : buckets_(few.empty() ? buckets : few),
+      more_buckets_(few.empty() ? few : buckets),
+      hot_(hot),
+      warm_(warm),
+      mask_(buckets_.size() - 1) {
     assert(std::has_single_bit(buckets.size()));
-    assert(buckets.size() >= 2);
+    assert(std::has_single_bit(buckets_.size()));
+    assert(buckets_.size() >= 2);
+    assert(few.size() <= buckets.size());
+    assert(few.empty() || buckets.size() <= kMostAfterFew);
     assert(hot.size() == warm.size());
 }
 
@@ -66,7 +75,7 @@ FlowIndex FlowTable::find(const FlowKey& key, uint64_t hash) const noexcept {
     return kNoFlow;
 }
 
-bool FlowTable::place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept {
+bool FlowTable::place(Bucket& bucket, uint16_t tag, uint16_t home, FlowIndex flow) noexcept {
     const uint32_t slots = slots_with(bucket, 0);
     if (slots == 0) {
         return false;
@@ -74,7 +83,15 @@ bool FlowTable::place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept {
     const auto slot = static_cast<size_t>(std::countr_zero(slots));
     bucket.tags[slot] = tag;
     bucket.flows[slot] = flow;
+    bucket.homes[slot] = home;
     return true;
+}
+
+bool FlowTable::place_somewhere(uint64_t hash, FlowIndex flow) noexcept {
+    const uint16_t tag = tag_of(hash);
+    const auto home = static_cast<uint16_t>(hash);
+    return place(first(hash), tag, home, flow) || place(second(hash), tag, home, flow) ||
+           (make_room(hash) && place(first(hash), tag, home, flow));
 }
 
 FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
@@ -83,20 +100,24 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
         return kNoFlow;
     }
     const FlowIndex flow = from_free ? free_ : fresh_;
-    const uint16_t tag = tag_of(hash);
-    if (!place(first(hash), tag, flow) && !place(second(hash), tag, flow)) {
-        if (!make_room(hash)) {
-            return kNoFlow;
-        }
-        place(first(hash), tag, flow);
+    // Half full, both buckets of a key are almost never full.
+    if (uses_few() && size_ == buckets_.size() * kSlotsPerBucket / 2) {
+        use_more();
+    }
+    bool placed = place_somewhere(hash, flow);
+    if (!placed && uses_few()) {
+        use_more();
+        placed = place_somewhere(hash, flow);
+    }
+    if (!placed) {
+        return kNoFlow;
     }
     if (from_free) {
         free_ = hot_[flow].wheel_next;
     } else {
-        if (fresh_ == paged_) {
-            want_pages();
-        }
         ++fresh_;
+        hot_pages_.fill(octets_of(hot_), fresh_ * sizeof(FlowHot));
+        warm_pages_.fill(octets_of(warm_), fresh_ * sizeof(FlowWarm));
     }
     ++size_;
     hot_[flow] = FlowHot{};
@@ -106,15 +127,25 @@ FlowIndex FlowTable::insert(const FlowKey& key, uint64_t hash) noexcept {
     return flow;
 }
 
-void FlowTable::want_pages() noexcept {
-    constexpr size_t kFewest = 32;
-    constexpr size_t kMost = 512;
-    // As many as there are: a table of few flows takes few pages. A system call for so many flows
-    // replaces a fault for each page of theirs, and one that ended is taken before a fresh one.
-    const size_t flows = std::min(hot_.size() - fresh_, std::clamp<size_t>(fresh_, kFewest, kMost));
-    populate(hot_.subspan(fresh_, flows));
-    populate(warm_.subspan(fresh_, flows));
-    paged_ = fresh_ + static_cast<FlowIndex>(flows);
+void FlowTable::use_more() noexcept {
+    const std::span<const Bucket> few = buckets_;
+    const uint64_t few_mask = mask_;
+    buckets_ = std::exchange(more_buckets_, {});
+    mask_ = buckets_.size() - 1;
+    for (size_t at = 0; at < few.size(); ++at) {
+        for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
+            const uint16_t tag = few[at].tags[slot];
+            const uint16_t home = few[at].homes[slot];
+            if (tag != 0) {
+                // Nothing but what was in this bucket comes to that one: the slot is free.
+                Bucket& bucket =
+                    buckets_[(home & few_mask) == at ? home & mask_ : other(home, tag)];
+                bucket.tags[slot] = tag;
+                bucket.flows[slot] = few[at].flows[slot];
+                bucket.homes[slot] = home;
+            }
+        }
+    }
 }
 
 bool FlowTable::is_full(const Bucket& bucket) noexcept {
@@ -125,7 +156,7 @@ bool FlowTable::make_room(uint64_t hash) noexcept {
     Bucket& bucket = first(hash);
     for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
         const uint16_t tag = bucket.tags[slot];
-        if (place(buckets_[other(hash, tag)], tag, bucket.flows[slot])) {
+        if (place(buckets_[other(hash, tag)], tag, bucket.homes[slot], bucket.flows[slot])) {
             bucket.tags[slot] = 0;
             return true;
         }

@@ -6,12 +6,13 @@
 #include <span>
 
 #include "probe/flow.h"
+#include "proto/mapped_memory.h"
 
 // One partition's flows by key: buckets of one cache line with 16-bit tags, two candidate buckets a
 // key, whole keys compared. Probing is bounded by two buckets whatever the keys are: where both are
 // full and no flow of the first one can change to its other bucket, the caller must evict
-// (victim()). Owned by one worker; memory is the caller's, private and zero. Flows that no other
-// was before, up to 512 at a time, are backed with pages by one system call.
+// (victim()). Owned by one worker; memory is the caller's, private and zero. Pages come with the
+// flows, and few flows stay in few buckets: that is what a small table's caches hold.
 
 namespace curlew::probe {
 
@@ -25,13 +26,20 @@ class FlowTable {
     struct alignas(kBucketOctets) Bucket {
         uint16_t tags[kSlotsPerBucket];  // 0: empty
         FlowIndex flows[kSlotsPerBucket];
-        uint8_t padding[16];
+        uint16_t homes[kSlotsPerBucket];  // lowest bits of the hash: its place among more
     };
     static_assert(sizeof(Bucket) == kBucketOctets);
+    // Among more than so many a slot does not know its place.
+    static constexpr size_t kMostAfterFew = 65'536;
 
     FlowTable() = default;
-    // Requires: buckets.size() is a power of two; hot.size() == warm.size().
-    FlowTable(std::span<Bucket> buckets, std::span<FlowHot> hot, std::span<FlowWarm> warm) noexcept;
+    // `few` are used until half of their slots are taken; empty: none. Requires: buckets.size() is
+    // a power of two from 2 on; so is few.size() unless 0, it is no larger, and buckets.size() is
+    // at most kMostAfterFew then; hot.size() == warm.size().
+    FlowTable(std::span<Bucket> buckets,
+              std::span<FlowHot> hot,
+              std::span<FlowWarm> warm,
+              std::span<Bucket> few = {}) noexcept;
 
     void prefetch_bucket(uint64_t hash) const noexcept { __builtin_prefetch(&first(hash)); }
 
@@ -104,21 +112,24 @@ class FlowTable {
         return slots;
     }
     static bool is_full(const Bucket& bucket) noexcept;
-    // Backs the flows that are fresh next with pages.
-    void want_pages() noexcept;
-    bool place(Bucket& bucket, uint16_t tag, FlowIndex flow) noexcept;
+    bool uses_few() const noexcept { return !more_buckets_.empty(); }
+    void use_more() noexcept;
+    bool place(Bucket& bucket, uint16_t tag, uint16_t home, FlowIndex flow) noexcept;
+    bool place_somewhere(uint64_t hash, FlowIndex flow) noexcept;
     // Moves one flow of the hash's first bucket to that flow's other one. False: all are full.
     bool make_room(uint64_t hash) noexcept;
     FlowIndex victim_in_buckets(uint64_t hash) noexcept;
     FlowIndex victim_anywhere(uint64_t hash) noexcept;
 
-    std::span<Bucket> buckets_;
+    std::span<Bucket> buckets_;       // in use
+    std::span<Bucket> more_buckets_;  // not yet in use, or empty
     std::span<FlowHot> hot_;
     std::span<FlowWarm> warm_;
     uint64_t mask_ = 0;
     size_t size_ = 0;
     FlowIndex fresh_ = 0;
-    FlowIndex paged_ = 0;       // up to this flow pages were asked for
+    proto::PagedFront hot_pages_;
+    proto::PagedFront warm_pages_;
     FlowIndex free_ = kNoFlow;  // linked through FlowHot::wheel_next
     uint64_t random_ = 0;       // a linear congruential sequence; the keyed hash goes in
     uint64_t victim_steps_ = 0;

@@ -25,8 +25,11 @@ constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctet
 constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
 constexpr size_t kRecentStarts = 1024;
-// Buckets for so many flows, a million, are taken at once, whatever comes.
+// Buckets for so many flows, a million, are taken at once, whatever comes. Where there are more,
+// the first 131,072 flows are in few ones, which are a huge page together.
 constexpr size_t kMostPopulatedOctets = size_t{32} << 20;
+constexpr size_t kFewBuckets =
+    proto::MappedMemory::kHugePageOctets / kPartitions / sizeof(FlowTable::Bucket);
 
 // Partitions begin with their busiest flows. Powers of two apart in huge pages these would meet in
 // the same few sets of a cache; so many lines further on each, 64 partitions take a set each.
@@ -52,7 +55,11 @@ struct TableLayout {
           // Half full at capacity: then both buckets of a key are almost never full.
           buckets(std::bit_ceil(flows * 2 / FlowTable::kSlotsPerBucket)),
           copies(copy_buckets),
-          hot_at(whole_pages(partitions * skewed<FlowTable::Bucket>(buckets))),
+          few_at(whole_pages(partitions * skewed<FlowTable::Bucket>(buckets))),
+          few_buckets(few_at <= kMostPopulatedOctets || buckets > FlowTable::kMostAfterFew
+                          ? 0
+                          : kFewBuckets),
+          hot_at(few_at + whole_pages(partitions * few_buckets * sizeof(FlowTable::Bucket))),
           warm_at(hot_at + whole_pages(partitions * skewed<FlowHot>(flows))),
           copies_at(warm_at + whole_pages(partitions * skewed<FlowWarm>(flows))),
           rest_at(copies_at + whole_pages(partitions * skewed<CopyTable::Bucket>(copies))),
@@ -71,6 +78,8 @@ struct TableLayout {
         return {part<FlowTable::Bucket>(at, partition, buckets),
                 part<FlowHot>(at + hot_at, partition, flows),
                 part<FlowWarm>(at + warm_at, partition, flows),
+                {reinterpret_cast<FlowTable::Bucket*>(at + few_at) + partition * few_buckets,
+                 few_buckets},
                 {{rest, small_at},
                  {rest + small_at, middle_at - small_at},
                  {rest + middle_at, large_at - middle_at},
@@ -89,6 +98,8 @@ struct TableLayout {
     size_t flows;
     size_t buckets;
     size_t copies;
+    size_t few_at;
+    size_t few_buckets;  // of a partition
     size_t hot_at;
     size_t warm_at;
     size_t copies_at;

@@ -87,6 +87,13 @@ void MappedMemory::populate(const void* begin, size_t octets) noexcept {
     madvise(reinterpret_cast<void*>(page), at + octets - page, MADV_POPULATE_WRITE);
 }
 
+void PagedFront::back(std::span<const uint8_t> memory, size_t filled) noexcept {
+    const size_t step = std::clamp(backed_, kFewest, kMost);
+    const size_t wanted = std::min(std::max(filled, backed_ + step), memory.size());
+    MappedMemory::populate(memory.data() + backed_, wanted - backed_);
+    backed_ = wanted;
+}
+
 size_t MappedMemory::available_octets() {
     std::ifstream file("/proc/meminfo");
     for (std::string line; std::getline(file, line);) {

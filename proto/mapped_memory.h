@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 // Anonymous memory, reserved at start and backed by pages as they are touched, or at once, on the
@@ -44,8 +45,8 @@ class MappedMemory {
     void want_huge_pages(size_t from, size_t to) noexcept;
 
     // Backs the octets with pages now, in one call: that takes half of the time of touching page
-    // after page. Of private memory; what it holds stays as it is. A kernel that cannot leaves it
-    // to who touches them.
+    // after page, in a virtual machine a tenth. Of private memory; what it holds stays as it is. A
+    // kernel that cannot leaves it to who touches them.
     static void populate(const void* begin, size_t octets) noexcept;
 
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
@@ -62,6 +63,26 @@ class MappedMemory {
   private:
     uint8_t* data_ = nullptr;
     size_t octets_ = 0;
+};
+
+// Backs memory that is filled from its front with pages ahead of who fills it: as many again as are
+// filled, between kFewest and kMost octets, so that little memory takes few pages.
+class PagedFront {
+  public:
+    static constexpr size_t kFewest = size_t{8} << 10;
+    static constexpr size_t kMost = size_t{64} << 10;
+
+    // Before the first `filled` octets of the memory, all of it always the same, are filled.
+    void fill(std::span<const uint8_t> memory, size_t filled) noexcept {
+        if (filled > backed_) {
+            back(memory, filled);
+        }
+    }
+
+  private:
+    void back(std::span<const uint8_t> memory, size_t filled) noexcept;
+
+    size_t backed_ = 0;
 };
 
 }  // namespace curlew::proto

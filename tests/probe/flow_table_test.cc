@@ -69,11 +69,51 @@ TEST(FlowTable, pages_come_with_flows_before_they_are_touched_and_no_more_than_t
         CHECK(large.insert(numbered(flows), spread(flows)) != kNoFlow);
         const size_t touched = (flows * sizeof(FlowHot) + kPage - 1) / kPage;
         const size_t resident = pages_of(hot_memory);
-        CHECK(resident <= touched + std::clamp<size_t>(touched, 1, 16));
+        CHECK(resident <= touched + std::clamp<size_t>(touched, 2, 16));
         most = std::max(most, resident - touched);
     }
     CHECK_EQUAL(15u, most);
     CHECK_EQUAL(kFlows * sizeof(FlowWarm) / kPage, pages_of(warm_memory));
+}
+
+TEST(FlowTable, flows_of_few_buckets_are_found_among_more) {
+    constexpr uint32_t kFlows = 4'096;
+    std::vector<FlowTable::Bucket> few(16);
+    std::vector<FlowTable::Bucket> more(kFlows * 2 / FlowTable::kSlotsPerBucket);
+    std::vector<FlowHot> hots(kFlows);
+    std::vector<FlowWarm> warms(kFlows);
+    FlowTable growing(more, hots, warms, few);
+    const KeyedHash hash{KeyedHash::Key{1}};
+    const auto is_used = [](const FlowTable::Bucket& bucket) {
+        return std::count(bucket.tags, bucket.tags + FlowTable::kSlotsPerBucket, 0) !=
+               FlowTable::kSlotsPerBucket;
+    };
+    std::vector<FlowIndex> flows;
+    for (uint32_t i = 0; i < kFlows; ++i) {
+        flows.push_back(growing.insert(numbered(i), hash(numbered(i))));
+        CHECK(flows.back() != kNoFlow);
+        // Half of the slots of the few.
+        CHECK_EQUAL(i < 64, std::none_of(more.begin(), more.end(), is_used));
+    }
+    for (uint32_t i = 0; i < kFlows; ++i) {
+        CHECK_EQUAL(flows[i], growing.find(numbered(i), hash(numbered(i))));
+        growing.erase(flows[i], hash(numbered(i)));
+    }
+    CHECK(std::none_of(more.begin(), more.end(), is_used));
+}
+
+TEST(FlowTable, keys_of_one_hash_leave_few_buckets_when_these_are_full) {
+    std::vector<FlowTable::Bucket> few(16);
+    FlowTable growing(buckets, hot, warm, few);
+    for (uint32_t i = 0; i < 16; ++i) {
+        CHECK(growing.insert(numbered(i), 77) != kNoFlow);
+    }
+    // These collide wherever they are; a seventeenth has no room, and others do.
+    CHECK_EQUAL(kNoFlow, growing.insert(numbered(16), 77));
+    CHECK(growing.insert(numbered(17), spread(17)) != kNoFlow);
+    for (uint32_t i = 0; i < 16; ++i) {
+        CHECK(growing.find(numbered(i), 77) != kNoFlow);
+    }
 }
 
 TEST(FlowTable, tells_two_keys_of_one_hash_apart) {

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "tests/support/cpputest.h"
 
 using curlew::proto::MappedMemory;
+using curlew::proto::PagedFront;
 
 TEST_GROUP(MappedMemory){};
 
@@ -47,6 +49,31 @@ TEST(MappedMemory, what_is_taken_is_zero_and_there_before_it_is_touched) {
     }
     CHECK(std::all_of(
         memory.data(), memory.data() + memory.octets(), [](uint8_t octet) { return octet == 0; }));
+}
+
+TEST(MappedMemory, a_front_is_backed_ahead_as_it_is_filled_and_not_beyond_its_end) {
+    constexpr size_t kPage = 4096;
+    const MappedMemory memory(2 * PagedFront::kMost + 5 * kPage, "test");
+    madvise(memory.data(), memory.octets(), MADV_NOHUGEPAGE);
+    const auto pages = [&memory] {
+        std::vector<unsigned char> resident(memory.octets() / kPage);
+        CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
+        return static_cast<size_t>(std::count(resident.begin(), resident.end(), 1));
+    };
+    PagedFront front;
+    const std::span<const uint8_t> octets{memory.data(), memory.octets()};
+    CHECK_EQUAL(0u, pages());
+    front.fill(octets, 1);
+    CHECK_EQUAL(2u, pages());
+    front.fill(octets, 2 * kPage);
+    CHECK_EQUAL(2u, pages());
+    front.fill(octets, 2 * kPage + 1);
+    CHECK_EQUAL(4u, pages());
+    // More than the next step, and the last one.
+    front.fill(octets, 2 * PagedFront::kMost);
+    CHECK_EQUAL(32u, pages());
+    front.fill(octets, 2 * PagedFront::kMost + 1);
+    CHECK_EQUAL(37u, pages());
 }
 
 TEST(MappedMemory, more_than_the_machine_has_is_not_taken) {
