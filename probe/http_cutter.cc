@@ -50,6 +50,22 @@ void note_length(StreamSide& side, Octets value) noexcept {
     }
 }
 
+// RFC 9112 section 6.3: what has no body by its status, 1xx, 204 or 304. `known` octets of the line
+// are there.
+void note_status(StreamSide& side, size_t known) noexcept {
+    constexpr std::string_view kVersion = "http/1.";
+    constexpr size_t kStatusAt = kVersion.size() + 2;  // a digit and a space between
+    if (known < kStatusAt + 3 || side.belief == static_cast<uint8_t>(LengthBelief::yes) ||
+        std::memcmp(side.pending.data(), kVersion.data(), kVersion.size()) != 0) {
+        return;
+    }
+    const auto* status = reinterpret_cast<const char*>(side.pending.data()) + kStatusAt;
+    const std::string_view code(status, 3);
+    if (code[0] == '1' || code == "204" || code == "304") {
+        side.belief = static_cast<uint8_t>(LengthBelief::empty);
+    }
+}
+
 // RFC 9112 section 6: the fields that tell a body's length, and whether it is to be believed (RFC
 // 9110 section 10.1.1: who expects to be told to go on may not send a body). `part` is the next of
 // this line.
@@ -64,6 +80,7 @@ void note_field(StreamSide& side, Octets part) noexcept {
         side.pending[side.left + i] = octet >= 'A' && octet <= 'Z' ? octet | 0x20 : octet;
     }
     const size_t known = side.left + part.size();
+    note_status(side, known);
     const auto begins_with = [&](std::string_view name) {
         return known >= name.size() &&
                std::memcmp(side.pending.data(), name.data(), name.size()) == 0;
@@ -119,7 +136,8 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     side.kept = 0;
     end_body(side);
     // Behind a head that was cut comes its rest.
-    if (whole && (is_believed(side) || !begins_message(rest))) {
+    const bool has_body = side.belief != static_cast<uint8_t>(LengthBelief::empty);
+    if (whole && has_body && (is_believed(side) || !begins_message(rest))) {
         side.left = side.chunked != 0 ? 0 : side.body;
         side.step = side.chunked != 0 ? CutStep::chunk
                     : side.left != 0  ? CutStep::body

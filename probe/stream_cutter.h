@@ -47,6 +47,7 @@ enum class LengthBelief : uint8_t {
     unknown,  // the head has just begun
     yes,      // a request
     no,       // an answer, which may be to HEAD; a request that waits to be asked for its body
+    empty,    // an answer that has no body, whatever its head says of one
 };
 
 // Where a direction stands. Zero: at a front.

@@ -96,6 +96,27 @@ TEST(HttpCutter, the_answer_to_head_has_no_body) {
     STRCMP_EQUAL((kept(head, kAnswer) + kept(head, kAnswer)).c_str(), messages().c_str());
 }
 
+TEST(HttpCutter, an_answer_without_a_body_by_its_status_has_none_whatever_it_says) {
+    for (const char* status : {"304 Not Modified", "204 No Content", "103 Early Hints"}) {
+        CutDirection direction;
+        const std::string head =
+            "HTTP/1.1 " + std::string(status) + "\r\nContent-Length: 500\r\n\r\n";
+        // The answer after it begins in this segment, and the rest of it comes in the next one.
+        direction.cut(text(head + "HTT"));
+        direction.cut(text(kAnswer.substr(3) + head));
+        direction.cut_singly(text(kAnswer));
+        STRCMP_EQUAL((kept(head, kAnswer) + kept(head, kAnswer)).c_str(),
+                     direction.messages().c_str());
+    }
+}
+
+TEST(HttpCutter, the_body_of_an_answer_that_has_one_is_passed_over) {
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n";
+    cut(text(head + "HTT"));
+    cut(text("ABC" + kAnswer));
+    STRCMP_EQUAL(kept(head, kAnswer).c_str(), messages().c_str());
+}
+
 TEST(HttpCutter, a_head_follows_chunks) {
     const std::string body =
         "4;name=\"1\"\r\nfour\r\n00A \r\nten octets\r\n0\r\nExpires: never\r\n\r\n";
