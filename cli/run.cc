@@ -7,8 +7,10 @@
 #include <algorithm>
 #include <chrono>
 #include <exception>
+#include <fstream>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -170,14 +172,30 @@ Equipment equip(const RunConfig& config) {
     return equipment;
 }
 
+// What tells a capture from others before all of it was read: its length and both of its ends.
+std::string mark_of(const std::filesystem::path& capture) {
+    constexpr std::streamoff kEndOctets = 64 * 1024;
+    std::ifstream stream(capture, std::ios::binary | std::ios::ate);
+    const std::streamoff octets = stream.tellg();
+    std::string ends = std::to_string(octets);
+    std::string end(kEndOctets, '\0');
+    for (const std::streamoff begin : {std::streamoff{0}, octets - kEndOctets}) {
+        stream.clear();
+        stream.seekg(std::max<std::streamoff>(begin, 0));
+        stream.read(end.data(), kEndOctets);
+        ends.append(end, 0, static_cast<size_t>(stream.gcount()));
+    }
+    return collector::sha256_of(ends);
+}
+
 // Hash key and epoch follow from capture and configuration, so that a run can be repeated.
 struct Derived {
     probe::KeyedHash::Key hash_key;
     uint64_t epoch;
 };
 
-Derived derive(const std::string& capture_sha256, const Equipment& equipment) {
-    std::string seed = capture_sha256;
+Derived derive(const std::filesystem::path& capture, const Equipment& equipment) {
+    std::string seed = mark_of(capture);
     for (const auto& [key, value] : equipment.configuration) {
         seed += fmt::format("\n{}={}", key, value);
     }
@@ -235,9 +253,7 @@ void check_names(const std::filesystem::path& capture, const collector::DatasetC
 
 collector::DatasetConfig dataset_config(const RunConfig& config,
                                         const Equipment& equipment,
-                                        const std::filesystem::path& capture,
-                                        const probe::ReplayPort& port,
-                                        const std::string& sha256) {
+                                        const std::filesystem::path& capture) {
     collector::DatasetConfig dataset;
     dataset.archive = config.archive;
     dataset.group = config.group;
@@ -251,11 +267,6 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     dataset.selection = selection_of(config, equipment.rules);
     dataset.records =
         config.records == "first" ? collector::RecordChoice::first : collector::RecordChoice::all;
-    dataset.capture = {capture.filename().string(),
-                       sha256,
-                       std::filesystem::file_size(capture),
-                       port.link_name(),
-                       port.nanosecond()};
     dataset.configuration = equipment.configuration;
     dataset.ruleset_hash = equipment.rules.content_hash();
     dataset.signatures_hash = equipment.signatures.content_hash();
@@ -273,14 +284,25 @@ collector::SealResult run_capture(const RunConfig& config,
                                   const std::filesystem::path& capture) {
     if (std::filesystem::exists(capture) && !std::filesystem::is_regular_file(capture)) {
         throw std::runtime_error(
-            fmt::format("{}: not a regular file, and a capture is read twice", capture.string()));
+            fmt::format("{}: not a regular file, and a capture has two ends", capture.string()));
     }
-    probe::ReplayPort port(capture, config.filter);
-    const std::string sha256 = collector::sha256_of_file(capture);
-    const Derived derived = derive(sha256, equipment);
+    // What is hashed are the octets that the packets are read from.
+    collector::Sha256 digest;
+    probe::ReplayPort port(capture, config.filter, [&digest](std::span<const uint8_t> octets) {
+        digest.update({reinterpret_cast<const char*>(octets.data()), octets.size()});
+    });
+    const auto capture_facts = [&]() -> collector::CaptureFacts {
+        const uint64_t octets = port.read_rest_of_file();
+        return {capture.filename().string(),
+                digest.finish(),
+                octets,
+                port.link_name(),
+                port.nanosecond()};
+    };
+    const Derived derived = derive(capture, equipment);
     Delivery delivery{equipment.signatures,
                       rules,
-                      dataset_config(config, equipment, capture, port, sha256),
+                      dataset_config(config, equipment, capture),
                       config.progress ? capture.filename().string() : ""};
     check_names(capture, delivery.dataset);
     delivery.dataset.epoch = derived.epoch;
@@ -291,6 +313,7 @@ collector::SealResult run_capture(const RunConfig& config,
                         true,
                         [&replay](const Progress& tick) { replay->run(tick); },
                         [&replay] { return replay->ledger(); },
+                        capture_facts,
                         [&replay] { replay.reset(); }},
                        delivery);
     }
@@ -302,6 +325,7 @@ collector::SealResult run_capture(const RunConfig& config,
                     false,
                     [&dispatcher](const Progress& tick) { dispatcher->run(tick); },
                     [&dispatcher] { return dispatcher->ledger(); },
+                    capture_facts,
                     [&dispatcher] { dispatcher.reset(); }},
                    delivery);
 }

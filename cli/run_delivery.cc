@@ -112,8 +112,9 @@ collector::SealResult deliver(const RunMeter& meter, const Delivery& delivery) {
             throw std::runtime_error(fault.empty() ? "the collector stopped early" : fault);
         }
     }
-    meter.release();
     try {
+        collector.set_capture(meter.capture());
+        meter.release();
         return collector.seal();
     } catch (...) {
         collector.discard();

@@ -24,6 +24,8 @@ struct RunMeter {
     bool serialized_records = false;  // ExporterConfig::serialized_records
     std::function<void(const Progress&)> run;
     std::function<probe::MeterLedger()> ledger;
+    // Of all of the input; throws std::runtime_error when it cannot be read to its end.
+    std::function<collector::CaptureFacts()> capture;
     std::function<void()> release;  // last: gives the meter's memory back
 };
 

@@ -5,6 +5,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/annotator.h"
@@ -46,6 +47,10 @@ class Collector {
     // while nothing waited. Throws std::runtime_error on an I/O failure: nothing that was
     // acknowledged is lost, the segment is recoverable.
     bool collect(proto::ChannelReceiver& receiver, std::stop_token stop = {});
+
+    // What is known of the capture as soon as all of it was read. Before seal(), where the
+    // configuration did not say it.
+    void set_capture(CaptureFacts capture) { config_.capture = std::move(capture); }
 
     // Seals what was stored and removes the segment. Requires: called once, not after discard().
     SealResult seal();

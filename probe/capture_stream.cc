@@ -13,6 +13,7 @@
 #include <new>
 #include <stdexcept>
 #include <system_error>
+#include <utility>
 
 namespace curlew::probe {
 
@@ -171,7 +172,8 @@ struct DescriptorGuard {
 
 }  // namespace
 
-CaptureStream::CaptureStream(const std::filesystem::path& file) : input_(kInputOctets) {
+CaptureStream::CaptureStream(const std::filesystem::path& file, Witness witness)
+    : witness_(std::move(witness)), input_(kInputOctets) {
     descriptor_ = open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) {
         throw std::runtime_error(file.string() + ": " + describe(errno));
@@ -255,6 +257,9 @@ size_t CaptureStream::read_file(std::span<uint8_t> out) noexcept {
         const ssize_t got = ::read(descriptor_, out.data(), out.size());
         if (got >= 0) {
             consumed_octets_ += static_cast<size_t>(got);
+            if (witness_ && got > 0) {
+                witness_(out.first(static_cast<size_t>(got)));
+            }
             return static_cast<size_t>(got);
         }
         if (errno != EINTR) {
@@ -262,6 +267,16 @@ size_t CaptureStream::read_file(std::span<uint8_t> out) noexcept {
             return 0;
         }
     }
+}
+
+bool CaptureStream::read_rest_of_file() noexcept {
+    std::array<uint8_t, kInputOctets> rest;
+    const std::string fault_before = std::exchange(fault_, {});
+    while (read_file(rest) > 0) {
+    }
+    const bool whole = fault_.empty();
+    fault_ = whole ? fault_before : fault_;
+    return whole;
 }
 
 size_t CaptureStream::read_plain(std::span<uint8_t> out) noexcept {

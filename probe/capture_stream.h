@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <memory>
 #include <span>
 #include <string>
@@ -25,8 +26,11 @@ class CaptureStream {
     // What tail() shows at most.
     static constexpr size_t kTailOctets = 256;
 
+    // Gets the file's octets in order, each once, as they lie there: packed ones packed.
+    using Witness = std::function<void(std::span<const uint8_t>)>;
+
     // Throws std::runtime_error when the file cannot be read or nothing is in it.
-    explicit CaptureStream(const std::filesystem::path& file);
+    explicit CaptureStream(const std::filesystem::path& file, Witness witness = {});
     ~CaptureStream();
     CaptureStream(const CaptureStream&) = delete;
     CaptureStream& operator=(const CaptureStream&) = delete;
@@ -46,6 +50,12 @@ class CaptureStream {
     // while octets before the fault wait to be read. Empty otherwise.
     const std::string& fault() const noexcept { return fault_; }
 
+    // Reads the file to its end for the witness alone: who reads packets may have stopped before.
+    // False when it cannot be read.
+    bool read_rest_of_file() noexcept;
+    // Octets that the witness got.
+    uint64_t consumed_octets() const noexcept { return consumed_octets_; }
+
     // Octets of the file consumed, by its size, 0 to 1; negative where the size is not known.
     double progress() const noexcept;
 
@@ -57,6 +67,7 @@ class CaptureStream {
     void fill_head();
 
     int descriptor_ = -1;
+    Witness witness_;
     uint64_t file_octets_ = 0;      // 0: not known
     uint64_t consumed_octets_ = 0;  // of the file
     std::vector<uint8_t> input_;    // octets of the file not yet unpacked

@@ -290,8 +290,11 @@ void ReplayPort::CloseCapture::operator()(pcap* capture) const noexcept {
     pcap_close(capture);
 }
 
-ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& filter_expression)
-    : stream_(file),
+ReplayPort::ReplayPort(const std::filesystem::path& file,
+                       const std::string& filter_expression,
+                       CaptureStream::Witness witness)
+    : file_(file),
+      stream_(file, std::move(witness)),
       file_buffer_(std::make_unique_for_overwrite<char[]>(kFileBufferOctets)),
       fcs_octets_(facts_of_head(stream_.head()).fcs_octets),
       is_pcapng_(facts_of_head(stream_.head()).is_pcapng),
@@ -304,6 +307,13 @@ ReplayPort::ReplayPort(const std::filesystem::path& file, const std::string& fil
     }
     arena_ = std::make_unique_for_overwrite<uint8_t[]>(kArenaOctets);
     ASAN_POISON_MEMORY_REGION(arena_.get(), kArenaOctets);
+}
+
+uint64_t ReplayPort::read_rest_of_file() {
+    if (!stream_.read_rest_of_file()) {
+        throw std::runtime_error(file_.string() + ": " + stream_.fault());
+    }
+    return stream_.consumed_octets();
 }
 
 ReplayPort::~ReplayPort() {

@@ -37,7 +37,8 @@ class ReplayPort final : public Port {
     // counted and not handed out. Throws FilterError when the expression is wrong, else
     // std::runtime_error "<file>: <cause>".
     explicit ReplayPort(const std::filesystem::path& file,
-                        const std::string& filter_expression = "");
+                        const std::string& filter_expression = "",
+                        CaptureStream::Witness witness = {});
     ~ReplayPort() override;
     ReplayPort(const ReplayPort&) = delete;
     ReplayPort& operator=(const ReplayPort&) = delete;
@@ -57,6 +58,10 @@ class ReplayPort final : public Port {
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return stream_.progress(); }
+
+    // Shows the witness what is left of the file when no packet will be read any more. Returns the
+    // file's length. Throws std::runtime_error "<file>: <cause>" when it cannot be read.
+    uint64_t read_rest_of_file();
 
     // Captured octets of all packets offered.
     uint64_t octets_captured() const noexcept { return octets_captured_; }
@@ -81,6 +86,7 @@ class ReplayPort final : public Port {
     bool read_packet(PacketView& packet) noexcept;
     void stop(int result) noexcept;
 
+    std::filesystem::path file_;
     // In this order, for the capture reads through the buffer from the stream.
     CaptureStream stream_;
     CaptureLosses losses_;

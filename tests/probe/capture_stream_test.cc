@@ -1,6 +1,7 @@
 #include "probe/capture_stream.h"
 
 #include <array>
+#include <span>
 #include <stdexcept>
 #include <string>
 
@@ -65,6 +66,40 @@ TEST(CaptureStream, plain_octets_come_as_they_are) {
     CaptureStream stream(folder.write("a", text("curlews probe the mud")));
     CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
+}
+
+TEST(CaptureStream, a_witness_gets_the_file_as_it_lies_there) {
+    for (const Octets& file : {noise(200'000), gzip(noise(200'000)), zstd(noise(200'000))}) {
+        Octets seen;
+        CaptureStream stream(folder.write("a", file), [&seen](std::span<const uint8_t> octets) {
+            seen.insert(seen.end(), octets.begin(), octets.end());
+        });
+        CHECK_EQUAL(200'000u, count_octets(stream));
+        CHECK(stream.read_rest_of_file());
+        CHECK(file == seen);
+        CHECK_EQUAL(file.size(), stream.consumed_octets());
+    }
+}
+
+TEST(CaptureStream, a_witness_gets_what_nobody_reads) {
+    // What follows the packed data is none.
+    Octets damaged = gzip(noise(100'000));
+    const Octets behind = noise(300'000);
+    damaged.insert(damaged.end(), behind.begin(), behind.end());
+    for (const Octets& file : {noise(400'000), zstd(noise(400'000)), damaged}) {
+        Octets seen;
+        CaptureStream stream(folder.write("a", file), [&seen](std::span<const uint8_t> octets) {
+            seen.insert(seen.end(), octets.begin(), octets.end());
+        });
+        if (file == damaged) {
+            count_octets(stream);
+        }
+        const std::string fault = stream.fault();
+        CHECK_EQUAL(file == damaged, !fault.empty());
+        CHECK(stream.read_rest_of_file());
+        CHECK(file == seen);
+        CHECK_EQUAL(fault, stream.fault());
+    }
 }
 
 TEST(CaptureStream, gzip_is_told_by_content_and_unpacked) {
