@@ -169,7 +169,7 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
              5 * kSkewOctets + (details ? message_octets(0) : 0)) +
-        6 * proto::MappedMemory::kHugePageOctets;
+        5 * proto::MappedMemory::kHugePageOctets;
     const uint64_t for_flows = octets - std::min(octets, fixed_octets);
     return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
                               kPartitions * kMinimumFlowsPerPartition);
