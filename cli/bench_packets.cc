@@ -209,9 +209,13 @@ std::array<uint16_t, 2> change_clients(uint8_t* frame,
     return clients_at;
 }
 
-// One HTTP and one TLS connection, so that 58 % of the frames are short, 33 % middling, 9 % long.
+// HTTP and TLS connections of the simple IMIX: of 12 datagrams about 7 are short, 4 of 576 octets,
+// 1 of 1,500.
 void play_imix(TrafficCapture& capture) {
     constexpr int kConnections = 64;
+    constexpr size_t kMiddlingOctets = 576 - 40;  // without the headers of IP and TCP
+    constexpr size_t kLongOctets = 1500 - 40;
+    constexpr int kParts = 16;
     TrafficRandom& random = capture.random();
     for (int i = 0; i < kConnections; ++i) {
         TrafficHost client{.mac = {2, 0, 0, 0, 0, 1},
@@ -236,11 +240,12 @@ void play_imix(TrafficCapture& capture) {
             connection.client_sends(
                 "GET /state HTTP/1.1\r\nHost: updates.example.net\r\nAccept: */*\r\n\r\n");
             connection.server_sends(
-                "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: "
-                "6000\r\n\r\n");
+                fmt::format("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+                            "Content-Length: {}\r\n\r\n",
+                            kParts / 4 * (3 * kMiddlingOctets + kLongOctets)));
         }
-        for (int part = 0; part < 8; ++part) {
-            const size_t octets = part % 4 == 3 ? 1400 : 400;
+        for (int part = 0; part < kParts; ++part) {
+            const size_t octets = part % 4 == 3 ? kLongOctets : kMiddlingOctets;
             connection.server_sends(is_tls ? tls_random_record(random, kTlsApplicationData, octets)
                                            : random.hex_digits(octets));
         }

@@ -18,7 +18,9 @@ bool append_to_chain(ChainPool& pool,
     }
     while (!octets.empty()) {
         if (tail == 0 || chain_block(pool, tail).used == kRoom) {
-            const uint32_t fresh = pool.take();
+            const uint32_t fresh = pool.take_used();
+            chain_block(pool, fresh + 1).next = 0;
+            chain_block(pool, fresh + 1).used = 0;
             if (tail == 0) {
                 head = fresh + 1;
             } else {
@@ -33,6 +35,21 @@ bool append_to_chain(ChainPool& pool,
         octets = octets.subspan(part);
     }
     return true;
+}
+
+void measure_chains(std::span<ChainLength> chains) noexcept {
+    for (uint32_t going = 1; going != 0;) {
+        going = 0;
+        for (ChainLength& chain : chains) {
+            if (chain.head != 0) {
+                const ChainBlock& block = chain_block(*chain.pool, chain.head);
+                __builtin_prefetch(reinterpret_cast<const uint8_t*>(&block) + 64);
+                chain.octets += block.used;
+                chain.head = block.next;
+                going |= block.next;
+            }
+        }
+    }
 }
 
 void release_chain(ChainPool& pool, uint32_t& head) noexcept {

@@ -36,6 +36,16 @@ bool append_to_chain(ChainPool& pool,
 // Gives the blocks back; `head` is 0 afterwards.
 void release_chain(ChainPool& pool, uint32_t& head) noexcept;
 
+struct ChainLength {
+    const ChainPool* pool;
+    uint32_t head;
+    uint32_t octets = 0;
+};
+
+// Counts the octets of several chains, block by block in step: each block is waited for, and so
+// they are waited for together. Leaves `head` at 0, and fetches what a visit will read.
+void measure_chains(std::span<ChainLength> chains) noexcept;
+
 // Calls `visit(std::span<const uint8_t>)` for each block of a chain.
 template <typename Visit>
 void visit_chain(const ChainPool& pool, uint32_t head, Visit&& visit) {

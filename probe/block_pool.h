@@ -27,10 +27,22 @@ class BlockPool {
 
     // Index of a block whose octets are all 0, or kNoBlock when none is left.
     uint32_t take() noexcept {
+        const bool is_zero = free_ == kNoBlock;  // was never taken
+        const uint32_t index = take_used();
+        if (!is_zero) {
+            // Line by line: as one piece it would be a loop of microcode.
+            for (size_t line = 0; line < kOctets; line += 64) {
+                std::memset(at(index) + line, 0, 64);
+            }
+        }
+        return index;
+    }
+
+    // Likewise of a block whose octets may be anything.
+    uint32_t take_used() noexcept {
         if (free_ != kNoBlock) {
             const uint32_t index = free_;
             std::memcpy(&free_, at(index), sizeof(free_));
-            std::memset(at(index), 0, kOctets);
             ++used_;
             fetch_next();
             return index;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 
 #include "probe/flow_key.h"
@@ -96,50 +97,47 @@ struct SignatureHit {
 inline constexpr size_t kMaximumHitsPerFlow = 6;
 
 struct alignas(64) FlowWarm {
-    uint64_t flow_start_ns = 0;  // start of the flow's first record
-    uint32_t ordinal = 0;        // among flows of this key that start in one microsecond
-    uint32_t record_number = 0;
-    std::array<std::array<uint8_t, 12>, 2> macs{};  // destination and source of the first packet
-    std::array<uint16_t, 2> vlans{};                // outer first, kNoVlan where none
+    // First, in one line, what a flow's first packets touch one after the other.
+    std::array<uint64_t, 2> first_ns{};  // first packet of each side in the flow's first record
+    uint32_t names = 0;                  // chain of blocks, index + 1; 0: none
+    uint32_t names_tail = 0;
+    uint32_t messages = 0;  // block of MessageState + 1; 0: none. See message_store.h
     std::array<uint8_t, 2> has_macs{};
     std::array<uint8_t, 2> ttl_maximum{};
-    std::array<uint32_t, 2> copies{};  // see CopyTable; of the record; 0 without kQualityDuplicate
-
-    // Direction, see flow_direction.h.
     std::array<uint8_t, 2> beginning{};      // tcp_beginning() of the side's first such packet
     std::array<uint8_t, 2> published_syn{};  // flags of its first with no other flag set
     std::array<PublishedRole, 2> published_role{};
     std::array<uint8_t, 2> data_packets{};    // with payload, up to 255
     std::array<uint8_t, 2> client_payload{};  // a request was seen from this side
+    std::array<uint8_t, 2> inspected{};       // packets scanned per side
+    uint8_t hit_count = 0;
+    uint8_t name_count = 0;
+    uint8_t protocol = 0;       // what reads its names, see inspector.cc
+    uint8_t message_kind = 0;   // MessageKind that signatures tell; 0: none
+    uint8_t streams_off = 0;    // bit 0 low, bit 1 high: nothing more is kept of this side's stream
+    uint8_t streams_begun = 0;  // likewise: its first octet's number is known, see tcp_connection.h
+    std::array<uint32_t, 2> stream_begin{};  // that number
+    uint8_t icmp_type_count = 0;
+
+    // Direction, see flow_direction.h.
     uint8_t direction_decided = 0;
     uint8_t initiator_is_high = 0;
     uint8_t direction_source = 0;  // proto DirectionSource
+
+    uint64_t flow_start_ns = 0;  // start of the flow's first record
+    uint32_t ordinal = 0;        // among flows of this key that start in one microsecond
+    uint32_t record_number = 0;
+    std::array<std::array<uint8_t, 12>, 2> macs{};  // destination and source of the first packet
+    std::array<uint16_t, 2> vlans{};                // outer first, kNoVlan where none
+    std::array<uint32_t, 2> copies{};  // see CopyTable; of the record; 0 without kQualityDuplicate
+    uint32_t tunnels = 0;              // chain of StoredTunnel, of the flow's first packet
+    std::array<std::array<uint8_t, 2>, 4> icmp_types{};  // type and code, distinct, first four
     uint8_t published_reversed = 0;
     uint8_t published_ttl_out = 0;
     uint8_t published_ttl_in = 0;
-    std::array<uint64_t, 2> first_ns{};  // first packet of each side in the flow's first record
-
-    // Content.
-    uint8_t hit_count = 0;
-    uint8_t name_count = 0;
-    uint8_t protocol = 0;                // what reads its names, see inspector.cc
-    std::array<uint8_t, 2> inspected{};  // packets scanned per side
-    uint8_t icmp_type_count = 0;
-    std::array<std::array<uint8_t, 2>, 4> icmp_types{};  // type and code, distinct, first four
-    uint32_t names = 0;                                  // chain of blocks, index + 1; 0: none
-    uint32_t names_tail = 0;
-    uint32_t tunnels = 0;  // chain of StoredTunnel, of the flow's first packet
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
-
-    // Messages, see message_store.h.
-    uint32_t messages = 0;     // block of MessageState + 1; 0: none
-    uint8_t message_kind = 0;  // MessageKind that signatures tell; 0: none
-    uint8_t streams_off = 0;   // bit 0 low, bit 1 high: nothing more is kept of this side's stream
-
-    // TCP, see tcp_connection.h.
-    uint8_t streams_begun = 0;  // bit 0 low, bit 1 high: its first octet's number is known
-    std::array<uint32_t, 2> stream_begin{};  // that number
 };
+static_assert(offsetof(FlowWarm, flow_start_ns) <= 64);
 static_assert(sizeof(FlowWarm) <= 192);
 
 }  // namespace curlew::probe

@@ -4,7 +4,6 @@
 #include <algorithm>
 #include <bit>
 #include <cassert>
-#include <cstddef>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -12,6 +11,8 @@
 namespace curlew::probe {
 
 namespace {
+
+constexpr uint32_t kFetchedPayload = 512;
 
 template <size_t kOctets>
 void prefetch_lines(const uint8_t* octets) noexcept {
@@ -124,30 +125,46 @@ void FlowFeatures::prefetch_chain(uint32_t head) const noexcept {
     }
 }
 
-void FlowFeatures::prefetch_lists(const FlowHot& hot, size_t side) const noexcept {
+void FlowFeatures::prefetch_lists(const FlowHot& hot, const ParsedPacket& packet) const noexcept {
     if (hot.details == 0) {
         return;
     }
     const FlowDetails& record = *details(hot);
+    const size_t side = packet.from_low ? 0 : 1;
     if (record.packets_tail != 0) {
         prefetch_lines<kBlockOctets>(blocks_.at(record.packets_tail - 1));
     }
-    if (record.small_counts != 0) {
+    const bool is_counted = packet.payload_captured_octets != 0;
+    for (uint32_t at = 64; at < std::min(packet.payload_captured_octets, kFetchedPayload);
+         at += 64) {
+        __builtin_prefetch(packet.payload + at);
+    }
+    if (is_counted && record.small_counts != 0) {
         prefetch_lines<kSmallCountsOctets>(small_.at(record.small_counts - 1));
     }
-    if (record.middle_counts != 0) {
+    if (is_counted && record.middle_counts != 0) {
         prefetch_lines<kMiddleCountsOctets>(middle_.at(record.middle_counts - 1));
     }
     if (record.statistics[side] != 0) {
-        prefetch_lines<offsetof(SideStatistics, holes)>(
-            statistics_.at(record.statistics[side] - 1));
+        prefetch_lines<kEveryPacketOctets>(statistics_.at(record.statistics[side] - 1));
     }
     // What this side acknowledges is noted with the other one.
     if (hot.key.protocol == kProtocolTcp && record.statistics[1 - side] != 0) {
-        const uint8_t* other = statistics_.at(record.statistics[1 - side] - 1);
-        __builtin_prefetch(other + offsetof(SideStatistics, sequence_seen), 1);
-        __builtin_prefetch(other + offsetof(SideStatistics, acknowledged), 1);
+        __builtin_prefetch(statistics_.at(record.statistics[1 - side] - 1), 1);
     }
+}
+
+void FlowFeatures::prefetch_export(const FlowDetails& details) const noexcept {
+    for (const uint32_t block : details.statistics) {
+        if (block != 0) {
+            prefetch_lines<sizeof(SideStatistics)>(statistics_.at(block - 1));
+        }
+    }
+    const std::span<const uint8_t> counted = counts(details);
+    for (size_t line = 0; line < counted.size(); line += 64) {
+        __builtin_prefetch(counted.data() + line);
+    }
+    prefetch_chain(details.tcp_beginnings);
 }
 
 std::span<const uint8_t> FlowFeatures::counts(const FlowDetails& details) const noexcept {

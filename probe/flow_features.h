@@ -95,9 +95,12 @@ class FlowFeatures {
 
     // Two stages ahead of add(): the details, and what they refer to.
     void prefetch_details(const FlowHot& hot) const noexcept;
-    void prefetch_lists(const FlowHot& hot, size_t side) const noexcept;
+    void prefetch_lists(const FlowHot& hot, const ParsedPacket& packet) const noexcept;
     // Of a chain, its first block.
     void prefetch_chain(uint32_t head) const noexcept;
+
+    // Before an export: what the packet before need not have fetched.
+    void prefetch_export(const FlowDetails& details) const noexcept;
 
     // Adds one packet to the record's details, which are taken when there are none yet.
     void add(FlowHot& hot, const ParsedPacket& packet) noexcept;
@@ -118,6 +121,8 @@ class FlowFeatures {
     void visit_chain(uint32_t head, Visit&& visit) const {
         probe::visit_chain(blocks_, head, visit);
     }
+
+    ChainLength chain(uint32_t head) const noexcept { return {&blocks_, head}; }
 
     // 256 counts of one, two or eight octets each; empty where nothing was counted.
     std::span<const uint8_t> counts(const FlowDetails& details) const noexcept;

@@ -10,6 +10,7 @@
 
 #include "probe/flow_direction.h"
 #include "probe/flow_settled.h"
+#include "probe/record_image_writer.h"
 #include "probe/tcp_connection.h"
 
 namespace curlew::probe {
@@ -121,14 +122,13 @@ void FlowMeter::prefetch_details(FlowIndex likely,
         __builtin_prefetch(&recent_start(hash, packet.time_ns / 1000), 1);
         return;
     }
-    if (!config_.details && !shows_new(table_.hot(likely), packet)) {
-        return;
+    const FlowHot& hot = table_.hot(likely);
+    if (hot.packets[packet.from_low ? 0 : 1] == 0) {
+        table_.prefetch_warm(likely);
+    } else if (shows_new(hot, packet) || (config_.details && MessageStore::may_add(packet))) {
+        __builtin_prefetch(&table_.warm(likely), 1);
     }
-    const auto* warm = reinterpret_cast<const uint8_t*>(&table_.warm(likely));
-    for (size_t line = 0; line < sizeof(FlowWarm); line += 64) {
-        __builtin_prefetch(warm + line, 1);
-    }
-    features_.prefetch_details(table_.hot(likely));
+    features_.prefetch_details(hot);
 }
 
 void FlowMeter::prefetch_lists(FlowIndex likely, const ParsedPacket& packet) const noexcept {
@@ -139,7 +139,10 @@ void FlowMeter::prefetch_lists(FlowIndex likely, const ParsedPacket& packet) con
     if (shows_new(hot, packet)) {
         features_.prefetch_chain(table_.warm(likely).names);
     }
-    features_.prefetch_lists(hot, packet.from_low ? 0 : 1);
+    if (config_.details && MessageStore::may_add(packet)) {
+        messages_.prefetch(packet, table_.warm(likely));
+    }
+    features_.prefetch_lists(hot, packet);
 }
 
 uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
@@ -376,8 +379,11 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     if (packet.key.protocol == kProtocolTcp) {
         note_tcp_flags(flow, packet);
     }
+    if (is_new) {
+        note_sender(flow, packet);
+    }
     if (is_new || config_.details) {
-        look_into(flow, packet);
+        look_into(flow, packet, is_new);
     }
     if (packet.payload_captured_octets != 0 && hot.payload_packets != UINT8_MAX) {
         ++hot.payload_packets;
@@ -407,7 +413,7 @@ void FlowMeter::note_tcp_flags(FlowIndex flow, const ParsedPacket& packet) noexc
     }
 }
 
-void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
+void FlowMeter::note_sender(FlowIndex flow, const ParsedPacket& packet) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
     const size_t side = packet.from_low ? 0 : 1;
@@ -422,14 +428,19 @@ void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet) noexcept {
     if (tcp_beginning(packet.tcp_flags) != 0) {
         note_first_numbers(warm, packet);
     }
+}
+
+void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet, bool is_new) noexcept {
+    FlowHot& hot = table_.hot(flow);
+    FlowWarm& warm = table_.warm(flow);
     if (config_.details) {
         features_.add(hot, packet);
     }
-    if (packet.payload_captured_octets != 0) {
+    if (is_new && packet.payload_captured_octets != 0) {
         const StageTurn turn(config_.stages, Stage::inspect);
         inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
     }
-    if (config_.details && messages_.add(packet, hot, warm)) {
+    if (config_.details && MessageStore::may_add(packet) && messages_.add(packet, hot, warm)) {
         std::array<uint8_t, kHelloOctets> hello;
         const size_t octets = messages_.copy_hello(hot, warm, !packet.from_low, hello);
         inspector_->inspect_hello(packet, std::span(hello).first(octets), hot, warm, features_);
@@ -507,49 +518,20 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
     const StageTurn turn(config_.stages, Stage::export_record);
+    prefetch_image(hot, features_);
     decide_direction(hot, warm);
     ++counters_.records_created;
     ++counters_.records_by_reason[static_cast<size_t>(reason)];
 
-    RecordImage image;
+    RecordImage image = make_image(hot, warm, features_, messages_);
     const FlowDetails* details = features_.details(hot);
     image.end_reason = reason;
     image.quality = quality_of(hot, warm);
-    const auto chain_octets = [this](uint32_t head) {
-        size_t octets = 0;
-        features_.visit_chain(head, [&](std::span<const uint8_t> part) { octets += part.size(); });
-        return static_cast<uint32_t>(octets);
-    };
-    image.names_octets = chain_octets(warm.names);
-    image.messages_octets = messages_.octets(warm);
-    image.tunnels_octets = chain_octets(warm.tunnels);
     if (details != nullptr) {
-        image.has_details = 1;
         image.lists_all_packets = config_.list.all ? 1 : 0;
-        image.details = *details;
-        image.packets_octets = chain_octets(details->packets);
-        image.first_packet_octets[0] = chain_octets(details->first_packet[0]);
-        image.first_packet_octets[1] = chain_octets(details->first_packet[1]);
-        image.tcp_octets = details->tcp_beginnings != 0 ? 2 * sizeof(TcpBeginning) : 0;
-        image.counts_octets = static_cast<uint32_t>(features_.counts(*details).size());
-        for (const size_t side : {size_t{0}, size_t{1}}) {
-            const SideStatistics* statistics = features_.statistics(*details, side);
-            image.statistics_octets[side] = statistics != nullptr ? sizeof(SideStatistics) : 0;
-            if (statistics != nullptr && (statistics->sequence_seen & kSeenSegment) != 0) {
-                const uint32_t unseen = unseen_octets(*statistics);
-                counters_.tcp_octets_seen += statistics->payload.sum;
-                counters_.tcp_octets_unseen += unseen;
-                image.quality |= unseen != 0 ? kQualityGap : 0;
-            }
-        }
-    } else {
-        image.details = FlowDetails{};
+        image.quality |= count_unseen(*details);
     }
-    const size_t octets = sizeof(image) + image.names_octets + image.tunnels_octets +
-                          image.packets_octets + image.first_packet_octets[0] +
-                          image.first_packet_octets[1] + image.tcp_octets + image.counts_octets +
-                          image.messages_octets + image.statistics_octets[0] +
-                          image.statistics_octets[1];
+    const size_t octets = octets_of(image);
     uint8_t* out = ring_->reserve(octets);
     while (out == nullptr && config_.wait_for_ring) {
         std::this_thread::sleep_for(kRingPause);
@@ -557,44 +539,25 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     }
     if (out == nullptr) {
         ++counters_.records_lost;
-        features_.release(hot);
-        return;
+    } else {
+        write_image(image, details, features_, messages_, out);
+        ring_->commit(octets);
     }
-    image.hot = hot;
-    image.warm = warm;
-    write_image(image, details, out);
-    ring_->commit(octets);
     features_.release(hot);
 }
 
-void FlowMeter::write_image(const RecordImage& image,
-                            const FlowDetails* details,
-                            uint8_t* out) const noexcept {
-    const auto put = [&out](const void* octets, size_t count) {
-        if (count != 0) {
-            std::memcpy(out, octets, count);
-            out += count;
+uint16_t FlowMeter::count_unseen(const FlowDetails& details) noexcept {
+    uint16_t quality = 0;
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+        const SideStatistics* statistics = features_.statistics(details, side);
+        if (statistics != nullptr && (statistics->sequence_seen & kSeenSegment) != 0) {
+            const uint32_t unseen = unseen_octets(*statistics);
+            counters_.tcp_octets_seen += statistics->payload.sum;
+            counters_.tcp_octets_unseen += unseen;
+            quality |= unseen != 0 ? kQualityGap : 0;
         }
-    };
-    const auto put_chain = [&](uint32_t head) {
-        features_.visit_chain(
-            head, [&](std::span<const uint8_t> part) { put(part.data(), part.size()); });
-    };
-    put(&image, sizeof(image));
-    put_chain(image.warm.names);
-    messages_.visit(image.warm,
-                    [&](std::span<const uint8_t> part) { put(part.data(), part.size()); });
-    put_chain(image.warm.tunnels);
-    if (details == nullptr) {
-        return;
     }
-    put_chain(details->packets);
-    put_chain(details->first_packet[0]);
-    put_chain(details->first_packet[1]);
-    put(features_.tcp_beginnings(*details), image.tcp_octets);
-    put(features_.counts(*details).data(), image.counts_octets);
-    put(features_.statistics(*details, 0), image.statistics_octets[0]);
-    put(features_.statistics(*details, 1), image.statistics_octets[1]);
+    return quality;
 }
 
 }  // namespace curlew::probe

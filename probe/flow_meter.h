@@ -127,14 +127,15 @@ class FlowMeter {
     void update(FlowIndex flow, const ParsedPacket& packet) noexcept;
     // The flow may have been closed by the packet, which is TCP's.
     void note_tcp_flags(FlowIndex flow, const ParsedPacket& packet) noexcept;
-    // What shows something new of a flow, or is kept in the dataset profile.
-    void look_into(FlowIndex flow, const ParsedPacket& packet) noexcept;
+    // Of a packet that shows something new, its headers.
+    void note_sender(FlowIndex flow, const ParsedPacket& packet) noexcept;
+    // Payloads, where they may show something new, and what is kept in the dataset profile.
+    void look_into(FlowIndex flow, const ParsedPacket& packet, bool is_new) noexcept;
     void begin_record(FlowIndex flow) noexcept;
     // Writes the record out. The flow stays.
     void export_record(FlowIndex flow, FlowEndReason reason) noexcept;
-    void write_image(const RecordImage& image,
-                     const FlowDetails* details,
-                     uint8_t* out) const noexcept;
+    // What its sequence numbers say of lost segments, into the counters. Returns quality bits.
+    uint16_t count_unseen(const FlowDetails& details) noexcept;
     void end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept;
     // The flow's last record, and what it holds beside the table.
     void export_last(FlowIndex flow, FlowEndReason reason) noexcept;

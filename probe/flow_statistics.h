@@ -57,29 +57,35 @@ inline constexpr uint8_t kSeenSynAlone = 4;  // the segment was a SYN, and none 
 
 // Memory that is all 0 becomes one by begin_statistics().
 struct alignas(64) SideStatistics {
-    Spread<uint32_t> payload;  // transport payload octets, 0 included
-    Spread<uint32_t> frame;    // octets as received, no FCS
-    Spread<uint64_t> gap;      // ns since the side's packet before; one fewer than packets
+    // First, in one line, what a packet of the other side touches.
+    uint32_t lowest;        // sequence number of the first octet seen, or 2^30 before `highest`
+    uint32_t highest;       // behind the last octet seen
+    uint32_t acknowledged;  // highest number that the other side acknowledged
+    uint8_t handshake;
+    uint8_t sequence_seen;  // bits above: which of the numbers mean something
+    uint8_t hole_count;
+    uint8_t run;           // packets with payload in a row, up to kBurstPackets
+    uint64_t begun_ns;     // the latest SYN or SYN+ACK that was not yet answered
+    uint64_t response_ns;  // from the other side's SYN or SYN+ACK to the answer of this one
+
     uint64_t last_ns;          // latest stamp: packets may come late
     uint64_t last_payload_ns;  // likewise, of those with payload
     uint32_t packets;
     uint32_t bursts;
+    Spread<uint64_t> gap;      // ns since the side's packet before; one fewer than packets
+    Spread<uint32_t> payload;  // transport payload octets, 0 included
+    Spread<uint32_t> frame;    // octets as received, no FCS
 
-    uint8_t run;  // packets with payload in a row, up to kBurstPackets
-    uint8_t handshake;
-    uint8_t sequence_seen;  // bits below: which of the numbers mean something
-    uint8_t hole_count;
+    // What few packets touch.
     uint32_t retransmissions;
     uint32_t out_of_order;
     uint32_t zero_windows;
-    uint32_t lowest;        // sequence number of the first octet seen, or 2^30 before `highest`
-    uint32_t highest;       // behind the last octet seen
-    uint64_t begun_ns;      // the latest SYN or SYN+ACK that was not yet answered
-    uint64_t response_ns;   // from the other side's SYN or SYN+ACK to the answer of this one
-    uint32_t acknowledged;  // highest number that the other side acknowledged
-    uint32_t unseen;        // octets as of unseen_octets(), of holes that were pushed out
+    uint32_t unseen;  // octets as of unseen_octets(), of holes that were pushed out
     std::array<SequenceHole, kSequenceHoles> holes;  // oldest first; more push it out
 };
+inline constexpr size_t kEveryPacketOctets = 256;  // of SideStatistics
+static_assert(offsetof(SideStatistics, retransmissions) == kEveryPacketOctets);
+static_assert(offsetof(SideStatistics, last_ns) <= 64);
 static_assert(sizeof(SideStatistics) == 384);
 
 void begin_statistics(SideStatistics& side) noexcept;

@@ -59,6 +59,10 @@ void FlowTable::prefetch_new(uint64_t hash) const noexcept {
 
 void FlowTable::prefetch_flow(FlowIndex flow) const noexcept {
     prefetch_lines(hot_[flow]);
+    prefetch_warm(flow);
+}
+
+void FlowTable::prefetch_warm(FlowIndex flow) const noexcept {
     prefetch_lines(warm_[flow]);
 }
 

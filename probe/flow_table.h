@@ -58,6 +58,7 @@ class FlowTable {
         __builtin_prefetch(&second(hash), 1);
     }
     void prefetch_flow(FlowIndex flow) const noexcept;
+    void prefetch_warm(FlowIndex flow) const noexcept;
 
     FlowIndex find(const FlowKey& key, uint64_t hash) const noexcept;
 

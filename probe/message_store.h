@@ -35,6 +35,20 @@ class MessageStore {
     // began in an earlier segment, or is a QUIC client's.
     bool add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
 
+    // False for packets that add() would do nothing with, and look at no flow for.
+    static bool may_add(const ParsedPacket& packet) noexcept {
+        return packet.payload_captured_octets != 0 || tcp_beginning(packet.tcp_flags) != 0;
+    }
+    // Of a packet to come that may: the flow's state.
+    void prefetch(const ParsedPacket& packet, const FlowWarm& warm) const noexcept {
+        if (warm.messages != 0 && (warm.streams_off >> (packet.from_low ? 0 : 1) & 1) == 0) {
+            const uint8_t* block = pool_.at(warm.messages - 1);
+            for (size_t line = 0; line < sizeof(MessageState); line += 64) {
+                __builtin_prefetch(block + line, 1);
+            }
+        }
+    }
+
     // Copies what is kept of a side's TLS stream or QUIC handshake from its beginning, as far as
     // there is room. Returns its octets there.
     size_t copy_hello(const FlowHot& hot,
@@ -47,6 +61,9 @@ class MessageStore {
 
     // Octets of the record's pieces.
     uint32_t octets(const FlowWarm& warm) const noexcept;
+    ChainLength chain(const FlowWarm& warm) const noexcept {
+        return {&pool_, warm.messages == 0 ? 0 : state(warm).pieces.head};
+    }
     template <typename Visit>
     void visit(const FlowWarm& warm, Visit&& visit) const {
         if (warm.messages != 0) {

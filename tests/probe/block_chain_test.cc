@@ -1,5 +1,6 @@
 #include "probe/block_chain.h"
 
+#include <array>
 #include <string>
 #include <vector>
 
@@ -61,4 +62,37 @@ TEST(BlockChain, a_released_chain_gives_its_blocks_back) {
     release_chain(blocks.pool, head);
     CHECK_EQUAL(0u, head);
     CHECK_EQUAL(2u, blocks.pool.left());
+}
+
+TEST(BlockChain, chains_are_measured_together) {
+    Blocks blocks(8);
+    std::array<uint32_t, 3> heads{};
+    for (size_t i = 0; i < heads.size(); ++i) {
+        uint32_t tail = 0;
+        append(blocks.pool, heads[i], tail, std::string(i * 150, 'a'));
+    }
+    std::array<ChainLength, 3> chains;
+    for (size_t i = 0; i < heads.size(); ++i) {
+        chains[i] = {&blocks.pool, heads[i]};
+    }
+    measure_chains(chains);
+    CHECK_EQUAL(0u, chains[0].octets);
+    CHECK_EQUAL(150u, chains[1].octets);
+    CHECK_EQUAL(300u, chains[2].octets);
+}
+
+TEST(BlockChain, a_block_that_was_given_back_begins_another_chain) {
+    Blocks blocks(2);
+    uint32_t head = 0;
+    uint32_t tail = 0;
+    append(blocks.pool, head, tail, std::string(200, 'a'));
+    release_chain(blocks.pool, head);
+    tail = 0;
+    CHECK_TRUE(append(blocks.pool, head, tail, "b"));
+    STRCMP_EQUAL("b", text_of(blocks.pool, head).c_str());
+    // Nor does one that shall be zero hold what was in it.
+    const uint32_t zero = blocks.pool.take();
+    for (size_t i = 0; i < kBlockOctets; ++i) {
+        CHECK_EQUAL(0, blocks.pool.at(zero)[i]);
+    }
 }
