@@ -165,11 +165,13 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         kTableOctets + blocks_per_flow(true) * kBlockOctets + kSmallCountsOctets +
         kMiddleCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
         2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
+    // Each part begins a page of its own, and few buckets take one.
+    constexpr uint64_t kHugePages = 6;
     const uint64_t fixed_octets =
         kPartitions *
             (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
              5 * kSkewOctets + (details ? message_octets(0) : 0)) +
-        5 * proto::MappedMemory::kHugePageOctets;
+        kHugePages * proto::MappedMemory::kHugePageOctets;
     const uint64_t for_flows = octets - std::min(octets, fixed_octets);
     return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
                               kPartitions * kMinimumFlowsPerPartition);

@@ -50,6 +50,18 @@ TEST(Worker, tables_stay_within_the_memory_that_they_are_given) {
     }
 }
 
+TEST(Worker, no_memory_is_too_odd_for_the_tables_to_stay_within) {
+    for (const bool details : {false, true}) {
+        for (uint64_t octets = uint64_t{64} << 20; octets < uint64_t{6} << 30;
+             octets += 3'333'333) {
+            WorkerConfig config;
+            config.meter.details = details;
+            config.flow_capacity = flow_capacity_in(octets, details);
+            CHECK(table_octets(config, 1) <= octets);
+        }
+    }
+}
+
 TEST(Worker, a_buffer_for_which_there_is_no_memory_is_refused_in_one_sentence) {
     WorkerConfig config;
     config.flow_capacity = 4096;
