@@ -12,6 +12,8 @@ namespace curlew::probe {
 
 namespace {
 
+// Octets of a payload that are fetched before they are counted; further on the processor sees by
+// itself that they are read in order.
 constexpr uint32_t kFetchedPayload = 512;
 
 template <size_t kOctets>

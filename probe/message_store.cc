@@ -260,10 +260,6 @@ void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
     }
 }
 
-uint32_t MessageStore::octets(const FlowWarm& warm) const noexcept {
-    return warm.messages == 0 ? 0 : state(warm).pieces.octets;
-}
-
 void MessageStore::end_record(const FlowWarm& warm) noexcept {
     if (warm.messages == 0) {
         return;

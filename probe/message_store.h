@@ -59,8 +59,7 @@ class MessageStore {
     // The flow ends: what waits for segments that did not come is let go in order.
     void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
 
-    // Octets of the record's pieces.
-    uint32_t octets(const FlowWarm& warm) const noexcept;
+    // The record's pieces.
     ChainLength chain(const FlowWarm& warm) const noexcept {
         return {&pool_, warm.messages == 0 ? 0 : state(warm).pieces.head};
     }
