@@ -24,6 +24,7 @@
 #include "cli/traffic.h"
 #include "cli/usage_error.h"
 #include "cli/verify.h"
+#include "proto/huge_heap.h"
 #include "signatures/signature_folder.h"
 
 // `curlew`, the operator's tool. Exit 0 done, 1 failed, 2 wrong command line or configuration.
@@ -370,6 +371,8 @@ int dispatch(int argument_count, char** arguments) {
 
 int main(int argument_count, char** arguments) {
     namespace cli = curlew::cli;
+    constexpr size_t kHeapOctets = size_t{256} << 20;
+    curlew::proto::put_heap_in_huge_pages(kHeapOctets);
     const auto tell = [](const std::exception& error) {
         std::fprintf(stderr, "curlew: %s\n", cli::one_line(error.what()).c_str());
     };
