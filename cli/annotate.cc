@@ -112,8 +112,10 @@ void annotate_file(const std::filesystem::path& input,
     WholeFile out(output);
     AnnotateSummary counted = summary;
     bool first_object = true;
+    bool is_empty = true;
     std::string_view line;
     while (in.next_line(line)) {
+        is_empty = false;
         if (is_blank(line)) {
             out.write(line);
             continue;
@@ -135,7 +137,8 @@ void annotate_file(const std::filesystem::path& input,
         }
         first_object = false;
     }
-    if (first_object) {
+    // A dataset of no flows is a file without octets.
+    if (first_object && !is_empty) {
         throw std::runtime_error(fmt::format("{}: holds no JSON object", input.string()));
     }
     out.finish();

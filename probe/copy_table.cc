@@ -5,6 +5,8 @@
 #include <bit>
 #include <cassert>
 
+#include "probe/port.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -16,7 +18,15 @@ constexpr uint64_t kNumberReuse = 1'000'000'000;
 // By what a packet is known that its sender sent once.
 enum class Number : uint8_t { none, identification, fragment, sequence };
 
+// A capture without stamps, or whose stamps are out of bounds.
+bool tells_no_time(const ParsedPacket& packet) noexcept {
+    return packet.time_ns == 0 || packet.time_ns >= kLatestTimeNs;
+}
+
 Number number_of(const ParsedPacket& packet) noexcept {
+    if (tells_no_time(packet)) [[unlikely]] {
+        return Number::none;
+    }
     if ((packet.notes & (kNoteFragment | kNoteLaterFragment)) != 0) [[unlikely]] {
         return Number::fragment;
     }

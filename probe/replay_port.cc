@@ -262,7 +262,9 @@ void require_one_link_type(const std::filesystem::path& file, const HeadFacts& f
     if (facts.other_link_type) {
         throw std::runtime_error(
             file.string() + ": its interfaces have link types " + std::to_string(*facts.link_type) +
-            " and " + std::to_string(*facts.other_link_type) + ", which cannot be read together");
+            " and " + std::to_string(*facts.other_link_type) +
+            ", which cannot be read together: take out one's packets first, as with tshark -Y "
+            "frame.interface_id==0 -w");
     }
 }
 

@@ -180,8 +180,11 @@ TEST(Annotate, a_record_without_what_the_rules_need_is_refused) {
                  refused(R"({"sa":"x","da":"y","sp":1,"ip":{"out":{"ttl":1}}})").c_str());
 }
 
-TEST(Annotate, an_empty_file_is_refused) {
-    STRCMP_EQUAL(" holds no JSON object", refused("").c_str());
+TEST(Annotate, a_dataset_of_no_flows_stays_one) {
+    STRCMP_EQUAL("", annotated("").c_str());
+}
+
+TEST(Annotate, a_file_without_a_json_object_is_refused) {
     STRCMP_EQUAL(" holds no JSON object", refused("\n \n").c_str());
 }
 

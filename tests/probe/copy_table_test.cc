@@ -60,6 +60,18 @@ TEST(CopyTable, not_behind_the_window) {
     CHECK_FALSE(is_copy(datagram(1), 1000 * kMicrosecond + 1));
 }
 
+TEST(CopyTable, without_a_time_nothing_is_known_to_be_within_the_window) {
+    now_ns = kLatestTimeNs;
+    CHECK_FALSE(is_copy(datagram(77), 0));
+    CHECK_FALSE(is_copy(datagram(77), 0));
+    now_ns = 0;
+    CHECK_FALSE(is_copy(datagram(78), 0));
+    CHECK_FALSE(is_copy(datagram(78), 0));
+    now_ns = 1;
+    CHECK_FALSE(is_copy(datagram(79), 0));
+    CHECK_TRUE(is_copy(datagram(79), 0));
+}
+
 TEST(CopyTable, a_copy_may_be_stamped_before_its_packet) {
     CHECK_FALSE(is_copy(datagram(1)));
     now_ns -= 20 * kMicrosecond;

@@ -559,7 +559,9 @@ TEST(ReplayPort, refuses_in_one_sentence) {
     CHECK_EQUAL(base + "/nameless: link type 9999 is not supported",
                 refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
     CHECK_EQUAL(
-        base + "/two: its interfaces have link types 1 and 101, which cannot be read together",
+        base +
+            "/two: its interfaces have link types 1 and 101, which cannot be read together: take "
+            "out one's packets first, as with tshark -Y frame.interface_id==0 -w",
         refusal(folder.write("two",
                              section() + interface(kEthernet, 9) + interface(101, 9) +
                                  enhanced_packet(7, {1, 2, 3, 4}))));
