@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/one_line.h"
 #include "cli/run.h"
 #include "collector/dataset_file.h"
 #include "collector/flow_facts.h"
@@ -265,7 +266,7 @@ int run_explain(const fs::path& capture,
     config.signatures_folder = signatures_folder;
     const RunSummary summary = run_captures(config);
     for (const std::string& failure : summary.failures) {
-        fmt::print(err, "{}\n", failure);
+        fmt::print(err, "curlew: {}\n", one_line(failure));
     }
     for (const std::string& warning : summary.warnings) {
         fmt::print(err, "warning: {}\n", warning);

@@ -2,8 +2,8 @@
 
 #include <cstddef>
 
-// Most of what a program waits for in a run of seconds beside its own work is the kernel that gives
-// its heap a page at a time, and more so in a virtual machine.
+// Where a page fault is dear, as in a virtual machine, a program that runs for seconds spends up to
+// a tenth of its processor's time on getting its heap page by page, and a short one half of it.
 
 namespace curlew::proto {
 
