@@ -14,7 +14,7 @@ using namespace curlew::tests;
 namespace {
 
 // As in the examples of RFC 9001 appendix A and RFC 9369 appendix A.
-const Octets kId = from_hex("8394c8f03e515708");
+const Octets kConnectionId = from_hex("8394c8f03e515708");
 
 std::string hex(std::span<const uint8_t> octets) {
     std::string text;
@@ -59,15 +59,15 @@ TEST_GROUP(QuicInitial){};
 
 TEST(QuicInitial, keys_are_those_of_the_rfcs_examples) {
     QuicKeys keys;
-    CHECK_TRUE(derive_quic_keys(quic_connection(1, kId), keys));
+    CHECK_TRUE(derive_quic_keys(quic_connection(1, kConnectionId), keys));
     STRCMP_EQUAL("1f369613dd76d5467730efcbe3b1a22d", hex(keys.key).c_str());
     STRCMP_EQUAL("fa044b2f42a3fd3b46fb255c", hex(keys.iv).c_str());
     STRCMP_EQUAL("9f50449e04a0e810283a1e9933adedd2", hex(keys.header_key).c_str());
-    CHECK_TRUE(derive_quic_keys(quic_connection(0x6b3343cf, kId), keys));
+    CHECK_TRUE(derive_quic_keys(quic_connection(0x6b3343cf, kConnectionId), keys));
     STRCMP_EQUAL("8b1a0bc121284290a29e0971b5cd045d", hex(keys.key).c_str());
     STRCMP_EQUAL("91f73e2351d8fa91660e909f", hex(keys.iv).c_str());
     STRCMP_EQUAL("45b95e15235d6f45a6b19cbcb0294ba9", hex(keys.header_key).c_str());
-    CHECK_FALSE(derive_quic_keys(quic_connection(3, kId), keys));
+    CHECK_FALSE(derive_quic_keys(quic_connection(3, kConnectionId), keys));
 }
 
 TEST(QuicInitial, frames_of_every_version_are_found_among_others) {
@@ -87,17 +87,19 @@ TEST(QuicInitial, frames_of_every_version_are_found_among_others) {
                                    0xfaceb001u,
                                    0xfaceb002u,
                                    0x54303531u}) {
-        STRCMP_EQUAL("5 later;0 first;",
-                     opened(sealed_initial(quic_connection(version, kId), plain)).c_str());
+        STRCMP_EQUAL(
+            "5 later;0 first;",
+            opened(sealed_initial(quic_connection(version, kConnectionId), plain)).c_str());
     }
     const Octets google = crypto_frame(0, octets_of("CHLO"), 8);
-    STRCMP_EQUAL("0 CHLO;",
-                 opened(sealed_initial(quic_connection(0x51303530, kId), google)).c_str());
+    STRCMP_EQUAL(
+        "0 CHLO;",
+        opened(sealed_initial(quic_connection(0x51303530, kConnectionId), google)).c_str());
 }
 
 TEST(QuicInitial, what_was_changed_or_cut_does_not_open) {
     const Octets whole =
-        sealed_initial(quic_connection(1, kId), crypto_frame(0, octets_of("hello")));
+        sealed_initial(quic_connection(1, kConnectionId), crypto_frame(0, octets_of("hello")));
     STRCMP_EQUAL("0 hello;", opened(whole).c_str());
     for (size_t i = 0; i < whole.size(); ++i) {
         Octets changed = whole;
@@ -109,7 +111,7 @@ TEST(QuicInitial, what_was_changed_or_cut_does_not_open) {
 }
 
 TEST(QuicInitial, later_packets_have_the_keys_of_the_first_id) {
-    const QuicConnection first = quic_connection(1, kId);
+    const QuicConnection first = quic_connection(1, kConnectionId);
     const QuicConnection second = quic_connection(1, from_hex("0102"));
     const Octets later = sealed_initial(second, first, crypto_frame(7, octets_of("rest")), 3);
     STRCMP_EQUAL("-", opened(later).c_str());
@@ -122,7 +124,7 @@ TEST(QuicInitial, later_packets_have_the_keys_of_the_first_id) {
 }
 
 TEST(QuicInitial, packets_that_share_a_datagram_are_all_opened) {
-    const QuicConnection connection = quic_connection(1, kId);
+    const QuicConnection connection = quic_connection(1, kConnectionId);
     Octets datagram = sealed_initial(connection, crypto_frame(0, octets_of("one")));
     const Octets next =
         sealed_initial(connection, connection, crypto_frame(3, octets_of("two")), 9);
