@@ -90,7 +90,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     store.visit(warm, [&](std::span<const uint8_t> part) {
         octets.insert(octets.end(), part.begin(), part.end());
     });
-    if (octets.size() != store.octets(warm) || octets.size() > kMaximumMessageOctets) {
+    ChainLength measured = store.chain(warm);
+    measure_chains({&measured, 1});
+    if (octets.size() != measured.octets || octets.size() > kMaximumMessageOctets) {
         std::abort();
     }
     check_pieces(octets);
