@@ -99,7 +99,7 @@ class FlowFeatures {
     // Of a chain, its first block.
     void prefetch_chain(uint32_t head) const noexcept;
 
-    // Before an export: what the packet before need not have fetched.
+    // Before an export: what no packet need have fetched.
     void prefetch_export(const FlowDetails& details) const noexcept;
 
     // Adds one packet to the record's details, which are taken when there are none yet.

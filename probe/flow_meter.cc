@@ -518,7 +518,6 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
     const StageTurn turn(config_.stages, Stage::export_record);
-    prefetch_image(hot, features_);
     decide_direction(hot, warm);
     ++counters_.records_created;
     ++counters_.records_by_reason[static_cast<size_t>(reason)];

@@ -5,12 +5,6 @@
 
 namespace curlew::probe {
 
-void prefetch_image(const FlowHot& hot, const FlowFeatures& features) noexcept {
-    if (const FlowDetails* details = features.details(hot); details != nullptr) {
-        features.prefetch_export(*details);
-    }
-}
-
 RecordImage make_image(const FlowHot& hot,
                        const FlowWarm& warm,
                        const FlowFeatures& features,
@@ -20,6 +14,7 @@ RecordImage make_image(const FlowHot& hot,
     std::array<ChainLength, 6> chains{
         features.chain(warm.names), features.chain(warm.tunnels), messages.chain(warm)};
     if (details != nullptr) {
+        features.prefetch_export(*details);
         chains[3] = features.chain(details->packets);
         chains[4] = features.chain(details->first_packet[0]);
         chains[5] = features.chain(details->first_packet[1]);

@@ -11,9 +11,6 @@
 
 namespace curlew::probe {
 
-// Starts to fetch what the next two read from memory that no packet fetches.
-void prefetch_image(const FlowHot& hot, const FlowFeatures& features) noexcept;
-
 // The image with its sections' lengths; end reason, quality and lists_all_packets are left to the
 // caller.
 RecordImage make_image(const FlowHot& hot,

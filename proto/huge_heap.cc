@@ -7,6 +7,7 @@
 #include <cassert>
 #include <cstdint>
 #include <cstdlib>
+#include <limits>
 
 #include "proto/mapped_memory.h"
 
@@ -26,7 +27,7 @@ void put_heap_in_huge_pages(size_t octets) noexcept {
     assert(octets <= size_t{1024} * kMegabyte);
     mallopt(M_ARENA_MAX, 1);
     mallopt(M_MMAP_THRESHOLD, kLargestInHeap);
-    mallopt(M_TRIM_THRESHOLD, 2 * static_cast<int>(octets) - 1);
+    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
     mallopt(M_TOP_PAD, static_cast<int>(octets));
     void* probe = std::malloc(kProbeOctets);
     // Each further piece would be as large, and there may be no room for it.
