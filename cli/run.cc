@@ -263,7 +263,6 @@ collector::DatasetConfig dataset_config(const RunConfig& config,
     dataset.fields = is_joy(config) ? collector::FieldSet::full
                                     : collector::field_set_named(config.fields).value();
     dataset.compress = config.compress;
-    dataset.synced = false;  // who is stopped runs again
     dataset.selection = selection_of(config, equipment.rules);
     dataset.records =
         config.records == "first" ? collector::RecordChoice::first : collector::RecordChoice::all;

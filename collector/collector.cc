@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <cstring>
 #include <stdexcept>
 
 #include "collector/archive_name.h"
@@ -19,8 +20,8 @@ using std::chrono::milliseconds;
 
 // How long a wait for a frame lasts before the stop request is looked at again.
 constexpr milliseconds kPoll{50};
-// Frames of one commit, so that a fast probe still gets its acknowledgements.
-constexpr int kFramesPerCommit = 64;
+// So that a fast probe still gets its acknowledgements.
+constexpr int kFramesPerAnswer = 64;
 
 void require_name(const char* what, const std::string& name, const std::string& problem) {
     if (!problem.empty()) {
@@ -42,17 +43,22 @@ void require_usable(const DatasetConfig& config) {
 
 }  // namespace
 
-Collector::Collector(DatasetConfig config, const LabelRules& rules)
-    : config_(std::move(config)), rules_(rules), sequence_(config_.probe_id, config_.epoch) {
+Collector::Collector(DatasetConfig config, const LabelRules& rules, size_t most_kept_octets)
+    : config_(std::move(config)),
+      rules_(rules),
+      part_(config_.archive / config_.group / config_.scenario / (config_.name + ".part")),
+      sequence_(config_.probe_id, config_.epoch) {
     assert(rules.group.problems().empty());
+    assert(most_kept_octets >= proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets);
     require_usable(config_);
     try {
         make_folders();
-        open_segment();
+        lock_ = open_locked(part_);
+        sealer_ = std::make_unique<Sealer>(config_, rules_, part_);
+        kept_octets_ = proto::MappedMemory(most_kept_octets, "frames of a run");
+        // What is small keeps to small pages.
+        kept_octets_.want_huge_pages(proto::MappedMemory::kHugePageOctets, most_kept_octets);
     } catch (...) {
-        if (config_.resume) {
-            segment_.reset();  // what a crash left is evidence: it stays
-        }
         discard();
         throw;
     }
@@ -60,35 +66,11 @@ Collector::Collector(DatasetConfig config, const LabelRules& rules)
 
 void Collector::make_folders() {
     try {
-        make_folders_durably(config_.archive / config_.group / config_.scenario, made_folders_);
+        make_folders_durably(part_.parent_path(), made_folders_);
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(
             fmt::format("cannot write the archive {}: {}", config_.archive.string(), error.what()));
     }
-}
-
-void Collector::open_segment() {
-    const std::filesystem::path path =
-        config_.archive / config_.group / config_.scenario / (config_.name + ".open");
-    segment_ = std::make_unique<Segment>(
-        path, config_.resume ? Segment::Start::recovered : Segment::Start::afresh);
-    if (config_.resume) {
-        take_up_segment();
-    }
-}
-
-void Collector::take_up_segment() {
-    SegmentReader reader(segment_->path());
-    proto::FrameView frame;
-    while (reader.next(frame)) {
-        if (judge(frame.header) != FrameVerdict::next) {
-            throw std::runtime_error(fmt::format(
-                "cannot take up {}: its frames are not those of this probe and epoch in sequence",
-                segment_->path().string()));
-        }
-        note_stored(frame.header);
-    }
-    durable_sequence_ = sequence_.last();
 }
 
 FrameVerdict Collector::judge(const proto::FrameHeader& header) {
@@ -100,29 +82,35 @@ FrameVerdict Collector::judge(const proto::FrameHeader& header) {
     return verdict;
 }
 
-void Collector::note_stored(const proto::FrameHeader& header) {
-    sequence_.take(header);
-    if (header.kind == proto::FrameKind::ledger) {
+void Collector::read_kept() {
+    for (const proto::FrameView& frame : kept_) {
+        sealer_->take(frame);
+    }
+    kept_.clear();
+    kept_used_ = 0;
+}
+
+void Collector::keep(const proto::ReceivedFrame& frame) {
+    if (frame.octets.size() > kept_octets_.octets() - kept_used_) {
+        read_kept();
+        sealer_->let_go();
+    }
+    uint8_t* at = kept_octets_.data() + kept_used_;
+    std::memcpy(at, frame.octets.data(), frame.octets.size());
+    kept_used_ += frame.octets.size();
+    proto::FrameView view = frame.view();
+    view.body = {at + (view.frame_octets - view.body.size()), view.body.size()};
+    kept_.push_back(view);
+    sequence_.take(frame.header);
+    if (frame.header.kind == proto::FrameKind::ledger) {
         sequence_.end();
     }
+    ++counters_.frames_taken;
 }
 
-void Collector::store(const proto::ReceivedFrame& frame) {
-    segment_->append({reinterpret_cast<const uint8_t*>(frame.octets.data()), frame.octets.size()});
-    note_stored(frame.header);
-    ++counters_.frames_stored;
-}
-
-void Collector::commit(proto::ChannelReceiver& receiver) {
-    if (durable_sequence_ < sequence_.last()) {
-        if (config_.synced) {
-            segment_->sync();
-            ++counters_.commits;
-        }
-        durable_sequence_ = sequence_.last();
-    }
+void Collector::answer(proto::ChannelReceiver& receiver) {
     for (const std::string& peer : unanswered_) {
-        receiver.acknowledge(peer, config_.probe_id, config_.epoch, durable_sequence_);
+        receiver.acknowledge(peer, config_.probe_id, config_.epoch, sequence_.last());
     }
     unanswered_.clear();
 }
@@ -133,54 +121,53 @@ void Collector::take(proto::ChannelReceiver& receiver, const proto::ReceivedFram
             ++counters_.frames_foreign;
             return;
         }
-        commit(receiver);
-        receiver.welcome(frame, durable_sequence_);
+        receiver.welcome(frame, sequence_.last());
         return;
     }
     const FrameVerdict verdict = judge(frame.header);
     if (verdict == FrameVerdict::next) {
-        store(frame);
+        keep(frame);
     }
     // A duplicate means that an acknowledgement may have been lost, so it is answered too.
     const bool known =
         std::find(unanswered_.begin(), unanswered_.end(), frame.peer) != unanswered_.end();
-    const bool stored = verdict == FrameVerdict::next || verdict == FrameVerdict::duplicate;
-    if (stored && !known) {
+    const bool taken = verdict == FrameVerdict::next || verdict == FrameVerdict::duplicate;
+    if (taken && !known) {
         unanswered_.push_back(frame.peer);
     }
 }
 
 bool Collector::collect(proto::ChannelReceiver& receiver, std::stop_token stop) {
-    assert(segment_ != nullptr);
+    assert(sealer_ != nullptr);
     while (!sequence_.ended()) {
         std::optional<proto::ReceivedFrame> frame = receiver.receive(kPoll);
         if (!frame && stop.stop_requested()) {
             return false;
         }
-        // One sync for all that waits: it takes milliseconds, whatever it covers.
-        for (int taken = 0; frame && !sequence_.ended() && taken < kFramesPerCommit; ++taken) {
+        for (int taken = 0; frame && taken < kFramesPerAnswer; ++taken) {
             take(receiver, *frame);
-            frame = sequence_.ended() || taken + 1 == kFramesPerCommit
-                        ? std::nullopt
-                        : receiver.receive(milliseconds(0));
+            const bool more = !sequence_.ended() && taken + 1 < kFramesPerAnswer;
+            frame = more ? receiver.receive(milliseconds(0)) : std::nullopt;
         }
-        commit(receiver);
+        answer(receiver);
     }
     return true;
 }
 
 SealResult Collector::seal() {
-    assert(segment_ != nullptr);
-    SealResult result = collector::seal(config_, rules_, segment_->path());
-    ::unlink(segment_->path().c_str());
-    segment_.reset();
+    assert(sealer_ != nullptr);
+    read_kept();
+    SealResult result = sealer_->seal();
+    sealer_.reset();
+    lock_ = {};
     return result;
 }
 
 void Collector::discard() {
-    if (segment_ != nullptr) {
-        ::unlink(segment_->path().c_str());
-        segment_.reset();
+    sealer_.reset();
+    if (lock_.get() >= 0) {
+        ::unlink(part_.c_str());
+        lock_ = {};
     }
     for (auto folder = made_folders_.rbegin(); folder != made_folders_.rend(); ++folder) {
         ::rmdir(folder->c_str());

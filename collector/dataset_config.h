@@ -40,8 +40,6 @@ struct DatasetConfig {
     bool compress = false;             // zstd
     std::string selection;             // selection.h; empty: everything
     RecordChoice records = RecordChoice::all;
-    bool synced = true;   // what is acknowledged survives a crash before the seal
-    bool resume = false;  // take up the open segment that a crash left, instead of starting anew
 
     CaptureFacts capture;
     // What else shaped the records, in the order of the manifest; no paths, no clock, no workers.

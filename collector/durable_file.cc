@@ -2,6 +2,8 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -40,6 +42,34 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags) {
         throw_file_error(writes ? "write" : "read", path);
     }
     return file;
+}
+
+namespace {
+
+// The one who held the lock may have removed the file under us; then it is another file's turn.
+bool is_still_named(int descriptor, const std::filesystem::path& path) {
+    struct stat opened {};
+    struct stat named {};
+    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
+           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+}
+
+}  // namespace
+
+FileDescriptor open_locked(const std::filesystem::path& path) {
+    while (true) {
+        FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
+        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+            if (errno == EWOULDBLOCK) {
+                throw std::runtime_error(
+                    fmt::format("cannot write {}: another process writes it", path.string()));
+            }
+            throw_file_error("lock", path);
+        }
+        if (is_still_named(file.get(), path)) {
+            return file;
+        }
+    }
 }
 
 void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path) {

@@ -46,6 +46,11 @@ class InputFile {
 // Opens with O_CLOEXEC; `flags` as open(2) has them.
 FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
+// Opens for reading and writing, makes it if need be, and keeps other processes from doing so until
+// it is closed; renamed or removed meanwhile, it is another file's turn. Says so when another
+// process has it.
+FileDescriptor open_locked(const std::filesystem::path& path);
+
 void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path);
 
 void write_all_at(int descriptor,

@@ -176,7 +176,7 @@ void Journal::begin_file() {
     // Whole or not there, so that what it replaces, one of that name with nothing behind its front,
     // is never missed.
     write_file_durably(file.path, front);
-    segment_ = std::make_unique<Segment>(file.path, Segment::Start::recovered);
+    segment_ = std::make_unique<Segment>(file.path);
     if (!files_.empty() && files_.back().first_sequence == first) {
         files_.pop_back();
     }

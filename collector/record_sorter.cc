@@ -26,17 +26,21 @@ constexpr size_t kRecordsAhead = 3;
 constexpr size_t kOctetsAhead = 256;
 constexpr size_t kCacheLineOctets = 64;
 
-// Before a record's octets, in memory and in a run: its order and its length.
-constexpr size_t kRecordHeaderOctets = sizeof(RecordOrder) + sizeof(uint64_t);
 static_assert(std::is_trivially_copyable_v<RecordOrder>);
 
-std::string_view octets_at(const char* record) {
-    uint64_t length = 0;
-    std::memcpy(&length, record + sizeof(RecordOrder), sizeof length);
-    return {record + kRecordHeaderOctets, length};
-}
-
 }  // namespace
+
+// Of a record in memory. Copied octets follow it.
+struct RecordSorter::Header {
+    RecordOrder order;
+    std::string_view octets;
+
+    static Header of(const Entry& entry) {
+        Header header;
+        std::memcpy(static_cast<void*>(&header), entry.at, sizeof header);
+        return header;
+    }
+};
 
 // Sorted records: those that are still in memory, or one file with order, length and octets of
 // each, in the machine's own representation, for this process reads it again and nobody else.
@@ -97,12 +101,14 @@ struct RecordSorter::Run {
         if (entries.empty()) {
             return false;
         }
-        const char* at = entries.front().at;
-        std::memcpy(static_cast<void*>(&order), at, sizeof order);
-        record = octets_at(at);
+        const Header header = Header::of(entries.front());
+        order = header.order;
+        record = header.octets;
         // The next ones lie anywhere.
-        if (entries.size() > kRecordsAhead) {
-            const char* ahead = entries[kRecordsAhead].at;
+        if (entries.size() > 2 * kRecordsAhead) {
+            __builtin_prefetch(entries[2 * kRecordsAhead].at);
+            __builtin_prefetch(entries[2 * kRecordsAhead].at + kCacheLineOctets);
+            const char* ahead = Header::of(entries[kRecordsAhead]).octets.data();
             for (size_t octet = 0; octet < kOctetsAhead; octet += kCacheLineOctets) {
                 __builtin_prefetch(ahead + octet);
             }
@@ -124,7 +130,7 @@ RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
       memory_octets_(memory_octets),
       records_(memory_octets, "sorting records"),
       // As many as records without octets find room.
-      entries_((memory_octets / (kRecordHeaderOctets + sizeof(Entry)) + 1) * sizeof(Entry),
+      entries_((memory_octets / (sizeof(Header) + sizeof(Entry)) + 1) * sizeof(Entry),
                "sorting records") {
     for (proto::MappedMemory* memory : {&records_, &entries_}) {
         memory->want_huge_pages(proto::MappedMemory::kHugePageOctets, memory->octets());
@@ -136,20 +142,36 @@ std::span<RecordSorter::Entry> RecordSorter::entries() const noexcept {
     return {reinterpret_cast<Entry*>(entries_.data()), entries_used_};
 }
 
-void RecordSorter::add(const RecordOrder& order, std::string_view record) {
-    const size_t need = kRecordHeaderOctets + record.size() + sizeof(Entry);
+RecordSorter::Header* RecordSorter::take_header(const RecordOrder& order, size_t room) {
+    // What follows begins where a header could.
+    const size_t octets =
+        (sizeof(Header) + room + alignof(Header) - 1) / alignof(Header) * alignof(Header);
     const size_t used = records_used_ + entries_used_ * sizeof(Entry);
-    if (entries_used_ != 0 && used + need > memory_octets_) {
+    if (entries_used_ != 0 && used + octets + sizeof(Entry) > memory_octets_) {
         write_run();
     }
-    char* at = take_memory(kRecordHeaderOctets + record.size());
+    auto* header = new (take_memory(octets)) Header{order, {}};
     ++entries_used_;
-    entries().back() = {order.flow_start_ns, at, order.dataset};
-    const uint64_t length = record.size();
-    std::memcpy(at, &order, sizeof order);
-    std::memcpy(at + sizeof order, &length, sizeof length);
+    entries().back() = {order.flow_start_ns, reinterpret_cast<const char*>(header), order.dataset};
+    return header;
+}
+
+void RecordSorter::add(const RecordOrder& order, std::string_view record) {
+    Header* header = take_header(order, record.size());
+    char* octets = reinterpret_cast<char*>(header + 1);
     if (!record.empty()) {
-        std::memcpy(at + kRecordHeaderOctets, record.data(), record.size());
+        std::memcpy(octets, record.data(), record.size());
+    }
+    header->octets = {octets, record.size()};
+}
+
+void RecordSorter::add_in_place(const RecordOrder& order, std::string_view record) {
+    take_header(order, 0)->octets = record;
+}
+
+void RecordSorter::let_go() {
+    if (entries_used_ != 0) {
+        write_run();
     }
 }
 
@@ -172,14 +194,12 @@ bool RecordSorter::comes_before(const Entry& left, const Entry& right) {
     if (left.flow_start_ns != right.flow_start_ns) {
         return left.flow_start_ns < right.flow_start_ns;
     }
-    RecordOrder left_order;
-    RecordOrder right_order;
-    std::memcpy(static_cast<void*>(&left_order), left.at, sizeof left_order);
-    std::memcpy(static_cast<void*>(&right_order), right.at, sizeof right_order);
-    if (const auto order = left_order <=> right_order; order != 0) {
+    const Header one = Header::of(left);
+    const Header other = Header::of(right);
+    if (const auto order = one.order <=> other.order; order != 0) {
         return order < 0;
     }
-    return octets_at(left.at) < octets_at(right.at);
+    return one.octets < other.octets;
 }
 
 void RecordSorter::sort_entries() {
@@ -208,7 +228,8 @@ void RecordSorter::write_run() {
     sort_entries();
     std::unique_ptr<Run> run = new_run();
     for (const Entry& entry : entries()) {
-        run->write(entry.at, kRecordHeaderOctets + octets_at(entry.at).size());
+        const Header header = Header::of(entry);
+        run->write_record(header.order, header.octets);
     }
     runs_.push_back(std::move(run));
     large_record_.reset();

@@ -28,8 +28,13 @@ class RecordSorter {
                           size_t memory_octets = kDefaultMemoryOctets);
     ~RecordSorter();
 
-    // Throws std::runtime_error on an I/O failure, as the other two do. Requires: before finish().
+    // Throws std::runtime_error on an I/O failure, as all that follow do. Requires: before
+    // finish().
     void add(const RecordOrder& order, std::string_view record);
+
+    // The same without a copy. Requires: the record stays where it is until let_go() or the end.
+    void add_in_place(const RecordOrder& order, std::string_view record);
+    void let_go();
 
     void finish();
 
@@ -42,13 +47,16 @@ class RecordSorter {
     // A record in memory. Sorting moves these alone and mostly looks at the start alone.
     struct Entry {
         uint64_t flow_start_ns;
-        const char* at;  // order, length and octets, as in a run
+        const char* at;  // its Header
         uint32_t dataset;
     };
+    struct Header;
     struct Run;
 
     static bool comes_before(const Entry& left, const Entry& right);
     std::span<Entry> entries() const noexcept;
+    // Memory for a header, with room behind it.
+    Header* take_header(const RecordOrder& order, size_t room);
     char* take_memory(size_t octets);
     void sort_entries();
     void write_run();

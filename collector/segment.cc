@@ -1,44 +1,14 @@
 #include "collector/segment.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
-#include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
-#include <stdexcept>
 
 namespace curlew::collector {
 namespace {
 
 constexpr size_t kLongestFrame = proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets;
 constexpr size_t kBufferOctets = 4 * kLongestFrame;
-
-// The one who held the lock may have removed the file under us; then it is another file's turn.
-bool is_still_named(int descriptor, const std::filesystem::path& path) {
-    struct stat opened {};
-    struct stat named {};
-    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
-}
-
-FileDescriptor open_locked(const std::filesystem::path& path) {
-    while (true) {
-        FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
-        if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
-            if (errno == EWOULDBLOCK) {
-                throw std::runtime_error(
-                    fmt::format("cannot write {}: another process writes it", path.string()));
-            }
-            throw_file_error("lock", path);
-        }
-        if (is_still_named(file.get(), path)) {
-            return file;
-        }
-    }
-}
 
 }  // namespace
 
@@ -72,19 +42,14 @@ bool SegmentReader::next(proto::FrameView& frame) {
     }
 }
 
-Segment::Segment(const std::filesystem::path& path, Start start)
-    : path_(path), file_(open_locked(path)) {
-    uint64_t valid_octets = 0;
-    if (start == Start::recovered) {
-        SegmentReader reader(path);
-        proto::FrameView frame;
-        while (reader.next(frame)) {
-        }
-        valid_octets = reader.valid_octets();
+Segment::Segment(const std::filesystem::path& path) : path_(path), file_(open_locked(path)) {
+    SegmentReader reader(path);
+    proto::FrameView frame;
+    while (reader.next(frame)) {
     }
-    cut(valid_octets);
+    cut(reader.valid_octets());
     // Whoever wrote it may have died of a sync that failed.
-    write_again_durably(file_.get(), valid_octets, path_);
+    write_again_durably(file_.get(), reader.valid_octets(), path_);
     sync_folder(path_.parent_path());
 }
 

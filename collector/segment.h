@@ -8,8 +8,8 @@
 #include "collector/durable_file.h"
 #include "proto/frame.h"
 
-// The `.open` segment: the frames of one dataset exactly as they were received, one after the
-// other (proto/frame.h). Recovery has one rule: what counts is the longest prefix of whole frames.
+// The `.open` segment: frames exactly as they were received, one after the other (proto/frame.h).
+// Recovery has one rule: what counts is the longest prefix of whole frames.
 
 namespace curlew::collector {
 
@@ -40,14 +40,10 @@ class SegmentReader {
 
 class Segment {
   public:
-    enum class Start {
-        afresh,     // what an earlier run left is thrown away
-        recovered,  // what an earlier run left is kept up to its last whole frame, and made durable
-    };
-
-    // Opens the file and locks it against other processes until destruction. Throws
-    // std::runtime_error with one sentence, also when another process writes it.
-    Segment(const std::filesystem::path& path, Start start);
+    // Opens the file and locks it against other processes until destruction. What an earlier run
+    // left is kept up to its last whole frame, and made durable. Throws std::runtime_error with one
+    // sentence, also when another process writes it.
+    explicit Segment(const std::filesystem::path& path);
 
     // Requires: whole frames. Throws std::runtime_error on an I/O failure; the file is then still
     // recoverable.

@@ -93,19 +93,19 @@ TEST_GROUP(Collector) {
     }
 };
 
-TEST(Collector, stores_acknowledges_and_seals) {
+TEST(Collector, takes_acknowledges_and_seals) {
     Collector collector(config, labels.rules());
-    CHECK(fs::exists(archive / "any/kitchen/walk.open"));
+    CHECK(fs::exists(archive / "any/kitchen/walk.part"));
     feed(collector, {batch(1, 3), batch(4, 1), ledger(5)}, 5);
     const SealResult result = collector.seal();
     CHECK_EQUAL(4, result.records_written);
     CHECK_EQUAL(4, result.records_created);
-    CHECK_EQUAL(3, collector.counters().frames_stored);
-    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.open"));
+    CHECK_EQUAL(3, collector.counters().frames_taken);
+    CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.part"));
     CHECK(verify_archive(archive, [](const std::string&) {}).holds());
 }
 
-TEST(Collector, a_frame_that_comes_twice_is_stored_once) {
+TEST(Collector, a_frame_that_comes_twice_is_taken_once) {
     Collector collector(config, labels.rules());
     feed(collector,
          {batch(1, 10), batch_as(11, 1, 10), batch_as(12, 3, 2), batch(11, 10), ledger(21)},
@@ -129,7 +129,7 @@ TEST(Collector, a_frame_that_overlaps_is_no_duplicate) {
     CHECK_EQUAL(20, collector.seal().records_written);
 }
 
-TEST(Collector, syncs_less_often_than_it_stores) {
+TEST(Collector, takes_more_frames_than_it_answers_at_once) {
     Collector collector(config, labels.rules());
     std::vector<Sent> frames;
     for (uint64_t sequence = 1; sequence <= 500; ++sequence) {
@@ -137,47 +137,57 @@ TEST(Collector, syncs_less_often_than_it_stores) {
     }
     frames.push_back(ledger(501));
     feed(collector, frames, 501);
-    CHECK_EQUAL(501, collector.counters().frames_stored);
-    CHECK(collector.counters().commits < 501);
+    CHECK_EQUAL(501, collector.counters().frames_taken);
+    CHECK_EQUAL(500, collector.seal().records_written);
 }
 
-TEST(Collector, syncs_nothing_where_nothing_has_to_survive) {
-    config.synced = false;
-    Collector collector(config, labels.rules());
-    feed(collector, {batch(1, 3), ledger(4)}, 4);
-    CHECK_EQUAL(0, collector.counters().commits);
-    CHECK_EQUAL(3, collector.seal().records_written);
-}
-
-TEST(Collector, stops_when_asked_and_resumes_where_it_was) {
-    {
-        Collector collector(config, labels.rules());
-        proto::ChannelReceiver receiver(context, kEndpoint);
-        std::stop_source stop;
-        stop.request_stop();
-        CHECK_FALSE(collector.collect(receiver, stop.get_token()));
+TEST(Collector, more_frames_than_it_keeps_give_the_same_dataset) {
+    std::vector<Sent> frames;
+    uint64_t sequence = 1;
+    for (; sequence < 20'000; sequence += 500) {
+        frames.push_back(batch(sequence, 500));
     }
-    put_content(archive / "any/kitchen/walk.open",
-                batch(1, 3).frame + batch(4, 2).frame + batch(6, 1).frame.substr(0, 60));
-    config.resume = true;
-    Collector collector(config, labels.rules());
-    feed(collector, {batch(6, 1), ledger(7)}, 7);
-    CHECK_EQUAL(6, collector.seal().records_written);
+    frames.push_back(ledger(sequence));
+    size_t octets = 0;
+    for (const Sent& sent : frames) {
+        octets += sent.frame.size();
+    }
+    constexpr size_t kFewest = proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets;
+    CHECK(octets > 3 * kFewest);
+    std::string all_kept;
+    for (const size_t most_kept : {size_t{1} << 26, kFewest}) {
+        config.archive = folder.path() / std::to_string(most_kept);
+        Collector collector(config, labels.rules(), most_kept);
+        feed(collector, frames, sequence);
+        const SealResult result = collector.seal();
+        CHECK_EQUAL(20'000, result.records_written);
+        all_kept = all_kept.empty() ? result.sums.sha256 : all_kept;
+        STRCMP_EQUAL(all_kept.c_str(), result.sums.sha256.c_str());
+    }
 }
 
-TEST(Collector, does_not_take_up_the_segment_of_another_epoch) {
-    { Collector collector(config, labels.rules()); }
-    put_content(archive / "any/kitchen/walk.open", batch(1, 1).frame);
-    config.resume = true;
-    config.epoch = 99;
-    STRCMP_CONTAINS("its frames are not those of this probe and epoch in sequence",
-                    error_of(config).c_str());
-    CHECK(fs::exists(archive / "any/kitchen/walk.open"));
+TEST(Collector, stops_when_asked_and_nothing_waits) {
+    Collector collector(config, labels.rules());
+    proto::ChannelReceiver receiver(context, kEndpoint);
+    std::stop_source stop;
+    stop.request_stop();
+    CHECK_FALSE(collector.collect(receiver, stop.get_token()));
+}
+
+TEST(Collector, a_ledger_that_is_refused_is_one_sentence) {
+    Collector collector(config, labels.rules());
+    feed(collector, {{ledger_frame(1, std::string(kMaximumNameOctets + 1, 'x')), 1}}, 1);
+    try {
+        collector.seal();
+        FAIL("a ledger over its bounds was taken");
+    } catch (const std::runtime_error& error) {
+        STRCMP_EQUAL("the probe's ledger for walk was refused: too_long_octets", error.what());
+    }
 }
 
 TEST(Collector, starts_anew_over_what_a_crash_left) {
     { Collector collector(config, labels.rules()); }
-    put_content(archive / "any/kitchen/walk.open", batch(1, 3).frame);
+    put_content(archive / "any/kitchen/walk.part", "half a line");
     Collector collector(config, labels.rules());
     feed(collector, {batch(1, 1), ledger(2)}, 2);
     CHECK_EQUAL(1, collector.seal().records_written);
@@ -191,7 +201,7 @@ TEST(Collector, discarding_leaves_nothing) {
 }
 
 TEST(Collector, discarding_leaves_what_others_sealed) {
-    seal_octets(dataset_config(archive, "other"), segment_of(0, 3));
+    seal_frames(dataset_config(archive, "other"), frames_of(0, 3));
     Collector collector(config, labels.rules());
     collector.discard();
     CHECK(verify_archive(archive, [](const std::string&) {}).holds());
@@ -210,7 +220,7 @@ TEST(Collector, an_archive_that_cannot_be_written_is_one_sentence) {
 
 TEST(Collector, a_second_run_of_a_dataset_is_refused) {
     const Collector collector(config, labels.rules());
-    STRCMP_CONTAINS("walk.open: another process writes it", error_of(config).c_str());
+    STRCMP_CONTAINS("walk.part: another process writes it", error_of(config).c_str());
 }
 
 TEST(Collector, a_name_that_is_no_file_name_is_refused) {

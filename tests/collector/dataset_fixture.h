@@ -1,10 +1,12 @@
 #pragma once
 
 #include <filesystem>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "collector/seal.h"
+#include "proto/frame.h"
 #include "tests/collector/flows.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/support/temporary_folder.h"
@@ -36,9 +38,8 @@ inline DatasetConfig dataset_config(const std::filesystem::path& archive, const 
     return config;
 }
 
-// The records numbered `first` .. `first + count - 1` in an open segment, three a frame, with
-// ledger.
-inline std::string segment_of(uint32_t first, uint32_t count) {
+// Frames of the records numbered `first` .. `first + count - 1`, three a frame, with ledger.
+inline std::string frames_of(uint32_t first, uint32_t count) {
     std::string octets;
     uint64_t sequence = 1;
     for (uint32_t number = first; number < first + count;) {
@@ -52,18 +53,27 @@ inline std::string segment_of(uint32_t first, uint32_t count) {
     return octets + ledger_frame(sequence);
 }
 
-// Seals a segment of those octets.
-inline SealResult seal_octets(const DatasetConfig& config,
-                              const std::string& octets,
+inline std::span<const uint8_t> octets_of(const std::string& frames) {
+    return {reinterpret_cast<const uint8_t*>(frames.data()), frames.size()};
+}
+
+// Seals what these frames say.
+inline SealResult seal_frames(const DatasetConfig& config,
+                              const std::string& frames,
                               size_t sort_memory_octets = RecordSorter::kDefaultMemoryOctets) {
     const std::filesystem::path folder = config.archive / config.group / config.scenario;
     std::filesystem::create_directories(folder);
-    const std::filesystem::path segment = folder / (config.name + ".open");
-    put_content(segment, octets);
     const LabelFixture labels;
-    SealResult result = seal(config, labels.rules(), segment, sort_memory_octets);
-    std::filesystem::remove(segment);
-    return result;
+    const LabelRules rules = labels.rules();
+    Sealer sealer(config, rules, folder / (config.name + ".part"), sort_memory_octets);
+    std::span<const uint8_t> left = octets_of(frames);
+    proto::FrameView frame;
+    while (!left.empty() && proto::decode_frame(left, frame) == proto::FrameError::none) {
+        sealer.take(frame);
+        left = left.subspan(frame.frame_octets);
+    }
+    CHECK(left.empty());
+    return sealer.seal();
 }
 
 }  // namespace curlew::collector

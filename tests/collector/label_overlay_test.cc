@@ -17,7 +17,7 @@ TEST_GROUP(LabelOverlay) {
 
     void setup() override {
         const SealResult sealed =
-            seal_octets(dataset_config(folder.path(), "walk"), segment_of(1, 5));
+            seal_frames(dataset_config(folder.path(), "walk"), frames_of(1, 5));
         manifest = sealed.manifest;
         content_sha256 = sealed.sums.content_sha256;
     }

@@ -157,7 +157,7 @@ TEST_GROUP(Manifest) {
 TEST(Manifest, says_all_that_the_bytes_follow_from) {
     config.selection = "host 10.0.0.1";
     const proto::FlowSummary flow = flow_between("10.0.0.1", 5000, "10.0.0.2", 80, 6);
-    const SealResult result = seal_octets(config, batch_frame({flow}, 1) + ledger_frame(2));
+    const SealResult result = seal_frames(config, batch_frame({flow}, 1) + ledger_frame(2));
     const std::string octets = std::to_string(result.sums.octets);
     const std::string file = "    \"octets\": " + octets + ",\n    \"sha256\": \"" +
                              result.sums.sha256 + "\",\n    \"content_octets\": " + octets +
@@ -166,7 +166,7 @@ TEST(Manifest, says_all_that_the_bytes_follow_from) {
 }
 
 TEST(Manifest, an_end_without_ledger_is_in_the_manifest) {
-    const SealResult result = seal_octets(config, batch_frame({small_flow()}, 1));
+    const SealResult result = seal_frames(config, batch_frame({small_flow()}, 1));
     CHECK_FALSE(result.ledger.has_value());
     STRCMP_CONTAINS("\"unclean_end\": \"the input ended without the probe's ledger\"",
                     content_of(result.manifest).c_str());
@@ -175,14 +175,14 @@ TEST(Manifest, an_end_without_ledger_is_in_the_manifest) {
 TEST(Manifest, a_capture_that_ended_early_is_in_it) {
     const std::string sentence = "the capture ends inside a packet";
     const SealResult result =
-        seal_octets(config, batch_frame({small_flow()}, 1) + ledger_frame(2, sentence));
+        seal_frames(config, batch_frame({small_flow()}, 1) + ledger_frame(2, sentence));
     STRCMP_CONTAINS(("\"unclean_end\": \"" + sentence + "\"").c_str(),
                     content_of(result.manifest).c_str());
 }
 
 TEST(Manifest, gives_back_what_a_file_is_held_against) {
     config.compress = true;
-    const SealResult result = seal_octets(config, segment_of(0, 5));
+    const SealResult result = seal_frames(config, frames_of(0, 5));
     const std::optional<ManifestFacts> facts = parse_manifest(content_of(result.manifest));
     CHECK(facts.has_value());
     CHECK(facts->encoding == Encoding::json_zstd);
@@ -194,7 +194,7 @@ TEST(Manifest, gives_back_what_a_file_is_held_against) {
 }
 
 TEST(Manifest, tells_whether_its_ledgers_close) {
-    const SealResult result = seal_octets(config, segment_of(0, 5));
+    const SealResult result = seal_frames(config, frames_of(0, 5));
     const std::string whole = content_of(result.manifest);
     CHECK_TRUE(parse_manifest(whole)->ledgers_close);
     for (const char* number : {"\"packets_offered\": ",
@@ -210,7 +210,7 @@ TEST(Manifest, tells_whether_its_ledgers_close) {
 }
 
 TEST(Manifest, what_is_no_manifest_gives_nothing) {
-    const SealResult result = seal_octets(config, segment_of(0, 5));
+    const SealResult result = seal_frames(config, frames_of(0, 5));
     const std::string whole = content_of(result.manifest);
     CHECK(parse_manifest(whole).has_value());
     CHECK_FALSE(parse_manifest("").has_value());

@@ -26,10 +26,10 @@ TEST_GROUP(Publish) {
 };
 
 TEST(Publish, sealing_again_keeps_what_is_there) {
-    const SealResult first = seal_octets(config, segment_of(0, 20));
+    const SealResult first = seal_frames(config, frames_of(0, 20));
     const std::string index = content_of(archive / kIndexName);
     const auto written = fs::last_write_time(first.path);
-    const SealResult again = seal_octets(config, segment_of(0, 20));
+    const SealResult again = seal_frames(config, frames_of(0, 20));
     CHECK(again.already_sealed);
     CHECK(first.path == again.path);
     CHECK(written == fs::last_write_time(first.path));
@@ -41,59 +41,59 @@ TEST(Publish, a_failure_takes_back_what_it_had_named) {
     // A folder in the way: the manifest cannot be written after the dataset has its name.
     const fs::path in_the_way = archive / "any/kitchen/walk.manifest.json.part";
     fs::create_directories(in_the_way);
-    CHECK_THROWS(std::runtime_error, seal_octets(config, segment_of(0, 20)));
+    CHECK_THROWS(std::runtime_error, seal_frames(config, frames_of(0, 20)));
     CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.json"));
     CHECK_FALSE(fs::exists(archive / "any/kitchen/walk.manifest.json"));
     CHECK_EQUAL(0, fs::file_size(archive / kIndexName));
     fs::remove(in_the_way);
-    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK_FALSE(seal_frames(config, frames_of(0, 20)).already_sealed);
 }
 
 TEST(Publish, other_content_of_a_name_gets_the_captures_hash) {
-    seal_octets(config, segment_of(0, 20));
+    seal_frames(config, frames_of(0, 20));
     config.capture.sha256 = "fedcba98" + std::string(56, '0');
-    const SealResult other = seal_octets(config, segment_of(20, 20));
+    const SealResult other = seal_frames(config, frames_of(20, 20));
     STRCMP_EQUAL("walk-fedcba98.json", other.path.filename().c_str());
-    CHECK(seal_octets(config, segment_of(20, 20)).already_sealed);
+    CHECK(seal_frames(config, frames_of(20, 20)).already_sealed);
     CHECK_EQUAL(0, problems());
 }
 
 TEST(Publish, each_configuration_finds_a_name_of_its_own) {
-    seal_octets(config, segment_of(0, 20));
+    seal_frames(config, frames_of(0, 20));
     config.fields = FieldSet::slim;
-    const SealResult slim = seal_octets(config, segment_of(0, 20));
+    const SealResult slim = seal_frames(config, frames_of(0, 20));
     STRCMP_EQUAL("walk-00000000.json", slim.path.filename().c_str());
     config.fields = FieldSet::standard;
-    const SealResult standard = seal_octets(config, segment_of(0, 20));
+    const SealResult standard = seal_frames(config, frames_of(0, 20));
     STRCMP_EQUAL(("walk-" + standard.sums.content_sha256.substr(0, 8) + ".json").c_str(),
                  standard.path.filename().c_str());
     config.program_version = "0.1.1";
-    const SealResult newer = seal_octets(config, segment_of(0, 20));
+    const SealResult newer = seal_frames(config, frames_of(0, 20));
     CHECK(newer.path != standard.path);
     config.compress = true;
-    CHECK_EQUAL(0, seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK_EQUAL(0, seal_frames(config, frames_of(0, 20)).already_sealed);
     CHECK_EQUAL(0, problems());
 }
 
 TEST(Publish, completes_what_a_crash_left_between_its_steps) {
-    const SealResult first = seal_octets(config, segment_of(0, 20));
+    const SealResult first = seal_frames(config, frames_of(0, 20));
     const std::string index = content_of(archive / kIndexName);
     fs::remove(archive / kIndexName);
     fs::remove(archive / kIndexHeadName);
-    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK_FALSE(seal_frames(config, frames_of(0, 20)).already_sealed);
     fs::remove(archive / kIndexName);
     fs::remove(archive / kIndexHeadName);
     fs::remove(first.manifest);
-    CHECK_FALSE(seal_octets(config, segment_of(0, 20)).already_sealed);
+    CHECK_FALSE(seal_frames(config, frames_of(0, 20)).already_sealed);
     CHECK(index == content_of(archive / kIndexName));
     CHECK_EQUAL(0, problems());
 }
 
 TEST(Publish, a_damaged_dataset_is_told_not_replaced) {
-    const SealResult first = seal_octets(config, segment_of(0, 20));
+    const SealResult first = seal_frames(config, frames_of(0, 20));
     put_content(first.path, "{}\n");
     try {
-        seal_octets(config, segment_of(0, 20));
+        seal_frames(config, frames_of(0, 20));
         FAIL("sealed over damage");
     } catch (const std::runtime_error& error) {
         STRCMP_CONTAINS("walk.json is not what its manifest says", error.what());

@@ -56,6 +56,25 @@ TEST(RecordSorter, sorts_by_start_then_key_then_ordinal_then_number) {
     CHECK(sorted(records, 1 << 20) == (std::vector<std::string>{"a", "b", "c", "d", "e"}));
 }
 
+TEST(RecordSorter, what_is_not_copied_may_go_when_it_was_let_go) {
+    RecordSorter sorter(folder.path(), 1 << 20);
+    std::string first = "bd";
+    sorter.add_in_place(at(4), std::string_view(first).substr(1));
+    sorter.add_in_place(at(2), std::string_view(first).substr(0, 1));
+    sorter.let_go();
+    first.assign("xx");
+    const std::string second = "ace";
+    sorter.add_in_place(at(5), std::string_view(second).substr(2));
+    sorter.add(at(1), std::string("a"));
+    sorter.add_in_place(at(3), std::string_view(second).substr(1, 1));
+    sorter.finish();
+    std::string all;
+    for (std::string_view octets; sorter.next(octets);) {
+        all += octets;
+    }
+    STRCMP_EQUAL("abcde", all.c_str());
+}
+
 TEST(RecordSorter, records_of_one_order_are_sorted_by_their_octets) {
     const std::vector<Record> records{{at(1), "b"}, {at(1), ""}, {at(1), "a"}, {at(1), "b"}};
     const std::vector<std::string> expected{"", "a", "b", "b"};

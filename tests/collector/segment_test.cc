@@ -60,7 +60,7 @@ TEST_GROUP(Segment) {
 };
 
 TEST(Segment, gives_back_what_was_appended) {
-    Segment segment(path, Segment::Start::afresh);
+    Segment segment(path);
     segment.append(octets_of(content));
     segment.sync();
     CHECK(sequences_in(path) == (std::vector<uint64_t>{1, 2, 3}));
@@ -70,7 +70,7 @@ TEST(Segment, gives_back_what_was_appended) {
 TEST(Segment, recovers_the_whole_frames_before_every_truncation) {
     for (size_t length = 0; length <= content.size(); ++length) {
         put_content(path, content.substr(0, length));
-        { const Segment segment(path, Segment::Start::recovered); }
+        { const Segment segment(path); }
         const size_t frames = frames_before(length);
         CHECK_EQUAL(frames, sequences_in(path).size());
         CHECK_EQUAL(frames == 0 ? 0 : ends[frames - 1], std::filesystem::file_size(path));
@@ -95,21 +95,15 @@ TEST(Segment, recovers_the_whole_frames_before_every_flipped_bit) {
 
 TEST(Segment, goes_on_behind_what_it_recovered) {
     put_content(path, content.substr(0, ends[1] + 7));
-    Segment segment(path, Segment::Start::recovered);
+    Segment segment(path);
     segment.append(octets_of(batch_frame({small_flow()}, 9)));
     CHECK(sequences_in(path) == (std::vector<uint64_t>{1, 2, 9}));
 }
 
-TEST(Segment, starts_afresh_over_what_was_left) {
-    put_content(path, content);
-    const Segment segment(path, Segment::Start::afresh);
-    CHECK_EQUAL(0U, std::filesystem::file_size(path));
-}
-
 TEST(Segment, a_second_writer_is_refused) {
-    const Segment segment(path, Segment::Start::afresh);
+    const Segment segment(path);
     try {
-        const Segment second(path, Segment::Start::recovered);
+        const Segment second(path);
         FAIL("two writers of one segment");
     } catch (const std::runtime_error& error) {
         STRCMP_EQUAL(("cannot write " + path.string() + ": another process writes it").c_str(),

@@ -41,14 +41,14 @@ TEST_GROUP(VerifyChanges) {
     tests::FolderContent original;
 
     void setup() override {
-        const SealResult one = seal_octets(dataset_config(archive, "one"), segment_of(0, 5));
-        seal_octets(dataset_config(archive, "two"), segment_of(12, 4));
+        const SealResult one = seal_frames(dataset_config(archive, "one"), frames_of(0, 5));
+        seal_frames(dataset_config(archive, "two"), frames_of(12, 4));
         DatasetConfig three = dataset_config(archive, "three");
         three.compress = true;
-        seal_octets(three, segment_of(24, 5));
+        seal_frames(three, frames_of(24, 5));
         const LabelFixture rules;
         write_overlay(one.manifest, rules.group, rules.content);
-        const SealResult gone = seal_octets(dataset_config(archive, "gone"), segment_of(40, 2));
+        const SealResult gone = seal_frames(dataset_config(archive, "gone"), frames_of(40, 2));
         ArchiveIndex(archive).append_tombstone(
             "any/kitchen/gone.manifest.json",
             {.records = 2, .received = 2, .octets = gone.sums.octets, .probe = "", .epoch = ""});

@@ -44,11 +44,11 @@ TEST_GROUP(Verify) {
     std::string problems;
 
     void setup() override {
-        seal_octets(dataset_config(archive, "one"), segment_of(0, 12));
-        seal_octets(dataset_config(archive, "two"), segment_of(12, 12));
+        seal_frames(dataset_config(archive, "one"), frames_of(0, 12));
+        seal_frames(dataset_config(archive, "two"), frames_of(12, 12));
         DatasetConfig three = dataset_config(archive, "three");
         three.compress = true;
-        seal_octets(three, segment_of(24, 12));
+        seal_frames(three, frames_of(24, 12));
     }
 
     VerifyResult verify() {
