@@ -10,10 +10,6 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint16_t kA = 1;
-constexpr uint16_t kCname = 5;
-constexpr uint16_t kAaaa = 28;
-constexpr uint16_t kSrv = 33;
 // Longer chains are followed by nobody.
 constexpr size_t kMaximumChain = 16;
 // An answer with a time to live of 0 is for the connection that follows at once (RFC 1035 section
@@ -33,7 +29,7 @@ Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
     for (size_t step = 0; step < kMaximumChain; ++step) {
         const auto alias =
             std::find_if(message.answers.begin(), message.answers.end(), [&](const DnsRecord& one) {
-                return one.type == kCname && one.decoded && lower_case(one.text) == origin.name;
+                return one.type == kDnsCname && one.decoded && lower_case(one.text) == origin.name;
             });
         if (alias == message.answers.end()) {
             break;
@@ -44,13 +40,13 @@ Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
 }
 
 // What bindings are found by, without memory of its own.
-class Key {
+class BindingKey {
   public:
     // What a client asked: its address and the other one.
-    Key(std::string_view client, std::string_view address) { put(client).put(address); }
+    BindingKey(std::string_view client, std::string_view address) { put(client).put(address); }
 
     // A service: as nobody's client, with its port.
-    Key(std::string_view address, uint16_t port) {
+    BindingKey(std::string_view address, uint16_t port) {
         const char digits[] = {static_cast<char>(port >> 8), static_cast<char>(port & 0xff)};
         put("srv ").put(address).put({digits, sizeof digits});
     }
@@ -58,7 +54,7 @@ class Key {
     std::string_view view() const { return {octets_.data(), size_}; }
 
   private:
-    Key& put(std::string_view octets) {
+    BindingKey& put(std::string_view octets) {
         assert(size_ + octets.size() <= octets_.size());
         std::copy(octets.begin(), octets.end(), octets_.begin() + size_);
         size_ += octets.size();
@@ -105,14 +101,14 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
     const std::string& client =
         message.reverse() ? flow.initiator_address() : flow.responder_address();
     for (const DnsRecord& record : decoded.answers) {
-        const size_t octets = record.type == kA ? 4 : record.type == kAaaa ? 16 : 0;
+        const size_t octets = record.type == kDnsA ? 4 : record.type == kDnsAaaa ? 16 : 0;
         if (octets == 0 || record.data.size() != octets) {
             continue;
         }
         const Origin origin = origin_of(decoded, record);
         // An answer to something that was not asked is nobody's name.
         if (origin.name == asked) {
-            bind(Key(client, record.data).view(),
+            bind(BindingKey(client, record.data).view(),
                  wire_text(asked),
                  time_of(flow, message),
                  std::max(origin.ttl * kSecond_us, kShortestLife_us));
@@ -128,8 +124,8 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
         message.reverse() ? flow.responder_address() : flow.initiator_address();
     for (const auto* section : {&decoded.answers, &decoded.additionals}) {
         for (const DnsRecord& record : *section) {
-            if (record.type == kSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
-                bind(Key(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])).view(),
+            if (record.type == kDnsSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
+                bind(BindingKey(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])).view(),
                      wire_text(lower_case(record.name)),
                      time_of(flow, message),
                      std::max(record.ttl * kSecond_us, kShortestLife_us));
@@ -185,14 +181,14 @@ std::vector<std::string> AddressNames::names_of(std::string_view key,
 std::vector<std::string> AddressNames::find(std::string_view client,
                                             std::string_view address,
                                             uint64_t time_us) const {
-    return names_of(Key(client, address).view(), time_us, time_us);
+    return names_of(BindingKey(client, address).view(), time_us, time_us);
 }
 
 std::vector<std::string> AddressNames::find_services(std::string_view address,
                                                      uint16_t port,
                                                      uint64_t start_us,
                                                      uint64_t end_us) const {
-    return names_of(Key(address, port).view(), start_us, end_us);
+    return names_of(BindingKey(address, port).view(), start_us, end_us);
 }
 
 void AddressNames::forget_before(uint64_t time_us) {

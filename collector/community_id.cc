@@ -11,12 +11,12 @@
 #include <tuple>
 #include <utility>
 
+#include "collector/flow_identity.h"
+
 namespace curlew::collector {
 namespace {
 
 constexpr uint32_t kIcmp = 1;
-constexpr uint32_t kTcp = 6;
-constexpr uint32_t kUdp = 17;
 constexpr uint32_t kIcmp6 = 58;
 constexpr uint32_t kSctp = 132;
 
@@ -88,8 +88,8 @@ std::optional<Ports> ports_of(const proto::FlowSummary& flow) {
 }
 
 bool takes_ports(uint32_t protocol) {
-    return protocol == kTcp || protocol == kUdp || protocol == kSctp || protocol == kIcmp ||
-           protocol == kIcmp6;
+    return protocol == kProtocolTcp || protocol == kProtocolUdp || protocol == kSctp ||
+           protocol == kIcmp || protocol == kIcmp6;
 }
 
 uint8_t* put(uint8_t* to, std::string_view octets) {

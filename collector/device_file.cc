@@ -1,11 +1,12 @@
 #include "collector/device_file.h"
 
+#include "collector/json_members.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
 namespace {
 
-constexpr int kSchema = 1;
+constexpr int kDeviceFileSchema = 1;
 
 void write_clue(ManifestOutput& json, const DeviceClue& clue) {
     json.start_object();
@@ -54,13 +55,6 @@ void write_device(ManifestOutput& json, const Device& device) {
     json.end_object();
 }
 
-std::string text_of(const rapidjson::Value& object, const char* name) {
-    const auto found = object.FindMember(name);
-    return found != object.MemberEnd() && found->value.IsString()
-               ? std::string(found->value.GetString(), found->value.GetStringLength())
-               : std::string();
-}
-
 MacKind mac_kind_named(const std::string& word) {
     for (const MacKind kind : {MacKind::universal, MacKind::random, MacKind::router}) {
         if (word == name_of(kind)) {
@@ -80,11 +74,11 @@ bool read_clues(const rapidjson::Value& device, std::vector<DeviceClue>& clues) 
             return false;
         }
         DeviceClue& clue = clues.emplace_back();
-        clue.device = text_of(one, "device");
-        clue.fact.kind = evidence_kind_named(text_of(one, "kind"));
-        clue.fact.field = text_of(one, "field");
-        clue.fact.value = text_of(one, "value");
-        clue.fact.signature = text_of(one, "signature");
+        clue.device = text_member(one, "device");
+        clue.fact.kind = evidence_kind_named(text_member(one, "kind"));
+        clue.fact.field = text_member(one, "field");
+        clue.fact.value = text_member(one, "value");
+        clue.fact.signature = text_member(one, "signature");
         const auto flows = one.FindMember("flows");
         clue.flows =
             flows != one.MemberEnd() && flows->value.IsUint64() ? flows->value.GetUint64() : 0;
@@ -123,7 +117,7 @@ std::optional<std::string> device_file_of(std::string_view manifest) {
     ManifestOutput json;
     json.writer().SetIndent(' ', 2);
     json.start_object();
-    json.number("schema", uint64_t{kSchema});
+    json.number("schema", uint64_t{kDeviceFileSchema});
     json.key("devices");
     devices->Accept(json.writer());
     json.end_object();
@@ -143,11 +137,11 @@ std::optional<std::vector<Device>> parse_device_file(std::string_view text) {
             return std::nullopt;
         }
         Device& device = devices.emplace_back();
-        device.id = text_of(one, "id");
-        device.mac = text_of(one, "mac");
-        device.device = text_of(one, "device");
-        device.vendor = text_of(one, "vendor");
-        device.mac_kind = mac_kind_named(text_of(one, "mac_kind"));
+        device.id = text_member(one, "id");
+        device.mac = text_member(one, "mac");
+        device.device = text_member(one, "device");
+        device.vendor = text_member(one, "vendor");
+        device.mac_kind = mac_kind_named(text_member(one, "mac_kind"));
         const auto addresses = one.FindMember("addresses");
         if (addresses == one.MemberEnd() || !addresses->value.IsArray()) {
             return std::nullopt;
@@ -156,7 +150,7 @@ std::optional<std::vector<Device>> parse_device_file(std::string_view text) {
             if (!address.IsObject()) {
                 return std::nullopt;
             }
-            device.addresses.emplace(text_of(address, "address"), AddressSpan{});
+            device.addresses.emplace(text_member(address, "address"), AddressSpan{});
         }
         if (!read_clues(one, device.clues)) {
             return std::nullopt;

@@ -6,33 +6,33 @@
 #include <charconv>
 
 #include "collector/flow_identity.h"
+#include "collector/json_members.h"
 #include "collector/protocols/dns.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
 namespace {
 
-constexpr uint32_t kTcp = 6;
 constexpr const char* kService = "mdns.service";
 
 // How a connection without payload went: bits of tcpControlBits, both directions.
-constexpr uint32_t kSyn = 2;
-constexpr uint32_t kRst = 4;
-constexpr uint32_t kAck = 16;
+constexpr uint32_t kSynBit = 2;
+constexpr uint32_t kRstBit = 4;
+constexpr uint32_t kAckBit = 16;
 
 // Empty: nothing to say.
 std::string_view behaviour_of(const proto::FlowSummary& flow) {
     const uint32_t forward_bits = flow.forward().tcp_control_bits();
     const uint32_t reverse_bits = flow.reverse().tcp_control_bits();
-    if (flow.protocol_identifier() != kTcp || has_payload(flow) || (forward_bits & kSyn) == 0 ||
-        flow.record_number() != 0) {
+    if (flow.protocol_identifier() != kProtocolTcp || has_payload(flow) ||
+        (forward_bits & kSynBit) == 0 || flow.record_number() != 0) {
         return {};
     }
-    const bool answered = (reverse_bits & (kSyn | kAck)) == (kSyn | kAck);
-    return answered                     ? "empty"
-           : (reverse_bits & kRst) != 0 ? "refused"
-           : reverse_bits == 0          ? "unanswered"
-                                        : "";
+    const bool answered = (reverse_bits & (kSynBit | kAckBit)) == (kSynBit | kAckBit);
+    return answered                        ? "empty"
+           : (reverse_bits & kRstBit) != 0 ? "refused"
+           : reverse_bits == 0             ? "unanswered"
+                                           : "";
 }
 
 void add_symbol(size_t& count, bool reverse, uint64_t octets, std::string& symbols) {
@@ -68,14 +68,6 @@ void add_ip_protocol(FlowFacts& facts) {
 }
 
 using Json = rapidjson::Value;
-
-const Json* member(const Json& object, const char* name) {
-    if (!object.IsObject()) {
-        return nullptr;
-    }
-    const auto found = object.FindMember(name);
-    return found == object.MemberEnd() ? nullptr : &found->value;
-}
 
 std::string text_of(const Json* value) {
     if (value != nullptr && value->IsString()) {

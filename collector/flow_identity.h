@@ -16,6 +16,9 @@
 
 namespace curlew::collector {
 
+inline constexpr uint32_t kProtocolTcp = 6;
+inline constexpr uint32_t kProtocolUdp = 17;
+
 inline constexpr size_t kFlowKeyOctets = 42;
 
 // 1 octet IP version, 16 + 16 lower and higher address (IPv4: the first 4, the rest 0), 2 + 2
@@ -37,7 +40,8 @@ FlowKeyOctets flow_key_octets(const proto::FlowSummary& flow);
 
 // TCP, UDP and SCTP.
 constexpr bool has_ports(uint32_t protocol_identifier) noexcept {
-    return protocol_identifier == 6 || protocol_identifier == 17 || protocol_identifier == 132;
+    return protocol_identifier == kProtocolTcp || protocol_identifier == kProtocolUdp ||
+           protocol_identifier == 132;
 }
 
 // The order of records in a sealed dataset.

@@ -30,10 +30,10 @@ struct Freed {
     }
 };
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
-using Memory = std::unique_ptr<BIO, Freed<BIO_free>>;
+using PublicKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using MemoryBio = std::unique_ptr<BIO, Freed<BIO_free>>;
 
-std::string_view octets_of(const ASN1_STRING* string) {
+std::string_view octets_in(const ASN1_STRING* string) {
     const unsigned char* data = ASN1_STRING_get0_data(string);
     const int length = ASN1_STRING_length(string);
     if (data == nullptr || length <= 0) {
@@ -42,7 +42,7 @@ std::string_view octets_of(const ASN1_STRING* string) {
     return {reinterpret_cast<const char*>(data), static_cast<size_t>(length)};
 }
 
-std::string_view octets_of(BIO* memory) {
+std::string_view octets_in(BIO* memory) {
     char* data = nullptr;
     const long length = BIO_get_mem_data(memory, &data);
     return {data, length > 0 ? static_cast<size_t>(length) : 0};
@@ -72,7 +72,7 @@ void write_signature(JsonLine& json, const X509* certificate) {
     if (signature == nullptr || algorithm == nullptr) {
         return;
     }
-    const std::string_view octets = octets_of(signature);
+    const std::string_view octets = octets_in(signature);
     if (octets.size() > kSignatureOctets) {
         return;
     }
@@ -87,7 +87,7 @@ void write_signature(JsonLine& json, const X509* certificate) {
     }
 }
 
-void write_name(JsonLine& json, std::string_view key, const X509_NAME* name) {
+void write_joy_name(JsonLine& json, std::string_view key, const X509_NAME* name) {
     const int count = std::min(X509_NAME_entry_count(name), kMaximumItems);
     if (count <= 0) {
         return;
@@ -97,7 +97,7 @@ void write_name(JsonLine& json, std::string_view key, const X509_NAME* name) {
     for (int i = 0; i < count; ++i) {
         const X509_NAME_ENTRY* entry = X509_NAME_get_entry(name, i);
         write_item(
-            json, X509_NAME_ENTRY_get_object(entry), octets_of(X509_NAME_ENTRY_get_data(entry)));
+            json, X509_NAME_ENTRY_get_object(entry), octets_in(X509_NAME_ENTRY_get_data(entry)));
     }
     json.end_array();
 }
@@ -111,27 +111,27 @@ void write_extensions(JsonLine& json, const X509* certificate) {
     json.start_array();
     for (int i = 0; i < count; ++i) {
         X509_EXTENSION* extension = X509_get_ext(certificate, i);
-        const Memory text(BIO_new(BIO_s_mem()));
+        const MemoryBio text(BIO_new(BIO_s_mem()));
         if (X509V3_EXT_print(text.get(), extension, 0, 0) == 0) {
             ASN1_STRING_print(text.get(), X509_EXTENSION_get_data(extension));
         }
-        write_item(json, X509_EXTENSION_get_object(extension), octets_of(text.get()));
+        write_item(json, X509_EXTENSION_get_object(extension), octets_in(text.get()));
     }
     json.end_array();
 }
 
-void write_time(JsonLine& json, std::string_view key, const ASN1_TIME* time) {
-    const Memory text(BIO_new(BIO_s_mem()));
+void write_joy_time(JsonLine& json, std::string_view key, const ASN1_TIME* time) {
+    const MemoryBio text(BIO_new(BIO_s_mem()));
     if (time != nullptr) {
         ASN1_TIME_print(text.get(), time);
     }
-    if (!octets_of(text.get()).empty()) {
-        json.text(key, joy_text(octets_of(text.get())));
+    if (!octets_in(text.get()).empty()) {
+        json.text(key, joy_text(octets_in(text.get())));
     }
 }
 
-void write_public_key(JsonLine& json, X509* certificate) {
-    const Key key(X509_get_pubkey(certificate));
+void write_joy_public_key(JsonLine& json, X509* certificate) {
+    const PublicKey key(X509_get_pubkey(certificate));
     if (!key) {
         return;
     }
@@ -151,17 +151,17 @@ void write_joy_certificate(JsonLine& json, const std::string& der) {
     const auto* octets = reinterpret_cast<const unsigned char*>(der.data());
     const Certificate certificate(d2i_X509(nullptr, &octets, static_cast<long>(der.size())));
     if (certificate) {
-        const std::string_view serial = octets_of(X509_get0_serialNumber(certificate.get()));
+        const std::string_view serial = octets_in(X509_get0_serialNumber(certificate.get()));
         if (serial.size() <= kSerialOctets) {
             json.hex("serial_number", serial);
         }
         write_signature(json, certificate.get());
-        write_name(json, "issuer", X509_get_issuer_name(certificate.get()));
-        write_name(json, "subject", X509_get_subject_name(certificate.get()));
+        write_joy_name(json, "issuer", X509_get_issuer_name(certificate.get()));
+        write_joy_name(json, "subject", X509_get_subject_name(certificate.get()));
         write_extensions(json, certificate.get());
-        write_time(json, "validity_not_before", X509_get0_notBefore(certificate.get()));
-        write_time(json, "validity_not_after", X509_get0_notAfter(certificate.get()));
-        write_public_key(json, certificate.get());
+        write_joy_time(json, "validity_not_before", X509_get0_notBefore(certificate.get()));
+        write_joy_time(json, "validity_not_after", X509_get0_notAfter(certificate.get()));
+        write_joy_public_key(json, certificate.get());
     }
     json.end_object();
 }

@@ -7,7 +7,7 @@
 namespace curlew::collector {
 namespace {
 
-using Side = proto::JoySide;
+using proto::JoySide;
 
 // Above what octets can give: 255 squared times 2^32.
 constexpr double kMostSquares = 1e15;
@@ -15,7 +15,7 @@ constexpr double kMostSquares = 1e15;
 // Fields of a message of a protocol; of HTTP's messages also what is in them, the headers. What
 // strings hold is not looked at, it may read like anything.
 bool count_elements(uint32_t protocol, std::span<const uint8_t> message, int& elements) {
-    const bool is_http = protocol == Side::kHttpFieldNumber;
+    const bool is_http = protocol == JoySide::kHttpFieldNumber;
     return walk_fields(message, [&](uint32_t, std::span<const uint8_t> content) {
         return ++elements <= kMaximumJoyElements &&
                (!is_http || walk_fields(content, [&elements](uint32_t, auto) {
@@ -25,8 +25,8 @@ bool count_elements(uint32_t protocol, std::span<const uint8_t> message, int& el
 }
 
 bool is_protocol(uint32_t field) {
-    return field == Side::kDnsFieldNumber || field == Side::kHttpFieldNumber ||
-           field == Side::kDhcpFieldNumber || field == Side::kTlsFieldNumber;
+    return field == JoySide::kDnsFieldNumber || field == JoySide::kHttpFieldNumber ||
+           field == JoySide::kDhcpFieldNumber || field == JoySide::kTlsFieldNumber;
 }
 
 BatchError check(const proto::JoyPackets& packets) {
@@ -62,7 +62,7 @@ BatchError check(const proto::JoySegments& segments) {
     return equal_lengths ? BatchError::none : BatchError::wrong_length;
 }
 
-BatchError check_octets(const Side& side) {
+BatchError check_octets(const JoySide& side) {
     if (side.source_address().size() != 4 || side.destination_address().size() != 4 ||
         (side.byte_counts_size() != 0 && side.byte_counts_size() != 256) ||
         (side.walsh_sums_size() != 0 && side.walsh_sums_size() != 4)) {
@@ -77,7 +77,7 @@ BatchError check_octets(const Side& side) {
     return short_enough ? BatchError::none : BatchError::too_long_octets;
 }
 
-BatchError check(const Side& side) {
+BatchError check(const JoySide& side) {
     // Comparisons that no NaN passes.
     const bool in_range = side.source_port() <= 0xffff && side.destination_port() <= 0xffff &&
                           side.byte_mean() >= 0 && side.byte_mean() <= 255 &&

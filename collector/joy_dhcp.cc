@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "collector/joy_text.h"
+#include "collector/protocols/dhcp.h"
 #include "collector/wire_text.h"
 
 namespace curlew::collector {
@@ -109,9 +110,6 @@ constexpr size_t kServerNameOctets = 64;
 constexpr size_t kFileAt = 108;
 constexpr size_t kFileOctets = 128;
 constexpr size_t kOptionsAt = 240;
-constexpr uint8_t kPad = 0;
-constexpr uint8_t kMessageType = 53;
-constexpr uint8_t kEnd = 255;
 constexpr int kMaximumOptions = 16;
 constexpr size_t kMaximumOptionOctets = 512;
 
@@ -122,7 +120,7 @@ void write_text(JsonLine& json, std::string_view name, std::string_view octets) 
     }
 }
 
-void write_option(JsonLine& json, uint8_t code, std::string_view value) {
+void write_joy_option(JsonLine& json, uint8_t code, std::string_view value) {
     const std::string_view name = kOptionNames[code];
     const auto type = value.empty() ? uint8_t{0} : static_cast<uint8_t>(value[0]);
     json.start_object();
@@ -131,7 +129,7 @@ void write_option(JsonLine& json, uint8_t code, std::string_view value) {
         if (!value.empty()) {
             json.hex("data", value);
         }
-    } else if (code == kMessageType) {
+    } else if (code == kDhcpMessageType) {
         json.text(name, type < kMessageTypes.size() ? kMessageTypes[type] : "");
     } else {
         json.hex(name, value);
@@ -139,24 +137,24 @@ void write_option(JsonLine& json, uint8_t code, std::string_view value) {
     json.end_object();
 }
 
-void write_options(JsonLine& json, std::string_view options) {
+void write_joy_options(JsonLine& json, std::string_view options) {
     size_t octets = 0;
     int count = 0;
     while (!options.empty() && octets < kMaximumOptionOctets && count < kMaximumOptions) {
         const auto code = static_cast<uint8_t>(options[0]);
-        if (code == kPad) {
+        if (code == kDhcpPad) {
             options.remove_prefix(1);
             continue;
         }
         const size_t length = options.size() < 2 ? 0 : static_cast<uint8_t>(options[1]);
-        if (code == kEnd || options.size() < 2 + length) {
+        if (code == kDhcpEnd || options.size() < 2 + length) {
             break;
         }
         if (count == 0) {
             json.key("options");
             json.start_array();
         }
-        write_option(json, code, options.substr(2, length));
+        write_joy_option(json, code, options.substr(2, length));
         options.remove_prefix(2 + length);
         octets += 2 + length;
         ++count;
@@ -183,7 +181,7 @@ void write_message(JsonLine& json, std::string_view octets) {
     json.hex("chaddr", message.copy(kHardwareAddressAt, kHardwareAddressOctets));
     write_text(json, "sname", message.copy(kServerNameAt, kServerNameOctets));
     write_text(json, "file", message.copy(kFileAt, kFileOctets));
-    write_options(json, octets.substr(std::min(octets.size(), kOptionsAt)));
+    write_joy_options(json, octets.substr(std::min(octets.size(), kOptionsAt)));
     json.end_object();
 }
 

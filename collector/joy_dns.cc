@@ -48,9 +48,9 @@ enum : uint16_t {
 // nor the data of records it has read.
 //
 //   header: id, flags, QDCOUNT, ANCOUNT, NSCOUNT, ARCOUNT, two octets each (RFC 1035 section 4.1.1)
-class MessageWriter {
+class JoyDnsWriter {
   public:
-    MessageWriter(JsonLine& json, std::string_view message)
+    JoyDnsWriter(JsonLine& json, std::string_view message)
         : json_(json),
           octets_(message),
           at_(kHeaderOctets),
@@ -71,7 +71,7 @@ class MessageWriter {
     int left_;
 };
 
-void MessageWriter::write() {
+void JoyDnsWriter::write() {
     json_.start_object();
     const unsigned questions = octets_.two(4);
     if (questions > 1) {
@@ -93,7 +93,7 @@ void MessageWriter::write() {
     json_.end_object();
 }
 
-void MessageWriter::malformed(const std::string& debug) {
+void JoyDnsWriter::malformed(const std::string& debug) {
     json_.key("malformed");
     json_.raw(std::to_string(left_));
     if (!debug.empty()) {
@@ -101,7 +101,7 @@ void MessageWriter::malformed(const std::string& debug) {
     }
 }
 
-bool MessageWriter::write_question() {
+bool JoyDnsWriter::write_question() {
     std::string name;
     DnsError error = read_name(left_, name);
     if (error != DnsError::none) {
@@ -121,7 +121,7 @@ bool MessageWriter::write_question() {
     return true;
 }
 
-bool MessageWriter::write_answer(unsigned answers_behind) {
+bool JoyDnsWriter::write_answer(unsigned answers_behind) {
     std::string name;
     DnsError error = read_name(left_, name);
     if (error != DnsError::none) {
@@ -163,7 +163,7 @@ bool MessageWriter::write_answer(unsigned answers_behind) {
 }
 
 // Writes nothing when it fails. Of a name's record only the name is passed over, of TXT nothing.
-DnsError MessageWriter::write_data(uint16_t type, uint16_t dns_class, uint16_t length, int& left) {
+DnsError JoyDnsWriter::write_data(uint16_t type, uint16_t dns_class, uint16_t length, int& left) {
     const bool internet = dns_class == kClassInternet;
     if (internet && type == kTypeA) {
         if (left < kAddressOctets) {
@@ -197,7 +197,7 @@ DnsError MessageWriter::write_data(uint16_t type, uint16_t dns_class, uint16_t l
 
 // Labels, each with its length before it, up to an empty one, or a pointer to more of them (RFC
 // 1035 section 4.1.4). Moves on to behind the name, or to where it failed.
-DnsError MessageWriter::read_name(int& left, std::string& name) {
+DnsError JoyDnsWriter::read_name(int& left, std::string& name) {
     std::string text;  // with a full stop before each label
     size_t place = at_;
     int rest = left;
@@ -256,7 +256,7 @@ void write_joy_dns(JsonLine& json, const proto::JoyDns& record, const proto::Joy
     json.key("dns");
     json.start_array();
     for (const std::string& message : twin != nullptr ? twin->messages() : record.messages()) {
-        MessageWriter(json, message).write();
+        JoyDnsWriter(json, message).write();
     }
     json.end_array();
 }

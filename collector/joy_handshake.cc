@@ -10,13 +10,13 @@ namespace {
 
 constexpr size_t kHandshakeOctets = 11'000;
 constexpr int kRecordHeaderOctets = 5;
-constexpr int kMessageHeaderOctets = 4;
+constexpr int kJoyMessageHeaderOctets = 4;
 constexpr size_t kMaximumSuites = 256;
-constexpr size_t kMaximumExtensions = 256;
+constexpr size_t kJoyExtensions = 256;
 constexpr size_t kPrintedOctets = 1024;  // more is printed as nothing
 constexpr uint16_t kLongestServerExtension = 256;
 constexpr uint32_t kLongestKeyExchange = 1024;
-constexpr size_t kMaximumCertificates = 4;
+constexpr size_t kJoyCertificates = 4;
 constexpr size_t kRandomAt = 2;
 constexpr size_t kSessionAt = 34;  // behind version and random
 
@@ -100,11 +100,11 @@ bool HandshakeReader::read_record() {
 bool HandshakeReader::read_message(int& record_left) {
     const uint8_t type = octets_[at_];
     const int length = static_cast<int>(octets_.four(at_) & 0xff'ffff);
-    if (left_ < kMessageHeaderOctets || !is_known_message(type) || length > record_left) {
+    if (left_ < kJoyMessageHeaderOctets || !is_known_message(type) || length > record_left) {
         return false;
     }
-    at_ += kMessageHeaderOctets;
-    left_ -= kMessageHeaderOctets;
+    at_ += kJoyMessageHeaderOctets;
+    left_ -= kJoyMessageHeaderOctets;
     if (left_ <= 0) {
         return false;
     }
@@ -131,7 +131,7 @@ bool HandshakeReader::read_message(int& record_left) {
     }
     at_ += static_cast<size_t>(length);
     left_ -= length;
-    record_left -= length + kMessageHeaderOctets;
+    record_left -= length + kJoyMessageHeaderOctets;
     return true;
 }
 
@@ -188,7 +188,7 @@ void HandshakeReader::client_extensions(size_t at, int length) {
     }
     at += 2;
     length -= 2;
-    while (length > 0 && side_.client_extensions.size() < kMaximumExtensions) {
+    while (length > 0 && side_.client_extensions.size() < kJoyExtensions) {
         const uint16_t type = octets_.two(at);
         const uint16_t octets = octets_.two(at + 2);
         if (type == 0) {
@@ -246,7 +246,7 @@ void HandshakeReader::server_extensions(size_t at, int length) {
     }
     at += 2;
     length -= 2;
-    while (length > 0 && side_.server_extensions.size() < kMaximumExtensions) {
+    while (length > 0 && side_.server_extensions.size() < kJoyExtensions) {
         const uint16_t octets = octets_.two(at + 2);
         if (octets > kLongestServerExtension) {
             return;
@@ -266,7 +266,7 @@ void HandshakeReader::certificates(size_t at, int length) {
     }
     at += 3;
     int left = total;
-    while (left > 0 && side_.certificates.size() < kMaximumCertificates) {
+    while (left > 0 && side_.certificates.size() < kJoyCertificates) {
         const uint16_t octets = octets_.two(at + 1);
         if (octets == 0 || octets > left) {
             return;

@@ -4,6 +4,7 @@
 
 #include <cassert>
 
+#include "collector/flow_identity.h"
 #include "collector/joy_dhcp.h"
 #include "collector/joy_dns.h"
 #include "collector/joy_http.h"
@@ -15,23 +16,21 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint32_t kTcp = 6;
-constexpr uint32_t kUdp = 17;
 // From this length on Joy takes a packet for a number of repetitions.
 constexpr uint32_t kRepetitions = 32768;
 
-void write_seconds(JsonLine& json, std::string_view name, uint64_t time_us) {
+void write_joy_seconds(JsonLine& json, std::string_view name, uint64_t time_us) {
     json.key(name);
     json.raw(fmt::format(FMT_COMPILE("{}.{:06}"), time_us / 1'000'000, time_us % 1'000'000));
 }
 
-void write_endpoints(JsonLine& json, const proto::FlowSummary& flow) {
+void write_joy_endpoints(JsonLine& json, const proto::FlowSummary& flow) {
     const proto::JoySide& record = flow.joy().record();
     const uint32_t protocol = flow.protocol_identifier();
     json.text("sa", address_text(record.source_address()));
     json.text("da", address_text(record.destination_address()));
     json.number("pr", protocol);
-    if (protocol == kTcp || protocol == kUdp) {
+    if (protocol == kProtocolTcp || protocol == kProtocolUdp) {
         json.number("sp", record.source_port());
         json.number("dp", record.destination_port());
     } else {
@@ -47,8 +46,8 @@ void write_counters(JsonLine& json, const proto::JoyRecord& joy) {
         json.number("bytes_in", joy.twin().payload_octets());
         json.number("num_pkts_in", joy.twin().packets());
     }
-    write_seconds(json, "time_start", joy.time_start_us());
-    write_seconds(json, "time_end", joy.time_end_us());
+    write_joy_seconds(json, "time_start", joy.time_start_us());
+    write_joy_seconds(json, "time_end", joy.time_end_us());
 }
 
 void write_packet(JsonLine& json, uint32_t octets, const char* direction, uint32_t milliseconds) {
@@ -271,12 +270,12 @@ std::string_view JoyRecordWriter::write(const proto::FlowSummary& flow,
     const proto::JoyRecord& joy = flow.joy();
     json_.clear();
     json_.start_object();
-    write_endpoints(json_, flow);
+    write_joy_endpoints(json_, flow);
     write_counters(json_, joy);
     write_packets(json_, joy);
     write_joy_statistics(json_, joy);
     write_ip(json_, joy);
-    if (flow.protocol_identifier() == kTcp) {
+    if (flow.protocol_identifier() == kProtocolTcp) {
         write_joy_tcp(json_, joy);
     }
     write_joy_walsh(json_, joy);

@@ -13,10 +13,10 @@
 namespace curlew::collector {
 namespace {
 
-using Counts = std::array<uint32_t, 256>;
+using OctetCounts = std::array<uint32_t, 256>;
 
-Counts counts_of(const proto::JoyRecord& record) {
-    Counts counts{};
+OctetCounts counts_of(const proto::JoyRecord& record) {
+    OctetCounts counts{};
     for (const proto::JoySide* side : {&record.record(), &record.twin()}) {
         for (int i = 0; i < side->byte_counts_size(); ++i) {
             counts[static_cast<size_t>(i)] += side->byte_counts(i);
@@ -26,7 +26,7 @@ Counts counts_of(const proto::JoyRecord& record) {
 }
 
 // All counts are shifted until the largest fits eight bits.
-void shift_counts(Counts& counts) {
+void shift_counts(OctetCounts& counts) {
     uint32_t bits = 0;
     for (const uint32_t count : counts) {
         bits |= count;
@@ -38,7 +38,7 @@ void shift_counts(Counts& counts) {
 }
 
 // Of counts that were shifted, but of all octets. In single precision, as the digits tell.
-float entropy_of(const Counts& counts, uint32_t octets) {
+float entropy_of(const OctetCounts& counts, uint32_t octets) {
     float sum = 0;
     for (const uint32_t count : counts) {
         const float part = static_cast<float>(count) / static_cast<float>(octets);
@@ -85,7 +85,7 @@ void write_joy_real(JsonLine& json, std::string_view name, double value) {
 }
 
 void write_joy_statistics(JsonLine& json, const proto::JoyRecord& record) {
-    Counts counts = counts_of(record);
+    OctetCounts counts = counts_of(record);
     shift_counts(counts);
     json.key("byte_dist");
     json.start_array();

@@ -12,7 +12,7 @@ constexpr size_t kKeptOptionOctets = 24;
 constexpr uint32_t kSyn = 2;
 constexpr uint32_t kAck = 16;
 
-constexpr uint8_t kEnd = 0;
+constexpr uint8_t kEndOfOptions = 0;
 constexpr uint8_t kNoOperation = 1;
 constexpr uint8_t kMaximumSegmentSize = 2;
 constexpr uint8_t kWindowScale = 3;
@@ -89,7 +89,7 @@ void write_option(JsonLine& json, uint8_t kind, std::string_view data) {
 void write_options(JsonLine& json, std::string_view options) {
     json.key("opts");
     json.start_array();
-    while (!options.empty() && static_cast<uint8_t>(options[0]) != kEnd) {
+    while (!options.empty() && static_cast<uint8_t>(options[0]) != kEndOfOptions) {
         const auto kind = static_cast<uint8_t>(options[0]);
         size_t length = 1;
         if (kind != kNoOperation) {

@@ -12,6 +12,7 @@
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 #include "collector/index.h"
+#include "collector/json_members.h"
 #include "collector/label_fields.h"
 #include "collector/manifest.h"
 
@@ -24,18 +25,11 @@ using rapidjson::Value;
 constexpr int kSchema = 1;
 constexpr std::string_view kEndMark = "{\"sha256\":\"";
 
-std::string text_of(const Value& object, const char* name) {
-    const auto found = object.FindMember(name);
-    return found != object.MemberEnd() && found->value.IsString()
-               ? std::string(found->value.GetString(), found->value.GetStringLength())
-               : std::string();
-}
-
 std::string strongest_of(const Value& label) {
     const auto evidence = label.FindMember("evidence");
     return evidence != label.MemberEnd() && evidence->value.IsArray() && !evidence->value.Empty() &&
                    evidence->value[0].IsObject()
-               ? text_of(evidence->value[0], "kind")
+               ? text_member(evidence->value[0], "kind")
                : std::string();
 }
 
@@ -77,8 +71,8 @@ class OverlayWriter {
                 "{}: records of preset {} hold no labels", manifest_.string(), facts->preset));
         }
         const std::string signatures_hash = rules_.set().content_hash();
-        ruleset_ = ruleset_name(text_of(document["dataset"], "group"),
-                                text_of(document["dataset"], "ruleset_hash"),
+        ruleset_ = ruleset_name(text_member(document["dataset"], "group"),
+                                text_member(document["dataset"], "ruleset_hash"),
                                 signatures_hash);
         read_devices(text);
         const std::string base = base_of(manifest_);
@@ -166,7 +160,7 @@ class OverlayWriter {
             }
         };
         for (const char* name : {"type", "protocol", "service", "activity", "device"}) {
-            note(name, text_of(before, name), text_of(now, name));
+            note(name, text_member(before, name), text_member(now, name));
         }
         note("evidence", strongest_of(before), strongest_of(now));
     }
@@ -204,8 +198,10 @@ std::string check_overlay(const fs::path& file, const std::string& content_sha25
             rapidjson::Document head;
             head.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
             const std::string end =
-                head.IsObject() ? kOverlayMark + text_of(head, "signatures_hash") + ".json" : "";
-            is_of_dataset = head.IsObject() && text_of(head, "content_sha256") == content_sha256;
+                head.IsObject() ? kOverlayMark + text_member(head, "signatures_hash") + ".json"
+                                : "";
+            is_of_dataset =
+                head.IsObject() && text_member(head, "content_sha256") == content_sha256;
             is_of_its_name = !end.empty() && file.filename().string().ends_with(end);
         } else {
             digest.update(last);

@@ -12,14 +12,14 @@ namespace curlew::collector {
 namespace {
 
 using signatures::Signature;
-using signatures::Transport;
 
 constexpr std::string_view kAmbiguous = "ambiguous";
 // Endpoints remembered; beyond, none is added.
 constexpr size_t kMaximumKnown = 200'000;
 
-Transport transport_of(uint32_t protocol) {
-    return protocol == 6 ? Transport::tcp : protocol == 17 ? Transport::udp : Transport::any;
+signatures::Transport transport_of(uint32_t protocol) {
+    using enum signatures::Transport;
+    return protocol == 6 ? tcp : protocol == 17 ? udp : any;
 }
 
 bool sent_by(const Signature& signature, const Fact& fact) {

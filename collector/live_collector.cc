@@ -22,9 +22,9 @@ using Clock = std::chrono::steady_clock;
 // Of each probe, received and not yet sealed: one rotation is sealed while the next comes.
 constexpr uint64_t kRotationsToWait = 2;
 // How long a wait for a frame lasts before everything else is looked at again.
-constexpr milliseconds kPoll{50};
+constexpr milliseconds kLivePoll{50};
 // Frames of one commit, so that fast probes still get their acknowledgements.
-constexpr int kFramesPerCommit = 256;
+constexpr int kLiveFramesPerCommit = 256;
 // After a stop request, at most this is taken of what has arrived: twice what one probe may have on
 // its way.
 constexpr int kFramesToDrain = 2 * static_cast<int>(proto::kMaximumWindowFrames);
@@ -169,12 +169,12 @@ struct LiveCollector::Implementation {
     // the same, and what waits there is the probes' to keep or to count.
     void take_if_possible(proto::ChannelReceiver& receiver, SealingThread& sealing) {
         if (!is_there) {
-            std::this_thread::sleep_for(kPoll);
+            std::this_thread::sleep_for(kLivePoll);
         } else if (!has_room()) {
             sealing.make_room();
-            std::this_thread::sleep_for(kPoll);
-        } else if (!has_enough_to_seal() || sealing.wait_until_idle(kPoll)) {
-            take_some(receiver, kPoll, kFramesPerCommit);
+            std::this_thread::sleep_for(kLivePoll);
+        } else if (!has_enough_to_seal() || sealing.wait_until_idle(kLivePoll)) {
+            take_some(receiver, kLivePoll, kLiveFramesPerCommit);
         }
     }
 
@@ -216,8 +216,8 @@ struct LiveCollector::Implementation {
     void drain(proto::ChannelReceiver& receiver,
                SealingThread& sealing,
                const std::function<void()>& turn) {
-        for (int taken = 0; taken < kFramesToDrain && is_there; taken += kFramesPerCommit) {
-            if (!take_some(receiver, milliseconds(0), kFramesPerCommit)) {
+        for (int taken = 0; taken < kFramesToDrain && is_there; taken += kLiveFramesPerCommit) {
+            if (!take_some(receiver, milliseconds(0), kLiveFramesPerCommit)) {
                 break;
             }
         }

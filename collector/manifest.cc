@@ -8,6 +8,7 @@
 #include <filesystem>
 
 #include "collector/device_file.h"
+#include "collector/json_members.h"
 #include "collector/json_output.h"
 #include "collector/wire_text.h"
 
@@ -386,14 +387,6 @@ class ManifestWriter {
     const ManifestInput& input_;
     JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>> json_;
 };
-
-const rapidjson::Value* member(const rapidjson::Value& object, const char* name) {
-    if (!object.IsObject()) {
-        return nullptr;
-    }
-    const auto found = object.FindMember(name);
-    return found == object.MemberEnd() ? nullptr : &found->value;
-}
 
 bool read(const rapidjson::Value& object, const char* name, uint64_t& value) {
     const rapidjson::Value* found = member(object, name);

@@ -35,11 +35,11 @@ double number(uint64_t value) {
     return static_cast<double>(value);
 }
 
-double seconds(uint64_t nanoseconds) {
+double seconds_of(uint64_t nanoseconds) {
     return static_cast<double>(nanoseconds) / 1e9;
 }
 
-double seconds(Moment::duration duration) {
+double seconds_of(Moment::duration duration) {
     return std::chrono::duration<double>(duration).count();
 }
 
@@ -86,11 +86,11 @@ constexpr LedgerNumber kLedgerNumbers[] = {
     {"curlew_probe_first_packet_timestamp_seconds",
      kGauge,
      "Time of the epoch's first packet; 0 when there was none.",
-     [](const ProbeLedger& ledger) { return seconds(ledger.first_packet_ns()); }},
+     [](const ProbeLedger& ledger) { return seconds_of(ledger.first_packet_ns()); }},
     {"curlew_probe_last_packet_timestamp_seconds",
      kGauge,
      "Time of the epoch's last packet; 0 when there was none.",
-     [](const ProbeLedger& ledger) { return seconds(ledger.last_packet_ns()); }},
+     [](const ProbeLedger& ledger) { return seconds_of(ledger.last_packet_ns()); }},
     {"curlew_probe_flows_created_total",
      kCounter,
      "Flows begun.",
@@ -192,14 +192,14 @@ struct ProbeNumber {
 };
 
 std::optional<double> seconds_if(const std::optional<Moment::duration>& duration) {
-    return duration ? std::optional(seconds(*duration)) : std::nullopt;
+    return duration ? std::optional(seconds_of(*duration)) : std::nullopt;
 }
 
 constexpr ProbeNumber kProbeNumbers[] = {
     {"curlew_probe_epoch_start_seconds",
      kGauge,
      "When the probe's newest epoch began: its counters did then.",
-     [](const ProbeStatus& probe) { return std::optional(seconds(probe.started_ns)); }},
+     [](const ProbeStatus& probe) { return std::optional(seconds_of(probe.started_ns)); }},
     {"curlew_probe_last_frame_age_seconds",
      kGauge,
      "Since a frame of the probe came; absent before the first since the collector's start.",

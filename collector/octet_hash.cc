@@ -6,18 +6,18 @@
 namespace curlew::collector {
 namespace {
 
-struct Key {
+struct HashKey {
     uint64_t start;
     uint64_t factor;
 };
 
-const Key& key() {
-    static const Key key = [] {
+const HashKey& key() {
+    static const HashKey key = [] {
         std::random_device random;
         const auto word = [&random] {
             return static_cast<uint64_t>(random()) << 32 | static_cast<uint32_t>(random());
         };
-        return Key{word(), word() | 1};
+        return HashKey{word(), word() | 1};
     }();
     return key;
 }
@@ -32,7 +32,7 @@ uint64_t fold(uint64_t one, uint64_t other) noexcept {
 }  // namespace
 
 uint64_t octet_hash(std::string_view octets) noexcept {
-    const Key& secret = key();
+    const HashKey& secret = key();
     uint64_t hash = fold(secret.start ^ octets.size(), secret.factor);
     uint64_t word;
     // By two at once, for each product waits for the one before.

@@ -8,6 +8,7 @@
 
 #include "collector/dataset_config.h"
 #include "collector/flow_identity.h"
+#include "collector/json_members.h"
 #include "collector/tunnel_fields.h"
 #include "collector/wire_text.h"
 
@@ -15,18 +16,6 @@ namespace curlew::collector {
 namespace {
 
 using rapidjson::Value;
-
-const Value* member(const Value& object, const char* name) {
-    const auto found = object.FindMember(name);
-    return found == object.MemberEnd() ? nullptr : &found->value;
-}
-
-std::string text_of(const Value& object, const char* name) {
-    const Value* value = member(object, name);
-    return value != nullptr && value->IsString()
-               ? std::string(value->GetString(), value->GetStringLength())
-               : std::string();
-}
 
 // Null and absent are 0, as the key has it.
 bool read(const Value& object, const char* name, uint64_t maximum, uint64_t& number) {
@@ -54,10 +43,11 @@ bool is_joy_record(const Value& record) {
     uint64_t number = 0;
     const Value* start = member(record, "time_start");
     const Value* packets = member(record, "packets");
-    return address_octets(text_of(record, "sa")).size() == 4 &&
-           address_octets(text_of(record, "da")).size() == 4 && read(record, "pr", 255, number) &&
-           read(record, "sp", 65535, number) && read(record, "dp", 65535, number) &&
-           start != nullptr && start->IsNumber() && packets != nullptr && packets->IsArray();
+    return address_octets(text_member(record, "sa")).size() == 4 &&
+           address_octets(text_member(record, "da")).size() == 4 &&
+           read(record, "pr", 255, number) && read(record, "sp", 65535, number) &&
+           read(record, "dp", 65535, number) && start != nullptr && start->IsNumber() &&
+           packets != nullptr && packets->IsArray();
 }
 
 // The part of the flow's key that the list of tunnels holds.
@@ -75,7 +65,7 @@ bool read_tunnel(const Value& record, uint32_t& key) {
         if (!tunnel.IsObject() || !read(tunnel, "id", UINT32_MAX, id)) {
             return false;
         }
-        if (is_keyed_tunnel(text_of(tunnel, "type"))) {
+        if (is_keyed_tunnel(text_member(tunnel, "type"))) {
             if (id > kLargestKeyedTunnel) {
                 return false;
             }
@@ -86,9 +76,9 @@ bool read_tunnel(const Value& record, uint32_t& key) {
 }
 
 std::optional<RecordOrder> order_of(const Value& record) {
-    const std::string initiator = address_octets(text_of(record, "sa"));
-    const std::string responder = address_octets(text_of(record, "da"));
-    const std::string flow_id = text_of(record, "flow_id");
+    const std::string initiator = address_octets(text_member(record, "sa"));
+    const std::string responder = address_octets(text_member(record, "da"));
+    const std::string flow_id = text_member(record, "flow_id");
     uint64_t protocol = 0;
     uint64_t initiator_port = 0;
     uint64_t responder_port = 0;

@@ -25,8 +25,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kDay = 86'400 * kSecond;
+constexpr uint64_t kSecondNs = 1'000'000'000;
+constexpr uint64_t kDayNs = 86'400 * kSecondNs;
 
 // The files that a dataset may have: two encodings, one manifest, its devices.
 struct Files {
@@ -63,7 +63,7 @@ uint64_t sealed_ns(const Files& files) {
     if (::lstat(files.manifest.c_str(), &facts) != 0) {
         return 0;
     }
-    return static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecond +
+    return static_cast<uint64_t>(facts.st_mtim.tv_sec) * kSecondNs +
            static_cast<uint64_t>(facts.st_mtim.tv_nsec);
 }
 
@@ -190,7 +190,7 @@ class Keeper {
     bool is_too_old(const Files& files) const {
         const uint64_t sealed = sealed_ns(files);
         return keep_.days != 0 && sealed != 0 && now_ns_ > sealed &&
-               now_ns_ - sealed > keep_.days * kDay;
+               now_ns_ - sealed > keep_.days * kDayNs;
     }
 
     void remove(const IndexEntry& entry, const Files& files) {

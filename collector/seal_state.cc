@@ -19,9 +19,9 @@ constexpr uint64_t kLongestState = uint64_t{1} << 30;
 constexpr uint64_t kStateSchema = 2;
 constexpr uint64_t kSchemaWithoutUncleanEnd = 1;
 
-using Json = JsonOutput<rapidjson::Writer<rapidjson::StringBuffer>>;
+using StateOutput = JsonOutput<rapidjson::Writer<rapidjson::StringBuffer>>;
 
-void write_publication(Json& json, const Publication& publication) {
+void write_publication(StateOutput& json, const Publication& publication) {
     json.start_object();
     json.text("part", publication.part);
     json.text("group", publication.group);
@@ -194,7 +194,7 @@ SealState load_seal_state(const std::filesystem::path& path) {
 }
 
 void save_seal_state(const std::filesystem::path& path, const SealState& state) {
-    Json json;
+    StateOutput json;
     json.start_object();
     json.number("schema", kStateSchema);
     json.number("all_through", state.all_through);

@@ -8,18 +8,18 @@ namespace curlew::collector {
 namespace {
 
 constexpr size_t kLongestFrame = proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets;
-constexpr size_t kBufferOctets = 4 * kLongestFrame;
+constexpr size_t kSegmentBufferOctets = 4 * kLongestFrame;
 
 }  // namespace
 
 SegmentReader::SegmentReader(const std::filesystem::path& path)
-    : input_(path), buffer_(std::make_unique_for_overwrite<char[]>(kBufferOctets)) {}
+    : input_(path), buffer_(std::make_unique_for_overwrite<char[]>(kSegmentBufferOctets)) {}
 
 bool SegmentReader::fill() {
     std::memmove(buffer_.get(), buffer_.get() + begin_, end_ - begin_);
     end_ -= begin_;
     begin_ = 0;
-    const size_t octets = input_.read(std::span(buffer_.get() + end_, kBufferOctets - end_));
+    const size_t octets = input_.read(std::span(buffer_.get() + end_, kSegmentBufferOctets - end_));
     end_ += octets;
     return octets > 0;
 }

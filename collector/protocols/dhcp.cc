@@ -11,14 +11,11 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint8_t kPad = 0;  // RFC 2132 section 3
-constexpr uint8_t kHostName = 12;
+constexpr uint8_t kHostName = 12;  // RFC 2132 section 3
 constexpr uint8_t kRequestedAddress = 50;
 constexpr uint8_t kOverload = 52;
-constexpr uint8_t kMessageType = 53;
 constexpr uint8_t kParameterList = 55;
 constexpr uint8_t kVendorClass = 60;
-constexpr uint8_t kEnd = 255;
 constexpr uint32_t kCookie = 0x63825363;
 
 // RFC 2132 section 9.6, RFC 3203, RFC 4388, RFC 6926, RFC 7724.
@@ -54,10 +51,10 @@ bool read_options(std::string_view octets, std::vector<DhcpOption>& options) {
     Cursor reader(octets);
     while (reader.left() != 0) {
         const uint8_t code = reader.u8();
-        if (code == kPad) {
+        if (code == kDhcpPad) {
             continue;
         }
-        if (code == kEnd) {
+        if (code == kDhcpEnd) {
             return true;
         }
         const std::string_view data = reader.take_counted(1);
@@ -128,7 +125,7 @@ DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
 
 void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.number("op", message.operation);
-    const std::string_view type = message.option(kMessageType);
+    const std::string_view type = message.option(kDhcpMessageType);
     if (type.size() == 1) {
         json.text("type", type_name(static_cast<uint8_t>(type.front())));
     }

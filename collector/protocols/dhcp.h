@@ -10,6 +10,11 @@
 
 namespace curlew::collector {
 
+// Options (RFC 2132) that say how others are read.
+inline constexpr uint8_t kDhcpPad = 0;
+inline constexpr uint8_t kDhcpMessageType = 53;
+inline constexpr uint8_t kDhcpEnd = 255;
+
 struct DhcpOption {
     uint8_t code = 0;
     std::string_view data;

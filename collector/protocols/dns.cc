@@ -13,18 +13,6 @@
 namespace curlew::collector {
 namespace {
 
-constexpr uint16_t kA = 1;
-constexpr uint16_t kNs = 2;
-constexpr uint16_t kCname = 5;
-constexpr uint16_t kSoa = 6;
-constexpr uint16_t kPtr = 12;
-constexpr uint16_t kMx = 15;
-constexpr uint16_t kTxt = 16;
-constexpr uint16_t kAaaa = 28;
-constexpr uint16_t kSrv = 33;
-constexpr uint16_t kDname = 39;
-constexpr uint16_t kNsec = 47;
-
 // IANA's registry of resource record types.
 constexpr std::pair<uint16_t, const char*> kRecordTypeNames[] = {
     {1, "A"},      {2, "NS"},      {5, "CNAME"},  {6, "SOA"},         {10, "NULL"},  {11, "WKS"},
@@ -189,9 +177,9 @@ class DnsDecoder {
     }
 
     static bool is_known(uint16_t type) {
-        return type == kA || type == kAaaa || type == kCname || type == kPtr || type == kNs ||
-               type == kSrv || type == kMx || type == kSoa || type == kTxt || type == kDname ||
-               type == kNsec;
+        return type == kDnsA || type == kDnsAaaa || type == kDnsCname || type == kDnsPtr ||
+               type == kDnsNs || type == kDnsSrv || type == kDnsMx || type == kDnsSoa ||
+               type == kDnsTxt || type == kDnsDname || type == kDnsNsec;
     }
 
     bool read_numbers(size_t& at, size_t octets_each, size_t count, DnsRecord& record) {
@@ -230,25 +218,25 @@ class DnsDecoder {
     bool read_data(size_t at, DnsRecord& record) {
         const size_t end = at + record.data.size();
         switch (record.type) {
-            case kA:
+            case kDnsA:
                 return record.data.size() == 4;
-            case kAaaa:
+            case kDnsAaaa:
                 return record.data.size() == 16;
-            case kCname:
-            case kPtr:
-            case kNs:
-            case kDname:
+            case kDnsCname:
+            case kDnsPtr:
+            case kDnsNs:
+            case kDnsDname:
                 return read_name(at, record.text) && at == end;
-            case kMx:
+            case kDnsMx:
                 return read_numbers(at, 2, 1, record) && read_name(at, record.text) && at == end;
-            case kSrv:
+            case kDnsSrv:
                 return read_numbers(at, 2, 3, record) && read_name(at, record.text) && at == end;
-            case kSoa:
+            case kDnsSoa:
                 return read_name(at, record.text) && read_name(at, record.mailbox) &&
                        read_numbers(at, 4, 5, record) && at == end;
-            case kTxt:
+            case kDnsTxt:
                 return read_texts(record);
-            case kNsec:
+            case kDnsNsec:
                 return read_name(at, record.text) && at <= end && read_types(at, end, record);
             default:
                 return false;
@@ -295,39 +283,39 @@ void write_data(JsonLine& json, const DnsRecord& record) {
         return;
     }
     switch (record.type) {
-        case kA:
+        case kDnsA:
             json.text("a", address_text(record.data));
             return;
-        case kAaaa:
+        case kDnsAaaa:
             json.text("aaaa", address_text(record.data));
             return;
-        case kCname:
+        case kDnsCname:
             json.text("cname", wire_text(record.text));
             return;
-        case kPtr:
+        case kDnsPtr:
             json.text("ptr", wire_text(record.text));
             return;
-        case kNs:
+        case kDnsNs:
             json.text("ns", wire_text(record.text));
             return;
-        case kDname:
+        case kDnsDname:
             json.text("dname", wire_text(record.text));
             return;
-        case kSrv:
+        case kDnsSrv:
             json.key("srv");
             json.start_object();
             write_numbers(json, kServiceNumbers, record.numbers);
             json.text("target", wire_text(record.text));
             json.end_object();
             return;
-        case kMx:
+        case kDnsMx:
             json.key("mx");
             json.start_object();
             write_numbers(json, kMailNumbers, record.numbers);
             json.text("exchange", wire_text(record.text));
             json.end_object();
             return;
-        case kSoa:
+        case kDnsSoa:
             json.key("soa");
             json.start_object();
             json.text("mname", wire_text(record.text));
@@ -335,7 +323,7 @@ void write_data(JsonLine& json, const DnsRecord& record) {
             write_numbers(json, kZoneNumbers, record.numbers);
             json.end_object();
             return;
-        case kNsec:
+        case kDnsNsec:
             json.key("nsec");
             write_next_name(json, record);
             return;

@@ -12,6 +12,19 @@
 
 namespace curlew::collector {
 
+// Types of records (IANA) that have a meaning here.
+inline constexpr uint16_t kDnsA = 1;
+inline constexpr uint16_t kDnsNs = 2;
+inline constexpr uint16_t kDnsCname = 5;
+inline constexpr uint16_t kDnsSoa = 6;
+inline constexpr uint16_t kDnsPtr = 12;
+inline constexpr uint16_t kDnsMx = 15;
+inline constexpr uint16_t kDnsTxt = 16;
+inline constexpr uint16_t kDnsAaaa = 28;
+inline constexpr uint16_t kDnsSrv = 33;
+inline constexpr uint16_t kDnsDname = 39;
+inline constexpr uint16_t kDnsNsec = 47;
+
 struct DnsQuestion {
     std::string name;  // octets as on the wire, labels joined by dots
     uint16_t type = 0;

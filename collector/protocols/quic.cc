@@ -108,7 +108,7 @@ uint32_t little_endian(std::string_view octets) {
 }
 
 // What is written of a handshake.
-struct Verdict {
+struct HandshakeVerdict {
     bool malformed = false;
     bool cut = false;
 };
@@ -116,7 +116,7 @@ struct Verdict {
 //  "CHLO" | tags 2 | padding 2 | { tag 4 | end of its value 4 } | values
 //
 // Numbers are little endian; ends count from the first value on.
-Verdict write_chlo(JsonLine& json, std::string_view message) {
+HandshakeVerdict write_chlo(JsonLine& json, std::string_view message) {
     constexpr size_t kTagOctets = 8;
     constexpr std::string_view kServerName("SNI\0", 4);
     constexpr std::string_view kUserAgent("UAID", 4);
@@ -154,7 +154,7 @@ Verdict write_chlo(JsonLine& json, std::string_view message) {
     return {};
 }
 
-Verdict write_hello(JsonLine& json, std::string_view handshake) {
+HandshakeVerdict write_hello(JsonLine& json, std::string_view handshake) {
     Cursor cursor(handshake);
     const uint8_t type = cursor.u8();
     const size_t length = cursor.u24();
@@ -181,9 +181,9 @@ bool write_quic(JsonLine& json, std::string_view message) {
     json.key("quic");
     json.start_object();
     json.text("version", quic_version_name(client.version));
-    const Verdict verdict = client.handshake.starts_with("CHLO")
-                                ? write_chlo(json, client.handshake)
-                                : write_hello(json, client.handshake);
+    const HandshakeVerdict verdict = client.handshake.starts_with("CHLO")
+                                         ? write_chlo(json, client.handshake)
+                                         : write_hello(json, client.handshake);
     const bool malformed = verdict.malformed || client.malformed;
     if (malformed) {
         write_mark(json, "malformed");

@@ -13,8 +13,8 @@
 namespace curlew::collector {
 namespace {
 
-constexpr size_t kMaximumMessages = 32;  // of one record
-constexpr size_t kMaximumChained = 8;    // in one message
+constexpr size_t kMaximumSmbMessages = 32;  // of one record
+constexpr size_t kMaximumChained = 8;       // in one message
 constexpr size_t kMaximumDialects = 32;
 constexpr std::string_view kMagic1("\xffSMB");
 constexpr std::string_view kMagic2("\xfeSMB");
@@ -222,7 +222,7 @@ bool write_smb(JsonLine& json,
         std::vector<Message> found = read_message(front, offered);
         right = right && !found.empty();
         for (Message& message : found) {
-            if (written == kMaximumMessages) {
+            if (written == kMaximumSmbMessages) {
                 break;
             }
             if (written == 0) {

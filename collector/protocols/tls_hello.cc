@@ -12,7 +12,7 @@ namespace {
 constexpr size_t kRandomOctets = 32;
 constexpr size_t kMaximumSessionIdOctets = 32;
 constexpr size_t kMaximumExtensions = 128;
-constexpr uint8_t kHostName = 0;
+constexpr uint8_t kNameTypeHost = 0;
 
 // SHA-256 of "HelloRetryRequest", RFC 8446 section 4.1.3.
 constexpr std::string_view kRetryRandom(
@@ -51,7 +51,7 @@ bool read_server_name(std::string_view extension, ClientHello& hello) {
     while (list.left() > 0) {
         const uint8_t type = list.u8();
         const std::string_view name = list.take_counted(2);
-        if (list.ok() && type == kHostName && hello.server_name.empty()) {
+        if (list.ok() && type == kNameTypeHost && hello.server_name.empty()) {
             hello.server_name = name;
         }
     }
