@@ -21,7 +21,7 @@ using signatures::Problem;
 using signatures::TableReader;
 using signatures::toml_string;
 
-constexpr uint64_t kSecond = 1'000'000'000;
+constexpr uint64_t kSecondNs = 1'000'000'000;
 constexpr int64_t kLongestTimeout = 86'400;
 constexpr int64_t kLongestCopyWindow = 1'000'000;
 constexpr size_t kLongestName = 32;
@@ -54,7 +54,7 @@ void read_octets(TableReader& table, std::string_view key, uint64_t& value) {
 
 void read_seconds(TableReader& table, std::string_view key, uint64_t& value_ns) {
     if (const auto seconds = table.optional_integer(key, 0, kLongestTimeout)) {
-        value_ns = static_cast<uint64_t>(*seconds) * kSecond;
+        value_ns = static_cast<uint64_t>(*seconds) * kSecondNs;
     }
 }
 
@@ -399,10 +399,10 @@ std::string print_config(const ProbeConfig& config) {
         config.idle_sleep_us);
     out += fmt::format(
         "\n[meter.timeouts]\nidle_tcp = {}\nidle_other = {}\nactive = {}\nclosed = {}\n",
-        config.timeouts.idle_tcp_ns / kSecond,
-        config.timeouts.idle_other_ns / kSecond,
-        config.timeouts.active_ns / kSecond,
-        config.timeouts.closed_ns / kSecond);
+        config.timeouts.idle_tcp_ns / kSecondNs,
+        config.timeouts.idle_other_ns / kSecondNs,
+        config.timeouts.active_ns / kSecondNs,
+        config.timeouts.closed_ns / kSecondNs);
     out += fmt::format(
         "\n[collector]\nendpoint = {}\nkey_file = {}\npublic_key = {}\nspool = {}\n"
         "spool_octets = {}\nqueue = {}\ndrop = {}\nledger_seconds = {}\ndrain_seconds = {}\n",

@@ -11,7 +11,6 @@ namespace {
 constexpr size_t kMaximumLabels = 16;
 constexpr size_t kMaximumRoutingEntries = 16;
 constexpr size_t kMaximumGtpExtensions = 8;
-constexpr uint32_t kUdpHeaderOctets = 8;
 constexpr uint32_t kLongestPacket = 65535;
 
 constexpr uint16_t kEthertypeBridged = 0x6558;  // transparent Ethernet bridging

@@ -48,7 +48,7 @@ void append_varint(std::string& out, uint64_t value) {
     out.push_back(static_cast<char>(value));
 }
 
-std::span<const uint8_t> octets_of(const std::string& text) {
+std::span<const uint8_t> body_octets(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -159,7 +159,7 @@ struct Exporter::Implementation {
         const uint32_t numbers = kind == proto::FrameKind::ledger ? 1 : records;
         auto octets = std::make_shared<std::string>();
         proto::append_frame({kind, config.probe_id, config.epoch, next_sequence, records},
-                            octets_of(body),
+                            body_octets(body),
                             *octets);
         OutboxFrame frame{.octets = nullptr,
                           .place = {},

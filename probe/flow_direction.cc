@@ -9,7 +9,6 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kFirstEphemeralPort = 1024;
 // The published exporter looked at a side's payloads while it had noted at most two.
 constexpr uint8_t kIdentifiedPackets = 2;

@@ -44,6 +44,7 @@ inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolIgmp = 2;
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr uint8_t kProtocolUdp = 17;
+inline constexpr uint16_t kDnsPort = 53;
 inline constexpr uint8_t kProtocolIcmp6 = 58;
 inline constexpr uint8_t kProtocolSctp = 132;
 

@@ -10,7 +10,7 @@ namespace curlew::probe {
 namespace {
 
 constexpr uint32_t kEthernetOctets = 14;
-constexpr uint32_t kTagOctets = 4;
+constexpr uint32_t kVlanTagOctets = 4;
 constexpr uint32_t kLeastIpHeader = 20;
 constexpr uint16_t kIpv4 = 0x0800;
 constexpr uint16_t kCustomerTag = 0x8100;
@@ -35,11 +35,11 @@ uint32_t find_ipv4(const PacketView& view) noexcept {
     uint16_t ethertype = ethertype_of(view);
     uint32_t at = kEthernetOctets;
     for (int tags = 0; tags < kMaximumTags && is_tag(ethertype); ++tags) {
-        if (view.captured_octets < at + kTagOctets) {
+        if (view.captured_octets < at + kVlanTagOctets) {
             return 0;
         }
         ethertype = read_16(view.data + at + 2);
-        at += kTagOctets;
+        at += kVlanTagOctets;
     }
     return ethertype == kIpv4 ? at : 0;
 }

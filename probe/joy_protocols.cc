@@ -4,13 +4,13 @@
 #include <array>
 #include <string>
 
+#include "probe/flow_key.h"
 #include "probe/joy_http.h"
 #include "probe/joy_packet.h"
 
 namespace curlew::probe {
 namespace {
 
-constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kHttpPort = 80;
 constexpr uint16_t kTlsPort = 443;
 constexpr uint16_t kDhcpServerPort = 67;

@@ -5,7 +5,7 @@ namespace {
 
 constexpr size_t kHandshakeOctets = 11'000;
 constexpr int kStoredRecords = 100;
-constexpr size_t kHeaderOctets = 5;
+constexpr size_t kRecordHeaderOctets = 5;
 
 constexpr uint8_t kChangeCipherSpec = 20;
 constexpr uint8_t kAlert = 21;
@@ -72,13 +72,13 @@ void JoyTlsSide::walk(std::span<const uint8_t> payload, size_t at, uint64_t time
         // Joy forgets the header here: a record whose last octets alone are in the next packet
         // counts as whole.
         if (header.length > left) {
-            rest_of_record_ = static_cast<uint16_t>(header.length + kHeaderOctets - left);
+            rest_of_record_ = static_cast<uint16_t>(header.length + kRecordHeaderOctets - left);
         }
         if (!tls_.handshake().empty() && !tls_.has_ending_version() && header.ends_handshake()) {
             tls_.set_ending_version(header.version);
         }
         count_record(header.content_type, header.length, time_us);
-        at += header.length + kHeaderOctets;
+        at += header.length + kRecordHeaderOctets;
     }
 }
 

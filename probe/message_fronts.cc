@@ -11,7 +11,6 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint16_t kDnsPort = 53;
 constexpr uint16_t kMulticastDnsPort = 5353;
 constexpr uint16_t kLinkLocalDnsPort = 5355;
 constexpr uint16_t kDhcpServerPort = 67;

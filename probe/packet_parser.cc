@@ -20,7 +20,6 @@ constexpr size_t kMaximumHopByHopOptions = 16;
 constexpr uint32_t kIpv4HeaderOctets = 20;
 constexpr uint32_t kIpv6HeaderOctets = 40;
 constexpr uint32_t kTcpHeaderOctets = 20;
-constexpr uint32_t kUdpHeaderOctets = 8;
 constexpr uint32_t kIcmpHeaderOctets = 8;
 
 // IPv6 extension headers: IANA protocol numbers.

@@ -12,6 +12,8 @@
 
 namespace curlew::probe {
 
+inline constexpr uint32_t kUdpHeaderOctets = 8;
+
 // A place in a packet, and what is left of the packet there.
 struct PacketPlace {
     const uint8_t* at;

@@ -16,7 +16,7 @@ namespace {
 constexpr uint64_t kTickPolls = 1024;
 // Polls between two looks at the clock that says when counters are told.
 constexpr uint64_t kPublishPolls = 32;
-constexpr uint64_t kPublishInterval = 50'000'000;
+constexpr uint64_t kPublishIntervalNs = 50'000'000;
 // Of a packet, before it is parsed.
 constexpr uint32_t kFetchedOctets = 192;
 // A kernel may hand packets over some milliseconds after they came.
@@ -214,7 +214,7 @@ void Receiver::publish_if_due() noexcept {
         return;
     }
     const uint64_t now = steady_ns();
-    if (now - published_at_ >= kPublishInterval) {
+    if (now - published_at_ >= kPublishIntervalNs) {
         published_at_ = now;
         publish();
     }

@@ -21,7 +21,7 @@ constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kMinute = 60 * kSecond;
 // Packets this much older than a file's window begin another one; others only came late.
 constexpr uint64_t kLate = kMinute;
-constexpr milliseconds kIdleTurn{1};
+constexpr milliseconds kRecorderIdleTurn{1};
 // Blocks are written when they are so many, or the line is quiet and they are so old.
 constexpr size_t kWriteOctets = size_t{1} << 20;
 constexpr milliseconds kWriteAge{100};
@@ -32,7 +32,7 @@ constexpr std::chrono::minutes kQuiet{10};
 constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
 constexpr int kRetriesToTrust = 12;
-constexpr size_t kMostNews = 64;
+constexpr size_t kMostRecorderNews = 64;
 
 std::string utc_stamp(uint64_t time_ns) {
     const auto seconds = static_cast<time_t>(time_ns / kSecond);
@@ -62,7 +62,7 @@ uint64_t most_octets(const RecordingRotation& rotate, const RecordingRetention& 
     return rotate.octets == 0 || (bound != 0 && bound < rotate.octets) ? bound : rotate.octets;
 }
 
-std::span<const uint8_t> octets_of(const std::string& text) {
+std::span<const uint8_t> block_octets(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -116,7 +116,7 @@ void Recorder::run() {
                 break;
             }
             watch_quiet_line();
-            std::this_thread::sleep_for(kIdleTurn);
+            std::this_thread::sleep_for(kRecorderIdleTurn);
         }
     }
     end_file(end_ns_);
@@ -280,7 +280,7 @@ void Recorder::write_out() {
         if (file_->octets() + blocks_.size() > room_until_) {
             make_room(file_->octets());
         }
-        file_->append(octets_of(blocks_));
+        file_->append(block_octets(blocks_));
         blocks_.clear();
         note_written();
     } catch (const std::runtime_error& error) {
@@ -404,7 +404,7 @@ std::vector<PortCounters> Recorder::counters_of_interfaces() const {
 
 void Recorder::tell(std::string sentence) {
     const std::lock_guard lock(mutex_);
-    if (news_.size() < kMostNews) {
+    if (news_.size() < kMostRecorderNews) {
         news_.push_back(std::move(sentence));
     }
 }

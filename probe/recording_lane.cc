@@ -14,7 +14,7 @@ namespace curlew::probe {
 namespace {
 
 // Room reserved for the packets of a burst at once; a longer packet gets a message of its own.
-constexpr size_t kBatchOctets = 128 * 1024;
+constexpr size_t kRecordingBatchOctets = 128 * 1024;
 
 bool is_wanted_flow(const std::vector<uint8_t>& signatures, const FlowWarm& warm) noexcept {
     for (size_t i = 0; i < warm.hit_count; ++i) {
@@ -61,7 +61,7 @@ bool RecordingLane::make_room(size_t octets) noexcept {
         flush();
     }
     if (batch_ == nullptr) {
-        room_ = std::max(octets, kBatchOctets);
+        room_ = std::max(octets, kRecordingBatchOctets);
         batch_ = ring_.reserve(room_);
     }
     return batch_ != nullptr;

@@ -35,7 +35,7 @@ constexpr size_t kHexDigits = 16;
         fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(errno)));
 }
 
-int opened(const fs::path& path, int flags) {
+int opened_file(const fs::path& path, int flags) {
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
     if (descriptor < 0) {
         throw_spool_error("open", path);
@@ -78,7 +78,7 @@ std::string read_at(int descriptor, uint64_t offset, size_t octets, const fs::pa
     return text;
 }
 
-bool sync_folder(const fs::path& folder) {
+bool sync_spool(const fs::path& folder) {
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
     ::close(descriptor);
@@ -123,7 +123,7 @@ std::span<const uint8_t> octets_of(std::string_view text) {
 uint64_t position_of(const fs::path& folder, uint64_t epoch) {
     try {
         const fs::path path = position_file(folder, epoch);
-        const proto::FileHandle file(opened(path, O_RDONLY));
+        const proto::FileHandle file(opened_file(path, O_RDONLY));
         return hexadecimal(read_at(file.get(), 0, kHexDigits, path)).value_or(0);
     } catch (const std::runtime_error&) {
         return 0;
@@ -133,7 +133,7 @@ uint64_t position_of(const fs::path& folder, uint64_t epoch) {
 // Reads the frames of one segment, in bounded memory: up to its end, or what is no frame.
 class SegmentReader {
   public:
-    explicit SegmentReader(const fs::path& path) : path_(path), file_(opened(path, O_RDONLY)) {
+    explicit SegmentReader(const fs::path& path) : path_(path), file_(opened_file(path, O_RDONLY)) {
         struct stat facts {};
         if (::fstat(file_.get(), &facts) != 0) {
             throw_spool_error("read", path);
@@ -323,7 +323,7 @@ void make_folder(const fs::path& path) {
     for (fs::path made = fs::absolute(path).lexically_normal(); made.has_relative_path();
          made = made.parent_path()) {
         const fs::path parent = made.parent_path();
-        if (::access(parent.c_str(), R_OK | W_OK) == 0 && !sync_folder(parent)) {
+        if (::access(parent.c_str(), R_OK | W_OK) == 0 && !sync_spool(parent)) {
             throw_spool_error("sync", parent);
         }
     }
@@ -413,7 +413,7 @@ bool SpoolFolder::note(uint64_t epoch, uint64_t last_acknowledged) {
     const bool written =
         write_at(file, fmt::format("{:016x}", last_acknowledged), 0) && ::fdatasync(file) == 0;
     return ::close(file) == 0 && written && ::rename(part.c_str(), path.c_str()) == 0 &&
-           sync_folder(path_);
+           sync_spool(path_);
 }
 
 void SpoolFolder::remove(uint64_t epoch) {
@@ -429,13 +429,13 @@ void SpoolFolder::remove(uint64_t epoch) {
     for (const fs::path& segment : segments) {
         is_gone = ::unlink(segment.c_str()) == 0 && is_gone;
     }
-    if (sync_folder(path_) && is_gone) {
+    if (sync_spool(path_) && is_gone) {
         fs::remove(position_file(path_, epoch), failure);
     }
 }
 
 std::string read_spooled(const SpooledRun::Frame& frame) {
-    const proto::FileHandle file(opened(frame.file, O_RDONLY));
+    const proto::FileHandle file(opened_file(frame.file, O_RDONLY));
     std::string octets = read_at(file.get(), frame.offset, frame.octets, frame.file);
     proto::FrameView view;
     if (const auto error = proto::decode_frame(octets_of(octets), view);
@@ -448,7 +448,7 @@ std::string read_spooled(const SpooledRun::Frame& frame) {
 
 struct Spool::Segment {
     explicit Segment(const fs::path& file_path)
-        : path(file_path), file(opened(file_path, O_RDWR | O_CREAT | O_EXCL)) {}
+        : path(file_path), file(opened_file(file_path, O_RDWR | O_CREAT | O_EXCL)) {}
 
     fs::path path;
     proto::FileHandle file;
@@ -583,7 +583,7 @@ void Spool::sync_until_over() {
                 failed.push_back(segment.get());
             }
         }
-        if (!named.empty() && !sync_folder(folder_.path())) {
+        if (!named.empty() && !sync_spool(folder_.path())) {
             for (const auto& segment : named) {
                 failed.push_back(segment.get());
             }

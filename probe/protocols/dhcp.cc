@@ -10,7 +10,7 @@ constexpr uint32_t kCookie = 0x63825363;  // section 3
 constexpr uint8_t kBootRequest = 1;       // from a client
 constexpr uint8_t kPad = 0;               // RFC 2132 section 3
 constexpr uint8_t kHostName = 12;
-constexpr uint8_t kEnd = 255;
+constexpr uint8_t kEndOption = 255;
 
 }  // namespace
 
@@ -29,7 +29,7 @@ bool find_dhcp_host_name(std::span<const uint8_t> payload, FoundNames& names) no
         if (code == kPad) {
             continue;
         }
-        if (code == kEnd) {
+        if (code == kEndOption) {
             return true;
         }
         const auto value = cursor.take_counted(1);
