@@ -2,27 +2,13 @@
 
 #include <fmt/ostream.h>
 
-#include <algorithm>
-#include <cstdint>
 #include <ostream>
 #include <string>
 
+#include "cli/one_line.h"
 #include "collector/verify.h"
 
 namespace curlew::cli {
-namespace {
-
-// One line on a terminal, whatever a file is called.
-std::string one_line(std::string text) {
-    std::replace_if(
-        text.begin(),
-        text.end(),
-        [](char octet) { return static_cast<uint8_t>(octet) < 0x20 || octet == 0x7f; },
-        '?');
-    return text;
-}
-
-}  // namespace
 
 int run_verify(const std::filesystem::path& archive, std::ostream& out) {
     const collector::VerifyResult result = collector::verify_archive(
