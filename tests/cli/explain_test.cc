@@ -11,13 +11,15 @@ namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path kRoot = CURLEW_SOURCE_ROOT;
+const fs::path kSourceRoot = CURLEW_SOURCE_ROOT;
 
 std::string explained(const fs::path& signatures) {
     std::ostringstream out;
     std::ostringstream err;
     CHECK_EQUAL(
-        0, run_explain(kRoot / "tests/golden/cases/gateway-boot/input.pcap", signatures, out, err));
+        0,
+        run_explain(
+            kSourceRoot / "tests/golden/cases/gateway-boot/input.pcap", signatures, out, err));
     return out.str();
 }
 
@@ -28,7 +30,7 @@ TEST_GROUP(Explain) {
 };
 
 TEST(Explain, tells_what_matched_where) {
-    const std::string text = explained(kRoot / "signatures");
+    const std::string text = explained(kSourceRoot / "signatures");
     STRCMP_CONTAINS("matched payload dns-query payload, packet 0, up to octet", text.c_str());
     STRCMP_CONTAINS("matched name name-ikea-firmware dns.question = fw.ota.homesmart.ikea.net",
                     text.c_str());

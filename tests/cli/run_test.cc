@@ -15,6 +15,7 @@
 
 using namespace curlew::cli;
 using curlew::cli::test::FlowFolder;
+using curlew::tests::content_of;
 
 namespace {
 
@@ -24,11 +25,6 @@ uint64_t sum_of(const std::map<std::string, uint64_t>& tally) {
         sum += entry.second;
     }
     return sum;
-}
-
-std::string content_of(const std::filesystem::path& file) {
-    std::ifstream stream(file);
-    return {std::istreambuf_iterator<char>(stream), {}};
 }
 
 size_t lines_in(const std::filesystem::path& file) {

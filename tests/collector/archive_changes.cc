@@ -22,7 +22,7 @@ std::vector<std::string> lines_of(const std::string& text) {
     return lines;
 }
 
-std::string joined(const std::vector<std::string>& lines) {
+std::string joined_lines(const std::vector<std::string>& lines) {
     std::string text;
     for (const std::string& line : lines) {
         text += line;
@@ -201,7 +201,7 @@ std::string ArchiveChanges::change_lines(std::string& content) {
             std::shuffle(lines.begin(), lines.end(), random_);
             break;
     }
-    content = joined(lines);
+    content = joined_lines(lines);
     return "line " + std::to_string(at + 1) + " " + what;
 }
 
@@ -262,7 +262,7 @@ std::string ArchiveChanges::change_json(FolderContent& after) {
     line = pretty ? written<rapidjson::PrettyWriter<rapidjson::StringBuffer>>(document)
                   : written<rapidjson::Writer<rapidjson::StringBuffer>>(document);
     line += ends ? "\n" : "";
-    *content = joined(lines);
+    *content = joined_lines(lines);
     return what + "JSON value " + std::to_string(chosen) + " changed";
 }
 

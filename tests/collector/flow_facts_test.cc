@@ -2,6 +2,7 @@
 
 #include "collector/labeller.h"
 #include "collector/record_writer.h"
+#include "tests/collector/flows.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -52,16 +53,6 @@ void same_facts(const proto::FlowSummary& flow) {
     FlowFacts fresh;
     const std::string record = record_of(flow, fresh);
     STRCMP_EQUAL(text_of(fresh).c_str(), text_of(stored(record)).c_str());
-}
-
-void add_message(proto::FlowSummary& flow,
-                 proto::MessageProtocol protocol,
-                 const std::string& octets,
-                 bool reverse = false) {
-    proto::ProtocolMessage& message = *flow.add_messages();
-    message.set_protocol(protocol);
-    message.set_octets(octets);
-    message.set_reverse(reverse);
 }
 
 proto::FlowSummary web_flow() {

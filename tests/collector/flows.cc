@@ -88,6 +88,18 @@ proto::Match& add_match(proto::FlowSummary& flow,
     return match;
 }
 
+void add_message(proto::FlowSummary& flow,
+                 proto::MessageProtocol protocol,
+                 const std::string& octets,
+                 bool reverse,
+                 bool cut) {
+    proto::ProtocolMessage& message = *flow.add_messages();
+    message.set_protocol(protocol);
+    message.set_octets(octets);
+    message.set_reverse(reverse);
+    message.set_cut(cut);
+}
+
 std::string batch_frame(const std::vector<proto::FlowSummary>& flows, uint64_t first_sequence) {
     proto::FlowBatch batch;
     batch.set_schema_version(proto::SCHEMA_VERSION_CURRENT);

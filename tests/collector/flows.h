@@ -31,6 +31,11 @@ proto::Match& add_match(proto::FlowSummary& flow,
                         proto::EvidenceKind kind,
                         const std::string& value,
                         const std::string& signature = "");
+void add_message(proto::FlowSummary& flow,
+                 proto::MessageProtocol protocol,
+                 const std::string& octets,
+                 bool reverse = false,
+                 bool cut = false);
 
 std::string batch_frame(const std::vector<proto::FlowSummary>& flows, uint64_t first_sequence);
 // Says that as many records were created as came before.

@@ -11,7 +11,7 @@
 namespace curlew::collector {
 namespace {
 
-const std::string kSignatures =
+const std::string kDeviceSignatures =
     field_signature("gateway", "mdns.service", ".*[.]_hap[.]_tcp[.]local", "device = 'gateway'") +
     name_signature("cloud", "cloud.example", "service = 'cloud'\ndevice = 'camera'\nsuffix = true");
 
@@ -38,7 +38,7 @@ TEST_GROUP(FoundDevices) {
     std::unique_ptr<Devices> devices;
 
     void setup() override {
-        curlew::tests::put_content(folder.path() / "a.toml", kSignatures);
+        curlew::tests::put_content(folder.path() / "a.toml", kDeviceSignatures);
         curlew::tests::put_content(folder.path() / "vocabulary.toml", kVocabulary);
         set = std::make_unique<signatures::SignatureSet>(
             signatures::SignatureSet::load(folder.path()));

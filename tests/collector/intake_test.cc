@@ -15,8 +15,6 @@ namespace fs = std::filesystem;
 using std::chrono::minutes;
 using std::chrono::seconds;
 
-const Moment kNow = Moment() + std::chrono::hours(1);
-
 }  // namespace
 
 TEST_GROUP(Intake) {

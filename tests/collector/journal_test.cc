@@ -17,7 +17,6 @@ using tests::content_of;
 using tests::put_content;
 
 constexpr uint32_t kMinutes = 10;
-constexpr uint64_t kNextWindow = kWindow + 10 * kMinute;
 
 // Writes beyond this length of a file fail, as on a full disk.
 class FileLimit {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "tests/collector/joy_fixture.h"
+#include "tests/collector/json_text.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -92,16 +93,12 @@ class CertificateBuilder {
     EVP_PKEY* key_;
 };
 
-std::string written(const std::string& der) {
+std::string joy_object(const std::string& der) {
     const std::string text = members([&](JsonLine& json) {
         json.key("c");
         write_joy_certificate(json, der);
     });
     return text.substr(4);
-}
-
-bool has(const std::string& text, const char* part) {
-    return text.find(part) != std::string::npos;
 }
 
 // How often `part` is in `text`.
@@ -120,11 +117,11 @@ TEST_GROUP(JoyCertificate) {
 };
 
 TEST(JoyCertificate, members_are_in_joys_order) {
-    const std::string text = written(certificate.issuer("C", "US")
-                                         .issuer("CN", "Joy")
-                                         .subject("CN", "a.net")
-                                         .extension(NID_basic_constraints, "CA:TRUE")
-                                         .der());
+    const std::string text = joy_object(certificate.issuer("C", "US")
+                                            .issuer("CN", "Joy")
+                                            .subject("CN", "a.net")
+                                            .extension(NID_basic_constraints, "CA:TRUE")
+                                            .der());
     size_t at = 0;
     for (const char* part : {R"({"length":)",
                              R"(,"serial_number":"01","signature":")",
@@ -143,15 +140,16 @@ TEST(JoyCertificate, members_are_in_joys_order) {
 
 TEST(JoyCertificate, the_length_is_that_of_its_octets) {
     const std::string der = certificate.der();
-    CHECK_TRUE(written(der).starts_with("{\"length\":" + std::to_string(der.size()) + ","));
-    STRCMP_EQUAL(R"({"length":7})", written("not DER").c_str());
-    STRCMP_EQUAL(R"({"length":20})", written(der.substr(0, 20)).c_str());
+    CHECK_TRUE(joy_object(der).starts_with("{\"length\":" + std::to_string(der.size()) + ","));
+    STRCMP_EQUAL(R"({"length":7})", joy_object("not DER").c_str());
+    STRCMP_EQUAL(R"({"length":20})", joy_object(der.substr(0, 20)).c_str());
 }
 
 TEST(JoyCertificate, a_serial_number_of_more_than_24_octets_is_left_out) {
-    CHECK_TRUE(has(written(certificate.serial(std::string(48, '7')).der()),
-                   R"("serial_number":"777777777777777777777777777777777777777777777777",)"));
-    CHECK_FALSE(has(written(certificate.serial(std::string(50, '7')).der()), "serial_number"));
+    CHECK_TRUE(contains(joy_object(certificate.serial(std::string(48, '7')).der()),
+                        R"("serial_number":"777777777777777777777777777777777777777777777777",)"));
+    CHECK_FALSE(
+        contains(joy_object(certificate.serial(std::string(50, '7')).der()), "serial_number"));
 }
 
 TEST(JoyCertificate, names_are_safe_and_twelve_at_most) {
@@ -159,29 +157,29 @@ TEST(JoyCertificate, names_are_safe_and_twelve_at_most) {
     for (int i = 0; i < 13; ++i) {
         certificate.subject("OU", "unit");
     }
-    const std::string text = written(certificate.der());
-    CHECK_TRUE(has(text, R"({"commonName":"a.b.c.d.."})"));
+    const std::string text = joy_object(certificate.der());
+    CHECK_TRUE(contains(text, R"({"commonName":"a.b.c.d.."})"));
     CHECK_EQUAL(11, count_of(text, "organizationalUnitName"));
 }
 
 TEST(JoyCertificate, an_unknown_extension_has_numbers_and_its_octets) {
-    const std::string text = written(certificate.extension("1.2.3.4.5", "a/\x01z").der());
-    CHECK_TRUE(has(text, R"({"1.2.3.4.5":"a..z"})"));
+    const std::string text = joy_object(certificate.extension("1.2.3.4.5", "a/\x01z").der());
+    CHECK_TRUE(contains(text, R"({"1.2.3.4.5":"a..z"})"));
 }
 
 TEST(JoyCertificate, names_of_objects_have_31_characters) {
-    const std::string text = written(certificate.extension(NID_subject_alt_name, "DNS:a.net")
-                                         .extension("1.2.3.4.5.6.7.8.9.10.11.12.13.14.15", "x")
-                                         .der());
-    CHECK_TRUE(has(text, R"({"X509v3 Subject Alternative Name":"DNS:a.net"})"));
-    CHECK_TRUE(has(text, R"({"1.2.3.4.5.6.7.8.9.10.11.12.13.1":"x"})"));
+    const std::string text = joy_object(certificate.extension(NID_subject_alt_name, "DNS:a.net")
+                                            .extension("1.2.3.4.5.6.7.8.9.10.11.12.13.14.15", "x")
+                                            .der());
+    CHECK_TRUE(contains(text, R"({"X509v3 Subject Alternative Name":"DNS:a.net"})"));
+    CHECK_TRUE(contains(text, R"({"1.2.3.4.5.6.7.8.9.10.11.12.13.1":"x"})"));
 }
 
 TEST(JoyCertificate, every_truncation_is_survived) {
     const std::string der = certificate.issuer("CN", "Joy").der();
     for (size_t size = 0; size < der.size(); ++size) {
         STRCMP_EQUAL(("{\"length\":" + std::to_string(size) + "}").c_str(),
-                     written(der.substr(0, size)).c_str());
+                     joy_object(der.substr(0, size)).c_str());
     }
 }
 

@@ -17,9 +17,8 @@ namespace {
 namespace fs = std::filesystem;
 using std::chrono::milliseconds;
 
-constexpr std::chrono::seconds kLong{10};  // reached only by a test that fails
-constexpr milliseconds kTurn{20};
-const std::string kEndpoint = "inproc://live-collector-test";
+constexpr milliseconds kLiveTurn{20};
+const std::string kLiveEndpoint = "inproc://live-collector-test";
 
 std::string hello_body(const TestProbe& probe) {
     return probe.hello().octets.substr(proto::kFrameHeaderOctets);
@@ -40,7 +39,7 @@ TEST_GROUP(LiveCollector) {
     LiveStatus serve(LiveCollector & collector,
                      const TestProbe& probe,
                      const std::vector<proto::ReceivedFrame>& frames) {
-        proto::ChannelReceiver receiver(context, kEndpoint);
+        proto::ChannelReceiver receiver(context, kLiveEndpoint);
         uint64_t last = 0;
         for (const proto::ReceivedFrame& frame : frames) {
             last = frame.header.first_sequence + sequences_of(frame.header) - 1;
@@ -49,15 +48,15 @@ TEST_GROUP(LiveCollector) {
         std::stop_source stop;
         std::thread thread([&] {
             proto::ChannelSender sender(context,
-                                        {.endpoint = kEndpoint,
+                                        {.endpoint = kLiveEndpoint,
                                          .probe_id = probe.id,
                                          .epoch = probe.epoch,
                                          .hello = hello_body(probe)});
-            const auto deadline = std::chrono::steady_clock::now() + kLong;
+            const auto deadline = std::chrono::steady_clock::now() + kLongWait;
             size_t next = 0;
             while (!done && std::chrono::steady_clock::now() < deadline) {
-                const bool welcomed = sender.turn(frames.front().header.first_sequence, kTurn) ==
-                                      proto::SenderState::welcomed;
+                const bool welcomed = sender.turn(frames.front().header.first_sequence,
+                                                  kLiveTurn) == proto::SenderState::welcomed;
                 while (welcomed && next < frames.size() && sender.has_room() &&
                        sender.send(std::make_shared<const std::string>(frames[next].octets),
                                    frames[next].header.first_sequence +
@@ -96,7 +95,7 @@ TEST(LiveCollector, an_epoch_that_ended_is_sealed_before_it_stops) {
 
 TEST(LiveCollector, an_archive_that_is_moved_away_takes_nothing_until_it_is_back) {
     LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
-    proto::ChannelReceiver receiver(context, kEndpoint);
+    proto::ChannelReceiver receiver(context, kLiveEndpoint);
     const fs::path moved = folder.path() / "moved";
     std::vector<std::string> told;
     std::stop_source stop;
@@ -129,11 +128,11 @@ TEST(LiveCollector, tells_what_it_refused_by_reason) {
     TestProbe probe;
     TestProbe unnamed("Not a name", 2);
     proto::ChannelSender other(context,
-                               {.endpoint = kEndpoint,
+                               {.endpoint = kLiveEndpoint,
                                 .probe_id = unnamed.id,
                                 .epoch = unnamed.epoch,
                                 .hello = hello_body(unnamed)});
-    other.turn(1, kTurn);
+    other.turn(1, kLiveTurn);
     const LiveStatus status = serve(collector, probe, {probe.batch({live_flow(1, kWindow)})});
     CHECK_EQUAL(1, status.refusals.hellos_refused);
     STRCMP_EQUAL("hellos_refused 1", status.refusals.sentence().c_str());

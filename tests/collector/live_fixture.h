@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -9,6 +10,7 @@
 #include "collector/config.h"
 #include "collector/journal_reader.h"
 #include "collector/manifest.h"
+#include "collector/probe_stream.h"
 #include "proto/channel.h"
 #include "tests/collector/flows.h"
 
@@ -19,6 +21,9 @@ namespace curlew::collector {
 // 2018-12-24 14:30:00 UTC, where a window of ten minutes begins.
 inline constexpr uint64_t kWindow = 1'545'661'800'000'000'000;
 inline constexpr uint64_t kMinute = 60'000'000'000;
+inline constexpr uint64_t kNextWindow = kWindow + 10 * kMinute;
+inline constexpr Moment kNow = Moment() + std::chrono::hours(1);
+inline constexpr std::chrono::seconds kLongWait{10};  // reached only by a test that fails
 // The device of group "house"; all others are of group "any".
 inline constexpr const char* kHouseDevice = "192.168.7.1";
 

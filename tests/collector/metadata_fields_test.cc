@@ -2,23 +2,12 @@
 
 #include <string>
 
+#include "tests/collector/flows.h"
 #include "tests/collector/hex_octets.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
 namespace {
-
-void add_message(proto::FlowSummary& flow,
-                 proto::MessageProtocol protocol,
-                 const std::string& octets,
-                 bool reverse = false,
-                 bool cut = false) {
-    proto::ProtocolMessage& message = *flow.add_messages();
-    message.set_protocol(protocol);
-    message.set_octets(octets);
-    message.set_reverse(reverse);
-    message.set_cut(cut);
-}
 
 std::string json_of(const proto::FlowSummary& flow, MetadataCounts& counts) {
     JsonLine json;

@@ -11,9 +11,6 @@ namespace {
 
 using std::chrono::seconds;
 
-constexpr uint64_t kNextWindow = kWindow + 10 * kMinute;
-const Moment kNow = Moment() + std::chrono::hours(1);
-
 }  // namespace
 
 TEST_GROUP(ProbeStream) {

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "collector/wire_text.h"
+#include "tests/collector/json_text.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -29,18 +30,14 @@ std::string record(const proto::FlowSummary& flow, FieldSet fields = FieldSet::f
     return line;
 }
 
-rapidjson::Document parsed(const std::string& text) {
+rapidjson::Document parsed_utf8(const std::string& text) {
     rapidjson::Document document;
     document.Parse<rapidjson::kParseValidateEncodingFlag>(text.c_str(), text.size());
     CHECK_FALSE(document.HasParseError());
     return document;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
-}
-
-std::string zeros(int count) {
+std::string more_zeros(int count) {
     std::string text;
     for (int i = 0; i < count; ++i) {
         text += ",0";
@@ -94,7 +91,7 @@ TEST(RecordWriter, writes_every_field_of_a_full_record) {
         R"("time_start_ns":1545661851869217345,"time_end_ns":1545661853369218344,)"
         R"("packets":[{"b":2,"dir":">","ipt":0,"t":0},{"b":1,"dir":"<","ipt":1500,"t":1500001}],)"
         R"("byte_dist":[0)" +
-        zeros(64) + ",2,1" + zeros(189) +
+        more_zeros(64) + ",2,1" + more_zeros(189) +
         R"(],"byte_dist_mean":65.33333333333333,"byte_dist_std":0.5773502691896257,)"
         R"("entropy":0.9182958340544896,"total_entropy":2.7548875021634688,)"
         R"("wht":[65.33333333333333,0.0,-1.0,22.0],)"
@@ -191,15 +188,16 @@ TEST(RecordWriter, the_flow_id_is_that_of_either_direction) {
     const std::string forth = record(flow_between("10.0.0.5", 40000, "10.0.0.1", 53, 17));
     const std::string back = record(flow_between("10.0.0.1", 53, "10.0.0.5", 40000, 17));
     const std::string other = record(flow_between("10.0.0.5", 53, "10.0.0.1", 40000, 17));
-    STRCMP_EQUAL(parsed(forth)["flow_id"].GetString(), parsed(back)["flow_id"].GetString());
-    CHECK(std::string(parsed(forth)["flow_id"].GetString()) !=
-          parsed(other)["flow_id"].GetString());
+    STRCMP_EQUAL(parsed_utf8(forth)["flow_id"].GetString(),
+                 parsed_utf8(back)["flow_id"].GetString());
+    CHECK(std::string(parsed_utf8(forth)["flow_id"].GetString()) !=
+          parsed_utf8(other)["flow_id"].GetString());
 }
 
 TEST(RecordWriter, hostile_names_stay_inside_their_string) {
     proto::FlowSummary flow = small_flow();
     add_match(flow, proto::EVIDENCE_KIND_NAME, "a\",\"flow_type\":\"x\\\0\n\xff\xe2\x82"s);
-    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Document document = parsed_utf8(record(flow));
     STRCMP_EQUAL("unknown", document["flow_type"].GetString());
     const rapidjson::Value& value = document["matched"][0]["value"];
     const std::string text(value.GetString(), value.GetStringLength());

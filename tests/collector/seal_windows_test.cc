@@ -15,8 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 using Numbers = std::vector<uint32_t>;
 
-constexpr uint64_t kNextWindow = kWindow + 10 * kMinute;
-
 }  // namespace
 
 TEST_GROUP(SealWindows) {

@@ -9,8 +9,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::chrono::seconds kLong{10};  // reached only by a test that fails
-
 }  // namespace
 
 TEST_GROUP(SealingThread) {
@@ -43,7 +41,7 @@ TEST_GROUP(SealingThread) {
 TEST(SealingThread, seals_what_it_is_given_and_reports_it_once) {
     SealingThread sealing(live);
     sealing.submit(job());
-    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.wait_until_idle(kLongWait));
     const auto reports = sealing.reports();
     CHECK_EQUAL(1, reports.size());
     CHECK(reports[0].failure.empty());
@@ -63,14 +61,14 @@ TEST(SealingThread, nothing_is_too_old_right_after_the_start) {
     {
         SealingThread sealing(live);
         sealing.submit(job());
-        CHECK(sealing.wait_until_idle(kLong));
+        CHECK(sealing.wait_until_idle(kLongWait));
     }
     for (const fs::directory_entry& entry : fs::recursive_directory_iterator(archive)) {
         const auto long_ago = fs::file_time_type::clock::now() - std::chrono::hours(24 * 400);
         fs::last_write_time(entry.path(), long_ago);
     }
     SealingThread sealing(live);
-    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.wait_until_idle(kLongWait));
     CHECK_EQUAL(0, sealing.state().datasets_removed);
     CHECK_EQUAL(1, sealed_numbers(archive).size());
 }
@@ -80,11 +78,11 @@ TEST(SealingThread, a_failure_is_reported_in_one_sentence) {
     SealJob damaged = job();
     damaged.files.front().last_sequence = 9;
     sealing.submit(damaged);
-    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.wait_until_idle(kLongWait));
     STRCMP_CONTAINS("cannot seal", sealing.reports().front().failure.c_str());
     STRCMP_CONTAINS("cannot seal", sealing.state().seal_trouble.c_str());
     sealing.submit(job());
-    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.wait_until_idle(kLongWait));
     CHECK(sealing.state().seal_trouble.empty());
 }
 
@@ -94,7 +92,7 @@ TEST(SealingThread, works_with_the_newest_configuration) {
     config.scenario = "garden";
     sealing.set_setup(std::make_shared<const LiveSetup>(config, folder.path(), "0.1.0"));
     sealing.submit(job());
-    CHECK(sealing.wait_until_idle(kLong));
+    CHECK(sealing.wait_until_idle(kLongWait));
     CHECK(fs::exists(archive / "any/garden"));
 }
 

@@ -25,7 +25,7 @@ proto::Spread spread_of(const std::vector<uint64_t>& values) {
     return spread;
 }
 
-void check(double mean, double deviation, const std::vector<uint64_t>& values) {
+void check_numbers(double mean, double deviation, const std::vector<uint64_t>& values) {
     const SpreadNumbers numbers = spread_numbers(spread_of(values));
     DOUBLES_EQUAL(mean, numbers.mean, mean * 1e-15);
     DOUBLES_EQUAL(deviation, numbers.deviation, deviation * 1e-15);
@@ -46,23 +46,23 @@ proto::Spread plausible() {
 TEST_GROUP(Spread){};
 
 TEST(Spread, mean_and_deviation_of_the_sample) {
-    check(5, 2.13808993529939517, {2, 4, 4, 4, 5, 5, 7, 9});
-    check(7, 0, {7});
-    check(7, 0, {7, 7, 7});
-    check(0, 0, {0, 0});
-    check(0.5, 0.707106781186547524, {0, 1});
+    check_numbers(5, 2.13808993529939517, {2, 4, 4, 4, 5, 5, 7, 9});
+    check_numbers(7, 0, {7});
+    check_numbers(7, 0, {7, 7, 7});
+    check_numbers(0, 0, {0, 0});
+    check_numbers(0.5, 0.707106781186547524, {0, 1});
 }
 
 TEST(Spread, a_deviation_far_below_the_mean_keeps_its_digits) {
     // By sums of doubles these come out as 0 or as nonsense.
     const uint64_t far = 1'000'000'000'000'000'000;
-    check(1e18, 1, {far - 1, far, far + 1});
-    check(1e18, 0.577350269189625765, {far, far, far + 1});
+    check_numbers(1e18, 1, {far - 1, far, far + 1});
+    check_numbers(1e18, 0.577350269189625765, {far, far, far + 1});
 }
 
 TEST(Spread, the_largest_gaps_do_not_run_over) {
     // 0 and 2^64 - 1.
-    check(9223372036854775807.5, 13043817825332782211.3, {0, UINT64_MAX});
+    check_numbers(9223372036854775807.5, 13043817825332782211.3, {0, UINT64_MAX});
 }
 
 TEST(Spread, sums_that_contradict_each_other_give_finite_numbers) {

@@ -5,6 +5,7 @@
 #include <string>
 
 #include "tests/collector/flows.h"
+#include "tests/collector/json_text.h"
 #include "tests/support/cpputest.h"
 
 namespace curlew::collector {
@@ -12,7 +13,7 @@ namespace {
 
 using std::string_literals::operator""s;
 
-std::string record(const proto::FlowSummary& flow) {
+std::string fields_of(const proto::FlowSummary& flow) {
     JsonLine json;
     json.start_object();
     write_packet_list(json, flow);
@@ -31,10 +32,6 @@ rapidjson::Document parsed(const std::string& text) {
     document.Parse(text.c_str(), text.size());
     CHECK_FALSE(document.HasParseError());
     return document;
-}
-
-bool contains(const std::string& text, const std::string& part) {
-    return text.find(part) != std::string::npos;
 }
 
 }  // namespace
@@ -56,7 +53,7 @@ TEST(TrafficFields, tcp_tells_flags_and_options_of_both_sides) {
     reverse.mutable_tcp_start()->set_syn_control_bits(0x12);
     reverse.mutable_tcp_start()->set_options("\36\4ab\2\3\0\0"s);
     CHECK(contains(
-        record(flow),
+        fields_of(flow),
         R"("tcp":{"first_seq":1282022227,)"
         R"("out":{"flags":"SEC","first_window_size":5840,"opt_len":20,)"
         R"("opts":[{"mss":1460},{"sackp":null},{"ts":{"val":100543364,"ecr":0}},)"
@@ -68,7 +65,7 @@ TEST(TrafficFields, tcp_tells_flags_and_options_of_both_sides) {
 TEST(TrafficFields, the_responders_sequence_number_stands_in) {
     proto::FlowSummary flow = small_flow();
     flow.mutable_reverse()->mutable_tcp_start()->set_sequence_number(77);
-    CHECK(contains(record(flow), R"("tcp":{"first_seq":77,"out":{"control_bits":""},"in":{)"));
+    CHECK(contains(fields_of(flow), R"("tcp":{"first_seq":77,"out":{"control_bits":""},"in":{)"));
 }
 
 TEST(TrafficFields, gaps_add_up_to_the_microsecond) {
@@ -77,7 +74,7 @@ TEST(TrafficFields, gaps_add_up_to_the_microsecond) {
     for (int i = 0; i < 1000; ++i) {
         add_packet(flow, 1600, 10, 0);
     }
-    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Document document = parsed(fields_of(flow));
     uint64_t sum = 0;
     for (const auto& packet : document["packets"].GetArray()) {
         CHECK_EQUAL(packet["t"].GetUint64() / 1000, packet["ipt"].GetUint64());
@@ -90,7 +87,7 @@ TEST(TrafficFields, gaps_add_up_to_the_microsecond) {
 TEST(TrafficFields, packets_of_a_flow_without_answer_go_out) {
     proto::FlowSummary flow = small_flow();
     add_packet(flow, 1600, 10, 0);
-    CHECK(contains(record(flow), R"("packets":[{"b":10,"dir":">","ipt":0,"t":1}])"));
+    CHECK(contains(fields_of(flow), R"("packets":[{"b":10,"dir":">","ipt":0,"t":1}])"));
 }
 
 TEST(TrafficFields, listed_packets_have_flags_where_they_were_told) {
@@ -99,7 +96,7 @@ TEST(TrafficFields, listed_packets_have_flags_where_they_were_told) {
     flow.mutable_packets()->add_control_bits(0x02);
     add_packet(flow, 1'000, 0, 1);
     flow.mutable_packets()->add_control_bits(0xd2);
-    CHECK(contains(record(flow),
+    CHECK(contains(fields_of(flow),
                    R"("packets":[{"b":0,"dir":">","ipt":0,"t":0,"flags":"S"},)"
                    R"({"b":0,"dir":"<","ipt":0,"t":1,"flags":"SAEC"}])"));
 }
@@ -107,9 +104,9 @@ TEST(TrafficFields, listed_packets_have_flags_where_they_were_told) {
 TEST(TrafficFields, a_flow_without_payload_has_zero_counts_and_no_statistics) {
     proto::FlowSummary flow = small_flow();
     // Profile line-rate counts nothing, and lists nothing.
-    CHECK_FALSE(parsed(record(flow)).HasMember("byte_dist"));
+    CHECK_FALSE(parsed(fields_of(flow)).HasMember("byte_dist"));
     flow.mutable_packets();
-    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Document document = parsed(fields_of(flow));
     CHECK_EQUAL(256U, document["byte_dist"].Size());
     CHECK_FALSE(document.HasMember("entropy"));
     CHECK_FALSE(document.HasMember("wht"));
@@ -119,7 +116,7 @@ TEST(TrafficFields, counts_of_any_length_stand_at_their_values) {
     proto::FlowSummary flow = small_flow();
     // 3: 9, 4: 10, 100: 300, 255: 1.
     flow.set_byte_counts("\3\11\4\12\x64\xac\2\xff\1"s);
-    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Document document = parsed(fields_of(flow));
     const rapidjson::Value& counts = document["byte_dist"];
     CHECK_EQUAL(256U, counts.Size());
     for (rapidjson::SizeType value = 0; value < counts.Size(); ++value) {
@@ -135,19 +132,19 @@ TEST(TrafficFields, counts_of_any_length_stand_at_their_values) {
 TEST(TrafficFields, payload_that_was_not_counted_has_no_counts) {
     proto::FlowSummary flow = small_flow();
     flow.mutable_forward()->set_payload_octets(9);
-    CHECK_FALSE(parsed(record(flow)).HasMember("byte_dist"));
+    CHECK_FALSE(parsed(fields_of(flow)).HasMember("byte_dist"));
 }
 
 TEST(TrafficFields, long_first_packets_are_cut) {
     proto::FlowSummary flow = small_flow();
     flow.mutable_forward()->set_first_packet(std::string(2000, 'x'));
     flow.mutable_forward()->set_first_payload_offset(1990);
-    const rapidjson::Document document = parsed(record(flow));
+    const rapidjson::Document document = parsed(fields_of(flow));
     CHECK_EQUAL(1300U, document["idp_len_out"].GetUint());
     CHECK_EQUAL(2600U, document["idp_out"].GetStringLength());
     STRCMP_EQUAL("78787878787878787878", document["payload"]["out"].GetString());
     flow.mutable_forward()->set_first_payload_offset(4'000'000'000);
-    CHECK_FALSE(parsed(record(flow)).HasMember("payload"));
+    CHECK_FALSE(parsed(fields_of(flow)).HasMember("payload"));
 }
 
 }  // namespace curlew::collector

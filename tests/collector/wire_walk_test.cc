@@ -9,7 +9,7 @@ namespace {
 
 using std::string_literals::operator""s;
 
-std::span<const uint8_t> octets_of(const std::string& text) {
+std::span<const uint8_t> wire_octets(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -17,7 +17,7 @@ std::span<const uint8_t> octets_of(const std::string& text) {
 std::string walk(const std::string& message, int stop_after = 100) {
     std::string text;
     const bool whole =
-        walk_fields(octets_of(message), [&](uint32_t field, std::span<const uint8_t> content) {
+        walk_fields(wire_octets(message), [&](uint32_t field, std::span<const uint8_t> content) {
             text += std::to_string(field) + ":" + std::to_string(content.size()) + " ";
             return --stop_after > 0;
         });

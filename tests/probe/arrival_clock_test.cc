@@ -1,13 +1,15 @@
 #include "probe/arrival_clock.h"
 
 #include "tests/support/cpputest.h"
+#include "tests/support/times.h"
 
 namespace curlew::probe {
 
+using tests::kSecond;
+
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
-constexpr uint64_t kStart = 1'700'000'000 * kSecond;
+constexpr uint64_t kClockStart = 1'700'000'000 * kSecond;
 
 }  // namespace
 
@@ -15,7 +17,8 @@ TEST_GROUP(ArrivalClock) {
     ArrivalClock clock;
 
     void at(uint64_t second, uint64_t expected_second) {
-        CHECK_EQUAL(kStart + expected_second * kSecond, clock.advance(kStart + second * kSecond));
+        CHECK_EQUAL(kClockStart + expected_second * kSecond,
+                    clock.advance(kClockStart + second * kSecond));
     }
 };
 
@@ -36,8 +39,8 @@ TEST(ArrivalClock, a_single_time_far_ahead_is_not_believed) {
 
 TEST(ArrivalClock, what_goes_on_ahead_is_believed_after_a_while) {
     at(0, 0);
-    CHECK_EQUAL(kStart, clock.advance(kStart + 3600 * kSecond));
-    CHECK_EQUAL(kStart, clock.advance(kStart + 3600 * kSecond + kSecond / 2));
+    CHECK_EQUAL(kClockStart, clock.advance(kClockStart + 3600 * kSecond));
+    CHECK_EQUAL(kClockStart, clock.advance(kClockStart + 3600 * kSecond + kSecond / 2));
     at(3601, 3601);
     at(3602, 3602);
 }

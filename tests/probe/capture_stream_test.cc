@@ -23,7 +23,7 @@ std::string all_of(CaptureStream& stream) {
     return text;
 }
 
-Octets text(const std::string& words) {
+Octets spelled(const std::string& words) {
     return Octets(words.begin(), words.end());
 }
 
@@ -47,7 +47,7 @@ size_t count_octets(CaptureStream& stream) {
     return count;
 }
 
-std::string refusal(const std::filesystem::path& file) {
+std::string stream_refusal(const std::filesystem::path& file) {
     try {
         const CaptureStream stream(file);
     } catch (const std::runtime_error& error) {
@@ -63,7 +63,7 @@ TEST_GROUP(CaptureStream) {
 };
 
 TEST(CaptureStream, plain_octets_come_as_they_are) {
-    CaptureStream stream(folder.write("a", text("curlews probe the mud")));
+    CaptureStream stream(folder.write("a", spelled("curlews probe the mud")));
     CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
@@ -103,19 +103,19 @@ TEST(CaptureStream, a_witness_gets_what_nobody_reads) {
 }
 
 TEST(CaptureStream, gzip_is_told_by_content_and_unpacked) {
-    CaptureStream stream(folder.write("a.pcap", gzip(text("curlews probe the mud"))));
+    CaptureStream stream(folder.write("a.pcap", gzip(spelled("curlews probe the mud"))));
     CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
 
 TEST(CaptureStream, zstd_is_told_by_content_and_unpacked) {
-    CaptureStream stream(folder.write("a.gz", zstd(text("curlews probe the mud"))));
+    CaptureStream stream(folder.write("a.gz", zstd(spelled("curlews probe the mud"))));
     CHECK_EQUAL(std::string("curlews probe the mud"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
 
 TEST(CaptureStream, head_shows_octets_and_consumes_none) {
-    CaptureStream stream(folder.write("a", gzip(text("curlew"))));
+    CaptureStream stream(folder.write("a", gzip(spelled("curlew"))));
     CHECK_EQUAL(6, stream.head().size());
     CHECK_EQUAL('c', stream.head()[0]);
     CHECK_EQUAL(std::string("curlew"), all_of(stream));
@@ -135,27 +135,27 @@ TEST(CaptureStream, streams_longer_than_the_head_come_whole) {
 }
 
 TEST(CaptureStream, gzip_members_follow_each_other) {
-    CaptureStream stream(folder.write("a", gzip(text("one ")) + gzip(text("two"))));
+    CaptureStream stream(folder.write("a", gzip(spelled("one ")) + gzip(spelled("two"))));
     CHECK_EQUAL(std::string("one two"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
 
 TEST(CaptureStream, zeros_after_gzip_data_are_padding) {
-    CaptureStream stream(folder.write("a", gzip(text("one")) + Octets(100, 0)));
+    CaptureStream stream(folder.write("a", gzip(spelled("one")) + Octets(100, 0)));
     CHECK_EQUAL(std::string("one"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
 
 TEST(CaptureStream, foreign_octets_after_gzip_data_are_a_fault) {
-    CaptureStream stream(folder.write("a", gzip(text("one")) + text("two")));
+    CaptureStream stream(folder.write("a", gzip(spelled("one")) + spelled("two")));
     CHECK_EQUAL(std::string("one"), all_of(stream));
     CHECK_EQUAL(std::string("gzip data is damaged (incorrect header check)"), stream.fault());
 }
 
 TEST(CaptureStream, zstd_frames_follow_each_other) {
-    const Octets skippable = little(0x184d2a50, 4) + little(3, 4) + text("xyz");
+    const Octets skippable = little(0x184d2a50, 4) + little(3, 4) + spelled("xyz");
     CaptureStream stream(
-        folder.write("a", skippable + zstd(text("one ")) + skippable + zstd(text("two"))));
+        folder.write("a", skippable + zstd(spelled("one ")) + skippable + zstd(spelled("two"))));
     CHECK_EQUAL(std::string("one two"), all_of(stream));
     CHECK_EQUAL(std::string(), stream.fault());
 }
@@ -176,7 +176,7 @@ TEST(CaptureStream, cut_zstd_data_gives_its_beginning_and_a_fault) {
 }
 
 TEST(CaptureStream, gzip_data_with_a_wrong_checksum_are_damaged) {
-    Octets packed = gzip(text("curlew"));
+    Octets packed = gzip(spelled("curlew"));
     packed[packed.size() - 8] ^= 1;
     CaptureStream stream(folder.write("a", packed));
     CHECK_EQUAL(std::string("curlew"), all_of(stream));
@@ -184,7 +184,7 @@ TEST(CaptureStream, gzip_data_with_a_wrong_checksum_are_damaged) {
 }
 
 TEST(CaptureStream, damaged_zstd_data_give_what_stands_before) {
-    CaptureStream stream(folder.write("a", zstd(noise(1000)) + text("not a frame at all")));
+    CaptureStream stream(folder.write("a", zstd(noise(1000)) + spelled("not a frame at all")));
     CHECK_EQUAL(1000, count_octets(stream));
     CHECK_EQUAL(std::string("zstd data is damaged (Unknown frame descriptor)"), stream.fault());
 }
@@ -211,7 +211,7 @@ TEST(CaptureStream, zstd_blocks_before_a_damaged_one_are_given) {
 TEST(CaptureStream, small_zstd_block_before_a_damaged_one_is_given) {
     // Magic number, descriptor, window; a raw block of six octets; a block of the reserved type.
     const Octets frame = little(0xfd2fb528, 4) + Octets{0, 0x58} + little(6 << 3, 3) +
-                         text("curlew") + little(6 << 3 | 3 << 1, 3) + text("whimbrel");
+                         spelled("curlew") + little(6 << 3 | 3 << 1, 3) + spelled("whimbrel");
     CaptureStream stream(folder.write("a", frame));
     CHECK_EQUAL(std::string("curlew"), all_of(stream));
     CHECK_EQUAL(std::string("zstd data is damaged (Data corruption detected)"), stream.fault());
@@ -227,15 +227,17 @@ TEST(CaptureStream, progress_grows_to_one) {
 
 TEST(CaptureStream, what_cannot_be_opened_is_refused_by_name) {
     const std::string base = folder.path().string();
-    CHECK_EQUAL(base + "/gone: No such file or directory", refusal(folder.path() / "gone"));
-    CHECK_EQUAL(base + ": file cannot be read: Is a directory", refusal(folder.path()));
+    CHECK_EQUAL(base + "/gone: No such file or directory", stream_refusal(folder.path() / "gone"));
+    CHECK_EQUAL(base + ": file cannot be read: Is a directory", stream_refusal(folder.path()));
 }
 
 TEST(CaptureStream, nothing_inside_is_refused) {
     const std::string base = folder.path().string();
-    CHECK_EQUAL(base + "/a: file is empty", refusal(folder.write("a", {})));
-    CHECK_EQUAL(base + "/b: gzip data with nothing in it", refusal(folder.write("b", gzip({}))));
-    CHECK_EQUAL(base + "/c: zstd data with nothing in it", refusal(folder.write("c", zstd({}))));
+    CHECK_EQUAL(base + "/a: file is empty", stream_refusal(folder.write("a", {})));
+    CHECK_EQUAL(base + "/b: gzip data with nothing in it",
+                stream_refusal(folder.write("b", gzip({}))));
+    CHECK_EQUAL(base + "/c: zstd data with nothing in it",
+                stream_refusal(folder.write("c", zstd({}))));
     CHECK_EQUAL(base + "/d: gzip data ends early",
-                refusal(folder.write("d", first(gzip(text("curlew")), 9))));
+                stream_refusal(folder.write("d", first(gzip(spelled("curlew")), 9))));
 }

@@ -6,6 +6,7 @@
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -14,9 +15,6 @@ using namespace curlew::tests;
 namespace proto = curlew::proto;
 
 namespace {
-
-constexpr uint64_t kMicrosecond = 1000;
-constexpr uint64_t kSecond = 1'000'000'000;
 
 PacketBuilder datagram(uint16_t id, std::string_view text = "hello") {
     return PacketBuilder{}.ethernet().ipv4().ip_id(id).udp(5000, 53).payload(text);

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "probe/packet_parser.h"
+#include "tests/probe/parsed_packet.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/packet_builder.h"
 
@@ -16,17 +17,11 @@ using tests::from_hex;
 using tests::Octets;
 using tests::Packet;
 using tests::PacketBuilder;
+using tests::parse;
 
 namespace {
 
-// Requires: the packet outlives the result.
-ParsedPacket parse(const Packet& packet, const ParserConfig& config = {}) {
-    ParsedPacket parsed;
-    STRCMP_EQUAL("metered", name_of(parse_packet(packet.view(), config, parsed)));
-    return parsed;
-}
-
-std::string address_text(const std::array<uint8_t, 16>& address, uint8_t octets) {
+std::string tunnel_end(const std::array<uint8_t, 16>& address, uint8_t octets) {
     std::array<char, INET6_ADDRSTRLEN> text{};
     inet_ntop(octets == 4 ? AF_INET : AF_INET6, address.data(), text.data(), text.size());
     return text.data();
@@ -40,8 +35,8 @@ std::string tunnels_of(const ParsedPacket& parsed) {
         text += (i == 0 ? "" : " ") + std::to_string(tunnel.type);
         text += tunnel.has_id != 0 ? ":" + std::to_string(tunnel.id) : "";
         if (tunnel.address_octets != 0) {
-            text += ":" + address_text(tunnel.source, tunnel.address_octets) + ">" +
-                    address_text(tunnel.destination, tunnel.address_octets);
+            text += ":" + tunnel_end(tunnel.source, tunnel.address_octets) + ">" +
+                    tunnel_end(tunnel.destination, tunnel.address_octets);
         }
     }
     return text;
@@ -77,8 +72,8 @@ Packet with_inner(const PacketBuilder& tunnel) {
 
 void check_is_inner(const ParsedPacket& parsed) {
     LONGS_EQUAL(6, parsed.key.protocol);
-    STRCMP_EQUAL("192.0.2.9", address_text(parsed.key.low_address, 4).c_str());
-    STRCMP_EQUAL("198.51.100.2", address_text(parsed.key.high_address, 4).c_str());
+    STRCMP_EQUAL("192.0.2.9", tunnel_end(parsed.key.low_address, 4).c_str());
+    STRCMP_EQUAL("198.51.100.2", tunnel_end(parsed.key.high_address, 4).c_str());
     LONGS_EQUAL(40000, parsed.key.low_port);
     LONGS_EQUAL(80, parsed.key.high_port);
     LONGS_EQUAL(45, parsed.octets);
@@ -109,7 +104,7 @@ void check_inner(const char* tunnels, const PacketBuilder& tunnel) {
 void check_outer(uint8_t protocol, const char* notes, const Packet& packet) {
     const ParsedPacket parsed = parse(packet);
     LONGS_EQUAL(protocol, parsed.key.protocol);
-    STRCMP_EQUAL("10.0.0.1", address_text(parsed.key.low_address, 4).c_str());
+    STRCMP_EQUAL("10.0.0.1", tunnel_end(parsed.key.low_address, 4).c_str());
     LONGS_EQUAL(0, parsed.tunnel_count);
     LONGS_EQUAL(0, parsed.key.tunnel_id);
     STRCMP_EQUAL(notes, notes_of(parsed).c_str());
@@ -267,7 +262,7 @@ TEST(Decapsulation, either_version_of_ip_in_either) {
     STRCMP_EQUAL(over_outer("9").c_str(), tunnels_of(parsed).c_str());
     const Packet six_in_six =
         PacketBuilder{}.ethernet().ipv6().ipv6("::1", "::2").udp(1, 2).build();
-    STRCMP_EQUAL("::1", address_text(parse(six_in_six).key.low_address, 16).c_str());
+    STRCMP_EQUAL("::1", tunnel_end(parse(six_in_six).key.low_address, 16).c_str());
 }
 
 TEST(Decapsulation, ether_ip) {
@@ -392,7 +387,7 @@ TEST(Decapsulation, four_tunnels_are_followed_and_no_more) {
     const ParsedPacket parsed = parse(fifth);
     LONGS_EQUAL(4, parsed.tunnel_count);
     LONGS_EQUAL(4, parsed.key.protocol);
-    STRCMP_EQUAL("10.0.0.9", address_text(parsed.key.low_address, 4).c_str());
+    STRCMP_EQUAL("10.0.0.9", tunnel_end(parsed.key.low_address, 4).c_str());
     STRCMP_EQUAL("tunnelled tunnel_too_deep", notes_of(parsed).c_str());
 }
 

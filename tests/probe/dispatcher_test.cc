@@ -22,7 +22,7 @@ uint64_t count(const PacketCounters& counters, ParseResult result) {
     return counters.by_result[static_cast<size_t>(result)];
 }
 
-Packet datagram(uint16_t port, uint64_t time_ns, std::string_view payload = "x") {
+Packet datagram_from(uint16_t port, uint64_t time_ns, std::string_view payload = "x") {
     return PacketBuilder{}
         .ethernet()
         .ipv4("10.0.0.1", "10.0.0.2")
@@ -36,10 +36,10 @@ Packet datagram(uint16_t port, uint64_t time_ns, std::string_view payload = "x")
 std::vector<Packet> mixed_packets() {
     std::vector<Packet> packets;
     for (uint16_t i = 0; i < 200; ++i) {
-        packets.push_back(datagram(static_cast<uint16_t>(i % 7), i));
+        packets.push_back(datagram_from(static_cast<uint16_t>(i % 7), i));
         packets.push_back(
             PacketBuilder{}.ethernet().ethertype(0x0806).payload("arp").time_ns(i).build());
-        packets.push_back(datagram(i, i).captured(20));
+        packets.push_back(datagram_from(i, i).captured(20));
         packets.push_back(PacketBuilder{}.ipv4("10.0.0.1", "10.0.0.2").length(3).build());
     }
     return packets;
@@ -67,7 +67,7 @@ TEST(Dispatcher, every_packet_offered_is_metered_or_has_a_reason) {
 TEST(Dispatcher, records_hold_every_metered_packet_once) {
     std::vector<Packet> packets;
     for (uint32_t i = 0; i < 20'000; ++i) {
-        packets.push_back(datagram(static_cast<uint16_t>(i % 999), i));
+        packets.push_back(datagram_from(static_cast<uint16_t>(i % 999), i));
     }
     for (const size_t workers : {size_t{1}, size_t{2}, size_t{5}}) {
         DispatcherConfig config;
@@ -83,15 +83,15 @@ TEST(Dispatcher, records_hold_every_metered_packet_once) {
 TEST(Dispatcher, a_packet_longer_than_a_batch_reaches_its_worker) {
     DispatcherConfig config;
     config.workers = 2;
-    Packet packet = datagram(7, 1);
+    Packet packet = datagram_from(7, 1);
     packet.octets.resize(200'000, 0xab);
     packet.wire_octets = 200'000;
-    const Metered metered = meter({packet, datagram(8, 2)}, config);
+    const Metered metered = meter({packet, datagram_from(8, 2)}, config);
     CHECK_EQUAL(2u, metered.records.size());
 }
 
 TEST(Dispatcher, packets_seen_before_the_input_broke_are_metered) {
-    ScriptedPort port({{1, datagram(7, 1).octets}}, 1, PortState::broken, "torn");
+    ScriptedPort port({{1, datagram_from(7, 1).octets}}, 1, PortState::broken, "torn");
     Dispatcher dispatcher({}, {&port}, test_inspector());
     dispatcher.run({});
     CHECK_EQUAL(1u, dispatcher.ledger().flows.records_created);
@@ -118,7 +118,8 @@ TEST(Dispatcher, one_that_never_ran_can_go) {
 }
 
 TEST(Dispatcher, the_time_span_is_that_of_all_packets) {
-    const Metered metered = meter({datagram(1, 70), datagram(2, 50), datagram(3, 60)});
+    const Metered metered =
+        meter({datagram_from(1, 70), datagram_from(2, 50), datagram_from(3, 60)});
     CHECK_EQUAL(50u, metered.packets.first_packet_ns);
     CHECK_EQUAL(70u, metered.packets.last_packet_ns);
 }

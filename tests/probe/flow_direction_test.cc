@@ -4,6 +4,7 @@
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -51,8 +52,6 @@ proto::FlowSummary record_of(const std::vector<Packet>& packets) {
 
 const Octets kDnsQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
 const Octets kDnsAnswer = from_hex("1234 8180 0001 0001 0000 0000 0161 00 0001 0001");
-
-constexpr uint64_t kMicrosecond = 1000;
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -14,33 +15,32 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kMeterSecond = 1'000'000'000;
-constexpr uint64_t kStart = 1'500'000'000 * kMeterSecond;
+constexpr uint64_t kMeterStart = 1'500'000'000 * kSecond;
 
-PacketBuilder from_client(uint64_t seconds) {
+PacketBuilder client_at(uint64_t seconds) {
     return PacketBuilder{}
         .ethernet()
         .ipv4("10.0.0.1", "10.0.0.2")
-        .time_ns(kStart + seconds * kMeterSecond);
+        .time_ns(kMeterStart + seconds * kSecond);
 }
 
-PacketBuilder from_server(uint64_t seconds) {
+PacketBuilder server_at(uint64_t seconds) {
     return PacketBuilder{}
         .ethernet("02:00:00:00:00:02", "02:00:00:00:00:01")
         .ipv4("10.0.0.2", "10.0.0.1")
-        .time_ns(kStart + seconds * kMeterSecond);
+        .time_ns(kMeterStart + seconds * kSecond);
 }
 
 Packet datagram_of(uint64_t seconds, std::string_view text = "12345") {
-    return from_client(seconds).udp(5000, 6000).payload(text).build();
+    return client_at(seconds).udp(5000, 6000).payload(text).build();
 }
 
-Packet segment(uint64_t seconds, std::string_view flags) {
-    return from_client(seconds).tcp(40000, 80).flags(flags).build();
+Packet segment_at(uint64_t seconds, std::string_view flags) {
+    return client_at(seconds).tcp(40000, 80).flags(flags).build();
 }
 
-Packet answer(uint64_t seconds, std::string_view flags) {
-    return from_server(seconds).tcp(80, 40000).flags(flags).build();
+Packet answer_at(uint64_t seconds, std::string_view flags) {
+    return server_at(seconds).tcp(80, 40000).flags(flags).build();
 }
 
 }  // namespace
@@ -49,7 +49,7 @@ TEST_GROUP(FlowMeter){};
 
 TEST(FlowMeter, both_directions_share_one_record) {
     const Metered metered =
-        meter({datagram_of(0), from_server(1).udp(6000, 5000).payload("123").build()});
+        meter({datagram_of(0), server_at(1).udp(6000, 5000).payload("123").build()});
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
     CHECK_EQUAL(5000u, record.initiator_port());
@@ -57,8 +57,8 @@ TEST(FlowMeter, both_directions_share_one_record) {
     CHECK_EQUAL(5u, record.forward().payload_octets());
     CHECK_EQUAL(33u, record.forward().octets());
     CHECK_EQUAL(3u, record.reverse().payload_octets());
-    CHECK_EQUAL(kStart, record.flow_start_ns());
-    CHECK_EQUAL(kStart + kMeterSecond, record.flow_end_ns());
+    CHECK_EQUAL(kMeterStart, record.flow_start_ns());
+    CHECK_EQUAL(kMeterStart + kSecond, record.flow_end_ns());
     CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, record.flow_end_reason());
     STRCMP_EQUAL("\x02", record.forward().source_mac().substr(0, 1).c_str());
     CHECK_EQUAL(1, record.forward().source_mac()[5]);
@@ -71,7 +71,7 @@ TEST(FlowMeter, a_packet_later_than_the_idle_timeout_begins_a_new_flow) {
     CHECK_EQUAL(2u, metered.records[0].forward().packets());
     CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
     CHECK_EQUAL(0u, metered.records[1].record_number());
-    CHECK_EQUAL(kStart + 121 * kMeterSecond, metered.records[1].first_record_start_ns());
+    CHECK_EQUAL(kMeterStart + 121 * kSecond, metered.records[1].first_record_start_ns());
     CHECK_EQUAL(2u, metered.flows.flows_created);
 }
 
@@ -86,8 +86,8 @@ TEST(FlowMeter, a_packet_later_than_the_active_timeout_continues_the_flow_in_a_n
     CHECK_EQUAL(proto::FLOW_END_REASON_ACTIVE_TIMEOUT, metered.records[0].flow_end_reason());
     CHECK_EQUAL(1u, metered.records[1].record_number());
     CHECK_EQUAL(1u, metered.records[1].forward().packets());
-    CHECK_EQUAL(kStart, metered.records[1].first_record_start_ns());
-    CHECK_EQUAL(kStart + 301 * kMeterSecond, metered.records[1].flow_start_ns());
+    CHECK_EQUAL(kMeterStart, metered.records[1].first_record_start_ns());
+    CHECK_EQUAL(kMeterStart + 301 * kSecond, metered.records[1].flow_start_ns());
     CHECK_EQUAL(1u, metered.flows.flows_created);
 }
 
@@ -105,8 +105,7 @@ TEST(FlowMeter, cuts_do_not_depend_on_other_flows_or_bursts) {
     for (uint64_t second = 0; second < 500; second += 31) {
         alone.push_back(datagram_of(second));
         together.push_back(datagram_of(second));
-        together.push_back(
-            from_client(second).udp(static_cast<uint16_t>(7000 + second), 53).build());
+        together.push_back(client_at(second).udp(static_cast<uint16_t>(7000 + second), 53).build());
     }
     const Metered one = meter(alone, {}, 1);
     std::vector<std::string> expected;
@@ -128,7 +127,7 @@ TEST(FlowMeter, a_flow_silent_for_its_timeout_at_the_end_was_idle) {
         DispatcherConfig config;
         config.workers = workers;
         const Metered metered = meter(
-            {datagram_of(0), from_client(40).udp(1, 2).build(), from_client(61).udp(1, 2).build()},
+            {datagram_of(0), client_at(40).udp(1, 2).build(), client_at(61).udp(1, 2).build()},
             config);
         CHECK_EQUAL(2u, metered.records.size());
         CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
@@ -139,7 +138,7 @@ TEST(FlowMeter, a_flow_silent_for_its_timeout_at_the_end_was_idle) {
 TEST(FlowMeter, how_a_flow_ends_does_not_depend_on_the_hash) {
     std::vector<Packet> packets;
     for (uint64_t second = 0; second < 300; second += 7) {
-        packets.push_back(from_client(second).udp(static_cast<uint16_t>(second % 31), 53).build());
+        packets.push_back(client_at(second).udp(static_cast<uint16_t>(second % 31), 53).build());
     }
     std::set<std::string> results;
     for (uint8_t key = 0; key < 8; ++key) {
@@ -164,12 +163,12 @@ TEST(FlowMeter, clocks_that_differ_end_nobodys_flow) {
                 std::vector<Packet> packets;
                 for (uint64_t second = 4000; second < 4030; ++second) {
                     for (uint16_t port = 1; port <= 8; ++port) {
-                        packets.push_back(from_client(second - (slow_first ? apart : 0))
+                        packets.push_back(client_at(second - (slow_first ? apart : 0))
                                               .udp(port, slow_first ? 99 : 53)
                                               .build());
                     }
                     for (uint16_t port = 1; port <= 8; ++port) {
-                        packets.push_back(from_client(second - (slow_first ? 0 : apart))
+                        packets.push_back(client_at(second - (slow_first ? 0 : apart))
                                               .udp(port, slow_first ? 53 : 99)
                                               .build());
                     }
@@ -194,12 +193,12 @@ TEST(FlowMeter, clocks_that_differ_end_nobodys_flow) {
 TEST(FlowMeter, what_comes_late_is_cut_alike_whatever_the_hash) {
     std::vector<Packet> packets;
     for (uint16_t port = 1; port <= 50; ++port) {
-        packets.push_back(from_client(0).udp(port, 53).build());
+        packets.push_back(client_at(0).udp(port, 53).build());
     }
-    packets.push_back(from_client(40).udp(1, 99).build());
-    packets.push_back(from_client(66).udp(1, 99).build());
+    packets.push_back(client_at(40).udp(1, 99).build());
+    packets.push_back(client_at(66).udp(1, 99).build());
     for (uint16_t port = 1; port <= 50; ++port) {
-        packets.push_back(from_client(58).udp(port, 53).build());
+        packets.push_back(client_at(58).udp(port, 53).build());
     }
     for (uint8_t key = 0; key < 8; ++key) {
         DispatcherConfig config;
@@ -212,22 +211,22 @@ TEST(FlowMeter, one_wrong_stamp_ends_nobody_elses_flow) {
     DispatcherConfig config;
     std::vector<Packet> packets;
     for (uint16_t port = 1; port <= 200; ++port) {
-        packets.push_back(from_client(0).udp(port, 53).build());
+        packets.push_back(client_at(0).udp(port, 53).build());
     }
-    packets.push_back(from_client(86'400).udp(999, 53).build());
+    packets.push_back(client_at(86'400).udp(999, 53).build());
     for (uint16_t port = 1; port <= 200; ++port) {
-        packets.push_back(from_client(1).udp(port, 53).build());
+        packets.push_back(client_at(1).udp(port, 53).build());
     }
     CHECK_EQUAL(201u, meter(packets, config).records.size());
 }
 
 TEST(FlowMeter, both_fins_end_a_tcp_flow) {
-    const Metered metered = meter({segment(0, "S"),
-                                   answer(0, "SA"),
-                                   segment(0, "A"),
-                                   segment(1, "FA"),
-                                   answer(1, "FA"),
-                                   segment(1, "A"),
+    const Metered metered = meter({segment_at(0, "S"),
+                                   answer_at(0, "SA"),
+                                   segment_at(0, "A"),
+                                   segment_at(1, "FA"),
+                                   answer_at(1, "FA"),
+                                   segment_at(1, "A"),
                                    datagram_of(20)});
     CHECK_EQUAL(2u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
@@ -239,8 +238,11 @@ TEST(FlowMeter, both_fins_end_a_tcp_flow) {
 }
 
 TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
-    const Metered metered = meter(
-        {segment(0, "S"), answer(0, "RA"), segment(1, "S"), answer(1, "SA"), segment(1, "A")});
+    const Metered metered = meter({segment_at(0, "S"),
+                                   answer_at(0, "RA"),
+                                   segment_at(1, "S"),
+                                   answer_at(1, "SA"),
+                                   segment_at(1, "A")});
     CHECK_EQUAL(2u, metered.records.size());
     CHECK_EQUAL(proto::FLOW_END_REASON_END_OF_FLOW, metered.records[0].flow_end_reason());
     CHECK_EQUAL(2u, metered.records[1].forward().packets());
@@ -249,7 +251,7 @@ TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
 // Ports that are used again before an end was seen: with details or without.
 TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on) {
     const auto numbered = [](uint64_t second, std::string_view flags, uint32_t sequence) {
-        return from_client(second).tcp(40000, 80).flags(flags).sequence(sequence).build();
+        return client_at(second).tcp(40000, 80).flags(flags).sequence(sequence).build();
     };
     for (const bool details : {false, true}) {
         DispatcherConfig config;
@@ -257,7 +259,7 @@ TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on)
         // One side alone, which sent something; its FIN closes nothing.
         const std::vector<Packet> one_way{
             numbered(0, "S", 100),
-            from_client(0).tcp(40000, 80).flags("PA").sequence(101).payload("abc").build(),
+            client_at(0).tcp(40000, 80).flags("PA").sequence(101).payload("abc").build(),
             numbered(1, "FA", 104),
             numbered(2, "S", 90'000),
             numbered(2, "S", 90'000),
@@ -268,7 +270,7 @@ TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on)
         CHECK_EQUAL(3u, metered.records[1].forward().packets());
         // Answered.
         CHECK_EQUAL(2u,
-                    meter({numbered(0, "S", 100), answer(0, "SA"), numbered(1, "S", 7)}, config)
+                    meter({numbered(0, "S", 100), answer_at(0, "SA"), numbered(1, "S", 7)}, config)
                         .records.size());
         // Tried again, and again with another number, as scanners do.
         CHECK_EQUAL(
@@ -279,7 +281,7 @@ TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on)
 }
 
 TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
-    const Metered metered = meter({segment(0, "S"), answer(0, "RA"), segment(0, "S")});
+    const Metered metered = meter({segment_at(0, "S"), answer_at(0, "RA"), segment_at(0, "S")});
     CHECK_EQUAL(2u, metered.records.size());
     CHECK_EQUAL(0u, metered.records[0].flow_ordinal());
     CHECK_EQUAL(1u, metered.records[1].flow_ordinal());
@@ -297,12 +299,12 @@ TEST(FlowMeter, times_are_ordered_when_the_capture_is_not) {
     const Metered metered = meter({datagram_of(10), datagram_of(8), datagram_of(12)});
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
-    CHECK_EQUAL(kStart + 8 * kMeterSecond, record.flow_start_ns());
-    CHECK_EQUAL(kStart + 12 * kMeterSecond, record.flow_end_ns());
+    CHECK_EQUAL(kMeterStart + 8 * kSecond, record.flow_start_ns());
+    CHECK_EQUAL(kMeterStart + 12 * kSecond, record.flow_end_ns());
     CHECK_EQUAL(3, record.packets().gap_ns_size());
     CHECK_EQUAL(0u, record.packets().gap_ns(0));
-    CHECK_EQUAL(2 * kMeterSecond, record.packets().gap_ns(1));
-    CHECK_EQUAL(2 * kMeterSecond, record.packets().gap_ns(2));
+    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(1));
+    CHECK_EQUAL(2 * kSecond, record.packets().gap_ns(2));
     CHECK((record.quality() & proto::QUALITY_TIME_REVERSED) != 0);
 }
 
@@ -314,7 +316,7 @@ TEST(FlowMeter, a_full_table_evicts_and_says_so) {
         packets.push_back(PacketBuilder{}
                               .ipv4("10.0.0.1", "10.0.0.2")
                               .udp(static_cast<uint16_t>(i), static_cast<uint16_t>(i / 1000))
-                              .time_ns(kStart + i)
+                              .time_ns(kMeterStart + i)
                               .build());
     }
     const Metered metered = meter(packets, config);
@@ -330,7 +332,7 @@ TEST(FlowMeter, a_full_table_evicts_and_says_so) {
 TEST(FlowMeter, any_number_of_workers_gives_the_same_records_even_of_a_full_table) {
     std::vector<Packet> packets;
     for (uint32_t i = 0; i < 10'000; ++i) {
-        packets.push_back(from_client(i / 500)
+        packets.push_back(client_at(i / 500)
                               .udp(static_cast<uint16_t>(i * 7919 % 9001), 53)
                               .payload(std::string(1400, 'x'))
                               .build());
@@ -355,9 +357,9 @@ TEST(FlowMeter, any_number_of_workers_gives_the_same_records_even_of_a_full_tabl
 }
 
 TEST(FlowMeter, icmp_is_one_flow_by_addresses_with_its_types_listed) {
-    const Metered metered = meter({from_client(0).icmp(8).payload("x").build(),
-                                   from_server(0).icmp(0).payload("x").build(),
-                                   from_client(1).icmp(3, 3).build()});
+    const Metered metered = meter({client_at(0).icmp(8).payload("x").build(),
+                                   server_at(0).icmp(0).payload("x").build(),
+                                   client_at(1).icmp(3, 3).build()});
     CHECK_EQUAL(1u, metered.records.size());
     CHECK_EQUAL(3, metered.records[0].icmp_types_size());
     CHECK_EQUAL(std::string("\x08\x00", 2), metered.records[0].icmp_types(0));
@@ -366,17 +368,17 @@ TEST(FlowMeter, icmp_is_one_flow_by_addresses_with_its_types_listed) {
 
 TEST(FlowMeter, icmp_types_come_from_headers_that_were_seen) {
     const Metered metered =
-        meter({from_client(0).fragment(7, 16, false).protocol(1).payload("rest").build(),
-               from_client(1).icmp(8).build().captured(35),
-               from_client(2).icmp(3, 1).build()});
+        meter({client_at(0).fragment(7, 16, false).protocol(1).payload("rest").build(),
+               client_at(1).icmp(8).build().captured(35),
+               client_at(2).icmp(3, 1).build()});
     CHECK_EQUAL(1, metered.records[0].icmp_types_size());
     CHECK_EQUAL(std::string("\x03\x01"), metered.records[0].icmp_types(0));
 }
 
 TEST(FlowMeter, a_later_fragment_joins_its_first_ones_flow) {
     const Metered metered =
-        meter({from_client(0).fragment(7, 0, true).udp(5000, 6000).payload("12345678").build(),
-               from_client(0).fragment(7, 16, false).protocol(17).payload("abc").build()});
+        meter({client_at(0).fragment(7, 0, true).udp(5000, 6000).payload("12345678").build(),
+               client_at(0).fragment(7, 16, false).protocol(17).payload("abc").build()});
     CHECK_EQUAL(1u, metered.records.size());
     CHECK_EQUAL(2u, metered.records[0].forward().packets());
     CHECK((metered.records[0].quality() & proto::QUALITY_FRAGMENTED) != 0);

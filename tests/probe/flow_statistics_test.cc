@@ -7,6 +7,7 @@
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -16,10 +17,6 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kStatisticsMicrosecond = 1'000;
-constexpr uint64_t kMillisecond = 1'000'000;
-constexpr uint64_t kSecond = 1'000'000'000;
-
 PacketBuilder from_client(uint64_t time_ns) {
     return PacketBuilder{}.ethernet().ipv4("10.0.0.1", "10.0.0.2").time_ns(time_ns);
 }
@@ -28,7 +25,7 @@ PacketBuilder from_server(uint64_t time_ns) {
     return PacketBuilder{}.ethernet().ipv4("10.0.0.2", "10.0.0.1").time_ns(time_ns);
 }
 
-Packet datagram(uint64_t time_ns, size_t payload) {
+Packet sized_datagram(uint64_t time_ns, size_t payload) {
     return from_client(time_ns).udp(5000, 6000).payload(std::string(payload, 'x')).build();
 }
 
@@ -120,7 +117,7 @@ TEST(FlowStatistics, bins_begin_at_powers_of_two_from_sixteen) {
 }
 
 TEST(FlowStatistics, payload_and_frames_are_summed_over_all_packets) {
-    const Sides sides({datagram(0, 0), datagram(1, 100), datagram(2, 20)});
+    const Sides sides({sized_datagram(0, 0), sized_datagram(1, 100), sized_datagram(2, 20)});
     const auto& payload = sides.client().payload;
     CHECK_EQUAL(0u, payload.minimum);
     CHECK_EQUAL(100u, payload.maximum);
@@ -139,10 +136,10 @@ TEST(FlowStatistics, payload_and_frames_are_summed_over_all_packets) {
 }
 
 TEST(FlowStatistics, gaps_are_those_within_a_direction) {
-    const Sides sides({datagram(0, 1),
+    const Sides sides({sized_datagram(0, 1),
                        from_server(5 * kMillisecond).udp(6000, 5000).build(),
-                       datagram(20 * kMillisecond, 1),
-                       datagram(20 * kMillisecond + 7, 1)});
+                       sized_datagram(20 * kMillisecond, 1),
+                       sized_datagram(20 * kMillisecond + 7, 1)});
     const auto& gap = sides.client().gap;
     CHECK_EQUAL(7u, gap.minimum);
     CHECK_EQUAL(20'000'000u, gap.maximum);
@@ -154,33 +151,37 @@ TEST(FlowStatistics, gaps_are_those_within_a_direction) {
 }
 
 TEST(FlowStatistics, bins_of_gaps_are_whole_milliseconds) {
-    const Sides sides({datagram(0, 1), datagram(16 * kMillisecond - 1, 1)});
+    const Sides sides({sized_datagram(0, 1), sized_datagram(16 * kMillisecond - 1, 1)});
     CHECK(bins({1}) == sides.client().gap.bins);
-    const Sides others({datagram(0, 1), datagram(1024 * kMillisecond, 1)});
+    const Sides others({sized_datagram(0, 1), sized_datagram(1024 * kMillisecond, 1)});
     CHECK(bins({0, 0, 0, 0, 0, 0, 0, 1}) == others.client().gap.bins);
 }
 
 TEST(FlowStatistics, a_packet_stamped_earlier_has_no_gap) {
-    const Sides sides({datagram(10, 1), datagram(4, 1), datagram(9, 1)});
+    const Sides sides({sized_datagram(10, 1), sized_datagram(4, 1), sized_datagram(9, 1)});
     CHECK_EQUAL(0u, sides.client().gap.minimum);
     CHECK_EQUAL(0u, sides.client().gap.maximum);
     CHECK_EQUAL(0u, sides.client().gap.sum);
     CHECK(bins({2}) == sides.client().gap.bins);
     // All gaps together are as long as the record.
-    const Sides others({datagram(0, 1), datagram(10, 1), datagram(5, 1), datagram(12, 1)});
+    const Sides others(
+        {sized_datagram(0, 1), sized_datagram(10, 1), sized_datagram(5, 1), sized_datagram(12, 1)});
     CHECK_EQUAL(12u, others.client().gap.sum);
 }
 
 TEST(FlowStatistics, squares_carry_into_their_upper_half) {
     // 5,000,000,000^2 is 2^64 + 6553255926290448384.
-    const Sides sides({datagram(0, 1), datagram(5 * kSecond, 1)});
+    const Sides sides({sized_datagram(0, 1), sized_datagram(5 * kSecond, 1)});
     CHECK_EQUAL(1u, sides.client().gap.squares.high);
     CHECK_EQUAL(6'553'255'926'290'448'384u, sides.client().gap.squares.low);
 }
 
 TEST(FlowStatistics, sums_of_gaps_stay_in_range_whatever_the_stamps_are) {
     const uint64_t end = ~uint64_t{0};
-    const Sides sides({datagram(0, 1), datagram(end, 1), datagram(0, 1), datagram(end, 1)});
+    const Sides sides({sized_datagram(0, 1),
+                       sized_datagram(end, 1),
+                       sized_datagram(0, 1),
+                       sized_datagram(end, 1)});
     CHECK_EQUAL(end, sides.client().gap.sum);
     CHECK_EQUAL(end - 1, sides.client().gap.squares.high);
     CHECK_EQUAL(1u, sides.client().gap.squares.low);
@@ -188,37 +189,48 @@ TEST(FlowStatistics, sums_of_gaps_stay_in_range_whatever_the_stamps_are) {
 }
 
 TEST(FlowStatistics, three_packets_with_payload_within_a_second_each_are_a_burst) {
-    CHECK_EQUAL(0u, Sides({datagram(0, 1), datagram(kSecond, 1)}).client().bursts);
+    CHECK_EQUAL(0u, Sides({sized_datagram(0, 1), sized_datagram(kSecond, 1)}).client().bursts);
     CHECK_EQUAL(
         1u,
-        Sides({datagram(0, 1), datagram(kSecond, 1), datagram(2 * kSecond, 1)}).client().bursts);
-    CHECK_EQUAL(0u,
-                Sides({datagram(0, 1), datagram(kSecond, 1), datagram(2 * kSecond + 1, 1)})
-                    .client()
-                    .bursts);
+        Sides({sized_datagram(0, 1), sized_datagram(kSecond, 1), sized_datagram(2 * kSecond, 1)})
+            .client()
+            .bursts);
+    CHECK_EQUAL(
+        0u,
+        Sides(
+            {sized_datagram(0, 1), sized_datagram(kSecond, 1), sized_datagram(2 * kSecond + 1, 1)})
+            .client()
+            .bursts);
 }
 
 TEST(FlowStatistics, a_long_burst_is_one_and_a_pause_begins_another) {
     std::vector<Packet> packets;
     for (uint64_t i = 0; i < 400; ++i) {
-        packets.push_back(datagram(i * kMillisecond, 1));
+        packets.push_back(sized_datagram(i * kMillisecond, 1));
     }
     CHECK_EQUAL(1u, Sides(packets).client().bursts);
     for (uint64_t i = 0; i < 3; ++i) {
-        packets.push_back(datagram(5 * kSecond + i, 1));
+        packets.push_back(sized_datagram(5 * kSecond + i, 1));
     }
     CHECK_EQUAL(2u, Sides(packets).client().bursts);
 }
 
 TEST(FlowStatistics, packets_without_payload_do_not_make_or_break_a_burst) {
-    CHECK_EQUAL(
-        1u,
-        Sides({datagram(0, 1), datagram(1, 0), datagram(2, 1), datagram(3, 0), datagram(4, 1)})
-            .client()
-            .bursts);
-    CHECK_EQUAL(
-        0u,
-        Sides({datagram(0, 1), datagram(1, 0), datagram(2, 0), datagram(3, 1)}).client().bursts);
+    CHECK_EQUAL(1u,
+                Sides({sized_datagram(0, 1),
+                       sized_datagram(1, 0),
+                       sized_datagram(2, 1),
+                       sized_datagram(3, 0),
+                       sized_datagram(4, 1)})
+                    .client()
+                    .bursts);
+    CHECK_EQUAL(0u,
+                Sides({sized_datagram(0, 1),
+                       sized_datagram(1, 0),
+                       sized_datagram(2, 0),
+                       sized_datagram(3, 1)})
+                    .client()
+                    .bursts);
 }
 
 TEST(FlowStatistics, a_segment_that_was_seen_whole_is_a_retransmission) {
@@ -327,8 +339,8 @@ TEST(FlowStatistics, holes_that_are_pushed_out_are_counted_all_the_same) {
 }
 
 TEST(FlowStatistics, the_ledger_has_what_was_seen_and_what_was_not) {
-    const Metered metered =
-        meter({segment(100, 10), answer(110), segment(120, 10), answer(130), datagram(0, 100)});
+    const Metered metered = meter(
+        {segment(100, 10), answer(110), segment(120, 10), answer(130), sized_datagram(0, 100)});
     CHECK_EQUAL(20u, metered.ledger.flows.tcp_octets_seen);
     CHECK_EQUAL(10u, metered.ledger.flows.tcp_octets_unseen);
     // The record says so, and none that has all.
@@ -425,9 +437,9 @@ TEST(FlowStatistics, headers_that_were_not_captured_or_lie_count_nothing) {
 TEST(FlowStatistics, a_handshake_tells_the_round_trips) {
     const proto::FlowSummary record = statistics_of(
         {from_client(0).tcp(40000, 80).flags("S").sequence(1).build(),
-         from_server(30 * kStatisticsMicrosecond).tcp(80, 40000).flags("SA").build(),
-         from_client(37 * kStatisticsMicrosecond).tcp(40000, 80).flags("A").sequence(2).build(),
-         from_client(99 * kStatisticsMicrosecond).tcp(40000, 80).flags("A").sequence(2).build()});
+         from_server(30 * kMicrosecond).tcp(80, 40000).flags("SA").build(),
+         from_client(37 * kMicrosecond).tcp(40000, 80).flags("A").sequence(2).build(),
+         from_client(99 * kMicrosecond).tcp(40000, 80).flags("A").sequence(2).build()});
     CHECK_EQUAL(30'000u, record.rtt_in_ns());
     CHECK_EQUAL(7'000u, record.rtt_out_ns());
 }
@@ -494,7 +506,7 @@ TEST(FlowStatistics, sides_become_directions) {
 }
 
 TEST(FlowStatistics, only_tcp_has_what_sequence_numbers_say) {
-    const proto::FlowSummary record = statistics_of({datagram(0, 1)});
+    const proto::FlowSummary record = statistics_of({sized_datagram(0, 1)});
     CHECK_TRUE(record.forward().has_payload_spread());
     CHECK_FALSE(record.forward().has_tcp_statistics());
     CHECK_FALSE(record.has_reverse());
@@ -525,6 +537,6 @@ TEST(FlowStatistics, each_record_of_a_flow_begins_anew) {
 TEST(FlowStatistics, without_details_there_are_none) {
     DispatcherConfig config;
     config.worker.meter.details = false;
-    const Metered metered = meter({datagram(0, 3)}, config);
+    const Metered metered = meter({sized_datagram(0, 3)}, config);
     CHECK_FALSE(metered.records[0].forward().has_payload_spread());
 }

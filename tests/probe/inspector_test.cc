@@ -42,7 +42,7 @@ Packet ask(std::string_view name, uint64_t time_ns, uint16_t port = 53) {
         .build();
 }
 
-proto::FlowSummary record_of(const std::vector<Packet>& packets) {
+proto::FlowSummary inspected(const std::vector<Packet>& packets) {
     const Metered metered = meter(packets);
     CHECK_EQUAL(1u, metered.records.size());
     return metered.records[0];
@@ -53,7 +53,7 @@ proto::FlowSummary record_of(const std::vector<Packet>& packets) {
 TEST_GROUP(Inspector){};
 
 TEST(Inspector, a_hit_and_its_name_become_matches) {
-    const proto::FlowSummary record = record_of({ask("known.example", 0)});
+    const proto::FlowSummary record = inspected({ask("known.example", 0)});
     CHECK_EQUAL(2, record.matches_size());
     const proto::Match& hit = record.matches(0);
     CHECK_EQUAL(proto::EVIDENCE_KIND_PAYLOAD, hit.kind());
@@ -71,7 +71,7 @@ TEST(Inspector, a_name_is_kept_once_and_later_ones_are_still_read) {
     for (uint64_t i = 0; i < 10; ++i) {
         packets.push_back(ask(i < 5 ? "one.example" : "two.example", i));
     }
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = inspected(packets);
     CHECK_EQUAL(3, record.matches_size());
     STRCMP_EQUAL("two.example", record.matches(2).value().c_str());
     CHECK_EQUAL(5u, record.matches(2).packet());
@@ -84,7 +84,7 @@ TEST(Inspector, of_a_message_that_says_a_name_twice_it_is_kept_once) {
         message.insert(message.end(), other.begin() + kHeaderOctets, other.end());
     }
     message[5] = 4;  // questions
-    const proto::FlowSummary record = record_of({PacketBuilder{}
+    const proto::FlowSummary record = inspected({PacketBuilder{}
                                                      .ethernet()
                                                      .ipv4("10.0.0.1", "10.0.0.2")
                                                      .udp(3000, 53)
@@ -103,14 +103,14 @@ TEST(Inspector, names_are_bounded_and_the_record_says_so) {
                 std::to_string(i),
             i));
     }
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = inspected(packets);
     CHECK_EQUAL(1 + kMaximumNamesPerFlow, record.matches_size());
     CHECK((record.quality() & proto::QUALITY_LIST_CUT) != 0);
 }
 
 TEST(Inspector, multicast_questions_are_named_as_such) {
     STRCMP_EQUAL("mdns.question",
-                 record_of({ask("_hap._tcp.local", 0, 5353)}).matches(1).field().c_str());
+                 inspected({ask("_hap._tcp.local", 0, 5353)}).matches(1).field().c_str());
 }
 
 TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
@@ -126,7 +126,7 @@ TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
                               .flags("PA")
                               .payload(hello)
                               .build();
-    const proto::FlowSummary record = record_of({packet});
+    const proto::FlowSummary record = inspected({packet});
     CHECK_EQUAL(2, record.matches_size());
     STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
@@ -154,7 +154,7 @@ TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {
                               .payload(Octets(from, to))
                               .build());
     }
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = inspected(packets);
     CHECK_EQUAL(2, record.matches_size());
     STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
@@ -176,7 +176,7 @@ TEST(Inspector, the_middle_of_a_fragmented_datagram_is_not_a_message) {
                              .protocol(17)
                              .payload(question("known.example"))
                              .build();
-    CHECK_EQUAL(0, record_of({first, later}).matches_size());
+    CHECK_EQUAL(0, inspected({first, later}).matches_size());
 }
 
 TEST(Inspector, what_a_responder_says_is_marked) {
@@ -194,7 +194,7 @@ TEST(Inspector, what_a_responder_says_is_marked) {
                                           .payload(answer)
                                           .time_ns(1)
                                           .build()};
-    const proto::FlowSummary record = record_of(packets);
+    const proto::FlowSummary record = inspected(packets);
     CHECK_TRUE(record.matches(0).reverse());
     CHECK_TRUE(record.matches(1).reverse());
     CHECK_EQUAL(1u, record.matches(0).packet());
@@ -212,5 +212,5 @@ TEST(Inspector, after_its_budget_a_side_is_not_looked_at) {
                               .build());
     }
     packets.push_back(ask("known.example", 100));
-    CHECK_EQUAL(0, record_of(packets).matches_size());
+    CHECK_EQUAL(0, inspected(packets).matches_size());
 }

@@ -11,7 +11,7 @@ namespace {
 constexpr uint8_t kTcp = 6;
 constexpr uint8_t kUdp = 17;
 
-std::span<const uint8_t> octets_of(std::string_view text) {
+std::span<const uint8_t> payload_octets(std::string_view text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
 
@@ -25,7 +25,7 @@ TEST_GROUP(JoyProtocols) {
              uint16_t destination,
              std::string_view payload,
              uint16_t application = 0) {
-        protocols.add({octets_of(payload), 0, source, destination, protocol, application});
+        protocols.add({payload_octets(payload), 0, source, destination, protocol, application});
     }
 
     // Which protocols the side has: some of "dns http dhcp tls ".

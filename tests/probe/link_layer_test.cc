@@ -3,6 +3,7 @@
 #include <string>
 
 #include "probe/packet_parser.h"
+#include "tests/probe/parsed_packet.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/packet_builder.h"
 
@@ -11,13 +12,14 @@
 
 namespace curlew::probe {
 
+using tests::check_result;
 using tests::from_hex;
 using tests::Packet;
 using tests::PacketBuilder;
 
 namespace {
 
-Packet with_ip(LinkType type, const char* header) {
+Packet udp_behind(LinkType type, const char* header) {
     return PacketBuilder{}
         .plain_link(type, from_hex(header))
         .ipv4()
@@ -31,11 +33,6 @@ void check_udp(const Packet& packet) {
     STRCMP_EQUAL("metered", name_of(parse_packet(packet.view(), {}, parsed)));
     LONGS_EQUAL(1000, parsed.key.low_port);
     LONGS_EQUAL(3, parsed.payload_captured_octets);
-}
-
-void check_result(const char* expected, const Packet& packet) {
-    ParsedPacket parsed;
-    STRCMP_EQUAL(expected, name_of(parse_packet(packet.view(), {}, parsed)));
 }
 
 }  // namespace
@@ -62,33 +59,35 @@ TEST(LinkLayer, ppp_is_read_framed_and_bare_whole_and_compressed) {
 }
 
 TEST(LinkLayer, cisco_hdlc) {
-    check_udp(with_ip(LinkType::cisco_hdlc, "0f00 0800"));
-    check_udp(with_ip(LinkType::cisco_hdlc, "8f00 0800"));
-    check_udp(with_ip(LinkType::ppp, "0f00 0800"));
-    check_udp(with_ip(LinkType::ppp, "8f00 0800"));
-    check_result("not_ip", with_ip(LinkType::ppp, "8f00 8035"));
-    check_result("not_ip", with_ip(LinkType::cisco_hdlc, "8f00 8035"));
-    check_result("not_ip", with_ip(LinkType::cisco_hdlc, "0300 0800"));
-    check_result("link_header_truncated", with_ip(LinkType::cisco_hdlc, "0f00 0800").captured(3));
+    check_udp(udp_behind(LinkType::cisco_hdlc, "0f00 0800"));
+    check_udp(udp_behind(LinkType::cisco_hdlc, "8f00 0800"));
+    check_udp(udp_behind(LinkType::ppp, "0f00 0800"));
+    check_udp(udp_behind(LinkType::ppp, "8f00 0800"));
+    check_result("not_ip", udp_behind(LinkType::ppp, "8f00 8035"));
+    check_result("not_ip", udp_behind(LinkType::cisco_hdlc, "8f00 8035"));
+    check_result("not_ip", udp_behind(LinkType::cisco_hdlc, "0300 0800"));
+    check_result("link_header_truncated",
+                 udp_behind(LinkType::cisco_hdlc, "0f00 0800").captured(3));
 }
 
 TEST(LinkLayer, frame_relay_of_both_kinds) {
-    check_udp(with_ip(LinkType::frame_relay, "1841 03 cc"));
-    check_udp(with_ip(LinkType::frame_relay, "1841 03 00 80 000000 0800"));
-    check_udp(with_ip(LinkType::frame_relay, "18400001 03 cc"));
-    check_udp(with_ip(LinkType::frame_relay, "1841 0800"));
-    check_result("not_ip", with_ip(LinkType::frame_relay, "1841 03 81"));
-    check_result("not_ip", with_ip(LinkType::frame_relay, "1841 03 00 80 0080c2 0007"));
+    check_udp(udp_behind(LinkType::frame_relay, "1841 03 cc"));
+    check_udp(udp_behind(LinkType::frame_relay, "1841 03 00 80 000000 0800"));
+    check_udp(udp_behind(LinkType::frame_relay, "18400001 03 cc"));
+    check_udp(udp_behind(LinkType::frame_relay, "1841 0800"));
+    check_result("not_ip", udp_behind(LinkType::frame_relay, "1841 03 81"));
+    check_result("not_ip", udp_behind(LinkType::frame_relay, "1841 03 00 80 0080c2 0007"));
     check_result("link_header_truncated",
-                 with_ip(LinkType::frame_relay, "1841 03 00 80 000000 0800").captured(9));
-    check_result("link_header_truncated", with_ip(LinkType::frame_relay, "1841").captured(3));
+                 udp_behind(LinkType::frame_relay, "1841 03 00 80 000000 0800").captured(9));
+    check_result("link_header_truncated", udp_behind(LinkType::frame_relay, "1841").captured(3));
 }
 
 TEST(LinkLayer, netfilter_log_has_its_packet_in_an_attribute) {
     // An attribute of 5 octets, padded to 8; then the packet of 31.
-    check_udp(with_ip(LinkType::netfilter_log, "02000000 0500 0a00 00000000 2300 0900"));
-    check_result("not_ip", with_ip(LinkType::netfilter_log, "02000000 0300 0a00"));
-    check_result("link_header_truncated", with_ip(LinkType::netfilter_log, "02000000 ffff 0a00"));
+    check_udp(udp_behind(LinkType::netfilter_log, "02000000 0500 0a00 00000000 2300 0900"));
+    check_result("not_ip", udp_behind(LinkType::netfilter_log, "02000000 0300 0a00"));
+    check_result("link_header_truncated",
+                 udp_behind(LinkType::netfilter_log, "02000000 ffff 0a00"));
     check_result("link_header_truncated",
                  PacketBuilder{}.plain_link(LinkType::netfilter_log, from_hex("02000000")).build());
 }
@@ -98,29 +97,29 @@ TEST(LinkLayer, netfilter_log_of_many_attributes_is_not_followed) {
     for (int i = 0; i < 32; ++i) {
         header += "0400 0a00";
     }
-    check_result("not_ip", with_ip(LinkType::netfilter_log, (header + "2300 0900").c_str()));
+    check_result("not_ip", udp_behind(LinkType::netfilter_log, (header + "2300 0900").c_str()));
 }
 
 TEST(LinkLayer, solaris_ipnet) {
-    check_udp(with_ip(LinkType::solaris_ipnet,
-                      "01 02 0001 00000020 00000001 00000001 00000000 00000000"));
+    check_udp(udp_behind(LinkType::solaris_ipnet,
+                         "01 02 0001 00000020 00000001 00000001 00000000 00000000"));
     check_result("not_ip",
-                 with_ip(LinkType::solaris_ipnet,
-                         "01 07 0001 00000020 00000001 00000001 00000000 00000000"));
+                 udp_behind(LinkType::solaris_ipnet,
+                            "01 07 0001 00000020 00000001 00000001 00000000 00000000"));
 }
 
 TEST(LinkLayer, fddi_and_bare_llc) {
-    check_udp(with_ip(LinkType::fddi, "50 020000000001 020000000002 aaaa03 000000 0800"));
+    check_udp(udp_behind(LinkType::fddi, "50 020000000001 020000000002 aaaa03 000000 0800"));
     check_result("not_ip",
-                 with_ip(LinkType::fddi, "c1 020000000001 020000000002 aaaa03 000000 0800"));
-    check_udp(with_ip(LinkType::llc, "aaaa03 000000 0800"));
-    check_result("link_header_truncated", with_ip(LinkType::fddi, "50").captured(12));
+                 udp_behind(LinkType::fddi, "c1 020000000001 020000000002 aaaa03 000000 0800"));
+    check_udp(udp_behind(LinkType::llc, "aaaa03 000000 0800"));
+    check_result("link_header_truncated", udp_behind(LinkType::fddi, "50").captured(12));
 }
 
 TEST(LinkLayer, security_group_is_passed_as_a_tag_is) {
     const std::string ethernet = "0200 0000 0001 0200 0000 0002 ";
     const auto frame = [&](const std::string& behind) {
-        return with_ip(LinkType::ethernet, (ethernet + behind).c_str());
+        return udp_behind(LinkType::ethernet, (ethernet + behind).c_str());
     };
     const Packet tagged = frame("8909 0101 0001 0007 0800");
     check_udp(tagged);
@@ -133,7 +132,7 @@ TEST(LinkLayer, security_group_is_passed_as_a_tag_is) {
 }
 
 TEST(LinkLayer, pppoe_as_a_link_is_metered_whatever_is_wanted_of_tunnels) {
-    const Packet packet = with_ip(LinkType::pppoe, "1100 0007 0021 0021");
+    const Packet packet = udp_behind(LinkType::pppoe, "1100 0007 0021 0021");
     check_udp(packet);
     ParsedPacket parsed;
     CHECK_TRUE(parse_packet(packet.view(), {.decapsulate = false}, parsed) == ParseResult::metered);

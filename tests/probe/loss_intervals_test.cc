@@ -3,12 +3,12 @@
 #include <numeric>
 
 #include "tests/support/cpputest.h"
+#include "tests/support/times.h"
 
 using namespace curlew::probe;
+using curlew::tests::kSecond;
 
 namespace {
-
-constexpr uint64_t kSecond = 1'000'000'000;
 
 uint64_t lost_in(const LossIntervals& intervals, LossReason reason) {
     return std::accumulate(

@@ -12,7 +12,9 @@ using namespace curlew::tests;
 
 namespace {
 
-MessageKind datagram(uint16_t port, const Octets& payload, MessageKind hint = MessageKind::none) {
+MessageKind front_of_datagram(uint16_t port,
+                              const Octets& payload,
+                              MessageKind hint = MessageKind::none) {
     const Packet packet =
         PacketBuilder{}.ipv4("10.0.0.1", "10.0.0.2").udp(3000, port).payload(payload).build();
     ParsedPacket parsed;
@@ -32,80 +34,85 @@ bool is(const StreamFront& front, MessageKind kind) {
     return front.match == FrontMatch::yes && front.kind == kind;
 }
 
-const Octets kQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
+const Octets kFrontQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
 
 }  // namespace
 
 TEST_GROUP(MessageFronts){};
 
 TEST(MessageFronts, the_port_tells_the_three_kinds_of_dns_apart) {
-    CHECK(MessageKind::dns == datagram(53, kQuestion));
-    CHECK(MessageKind::mdns == datagram(5353, kQuestion));
-    CHECK(MessageKind::llmnr == datagram(5355, kQuestion));
-    CHECK(MessageKind::none == datagram(4000, kQuestion));
-    CHECK(MessageKind::dns == datagram(4000, kQuestion, MessageKind::dns));
-    CHECK(MessageKind::mdns == datagram(5353, kQuestion, MessageKind::dns));
+    CHECK(MessageKind::dns == front_of_datagram(53, kFrontQuestion));
+    CHECK(MessageKind::mdns == front_of_datagram(5353, kFrontQuestion));
+    CHECK(MessageKind::llmnr == front_of_datagram(5355, kFrontQuestion));
+    CHECK(MessageKind::none == front_of_datagram(4000, kFrontQuestion));
+    CHECK(MessageKind::dns == front_of_datagram(4000, kFrontQuestion, MessageKind::dns));
+    CHECK(MessageKind::mdns == front_of_datagram(5353, kFrontQuestion, MessageKind::dns));
 }
 
 TEST(MessageFronts, what_has_not_the_form_of_dns_is_none) {
-    CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0001 0000 0000")));
+    CHECK(MessageKind::none == front_of_datagram(53, from_hex("1234 0100 0001 0000 0000")));
     // 65,535 questions; nothing in it; a label of 191 octets.
-    CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 ffff 0000 0000 0000 00")));
-    CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0000 0000 0000 0000 00")));
-    CHECK(MessageKind::none == datagram(53, from_hex("1234 0100 0001 0000 0000 0000 bf 00")));
+    CHECK(MessageKind::none == front_of_datagram(53, from_hex("1234 0100 ffff 0000 0000 0000 00")));
+    CHECK(MessageKind::none == front_of_datagram(53, from_hex("1234 0100 0000 0000 0000 0000 00")));
+    CHECK(MessageKind::none ==
+          front_of_datagram(53, from_hex("1234 0100 0001 0000 0000 0000 bf 00")));
 }
 
 TEST(MessageFronts, where_dns_is_spoken_anything_is_a_message) {
-    CHECK(MessageKind::dns == datagram(53, from_hex("1234 01"), MessageKind::dns));
+    CHECK(MessageKind::dns == front_of_datagram(53, from_hex("1234 01"), MessageKind::dns));
 }
 
 TEST(MessageFronts, a_name_that_was_not_captured_to_its_end_is_one) {
-    CHECK(MessageKind::dns == datagram(53, from_hex("1234 0100 0001 0000 0000 0000 09 61")));
+    CHECK(MessageKind::dns ==
+          front_of_datagram(53, from_hex("1234 0100 0001 0000 0000 0000 09 61")));
 }
 
 TEST(MessageFronts, dhcp_has_its_cookie) {
     Octets message(240, 0);
     message[0] = 1;
-    CHECK(MessageKind::none == datagram(67, message));
+    CHECK(MessageKind::none == front_of_datagram(67, message));
     const Octets cookie = from_hex("63825363");
     std::copy(cookie.begin(), cookie.end(), message.begin() + 236);
-    CHECK(MessageKind::dhcp == datagram(67, message));
-    CHECK(MessageKind::none == datagram(4000, message));
+    CHECK(MessageKind::dhcp == front_of_datagram(67, message));
+    CHECK(MessageKind::none == front_of_datagram(4000, message));
 }
 
 TEST(MessageFronts, ntp_has_its_length) {
     Octets message(48, 0);
     message[0] = 0x1b;
-    CHECK(MessageKind::ntp == datagram(123, message));
+    CHECK(MessageKind::ntp == front_of_datagram(123, message));
     message.pop_back();
-    CHECK(MessageKind::none == datagram(123, message));
-    CHECK(MessageKind::ntp == datagram(123, from_hex("17 00 03 2a 00000000")));
-    CHECK(MessageKind::none == datagram(123, Octets(48, 0xff)));
+    CHECK(MessageKind::none == front_of_datagram(123, message));
+    CHECK(MessageKind::ntp == front_of_datagram(123, from_hex("17 00 03 2a 00000000")));
+    CHECK(MessageKind::none == front_of_datagram(123, Octets(48, 0xff)));
 }
 
 TEST(MessageFronts, dtls_is_kept_before_it_is_enciphered) {
     const Octets hello = from_hex("16 feff 0000 000000000000 0000");
     const Octets finished = from_hex("16 fefd 0001 000000000000 0000");
-    CHECK(MessageKind::dtls == datagram(4000, hello, MessageKind::dtls));
-    CHECK(MessageKind::none == datagram(4000, hello));
-    CHECK(MessageKind::none == datagram(4000, finished, MessageKind::dtls));
+    CHECK(MessageKind::dtls == front_of_datagram(4000, hello, MessageKind::dtls));
+    CHECK(MessageKind::none == front_of_datagram(4000, hello));
+    CHECK(MessageKind::none == front_of_datagram(4000, finished, MessageKind::dtls));
 }
 
 TEST(MessageFronts, dtls_behind_another_protocol_is_seen_by_its_handshake) {
     const Octets hello = from_hex("16 feff 0000 000000000000 0010 01 000004 0000 000000 000004");
-    CHECK(MessageKind::dtls == datagram(4000, hello));
-    CHECK(MessageKind::none == datagram(4000, from_hex("16 feff 0000 000000000000 0010 80")));
-    CHECK(MessageKind::none == datagram(4000, from_hex("16 feff 0001 000000000000 0010 01")));
-    CHECK(MessageKind::none == datagram(4000, from_hex("14 fefd 0000 000000000000 0001 01")));
+    CHECK(MessageKind::dtls == front_of_datagram(4000, hello));
+    CHECK(MessageKind::none ==
+          front_of_datagram(4000, from_hex("16 feff 0000 000000000000 0010 80")));
+    CHECK(MessageKind::none ==
+          front_of_datagram(4000, from_hex("16 feff 0001 000000000000 0010 01")));
+    CHECK(MessageKind::none ==
+          front_of_datagram(4000, from_hex("14 fefd 0000 000000000000 0001 01")));
 }
 
 TEST(MessageFronts, ssdp_has_its_first_word) {
     const std::string search = "M-SEARCH * HTTP/1.1\r\n";
     const Octets octets(search.begin(), search.end());
-    CHECK(MessageKind::ssdp == datagram(1900, octets));
-    CHECK(MessageKind::none == datagram(32412, octets));
-    CHECK(MessageKind::ssdp == datagram(50000, octets, MessageKind::ssdp));
-    CHECK(MessageKind::none == datagram(1900, Octets{'x'}));
+    CHECK(MessageKind::ssdp == front_of_datagram(1900, octets));
+    CHECK(MessageKind::none == front_of_datagram(32412, octets));
+    CHECK(MessageKind::ssdp == front_of_datagram(50000, octets, MessageKind::ssdp));
+    CHECK(MessageKind::none == front_of_datagram(1900, Octets{'x'}));
 }
 
 TEST(MessageFronts, igmp_is_told_by_its_number) {

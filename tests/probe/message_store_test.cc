@@ -47,7 +47,7 @@ Packet acknowledging_syn(bool from_client, uint32_t acknowledges) {
     return builder.flags("SA").sequence(7).acknowledgement(acknowledges).build();
 }
 
-Packet datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 53) {
+Packet stored_datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 53) {
     return PacketBuilder{}
         .ethernet()
         .ipv4("10.0.0.1", "10.0.0.2")
@@ -80,9 +80,9 @@ std::string messages_of(const std::vector<Packet>& packets) {
 TEST_GROUP(MessageStore){};
 
 TEST(MessageStore, a_datagram_is_kept_as_it_was) {
-    const Metered metered = meter({datagram(kStoredQuestion, 0),
-                                   datagram(from_hex("3f3f"), 1),
-                                   datagram(kStoredQuestion, 2)});
+    const Metered metered = meter({stored_datagram(kStoredQuestion, 0),
+                                   stored_datagram(from_hex("3f3f"), 1),
+                                   stored_datagram(kStoredQuestion, 2)});
     const proto::FlowSummary& record = metered.records[0];
     // What has not the form of DNS is a message too, where DNS is spoken.
     CHECK_EQUAL(3, record.messages_size());
@@ -97,7 +97,7 @@ TEST(MessageStore, a_datagram_is_kept_as_it_was) {
 }
 
 TEST(MessageStore, a_datagram_that_was_not_captured_whole_is_cut) {
-    const Packet whole = datagram(kStoredQuestion, 0);
+    const Packet whole = stored_datagram(kStoredQuestion, 0);
     const Metered metered = meter({whole.captured(whole.octets.size() - 4)});
     CHECK_TRUE(metered.records[0].messages(0).cut());
 }
@@ -225,13 +225,13 @@ TEST(MessageStore, a_flow_without_messages_has_none) {
 TEST(MessageStore, the_line_rate_profile_keeps_none) {
     DispatcherConfig config;
     config.worker.meter.details = false;
-    CHECK_EQUAL(0, meter({datagram(kStoredQuestion, 0)}, config).records[0].messages_size());
+    CHECK_EQUAL(0, meter({stored_datagram(kStoredQuestion, 0)}, config).records[0].messages_size());
 }
 
 TEST(MessageStore, messages_are_bounded_and_the_record_says_so) {
     std::vector<Packet> packets;
     for (uint64_t i = 0; i < kMaximumMessages + 1; ++i) {
-        packets.push_back(datagram(kStoredQuestion, i));
+        packets.push_back(stored_datagram(kStoredQuestion, i));
     }
     const Metered metered = meter(packets);
     CHECK_EQUAL(kMaximumMessages, metered.records[0].messages_size());
@@ -247,7 +247,7 @@ TEST(MessageStore, blocks_come_back_when_flows_end) {
         for (uint64_t i = 0; i < 40; ++i) {
             Octets message = kStoredQuestion;
             message.resize(1400, 0);
-            packets.push_back(datagram(message, flow * 200 * kStoreSecond + i));
+            packets.push_back(stored_datagram(message, flow * 200 * kStoreSecond + i));
         }
         for (uint32_t i = 0; i < 4; ++i) {
             // A head in pieces, one of which never comes.

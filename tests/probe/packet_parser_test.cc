@@ -6,33 +6,20 @@
 #include <string>
 #include <vector>
 
+#include "tests/probe/parsed_packet.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/packet_builder.h"
 
 namespace curlew::probe {
 
+using tests::check_result;
 using tests::from_hex;
 using tests::Octets;
 using tests::Packet;
 using tests::PacketBuilder;
+using tests::parse;
 
 namespace {
-
-ParseResult result_of(const Packet& packet) {
-    ParsedPacket parsed;
-    return parse_packet(packet.view(), {}, parsed);
-}
-
-// Requires: the packet outlives the result.
-ParsedPacket parse(const Packet& packet, const ParserConfig& config = {}) {
-    ParsedPacket parsed;
-    STRCMP_EQUAL("metered", name_of(parse_packet(packet.view(), config, parsed)));
-    return parsed;
-}
-
-void check_result(const char* expected, const Packet& packet) {
-    STRCMP_EQUAL(expected, name_of(result_of(packet)));
-}
 
 std::string payload_of(const ParsedPacket& parsed) {
     return std::string(parsed.payload, parsed.payload + parsed.payload_captured_octets);

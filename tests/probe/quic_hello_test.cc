@@ -61,7 +61,7 @@ std::string name_of_message(const Octets& message) {
     return (handshake.whole ? "whole " : "part ") + name;
 }
 
-Packet datagram(const Octets& payload, uint64_t time_ns, bool from_client = true) {
+Packet quic_datagram(const Octets& payload, uint64_t time_ns, bool from_client = true) {
     PacketBuilder builder;
     builder.ethernet().time_ns(time_ns);
     if (from_client) {
@@ -149,10 +149,10 @@ TEST(QuicHello, a_flow_tells_the_name_of_a_hello_in_two_datagrams) {
     const Octets first = crypto_frame(1000, part(large, 1000, large.size() - 1000));
     const Octets second = crypto_frame(0, part(large, 0, 1000));
     const Metered metered =
-        meter({datagram(sealed_initial(connection, first), 0),
-               datagram(sealed_initial(connection, connection, second, 3), 1),
+        meter({quic_datagram(sealed_initial(connection, first), 0),
+               quic_datagram(sealed_initial(connection, connection, second, 3), 1),
                // The server's, sealed with keys that are not the client's.
-               datagram(sealed_initial(quic_connection(1, {}), connection, first), 2, false)});
+               quic_datagram(sealed_initial(quic_connection(1, {}), connection, first), 2, false)});
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
     STRCMP_EQUAL("quic.sni www.known.example;", names_of(record).c_str());
@@ -165,8 +165,8 @@ TEST(QuicHello, a_flow_keeps_the_keys_when_the_client_takes_the_servers_id) {
     const Octets large = client_hello_for(kServer, 1500);
     const QuicConnection later = quic_connection(1, from_hex("0102"));
     const Metered metered = meter(
-        {datagram(sealed_initial(connection, crypto_frame(0, part(large, 0, 1000))), 0),
-         datagram(
+        {quic_datagram(sealed_initial(connection, crypto_frame(0, part(large, 0, 1000))), 0),
+         quic_datagram(
              sealed_initial(
                  later, connection, crypto_frame(1000, part(large, 1000, large.size() - 1000)), 3),
              1)});
@@ -175,15 +175,16 @@ TEST(QuicHello, a_flow_keeps_the_keys_when_the_client_takes_the_servers_id) {
 
 TEST(QuicHello, one_side_of_a_flow_is_the_clients) {
     const Octets own = sealed_initial(quic_connection(1, from_hex("0a")), crypto_frame(0, hello));
-    const Metered metered = meter(
-        {datagram(sealed_initial(connection, crypto_frame(0, hello)), 0), datagram(own, 1, false)});
+    const Metered metered =
+        meter({quic_datagram(sealed_initial(connection, crypto_frame(0, hello)), 0),
+               quic_datagram(own, 1, false)});
     CHECK_EQUAL(1, metered.records[0].messages_size());
     CHECK_FALSE(metered.records[0].messages(0).reverse());
 }
 
 TEST(QuicHello, a_flow_whose_hello_does_not_end_says_so) {
     const Metered metered =
-        meter({datagram(sealed_initial(connection, crypto_frame(0, part(hello, 0, 40))), 0)});
+        meter({quic_datagram(sealed_initial(connection, crypto_frame(0, part(hello, 0, 40))), 0)});
     CHECK_EQUAL(1, metered.records[0].messages_size());
     CHECK_TRUE(metered.records[0].messages(0).cut());
     STRCMP_EQUAL("", names_of(metered.records[0]).c_str());
@@ -192,8 +193,8 @@ TEST(QuicHello, a_flow_whose_hello_does_not_end_says_so) {
 TEST(QuicHello, packets_that_do_not_open_are_given_up) {
     Octets broken = sealed_initial(connection, crypto_frame(0, hello));
     broken.back() ^= 1;
-    std::vector<Packet> packets(3, datagram(broken, 0));
-    packets.push_back(datagram(sealed_initial(connection, crypto_frame(0, hello)), 1));
+    std::vector<Packet> packets(3, quic_datagram(broken, 0));
+    packets.push_back(quic_datagram(sealed_initial(connection, crypto_frame(0, hello)), 1));
     CHECK_EQUAL(0, meter(packets).records[0].messages_size());
     packets.erase(packets.begin());
     CHECK_EQUAL(1, meter(packets).records[0].messages_size());

@@ -36,7 +36,7 @@ std::string text_of(const CryptoFrame& frame) {
     return {frame.octets.begin(), frame.octets.end()};
 }
 
-Octets octets_of(std::string_view text) {
+Octets plain_octets(std::string_view text) {
     return {text.begin(), text.end()};
 }
 
@@ -72,10 +72,10 @@ TEST(QuicInitial, keys_are_those_of_the_rfcs_examples) {
 
 TEST(QuicInitial, frames_of_every_version_are_found_among_others) {
     Octets plain = from_hex("01 00 00");  // a ping, padding
-    for (const auto& part : {crypto_frame(5, octets_of("later")),
+    for (const auto& part : {crypto_frame(5, plain_octets("later")),
                              // an acknowledgement with one range and counts
                              from_hex("03 05 00 01 00 00 01 01 01 01"),
-                             crypto_frame(0, octets_of("first"))}) {
+                             crypto_frame(0, plain_octets("first"))}) {
         plain.insert(plain.end(), part.begin(), part.end());
     }
     for (const uint32_t version : {0x00000001u,
@@ -91,7 +91,7 @@ TEST(QuicInitial, frames_of_every_version_are_found_among_others) {
             "5 later;0 first;",
             opened(sealed_initial(quic_connection(version, kConnectionId), plain)).c_str());
     }
-    const Octets google = crypto_frame(0, octets_of("CHLO"), 8);
+    const Octets google = crypto_frame(0, plain_octets("CHLO"), 8);
     STRCMP_EQUAL(
         "0 CHLO;",
         opened(sealed_initial(quic_connection(0x51303530, kConnectionId), google)).c_str());
@@ -99,7 +99,7 @@ TEST(QuicInitial, frames_of_every_version_are_found_among_others) {
 
 TEST(QuicInitial, what_was_changed_or_cut_does_not_open) {
     const Octets whole =
-        sealed_initial(quic_connection(1, kConnectionId), crypto_frame(0, octets_of("hello")));
+        sealed_initial(quic_connection(1, kConnectionId), crypto_frame(0, plain_octets("hello")));
     STRCMP_EQUAL("0 hello;", opened(whole).c_str());
     for (size_t i = 0; i < whole.size(); ++i) {
         Octets changed = whole;
@@ -113,21 +113,21 @@ TEST(QuicInitial, what_was_changed_or_cut_does_not_open) {
 TEST(QuicInitial, later_packets_have_the_keys_of_the_first_id) {
     const QuicConnection first = quic_connection(1, kConnectionId);
     const QuicConnection second = quic_connection(1, from_hex("0102"));
-    const Octets later = sealed_initial(second, first, crypto_frame(7, octets_of("rest")), 3);
+    const Octets later = sealed_initial(second, first, crypto_frame(7, plain_octets("rest")), 3);
     STRCMP_EQUAL("-", opened(later).c_str());
     STRCMP_EQUAL("7 rest;", opened(later, &first).c_str());
     // After a Retry the keys are those of the new id.
     OpenedQuic found;
     CHECK_TRUE(open_quic_initials(
-        sealed_initial(second, crypto_frame(0, octets_of("again"))), &first, found));
+        sealed_initial(second, crypto_frame(0, plain_octets("again"))), &first, found));
     CHECK(found.connection == second);
 }
 
 TEST(QuicInitial, packets_that_share_a_datagram_are_all_opened) {
     const QuicConnection connection = quic_connection(1, kConnectionId);
-    Octets datagram = sealed_initial(connection, crypto_frame(0, octets_of("one")));
+    Octets datagram = sealed_initial(connection, crypto_frame(0, plain_octets("one")));
     const Octets next =
-        sealed_initial(connection, connection, crypto_frame(3, octets_of("two")), 9);
+        sealed_initial(connection, connection, crypto_frame(3, plain_octets("two")), 9);
     datagram.insert(datagram.end(), next.begin(), next.end());
     datagram.insert(datagram.end(), 40, 0);  // padding of the datagram
     STRCMP_EQUAL("0 one;3 two;", opened(datagram).c_str());

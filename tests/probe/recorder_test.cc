@@ -7,6 +7,7 @@
 #include "probe/replay_port.h"
 #include "tests/probe/recording_files.h"
 #include "tests/support/metering.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -17,7 +18,6 @@ namespace fs = std::filesystem;
 
 namespace {
 
-constexpr uint64_t kSecond = 1'000'000'000;
 constexpr uint64_t kMinute = 60 * kSecond;
 // 2023-11-14 22:20:00, the beginning of ten minutes.
 constexpr uint64_t kWindow = 1'700'000'400 * kSecond;

@@ -13,10 +13,10 @@ using namespace curlew::tests;
 
 namespace {
 
-constexpr size_t kRingOctets = size_t{2} << 20;
+constexpr size_t kLaneRingOctets = size_t{2} << 20;
 
 RecordingLaneConfig config(const RecordingChoice& choice = {}) {
-    return {.ring_octets = kRingOctets, .choice = choice, .queues = 2};
+    return {.ring_octets = kLaneRingOctets, .choice = choice, .queues = 2};
 }
 
 // Packets in the ring, and how many their headers say were lost.

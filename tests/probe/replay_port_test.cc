@@ -123,7 +123,7 @@ std::vector<Seen> all_of(ReplayPort& port) {
     return seen;
 }
 
-std::string refusal(const std::filesystem::path& file) {
+std::string port_refusal(const std::filesystem::path& file) {
     try {
         const ReplayPort port(file);
     } catch (const std::runtime_error& error) {
@@ -550,23 +550,23 @@ TEST(ReplayPort, counts_offered_and_captured_octets) {
 
 TEST(ReplayPort, refuses_in_one_sentence) {
     const std::string base = folder.path().string();
-    CHECK_EQUAL(base + "/gone: No such file or directory", refusal(folder.path() / "gone"));
-    CHECK_EQUAL(base + "/empty: file is empty", refusal(folder.write("empty", {})));
+    CHECK_EQUAL(base + "/gone: No such file or directory", port_refusal(folder.path() / "gone"));
+    CHECK_EQUAL(base + "/empty: file is empty", port_refusal(folder.write("empty", {})));
     CHECK_EQUAL(base + "/text: not a capture (unknown file format)",
-                refusal(folder.write("text", Octets(100, 'x'))));
+                port_refusal(folder.write("text", Octets(100, 'x'))));
     CHECK_EQUAL(base + "/slip: link type SLIP (8) is not supported",
-                refusal(folder.write("slip", pcap_header(kMicroseconds, 8))));
+                port_refusal(folder.write("slip", pcap_header(kMicroseconds, 8))));
     CHECK_EQUAL(base + "/nameless: link type 9999 is not supported",
-                refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
+                port_refusal(folder.write("nameless", pcap_header(kMicroseconds, 9999))));
     CHECK_EQUAL(
         base +
             "/two: its interfaces have link types 1 and 101, which cannot be read together: take "
             "out one's packets first, as with tshark -Y frame.interface_id==0 -w",
-        refusal(folder.write("two",
-                             section() + interface(kEthernet, 9) + interface(101, 9) +
-                                 enhanced_packet(7, {1, 2, 3, 4}))));
+        port_refusal(folder.write("two",
+                                  section() + interface(kEthernet, 9) + interface(101, 9) +
+                                      enhanced_packet(7, {1, 2, 3, 4}))));
     CHECK_EQUAL(base + "/cut: gzip data ends early",
-                refusal(folder.write("cut", first(gzip(pcap_header()), 12))));
+                port_refusal(folder.write("cut", first(gzip(pcap_header()), 12))));
 }
 
 TEST(ReplayPort, a_capture_ends_when_its_statistics_say) {

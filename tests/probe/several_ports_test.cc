@@ -14,6 +14,7 @@
 #include "probe/scripted_port.h"
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -22,9 +23,7 @@ using namespace curlew::tests;
 
 namespace {
 
-constexpr uint64_t kPortSecond = 1'000'000'000;
-
-Packet datagram(uint16_t port, uint64_t time_ns, size_t octets = 4) {
+Packet datagram_of_flow(uint16_t port, uint64_t time_ns, size_t octets = 4) {
     return PacketBuilder{}
         .ethernet()
         .ipv4("10.0.0.1", "10.0.0.2")
@@ -45,10 +44,10 @@ struct Sent {
 std::vector<Sent> random_traffic(std::mt19937& random) {
     constexpr const char* kFlags[] = {"S", "SA", "A", "PA", "PA", "FA", "A", "R"};
     std::vector<Sent> traffic;
-    uint64_t time_ns = kPortSecond;
+    uint64_t time_ns = kSecond;
     for (size_t i = 0; i < 2000; ++i) {
         const bool pause = random() % 100 == 0;
-        time_ns += pause ? (random() % 330) * kPortSecond + 1 : 1 + random() % (kPortSecond / 4);
+        time_ns += pause ? (random() % 330) * kSecond + 1 : 1 + random() % (kSecond / 4);
         const auto flow = static_cast<uint32_t>(random() % 60);
         const bool reply = random() % 2 == 0;
         const auto port = static_cast<uint16_t>(1000 + flow);
@@ -189,14 +188,14 @@ class BusyPort final : public Port {
     bool is_live() const noexcept override { return true; }
     uint64_t now_ns() const noexcept override { return now_ns_; }
     PortCounters counters() const noexcept override {
-        return {.packets_offered = now_ns_ - kPortSecond};
+        return {.packets_offered = now_ns_ - kSecond};
     }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return -1; }
 
   private:
-    Packet packet_ = datagram(1, kPortSecond);
-    uint64_t now_ns_ = kPortSecond;
+    Packet packet_ = datagram_of_flow(1, kSecond);
+    uint64_t now_ns_ = kSecond;
     std::string fault_;
 };
 
@@ -279,7 +278,8 @@ TEST(SeveralPorts, ports_that_keep_flows_have_a_table_each) {
     const uint64_t end_ns = traffic.back().packet.time_ns;
     traffic.resize(1998);
     for (const uint32_t flow : {100u, 101u}) {
-        traffic.push_back({flow, false, datagram(static_cast<uint16_t>(flow), end_ns + flow)});
+        traffic.push_back(
+            {flow, false, datagram_of_flow(static_cast<uint16_t>(flow), end_ns + flow)});
     }
     const auto all = [](const Sent&) { return size_t{0}; };
     const auto by_flow = [](const Sent& sent) { return sent.flow % 2; };
@@ -302,11 +302,11 @@ TEST(SeveralPorts, bursts_longer_than_a_ring_do_not_stop_each_other) {
     std::vector<std::vector<Packet>> parts(2);
     for (uint16_t port = 1; parts[0].empty() || parts[1].empty(); ++port) {
         ParsedPacket parsed;
-        const Packet first = datagram(port, 1);
+        const Packet first = datagram_of_flow(port, 1);
         CHECK(parse_packet(first.view(), {}, parsed) == ParseResult::metered);
         std::vector<Packet>& part = parts[partition_of(hash(parsed.key)) % 2];
         for (uint64_t i = 0; i < 64 && part.size() < 64; ++i) {
-            part.push_back(datagram(port, 1 + i, 60'000));
+            part.push_back(datagram_of_flow(port, 1 + i, 60'000));
         }
     }
     const auto first = port_of(parts[0]);
@@ -317,8 +317,8 @@ TEST(SeveralPorts, bursts_longer_than_a_ring_do_not_stop_each_other) {
 
 // As a capture whose filter left out more packets than a call may read.
 TEST(SeveralPorts, a_capture_that_pauses_is_waited_for) {
-    PausingPort pausing(port_of({datagram(1, 10), datagram(1, 20)}));
-    const auto other = port_of({datagram(1, 15), datagram(1, 25)});
+    PausingPort pausing(port_of({datagram_of_flow(1, 10), datagram_of_flow(1, 20)}));
+    const auto other = port_of({datagram_of_flow(1, 15), datagram_of_flow(1, 25)});
     const Metered metered = meter_ports({&pausing, other.get()}, roomy(2));
     CHECK_EQUAL(1u, metered.records.size());
     CHECK_EQUAL(10u, metered.records[0].flow_start_ns());
@@ -329,9 +329,9 @@ TEST(SeveralPorts, a_capture_that_pauses_is_waited_for) {
 TEST(SeveralPorts, a_capture_without_an_end_is_not_waited_for) {
     std::vector<Packet> many;
     for (uint16_t i = 0; i < 200; ++i) {
-        many.push_back(datagram(i, 20 + i, 60'000));
+        many.push_back(datagram_of_flow(i, 20 + i, 60'000));
     }
-    const auto few = port_of({datagram(1, 10)}, 1, PortState::running);
+    const auto few = port_of({datagram_of_flow(1, 10)}, 1, PortState::running);
     const auto rest = port_of(many, 1, PortState::running);
     DispatcherConfig config = roomy(2);
     config.packet_ring_octets = size_t{2} << 20;
@@ -349,8 +349,10 @@ TEST(SeveralPorts, a_capture_without_an_end_is_not_waited_for) {
 
 TEST(SeveralPorts, one_that_breaks_does_not_stop_the_others) {
     for (const size_t workers : {size_t{1}, size_t{3}}) {
-        const auto good = port_of({datagram(1, 10), datagram(2, 20), datagram(3, 30)}, 1);
-        const auto bad = port_of({datagram(4, 15)}, 1, PortState::broken, "the cable is out");
+        const auto good =
+            port_of({datagram_of_flow(1, 10), datagram_of_flow(2, 20), datagram_of_flow(3, 30)}, 1);
+        const auto bad =
+            port_of({datagram_of_flow(4, 15)}, 1, PortState::broken, "the cable is out");
         DispatcherConfig config = roomy(workers);
         Dispatcher dispatcher(config, {good.get(), bad.get()}, test_inspector());
         dispatcher.run({});
@@ -390,7 +392,9 @@ TEST_GROUP(LivePort){};
 
 TEST(LivePort, every_packet_offered_is_metered_or_has_a_reason) {
     for (const size_t workers : {size_t{1}, size_t{3}}) {
-        LossyPort port(port_of({datagram(1, 10), datagram(2, 20), datagram(3, 30).captured(20)}));
+        LossyPort port(port_of({datagram_of_flow(1, 10),
+                                datagram_of_flow(2, 20),
+                                datagram_of_flow(3, 30).captured(20)}));
         Dispatcher dispatcher(roomy(workers), {&port}, test_inspector());
         dispatcher.run({});
         const MeterLedger ledger = dispatcher.ledger();
@@ -404,7 +408,7 @@ TEST(LivePort, every_packet_offered_is_metered_or_has_a_reason) {
 TEST(LivePort, what_does_not_fit_a_full_ring_of_packets_is_lost_and_counted) {
     std::vector<Packet> packets;
     for (uint16_t i = 0; i < 200; ++i) {
-        packets.push_back(datagram(i, i + 1, 60'000));
+        packets.push_back(datagram_of_flow(i, i + 1, 60'000));
     }
     LossyPort port(port_of(packets));
     HangingPort hanging;
@@ -443,12 +447,12 @@ TEST(LivePort, what_does_not_fit_a_full_ring_of_records_is_lost_and_counted) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
         std::vector<Packet> packets;
         for (uint16_t i = 0; i < 2000; ++i) {
-            packets.push_back(datagram(i, i * 10 * kPortSecond));
+            packets.push_back(datagram_of_flow(i, i * 10 * kSecond));
         }
         const auto port = port_of(packets, 1, PortState::running);
         port->make_live();
         DispatcherConfig config = roomy(workers);
-        config.worker.meter.timeouts.idle_other_ns = kPortSecond;
+        config.worker.meter.timeouts.idle_other_ns = kSecond;
         config.worker.record_ring_octets = size_t{512} << 10;
         Dispatcher dispatcher(config, {port.get()}, test_inspector());
         std::atomic<bool> over{false};
@@ -484,11 +488,11 @@ TEST(LivePort, what_came_before_the_stop_is_metered) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
         std::vector<Packet> packets;
         for (uint16_t i = 0; i < 2000; ++i) {
-            packets.push_back(datagram(i, i + 1));
+            packets.push_back(datagram_of_flow(i, i + 1));
         }
         const auto port = port_of(packets, 7, PortState::running);
         port->make_live();
-        port->set_clock(kPortSecond);
+        port->set_clock(kSecond);
         Dispatcher dispatcher(roomy(workers), {port.get()}, test_inspector());
         dispatcher.stop();
         dispatcher.run({});
@@ -508,9 +512,11 @@ TEST(LivePort, a_line_that_is_never_quiet_is_not_waited_for) {
 
 TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
     for (size_t variant = 0; variant < 4; ++variant) {
-        const auto first = port_of(
-            {datagram(1, 1 * kPortSecond), datagram(2, 2 * kPortSecond)}, 1, PortState::running);
-        const auto second = port_of({datagram(3, 3 * kPortSecond)}, 1, PortState::running);
+        const auto first =
+            port_of({datagram_of_flow(1, 1 * kSecond), datagram_of_flow(2, 2 * kSecond)},
+                    1,
+                    PortState::running);
+        const auto second = port_of({datagram_of_flow(3, 3 * kSecond)}, 1, PortState::running);
         first->make_live();
         second->make_live();
         // Inline, one port for several workers, several ports, apart.
@@ -530,15 +536,15 @@ TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
         std::thread operating([&] {
             if (comes_true([&] { return dispatcher.packets_received() == flows; })) {
                 ended_before = dispatcher.ledger().flows.records_created;
-                first->set_clock(2000 * kPortSecond);
-                second->set_clock(2005 * kPortSecond);
+                first->set_clock(2000 * kSecond);
+                second->set_clock(2005 * kSecond);
                 static_cast<void>(comes_true([&] {
                     const MeterLedger ledger = dispatcher.ledger();
                     ended_after = ledger.flows.records_by_reason[idle];
                     complete_until_ns = ledger.complete_until_ns;
                     // Each worker sweeps for itself: what is complete follows the last of them.
-                    return ended_after == flows && ledger.clock_ns == 2000 * kPortSecond &&
-                           complete_until_ns >= 1690 * kPortSecond;
+                    return ended_after == flows && ledger.clock_ns == 2000 * kSecond &&
+                           complete_until_ns >= 1690 * kSecond;
                 }));
             }
             dispatcher.stop();
@@ -548,13 +554,14 @@ TEST(LivePort, flows_of_a_quiet_line_end_when_its_clock_moves_on) {
         CHECK_EQUAL(0u, ended_before);
         CHECK_EQUAL(flows, ended_after);
         // The longest timeout is 300 s, and 10 s are allowed for sweeps.
-        CHECK_EQUAL(1690 * kPortSecond, complete_until_ns);
+        CHECK_EQUAL(1690 * kSecond, complete_until_ns);
     }
 }
 
 TEST(LivePort, stop_ends_a_line_that_would_go_on) {
     for (const size_t workers : {size_t{1}, size_t{2}}) {
-        const auto port = port_of({datagram(1, 10), datagram(2, 20)}, 1, PortState::running);
+        const auto port =
+            port_of({datagram_of_flow(1, 10), datagram_of_flow(2, 20)}, 1, PortState::running);
         port->make_live();
         Dispatcher dispatcher(roomy(workers), {port.get()}, test_inspector());
         std::thread operating([&] {
@@ -572,7 +579,7 @@ TEST(LivePort, stop_ends_a_line_that_would_go_on) {
 TEST(LivePort, packets_add_up_at_any_time) {
     std::vector<Packet> packets;
     for (uint32_t i = 0; i < 20'000; ++i) {
-        packets.push_back(datagram(static_cast<uint16_t>(i % 999), i + 1));
+        packets.push_back(datagram_of_flow(static_cast<uint16_t>(i % 999), i + 1));
     }
     LossyPort port(port_of(packets, 3, PortState::running));
     Dispatcher dispatcher(roomy(2), {&port}, test_inspector());

@@ -4,6 +4,7 @@
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/times.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -15,8 +16,7 @@ namespace proto = curlew::proto;
 
 namespace {
 
-constexpr uint64_t kMillisecond = 1'000'000;
-constexpr uint64_t kStart = 1'500'000'000'000 * kMillisecond;
+constexpr uint64_t kTunnelStart = 1'500'000'000'000 * kMillisecond;
 
 // What stands before an IP packet of the client, or of the server.
 using Wrap = std::function<PacketBuilder(bool from_client)>;
@@ -37,7 +37,7 @@ PacketBuilder outer_ipv6(bool from_client) {
 }
 
 std::vector<Packet> conversation(const Wrap& wrap) {
-    uint64_t time_ns = kStart;
+    uint64_t time_ns = kTunnelStart;
     const auto client = [&] {
         return wrap(true)
             .ipv4("192.0.2.7", "198.51.100.1")
@@ -219,7 +219,7 @@ TEST(TunnelFlows, tunnels_stay_with_every_record_of_a_flow_and_over_threads) {
                               .ipv4("192.0.2.7", "198.51.100.1")
                               .udp(1000, 2000)
                               .payload("x")
-                              .time_ns(kStart + seconds * 1000 * kMillisecond)
+                              .time_ns(kTunnelStart + seconds * 1000 * kMillisecond)
                               .build());
     }
     DispatcherConfig config;

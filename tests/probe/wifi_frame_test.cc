@@ -3,6 +3,7 @@
 #include <string>
 
 #include "probe/packet_parser.h"
+#include "tests/probe/parsed_packet.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/packet_builder.h"
 
@@ -12,6 +13,8 @@ using tests::from_hex;
 using tests::Octets;
 using tests::Packet;
 using tests::PacketBuilder;
+using tests::parse;
+using tests::result_of;
 
 namespace {
 
@@ -19,29 +22,14 @@ namespace {
 const char* const kAddresses = "0000 020000000001 020000000002 020000000003 0000";
 const char* const kRadiotap = "0000 0800 00000000";
 
-Octets octets_of(const std::string& hex) {
-    return from_hex(hex);
-}
-
 Packet with_ip(LinkType type, const std::string& header) {
     return PacketBuilder{}
-        .plain_link(type, octets_of(header))
+        .plain_link(type, from_hex(header))
         .llc_snap()
         .ipv4()
         .udp(1000, 2000)
         .payload("abc")
         .build();
-}
-
-ParseResult result_of(const Packet& packet) {
-    ParsedPacket parsed;
-    return parse_packet(packet.view(), {}, parsed);
-}
-
-ParsedPacket parse(const Packet& packet) {
-    ParsedPacket parsed;
-    STRCMP_EQUAL("metered", name_of(parse_packet(packet.view(), {}, parsed)));
-    return parsed;
 }
 
 // A frame of these octets carries the datagram between the stations that end in these.

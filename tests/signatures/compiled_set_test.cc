@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 using curlew::tests::content_of;
 using curlew::tests::put_content;
 
-std::string payload(const std::string& id, const std::string& pattern) {
+std::string payload_toml(const std::string& id, const std::string& pattern) {
     return "[[signature]]\nid = '" + id +
            "'\ntitle = 't'\nreference = 'r'\nkind = 'payload'\npattern = '" + pattern +
            "'\ntransport = 'tcp'\nports = [7, 9]\npackets = 2\nsender = 'responder'\n"
@@ -47,7 +47,7 @@ TEST_GROUP(CompiledSet) {
 
     void setup() override {
         fs::create_directories(folder);
-        put_content(folder / "a.toml", payload("one", "^ab[0-9]") + name("host", "a.example"));
+        put_content(folder / "a.toml", payload_toml("one", "^ab[0-9]") + name("host", "a.example"));
     }
 
     fs::path cached() const {
@@ -95,7 +95,7 @@ TEST(CompiledSet, comes_out_of_the_cache_as_it_was_compiled) {
 
 TEST(CompiledSet, a_changed_file_is_another_set) {
     load();
-    put_content(folder / "a.toml", payload("one", "^ac[0-9]"));
+    put_content(folder / "a.toml", payload_toml("one", "^ac[0-9]"));
     CHECK_FALSE(load().from_cache);
     CHECK(load().from_cache);
 }
@@ -140,13 +140,13 @@ TEST(CompiledSet, works_without_a_cache) {
 }
 
 TEST(CompiledSet, a_pattern_that_is_refused_and_one_that_is_too_dear_are_named) {
-    put_content(folder / "a.toml", payload("open", "^(") + payload("good", "^ab"));
+    put_content(folder / "a.toml", payload_toml("open", "^(") + payload_toml("good", "^ab"));
     const CompiledSet refused = load_compiled(folder, cache);
     CHECK_EQUAL(1, refused.set.problems().size());
     CHECK_EQUAL(6, refused.set.problems()[0].line);
     STRCMP_CONTAINS("Hyperscan refuses", refused.set.problems()[0].what.c_str());
 
-    put_content(folder / "a.toml", payload("dear", "[a-z].{1,60}[0-9].{1,60}[^a-z]{20}x"));
+    put_content(folder / "a.toml", payload_toml("dear", "[a-z].{1,60}[0-9].{1,60}[^a-z]{20}x"));
     const CompiledSet dear = load_compiled(folder, cache);
     CHECK_EQUAL(1, dear.set.problems().size());
     STRCMP_CONTAINS("the pattern of 'dear' costs", dear.set.problems()[0].what.c_str());
@@ -183,8 +183,9 @@ TEST(CompiledSet, ten_thousand_names_and_five_hundred_patterns) {
     put_content(folder / "names.toml", text);
     text.clear();
     for (int i = 0; i < 500; ++i) {
-        text += payload("p-" + std::to_string(i),
-                        "^\\x" + std::string(i % 16 < 8 ? "0" : "a") + "1..p" + std::to_string(i));
+        text +=
+            payload_toml("p-" + std::to_string(i),
+                         "^\\x" + std::string(i % 16 < 8 ? "0" : "a") + "1..p" + std::to_string(i));
     }
     put_content(folder / "patterns.toml", text);
     auto begin = std::chrono::steady_clock::now();

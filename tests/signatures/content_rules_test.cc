@@ -7,7 +7,7 @@
 namespace curlew::signatures {
 namespace {
 
-constexpr uint16_t kNone = ContentRules::kNone;
+constexpr uint16_t kNoRule = ContentRules::kNone;
 
 std::string signature(const char* id, const std::string& keys) {
     return "[[signature]]\nid = '" + std::string(id) +
@@ -67,14 +67,14 @@ TEST(ContentRules, a_sequence_is_of_its_transport) {
 TEST(ContentRules, a_port_of_the_transport_comes_before_one_of_any) {
     CHECK_EQUAL(4, rules.port(Transport::tcp, 443));
     CHECK_EQUAL(5, rules.port(Transport::udp, 443));
-    CHECK_EQUAL(kNone, rules.port(Transport::tcp, 444));
+    CHECK_EQUAL(kNoRule, rules.port(Transport::tcp, 444));
 }
 
 TEST(ContentRules, ids_and_behaviours_are_found_by_their_word) {
     CHECK_EQUAL(6, rules.behaviour("refused"));
-    CHECK_EQUAL(kNone, rules.behaviour("empty"));
+    CHECK_EQUAL(kNoRule, rules.behaviour("empty"));
     CHECK_EQUAL(2, rules.with_id("path"));
-    CHECK_EQUAL(kNone, rules.with_id("nobody"));
+    CHECK_EQUAL(kNoRule, rules.with_id("nobody"));
 }
 
 TEST(ContentRules, a_pattern_that_is_refused_names_its_signature) {

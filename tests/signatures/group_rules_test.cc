@@ -38,7 +38,7 @@ RuleView ports(int32_t sp, int32_t dp) {
     return view;
 }
 
-RuleView one_way(RuleView view) {
+RuleView without_answer(RuleView view) {
     view.has_in_ttl = false;
     view.in_ttl = 0;
     return view;
@@ -127,18 +127,18 @@ TEST(GroupRules, an_in_ttl_holds_fails_or_is_missing) {
     RuleView other = ports(1, 80);
     other.in_ttl = 58;
     STRCMP_EQUAL("Later", labelled(rules, other).c_str());
-    STRCMP_EQUAL("Flow Error", labelled(rules, one_way(ports(1, 80))).c_str());
+    STRCMP_EQUAL("Flow Error", labelled(rules, without_answer(ports(1, 80))).c_str());
 }
 
 TEST(GroupRules, a_missing_in_ttl_is_no_error_when_the_ports_do_not_hold) {
     const auto rules = rules_of(rule("dp = 80\nin_ttl = 57"));
-    STRCMP_EQUAL("Rest", labelled(rules, one_way(ports(1, 81))).c_str());
+    STRCMP_EQUAL("Rest", labelled(rules, without_answer(ports(1, 81))).c_str());
 }
 
 TEST(GroupRules, a_missing_in_ttl_is_no_error_when_an_earlier_rule_holds) {
     const auto rules =
         rules_of("[[rule]]\nlabel = 'Before'\nsp = 1\n" + rule("dp = 80\nin_ttl = 57"));
-    STRCMP_EQUAL("Before", labelled(rules, one_way(ports(1, 80))).c_str());
+    STRCMP_EQUAL("Before", labelled(rules, without_answer(ports(1, 80))).c_str());
 }
 
 TEST(GroupRules, an_in_ttl_of_zero_is_not_missing) {

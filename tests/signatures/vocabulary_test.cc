@@ -5,7 +5,7 @@
 namespace curlew::signatures {
 namespace {
 
-constexpr const char* kGood =
+constexpr const char* kGoodVocabulary =
     "version = 3\n"
     "[[category]]\nword = 'naming'\ndefinition = 'who is who'\n"
     "[[protocol]]\nword = 'dns'\ndefinition = 'RFC 1035'\nparent = 'naming'\n"
@@ -14,7 +14,7 @@ constexpr const char* kGood =
     "[[device]]\nword = 'camera'\ndefinition = 'a camera'\nvendors = ['A', 'B']\n"
     "[[published]]\ngroup = 'ipcam'\nlabel = 'DNS (x)'\ntype = 'query'\nprotocol = 'dns'\n";
 
-std::string problems_of(const std::string& toml) {
+std::string vocabulary_problems(const std::string& toml) {
     std::vector<Problem> problems;
     Vocabulary::parse(toml, "v.toml", problems);
     std::string text;
@@ -30,7 +30,7 @@ TEST_GROUP(Vocabulary){};
 
 TEST(Vocabulary, words_are_found_by_their_kind) {
     std::vector<Problem> problems;
-    const Vocabulary words = Vocabulary::parse(kGood, "v.toml", problems);
+    const Vocabulary words = Vocabulary::parse(kGoodVocabulary, "v.toml", problems);
     CHECK(problems.empty());
     CHECK_EQUAL(3, words.version());
     STRCMP_EQUAL("naming", words.find(WordKind::protocol, "dns")->parent.c_str());
@@ -44,18 +44,18 @@ TEST(Vocabulary, words_are_found_by_their_kind) {
 }
 
 TEST(Vocabulary, what_is_wrong_is_told_at_its_place) {
-    STRCMP_EQUAL("v.toml: 'version' is missing\n", problems_of("").c_str());
+    STRCMP_EQUAL("v.toml: 'version' is missing\n", vocabulary_problems("").c_str());
     STRCMP_EQUAL("v.toml:3:9: the type 'a' is there already\n",
-                 problems_of("version = 1\ntype = [{word = 'a', definition = 'd'},\n"
-                             "{word = 'a', definition = 'd'}]\n")
+                 vocabulary_problems("version = 1\ntype = [{word = 'a', definition = 'd'},\n"
+                                     "{word = 'a', definition = 'd'}]\n")
                      .c_str());
     STRCMP_EQUAL("v.toml:5:10: the parent 'nobody' is no word here\n",
-                 problems_of("version = 1\n[[type]]\nword = 'a'\ndefinition = 'd'\n"
-                             "parent = 'nobody'\n")
+                 vocabulary_problems("version = 1\n[[type]]\nword = 'a'\ndefinition = 'd'\n"
+                                     "parent = 'nobody'\n")
                      .c_str());
     STRCMP_EQUAL("v.toml:5:12: 'protocol' is no word here\n",
-                 problems_of("version = 1\n[[published]]\ngroup = 'g'\nlabel = 'l'\n"
-                             "protocol = 'dns'\n")
+                 vocabulary_problems("version = 1\n[[published]]\ngroup = 'g'\nlabel = 'l'\n"
+                                     "protocol = 'dns'\n")
                      .c_str());
 }
 

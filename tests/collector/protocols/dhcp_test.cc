@@ -16,7 +16,7 @@ std::string message_with(const std::string& options, std::string file = "") {
            hex_octets("63825363" + options);
 }
 
-std::string json_of(const std::string& octets, bool cut = false) {
+std::string dhcp_object(const std::string& octets, bool cut = false) {
     const DhcpMessage message = decode_dhcp(octets, cut);
     JsonLine json;
     json.start_object();
@@ -44,7 +44,8 @@ TEST(Dhcp, a_request_tells_who_asks_for_what) {
                                  R"({"code":55,"data":"0103"}]})";
     STRCMP_EQUAL(
         expected.c_str(),
-        json_of(message_with("350103 00 0c0463616d00 3c0176 32040a000009 37020103 ff 99", "boot"))
+        dhcp_object(
+            message_with("350103 00 0c0463616d00 3c0176 32040a000009 37020103 ff 99", "boot"))
             .c_str());
 }
 
@@ -52,16 +53,17 @@ TEST(Dhcp, options_may_stand_in_the_file_field) {
     const std::string expected = R"({"op":1,"type":"DISCOVER",)" + kAddresses +
                                  R"("host_name":"cam","options":[{"code":53,"data":"01"},)"
                                  R"({"code":52,"data":"01"},{"code":12,"data":"63616d"}]})";
-    STRCMP_EQUAL(expected.c_str(),
-                 json_of(message_with("350101 340101 ff", hex_octets("0c0363616d ff"))).c_str());
+    STRCMP_EQUAL(
+        expected.c_str(),
+        dhcp_object(message_with("350101 340101 ff", hex_octets("0c0363616d ff"))).c_str());
 }
 
 TEST(Dhcp, an_option_past_the_end_is_malformed) {
     const std::string expected =
         R"({"op":1,"type":"DISCOVER",)" + kAddresses + R"("options":[{"code":53,"data":"01"}]})";
     const std::string octets = message_with("350101 0c0963");
-    STRCMP_EQUAL((expected + " malformed").c_str(), json_of(octets).c_str());
-    STRCMP_EQUAL(expected.c_str(), json_of(octets, true).c_str());
+    STRCMP_EQUAL((expected + " malformed").c_str(), dhcp_object(octets).c_str());
+    STRCMP_EQUAL(expected.c_str(), dhcp_object(octets, true).c_str());
 }
 
 TEST(Dhcp, a_short_message_is_malformed) {

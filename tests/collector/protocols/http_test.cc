@@ -7,7 +7,7 @@
 namespace curlew::collector {
 namespace {
 
-std::string json_of(std::string_view octets, bool cut = false) {
+std::string http_object(std::string_view octets, bool cut = false) {
     const HttpHead head = decode_http(octets, cut);
     JsonLine json;
     json.start_object();
@@ -27,43 +27,43 @@ TEST(Http, a_request_tells_its_line_and_fields) {
         R"({"method":"GET","uri":"/a b","version":"HTTP/1.1","host":"x.example",)"
         R"("user_agent":"tool/1","headers":[{"name":"HOST","value":"x.example"},)"
         R"({"name":"User-Agent","value":"tool/1"}]})",
-        json_of("GET /a b HTTP/1.1\r\nHOST:x.example \r\nUser-Agent: tool/1\r\n\r\n").c_str());
+        http_object("GET /a b HTTP/1.1\r\nHOST:x.example \r\nUser-Agent: tool/1\r\n\r\n").c_str());
 }
 
 TEST(Http, a_response_tells_its_code) {
     STRCMP_EQUAL(R"({"version":"HTTP/1.0","code":404,"reason":"Not Found",)"
                  R"("content_type":"text/html","headers":[{"name":"Content-Type",)"
                  R"("value":"text/html"}]})",
-                 json_of("HTTP/1.0 404 Not Found\nContent-Type: text/html\n\n").c_str());
+                 http_object("HTTP/1.0 404 Not Found\nContent-Type: text/html\n\n").c_str());
     STRCMP_EQUAL(R"({"version":"HTTP/1.1","code":200,"reason":"","headers":[]})",
-                 json_of("HTTP/1.1 200\r\n\r\n").c_str());
+                 http_object("HTTP/1.1 200\r\n\r\n").c_str());
 }
 
 TEST(Http, a_folded_value_is_one) {
     STRCMP_EQUAL(R"({"method":"GET","uri":"/","version":"HTTP/1.1",)"
                  R"("headers":[{"name":"A","value":"b c"}]})",
-                 json_of("GET / HTTP/1.1\r\nA: b\r\n  c\r\n\r\n").c_str());
+                 http_object("GET / HTTP/1.1\r\nA: b\r\n  c\r\n\r\n").c_str());
 }
 
 TEST(Http, a_field_without_a_colon_is_malformed) {
     STRCMP_EQUAL(R"({"method":"GET","uri":"/","version":"HTTP/1.1",)"
                  R"("headers":[{"name":"A","value":"b"}]} malformed)",
-                 json_of("GET / HTTP/1.1\r\nno field\r\nA: b\r\n\r\n").c_str());
+                 http_object("GET / HTTP/1.1\r\nno field\r\nA: b\r\n\r\n").c_str());
 }
 
 TEST(Http, a_code_that_is_none_is_malformed) {
     STRCMP_EQUAL(R"({"version":"HTTP/1.1","headers":[]} malformed)",
-                 json_of("HTTP/1.1 2x0 OK\r\n\r\n").c_str());
+                 http_object("HTTP/1.1 2x0 OK\r\n\r\n").c_str());
 }
 
 TEST(Http, a_head_that_stops_is_malformed_unless_it_was_cut) {
     STRCMP_EQUAL(R"({"method":"GET","uri":"/","version":"HTTP/1.1","headers":[]} malformed)",
-                 json_of("GET / HTTP/1.1\r\nHost: x").c_str());
+                 http_object("GET / HTTP/1.1\r\nHost: x").c_str());
     STRCMP_EQUAL(R"({"method":"GET","uri":"/","version":"HTTP/1.1","headers":[]})",
-                 json_of("GET / HTTP/1.1\r\nHost: x", true).c_str());
+                 http_object("GET / HTTP/1.1\r\nHost: x", true).c_str());
     STRCMP_EQUAL(R"({"method":"GET","uri":"/long","headers":[]})",
-                 json_of("GET /long", true).c_str());
-    STRCMP_EQUAL(R"({"headers":[]} malformed)", json_of("").c_str());
+                 http_object("GET /long", true).c_str());
+    STRCMP_EQUAL(R"({"headers":[]} malformed)", http_object("").c_str());
 }
 
 }  // namespace curlew::collector

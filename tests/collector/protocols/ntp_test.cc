@@ -19,7 +19,7 @@ std::string ntp_json(const std::string& octets, bool cut = false) {
     return text + (message.malformed ? " malformed" : "");
 }
 
-std::string packet(const std::string& front) {
+std::string ntp_packet(const std::string& front) {
     std::string octets = hex_octets(front);
     octets.resize(48, '\0');
     return octets;
@@ -32,16 +32,16 @@ TEST_GROUP(Ntp){};
 TEST(Ntp, a_client_says_little) {
     STRCMP_EQUAL(R"({"version":3,"mode":3,"leap":0,"stratum":0,"poll":0,"precision":0,)"
                  R"("reference_id":""})",
-                 ntp_json(packet("1b")).c_str());
+                 ntp_json(ntp_packet("1b")).c_str());
 }
 
 TEST(Ntp, a_server_tells_its_clock) {
     STRCMP_EQUAL(R"({"version":4,"mode":4,"leap":3,"stratum":1,"poll":-6,"precision":-20,)"
                  R"("reference_id":"GPS"})",
-                 ntp_json(packet("e4 01 fa ec 00000000 00000000 47505300")).c_str());
+                 ntp_json(ntp_packet("e4 01 fa ec 00000000 00000000 47505300")).c_str());
     STRCMP_EQUAL(R"({"version":4,"mode":4,"leap":0,"stratum":2,"poll":6,"precision":-20,)"
                  R"("reference_id":"10.0.0.1"})",
-                 ntp_json(packet("24 02 06 ec 00000000 00000000 0a000001")).c_str());
+                 ntp_json(ntp_packet("24 02 06 ec 00000000 00000000 0a000001")).c_str());
 }
 
 TEST(Ntp, a_control_message_has_only_its_mode) {
@@ -55,7 +55,7 @@ TEST(Ntp, a_short_packet_is_malformed) {
                  ntp_json(hex_octets("23 00 06"), true).c_str());
     STRCMP_EQUAL(R"({"version":4,"mode":3,"leap":0,"stratum":0,"poll":0,"precision":0,)"
                  R"("reference_id":""} malformed)",
-                 ntp_json(packet("23").substr(0, 47)).c_str());
+                 ntp_json(ntp_packet("23").substr(0, 47)).c_str());
 }
 
 }  // namespace curlew::collector
