@@ -145,16 +145,12 @@ def include_law(tree):
 @rule("label-rules-alone", "the label rules do without Hyperscan and the signature set")
 def label_rules_alone(tree):
     for first in WITHOUT_HYPERSCAN:
-        open_paths, seen = [first], set()
-        while open_paths:
-            path = open_paths.pop()
-            if path in seen or path not in tree.sources:
+        for path in sorted({first} | tidy_source.included(tree, [first])):
+            if path not in tree.sources:
                 continue
-            seen.add(path)
             for line, header, _ in tree.sources[path].includes():
                 if header in ("hs.h", "hs/hs.h", "signatures/scanner.h"):
                     yield path, line, f"{first} reaches {header}"
-                open_paths.append(header)
 
 
 @rule("include-path", "a quoted include is a path from the root to a file of the project")
@@ -183,6 +179,31 @@ def foreign_header(tree):
                     break
             else:
                 yield source.path, line, f"{header} is in no list of tidy.py"
+
+
+@rule("local-name", "sources that may be compiled as one do not share a name of their own")
+def local_name(tree):
+    own = {source.path: list(tidy_source.local_names(source)) for source in tree.cpp()}
+
+    def is_near(path, form, other):
+        # What another folder's header has stands in another namespace, and may be named here.
+        if not other.endswith(".h"):
+            return True
+        if form[0] == "alias" and "=" not in form[1]:
+            return False
+        place = "/".join(path.split("/")[:2 if path.startswith("tests/") else 1])
+        return other.startswith((f"{place}/", "tests/support/"))
+
+    for paths in tidy_source.compiled_as_one(tree):
+        known = {}
+        for path in sorted(tidy_source.included(tree, paths)) + paths:
+            for line, name, form in own[path]:
+                for other, other_form in known.setdefault(name, []):
+                    if (path.endswith(".cc") and path != other and is_near(path, form, other) and
+                            tidy_source.clash(form, other_form)):
+                        yield path, line, f"{name} is in {other} too"
+                        break
+                known[name].append((path, form))
 
 
 @rule("line-length", f"a line has at most {MAXIMUM_COLUMNS} columns")

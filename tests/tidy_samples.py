@@ -23,6 +23,15 @@ def cpp(text, path="probe/x.cc"):
     return {path: text}
 
 
+ONE_TARGET = "listed = ['a.cc']\nstatic_library(\n    'x',\n    listed,\n    'b.cc',\n)\n"
+
+
+def as_one(first, second, header="", target=ONE_TARGET):
+    """Two sources of one target, and a header that they may include."""
+    return {"probe/a.cc": first, "probe/b.cc": second, "probe/c.h": header,
+            "probe/meson.build": target}
+
+
 SAMPLES = {
     "include-law": {
         "bad": [
@@ -99,6 +108,34 @@ SAMPLES = {
             foreign("probe/x.cc", "vector"),
             foreign("probe/x.cc", "sys/mman.h"),
             {"probe/exporter.cc": '#include "proto/flow.pb.h"\n'},
+        ],
+    },
+    "local-name": {
+        "bad": [
+            as_one("namespace {\nconstexpr int kPoll = 1;\n}\n", "constexpr int kPoll = 2;\n"),
+            as_one("namespace {\nstruct Key {\n    int a;\n};\n}\n",
+                   "namespace {\nusing Key = int;\n}\n"),
+            as_one("static int f() {\n}\n", "namespace {\ntemplate <int kX>\nint f() {\n}\n}\n"),
+            as_one("namespace {\nvoid f(const std::string& a, int b = 0) {\n}\n}\n",
+                   "namespace {\nvoid f(std::string_view c) {\n}\n}\n"),
+            as_one("namespace {\nconst A kTable[] = {\n    1};\n}\n",
+                   "namespace {\nconst A kTable[] = {\n    {2},\n};\n}\n"),
+            as_one("TEST_GROUP(A){};\n", "TEST_GROUP(A) {\n    int a;\n};\n"),
+            as_one('#include "probe/c.h"\n', "namespace {\nint port;\n}\n",
+                   "namespace curlew::probe {\nextern int port;\n}\n"),
+        ],
+        "good": [
+            as_one("namespace {\nconstexpr int kPoll = 1;\n}\n",
+                   "namespace {\nconstexpr int kPollMs = 2;\n}\n"),
+            as_one("namespace {\nvoid f(int a) {\n}\n}\n",
+                   "namespace {\nvoid f(int a, int b) {\n}\n}\n"),
+            as_one("namespace {\nusing A = int;\n}\n", "namespace {\nusing A = int;\n}\n"),
+            as_one("namespace {\n}\nint f() {\n    int x;\n}\n", "namespace {\nint x;\n}\n"),
+            as_one("namespace {\nint A::f() {\n}\n}\n", "namespace {\nint f() {\n}\n}\n"),
+            as_one("namespace {\nint x;\n}\n", "namespace {\nint x;\n}\n", "",
+                   "executable(\n    'a',\n    'a.cc',\n)\nexecutable('b', 'b.cc')\n"),
+            as_one("namespace {\nint x;\n}\n", "namespace {\nint x;\n}\n", "",
+                   "alone = ['unity=off']\n" + ONE_TARGET.replace(",\n)", ",\n    o: alone,\n)")),
         ],
     },
     "line-length": {

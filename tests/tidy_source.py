@@ -1,4 +1,4 @@
-"""How tidy.py reads a tree: files as text, C++ with comments and literals blanked, functions."""
+"""How tidy.py reads a tree: text, C++ with comments and literals blanked, functions, names."""
 
 import os
 import pathlib
@@ -10,6 +10,9 @@ LEFT_OUT = re.compile(r"^(?:\.git|build.*|archive|__pycache__|\.cache|\.clangd|s
 TEXT_SUFFIXES = {"", ".cc", ".h", ".py", ".proto", ".toml", ".md", ".build", ".txt", ".json"}
 PARENTHESES = re.compile(r"\([^()]*\)")
 TYPE_HEADER = re.compile(r"\b(?:class|struct|union|enum)\b")
+NUMBER = re.compile(r"(?:unsigned )?"
+                    r"(?:unsigned|int|long|bool|double|float|short|s?size_t|u?int\d+_t)")
+TEXT = re.compile(r"string|string_view|char")
 NAMESPACE_HEADER = re.compile(r'^(?:inline )?namespace\b|^extern ""$')
 
 
@@ -109,6 +112,10 @@ class Tree:
         return tree
 
 
+def _without_directives(code):
+    return re.sub(r"(?m)^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", lambda m: _blank(m.group(0)), code)
+
+
 def _is_function_header(header):
     """Whether what stands before a brace, at namespace or class level, begins a function."""
     if "(" not in header or NAMESPACE_HEADER.match(header):
@@ -131,7 +138,7 @@ def _is_function_header(header):
 
 def functions(source):
     """(first line, last line, header) of each function at namespace or class level."""
-    code = re.sub(r"(?m)^[ \t]*#(?:[^\n]*\\\n)*[^\n]*", lambda m: _blank(m.group(0)), source.code)
+    code = _without_directives(source.code)
     stack = []  # (kind, header, header offset); what is inside a function is passed over
     header_start, kept, stack_start = 0, "", None
     found = []
@@ -173,6 +180,129 @@ def functions(source):
         elif sign == ";" and round_depth == 0 and not (stack and stack[-1][0] == "value"):
             header_start, kept, stack_start = offset + 1, "", None
     return found
+
+
+def _flat(text):
+    """The text without what stands in angle brackets."""
+    text, before = text.replace("->", "  "), None
+    while text != before:
+        text, before = re.sub(r"<[^<>]*>", "", text), text
+    return text
+
+
+def _parameters(text):
+    """What a function takes, and how many of that a call has to give.
+
+    Numbers of any width are one kind, text of any type another: a call may convert them.
+    """
+    kinds, required = [], 0
+    for parameter in filter(None, (part.strip() for part in text.split(","))):
+        required += "=" not in parameter
+        declared = parameter.partition("=")[0]
+        words = re.sub(r"\bconst\b|[&*]|\w+::", " ", declared).split()
+        kind = " ".join(words[:-1] or words)
+        if NUMBER.fullmatch(kind):
+            kind = "number"
+        elif TEXT.fullmatch(kind):
+            kind = "text"
+        kinds.append(kind)
+    return kinds, required
+
+
+def _declared(head):
+    """(name, form) of a declaration; None for what has no name of its own."""
+    if re.match(r"namespace\b|using namespace\b|static_assert\b", head) or "operator" in head:
+        return None
+    text = re.sub(r"^template ?|\[\[\w+\]\] ?|alignas\(\w+\) ?", "", _flat(head)).strip()
+    match = re.match(r"TEST_GROUP\w*\((\w+)", text)
+    if match:
+        return f"group {match.group(1)}", ("type",)
+    match = re.match(r"using (?:(\w+) =|[\w:]*::(\w+);)|.*\btypedef .*?(\w+);", text)
+    if match:
+        return next(filter(None, match.groups())), ("alias", head)
+    match = re.match(r"(?:struct|class|union|enum class|enum)\b(?: (\w+))?[^(]*[{;]", text)
+    if match:
+        return (match.group(1), ("type",)) if match.group(1) else None
+    match = re.match(r"[^({;=]*?([\w:]+)(?:\[[^\]]*\])* ?([({;=])(.*)", text)
+    # What is a member's stands in its class, and a macro is no name.
+    if not match or "::" in match.group(1) or match.group(1).isupper():
+        return None
+    if match.group(2) != "(" or re.match(r"k[A-Z]", match.group(1)):
+        return match.group(1), ("value",)
+    return match.group(1), ("function", *_parameters(match.group(3).rpartition(")")[0]))
+
+
+def local_names(source):
+    """(line, name, form) of what only this source knows; of a header, of all in its namespaces.
+
+    As clang-format leaves it: what begins a line stands in a namespace, what is in that does not.
+    """
+    spaces, head, first, depth = [], "", 0, 0
+    for number, line in enumerate(_without_directives(source.code).split("\n"), 1):
+        if depth:
+            depth += line.count("{") - line.count("}")
+            continue
+        space = re.match(r"(?:inline )?namespace\b([^{=]*)\{\s*$", line)
+        if line.startswith("}"):
+            del spaces[-1:]
+        elif space and not head:
+            spaces.append(space.group(1).strip())
+        elif line.strip() and (head or line[0] != " "):
+            first = first if head else number
+            head = f"{head} {line.strip()}".strip()
+            if head.count("(") == head.count(")") and re.search(r"[{;=]", _flat(head)):
+                depth = head.count("{") - head.count("}")
+                constant = re.match(r"static\b|constexpr\b|const\b[^(]*[{;=]|TEST_GROUP", head)
+                if "" in spaces or constant or source.suffix == ".h":
+                    found = _declared(head)
+                    if found:
+                        yield (first, *found)
+                head = ""
+
+
+def clash(one, other):
+    """Whether two forms of one name cannot stand in one file, or a call may mean both."""
+    if one[0] == other[0] == "function":
+        (_, kinds, required), (_, other_kinds, other_required) = one, other
+        counts = range(max(required, other_required), min(len(kinds), len(other_kinds)) + 1)
+        return any(kinds[:count] == other_kinds[:count] for count in counts)
+    return one[0] != "alias" or one != other
+
+
+def included(tree, paths):
+    """The project's headers that these files reach, over any number of others."""
+    seen, waiting = set(), list(paths)
+    while waiting:
+        source = tree.sources.get(waiting.pop())
+        for _, header, _ in source.includes() if source else ():
+            if header in tree.sources and header not in seen:
+                seen.add(header)
+                waiting.append(header)
+    return seen
+
+
+def compiled_as_one(tree):
+    """The sources of each target that builds with sanitizers compile in groups."""
+    files = {}
+    texts = {source.path: re.sub(r"#.*", "", source.text) for source in tree
+             if source.name == "meson.build"}
+    alone = {name for text in texts.values()
+             for name in re.findall(r"(\w+) = [^\n]*'unity=off'", text)}
+
+    def paths(folder, text):
+        return [os.path.normpath(os.path.join(folder, name))
+                for name in re.findall(r"'([^']+\.cc)'", text)]
+
+    for path, text in texts.items():
+        for name, listed in re.findall(r"(\w+) = (?:\[|files\()([^\])]*)", text):
+            files.setdefault(name, []).extend(paths(os.path.dirname(path), listed))
+    for path, text in texts.items():
+        for call in re.findall(r"\b(?:executable|static_library)\((.*?)\)\n", text, re.S):
+            words = set(re.findall(r"\w+", re.sub(r"'[^']*'", "", call)))
+            if not words & alone:
+                found = paths(os.path.dirname(path), call)
+                found += [file for word in sorted(words) for file in files.get(word, ())]
+                yield [file for file in found if file in tree.sources]
 
 
 def clang_format_problems(root, sources):
