@@ -23,7 +23,7 @@ std::string first_previous() {
 
 namespace {
 
-bool read(const rapidjson::Document& document, const char* name, std::string& value) {
+bool read_member(const rapidjson::Document& document, const char* name, std::string& value) {
     const auto found = document.FindMember(name);
     if (found == document.MemberEnd() || !found->value.IsString()) {
         return false;
@@ -32,7 +32,7 @@ bool read(const rapidjson::Document& document, const char* name, std::string& va
     return true;
 }
 
-bool read(const rapidjson::Document& document, const char* name, uint64_t& value) {
+bool read_member(const rapidjson::Document& document, const char* name, uint64_t& value) {
     const auto found = document.FindMember(name);
     if (found == document.MemberEnd() || !found->value.IsUint64()) {
         return false;
@@ -99,18 +99,18 @@ std::optional<IndexEntry> parse_index_line(std::string_view line) {
         return std::nullopt;
     }
     IndexEntry entry;
-    bool whole =
-        read(document, "sha256", entry.sha256) && read(document, "previous", entry.previous);
+    bool whole = read_member(document, "sha256", entry.sha256) &&
+                 read_member(document, "previous", entry.previous);
     if (document.HasMember("removed")) {
         Tombstone& tombstone = entry.tombstone.emplace();
-        whole = whole && read(document, "removed", entry.manifest) &&
-                read(document, "records", tombstone.records) &&
-                read(document, "received", tombstone.received) &&
-                read(document, "octets", tombstone.octets) &&
-                read(document, "probe", tombstone.probe) &&
-                read(document, "epoch", tombstone.epoch);
+        whole = whole && read_member(document, "removed", entry.manifest) &&
+                read_member(document, "records", tombstone.records) &&
+                read_member(document, "received", tombstone.received) &&
+                read_member(document, "octets", tombstone.octets) &&
+                read_member(document, "probe", tombstone.probe) &&
+                read_member(document, "epoch", tombstone.epoch);
     } else {
-        whole = whole && read(document, "manifest", entry.manifest);
+        whole = whole && read_member(document, "manifest", entry.manifest);
     }
     return whole && index_line(entry) == line ? std::optional(entry) : std::nullopt;
 }
