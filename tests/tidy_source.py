@@ -205,6 +205,8 @@ def _parameters(text):
             kind = "number"
         elif TEXT.fullmatch(kind):
             kind = "text"
+        elif kind == "Document":  # RapidJSON's, which is a Value
+            kind = "Value"
         kinds.append(kind)
     return kinds, required
 
