@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <span>
 #include <string>
 #include <vector>
 
@@ -51,10 +50,6 @@ inline std::string frames_of(uint32_t first, uint32_t count) {
         sequence += flows.size();
     }
     return octets + ledger_frame(sequence);
-}
-
-inline std::span<const uint8_t> octets_of(const std::string& frames) {
-    return {reinterpret_cast<const uint8_t*>(frames.data()), frames.size()};
 }
 
 // Seals what these frames say.

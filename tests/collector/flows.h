@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -40,6 +41,9 @@ void add_message(proto::FlowSummary& flow,
 std::string batch_frame(const std::vector<proto::FlowSummary>& flows, uint64_t first_sequence);
 // Says that as many records were created as came before.
 std::string ledger_frame(uint64_t sequence, const std::string& capture_warning = "");
+inline std::span<const uint8_t> octets_of(const std::string& frames) {
+    return {reinterpret_cast<const uint8_t*>(frames.data()), frames.size()};
+}
 proto::ProbeLedger ledger_of(uint64_t records);
 
 // The group without rules, and one with a rule for each thing that a rule can look at.

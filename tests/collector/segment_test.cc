@@ -26,10 +26,6 @@ std::vector<uint64_t> sequences_in(const std::filesystem::path& file) {
     return sequences;
 }
 
-std::span<const uint8_t> octets_of(const std::string& frame) {
-    return {reinterpret_cast<const uint8_t*>(frame.data()), frame.size()};
-}
-
 }  // namespace
 
 TEST_GROUP(Segment) {
