@@ -197,10 +197,12 @@ bool has_jumbo_option(const uint8_t* header, uint32_t captured) noexcept {
         return ParseResult::ip_header_malformed;
     }
     const uint32_t payload_length = read_16(ip + 4);
-    // A host that merges or cuts segments may leave the option out; then only the frame tells.
+    // A host that merges or cuts segments may leave the option out; then only the frame tells. TCP
+    // is never without its header, and what pads a frame is shorter.
     const bool from_frame =
         payload_length == 0 &&
         (place.octets > kIpv6HeaderOctets + UINT16_MAX ||
+         (ip[6] == kProtocolTcp && place.octets >= kIpv6HeaderOctets + kTcpHeaderOctets) ||
          (ip[6] == kHopByHopOptions &&
           has_jumbo_option(ip + kIpv6HeaderOctets, place.captured - kIpv6HeaderOctets)));
     add_note(network.notes, from_frame, kNoteLengthFromFrame);

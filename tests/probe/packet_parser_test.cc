@@ -451,6 +451,18 @@ TEST(PacketParser, jumbogram_is_as_long_as_its_frame) {
     LONGS_EQUAL(70000, parsed.payload_octets);
 }
 
+TEST(PacketParser, payload_length_of_zero_before_tcp_is_taken_from_the_frame) {
+    const Packet packet = ethernet_ipv6().length(0).tcp(1, 2).payload(Octets(3000)).build();
+    const ParsedPacket parsed = parse(packet);
+    LONGS_EQUAL(kNoteLengthFromFrame | kNoteMergedFrame, parsed.notes);
+    LONGS_EQUAL(3060, parsed.octets);
+    LONGS_EQUAL(3000, parsed.payload_octets);
+    // Six octets that pad a frame are no TCP.
+    const Packet padded = ethernet_ipv6().length(0).protocol(6).padding(6).build();
+    LONGS_EQUAL(kNoteTransportMalformed, parse(padded).notes);
+    LONGS_EQUAL(40, parse(padded).octets);
+}
+
 TEST(PacketParser, payload_length_of_zero_is_believed_without_the_jumbo_option) {
     const Packet packet = ethernet_ipv6().length(0).udp(1, 2).payload("abc").build();
     const ParsedPacket parsed = parse(packet);
