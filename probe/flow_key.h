@@ -44,9 +44,10 @@ inline constexpr uint8_t kProtocolIcmp = 1;
 inline constexpr uint8_t kProtocolIgmp = 2;
 inline constexpr uint8_t kProtocolTcp = 6;
 inline constexpr uint8_t kProtocolUdp = 17;
-inline constexpr uint16_t kDnsPort = 53;
 inline constexpr uint8_t kProtocolIcmp6 = 58;
 inline constexpr uint8_t kProtocolSctp = 132;
+
+inline constexpr uint16_t kDnsPort = 53;
 
 // Its header begins with the sender's and the receiver's port, of 16 bits each.
 constexpr bool has_ports(uint8_t protocol) noexcept {
