@@ -92,7 +92,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
                      const PacketDigest& digest,
                      signatures::Scanner::Scratch& scratch,
                      ByteRing& ring) noexcept
-    : table_(memory.buckets, memory.hot, memory.warm, memory.few_buckets),
+    : table_(memory.buckets, memory.hot, memory.warm, memory.few_buckets, config.wait_for_ring),
       config_(config),
       copies_(memory.copies, config.copies, digest),
       features_(config.list, memory.features),

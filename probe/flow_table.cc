@@ -34,12 +34,15 @@ std::span<const uint8_t> octets_of(std::span<Part> parts) noexcept {
 FlowTable::FlowTable(std::span<Bucket> buckets,
                      std::span<FlowHot> hot,
                      std::span<FlowWarm> warm,
-                     std::span<Bucket> few) noexcept
+                     std::span<Bucket> few,
+                     bool packets_wait) noexcept
     : buckets_(few.empty() ? buckets : few),
       more_buckets_(few.empty() ? few : buckets),
       hot_(hot),
       warm_(warm),
-      mask_(buckets_.size() - 1) {
+      mask_(buckets_.size() - 1),
+      hot_pages_(packets_wait),
+      warm_pages_(packets_wait) {
     assert(std::has_single_bit(buckets.size()));
     assert(std::has_single_bit(buckets_.size()));
     assert(buckets_.size() >= 2);

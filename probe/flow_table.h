@@ -35,11 +35,13 @@ class FlowTable {
     FlowTable() = default;
     // `few` are used until half of their slots are taken; empty: none. Requires: buckets.size() is
     // a power of two from 2 on; so is few.size() unless 0, it is no larger, and buckets.size() is
-    // at most kMostAfterFew then; hot.size() == warm.size().
+    // at most kMostAfterFew then; hot.size() == warm.size(). Where packets wait, as those of a
+    // capture do, many flows move into huge pages.
     FlowTable(std::span<Bucket> buckets,
               std::span<FlowHot> hot,
               std::span<FlowWarm> warm,
-              std::span<Bucket> few = {}) noexcept;
+              std::span<Bucket> few = {},
+              bool packets_wait = false) noexcept;
 
     void prefetch_bucket(uint64_t hash) const noexcept { __builtin_prefetch(&first(hash)); }
 

@@ -1,6 +1,7 @@
 #include "proto/mapped_memory.h"
 
 #include <fmt/format.h>
+#include <linux/mman.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -87,7 +88,23 @@ void MappedMemory::populate(const void* begin, size_t octets) noexcept {
     madvise(reinterpret_cast<void*>(page), at + octets - page, MADV_POPULATE_WRITE);
 }
 
+void MappedMemory::move_to_huge_pages(std::span<const uint8_t> octets, size_t filled) noexcept {
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(octets.data());
+    const uintptr_t from = begin / kHugePageOctets * kHugePageOctets;
+    const uintptr_t to = (begin + octets.size()) / kHugePageOctets * kHugePageOctets;
+    const uintptr_t filled_to = std::min(to, uintptr_t{whole_pages(begin + filled)});
+    if (from < filled_to) {
+        madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+        madvise(reinterpret_cast<void*>(from), filled_to - from, MADV_COLLAPSE);
+    }
+}
+
 void PagedFront::back(std::span<const uint8_t> memory, size_t filled) noexcept {
+    if (may_take_time_ && filled > kHugeFrom) {
+        MappedMemory::move_to_huge_pages(memory, filled);
+        backed_ = memory.size();
+        return;
+    }
     const size_t step = std::clamp(backed_, kFewest, kMost);
     const size_t wanted = std::min(std::max(filled, backed_ + step), memory.size());
     MappedMemory::populate(memory.data() + backed_, wanted - backed_);

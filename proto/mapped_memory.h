@@ -49,6 +49,12 @@ class MappedMemory {
     // kernel that cannot leaves it to who touches them.
     static void populate(const void* begin, size_t octets) noexcept;
 
+    // What is filled of the octets, from their front, moves into huge pages, and what follows is
+    // backed by such where it is touched; so is what shares one with their front. It takes some
+    // tenths of a millisecond for each page. Of memory of this class. A kernel that cannot leaves
+    // it as it is.
+    static void move_to_huge_pages(std::span<const uint8_t> octets, size_t filled) noexcept;
+
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge
     // pages, at most octets().
     MappedMemory cut_front(size_t octets) noexcept;
@@ -66,11 +72,16 @@ class MappedMemory {
 };
 
 // Backs memory that is filled from its front with pages ahead of who fills it: as many again as are
-// filled, between kFewest and kMost octets, so that little memory takes few pages.
+// filled, between kFewest and kMost octets, so that little memory takes few pages. Where it may
+// take time, what fills more than half of a huge page moves into such, as will what follows.
 class PagedFront {
   public:
     static constexpr size_t kFewest = size_t{8} << 10;
     static constexpr size_t kMost = size_t{64} << 10;
+    static constexpr size_t kHugeFrom = MappedMemory::kHugePageOctets / 2;
+
+    PagedFront() = default;
+    explicit PagedFront(bool may_take_time) noexcept : may_take_time_(may_take_time) {}
 
     // Before the first `filled` octets of the memory, all of it always the same, are filled.
     void fill(std::span<const uint8_t> memory, size_t filled) noexcept {
@@ -83,6 +94,7 @@ class PagedFront {
     void back(std::span<const uint8_t> memory, size_t filled) noexcept;
 
     size_t backed_ = 0;
+    bool may_take_time_ = false;
 };
 
 }  // namespace curlew::proto

@@ -76,6 +76,30 @@ TEST(MappedMemory, a_front_is_backed_ahead_as_it_is_filled_and_not_beyond_its_en
     CHECK_EQUAL(37u, pages());
 }
 
+TEST(MappedMemory, a_front_that_may_take_time_goes_on_in_huge_pages) {
+    constexpr size_t kOctets = 4 * MappedMemory::kHugePageOctets;
+    const MappedMemory memory(kOctets, "test");
+    const auto pages = [&memory] {
+        constexpr size_t kPage = 4096;
+        std::vector<unsigned char> resident(kOctets / kPage);
+        CHECK_EQUAL(0, mincore(memory.data(), kOctets, resident.data()));
+        return static_cast<size_t>(std::count(resident.begin(), resident.end(), 1));
+    };
+    PagedFront front(true);
+    for (size_t filled = 1; filled <= PagedFront::kHugeFrom; ++filled) {
+        front.fill({memory.data(), kOctets}, filled);
+        memory.data()[filled - 1] = static_cast<uint8_t>(filled % 251);
+    }
+    CHECK(pages() < 512);
+    front.fill({memory.data(), kOctets}, PagedFront::kHugeFrom + 1);
+    // 512 where the kernel can, or as many as there were.
+    CHECK(pages() <= 512);
+    for (size_t filled = 1; filled <= PagedFront::kHugeFrom; ++filled) {
+        CHECK_EQUAL(filled % 251, memory.data()[filled - 1]);
+    }
+    memory.data()[kOctets - 1] = 1;
+}
+
 TEST(MappedMemory, more_than_the_machine_has_is_not_taken) {
     try {
         MappedMemory::taken(size_t{1} << 46, "[meter] memory");
