@@ -295,7 +295,7 @@ collector::SealResult run_capture(const RunConfig& config,
         return {capture.filename().string(),
                 digest.finish(),
                 octets,
-                port.link_name(),
+                port.link_names(),
                 port.nanosecond()};
     };
     const Derived derived = derive(capture, equipment);

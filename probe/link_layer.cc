@@ -144,7 +144,7 @@ ParseResult enter_frame_relay(PacketWalk& walk) noexcept {
 
 // Linux's netfilter log: family 1, version 1, group 2, then attributes, each
 //   | length 2, its own four octets included | type 2 | value, padded to 4 |
-// in the byte order of this machine, for libpcap turns it. Attribute 9 is the packet.
+// in the byte order of this machine, for capture_reader.h turns it. Attribute 9 is the packet.
 ParseResult enter_netfilter_log(PacketWalk& walk) noexcept {
     constexpr uint16_t kPayload = 9;
     if (walk.captured < 4) {
@@ -314,6 +314,8 @@ ParseResult enter_link(PacketWalk& walk, LinkType type) noexcept {
             return enter_prism(walk);
         case LinkType::wifi_avs:
             return enter_avs(walk);
+        case LinkType::unsupported:
+            return ParseResult::link_type_unsupported;
     }
     return ParseResult::not_ip;
 }

@@ -2,11 +2,11 @@
 
 #include <pcap/pcap.h>
 
-#include <cassert>
 #include <cstddef>
 #include <memory>
 #include <mutex>
-#include <new>
+
+#include "probe/link_types.h"
 
 namespace curlew::probe {
 
@@ -18,47 +18,6 @@ static_assert(offsetof(BpfInstruction, jump_false) == offsetof(bpf_insn, jf));
 static_assert(offsetof(BpfInstruction, k) == offsetof(bpf_insn, k));
 
 namespace {
-
-int pcap_link_type(LinkType link) {
-    switch (link) {
-        case LinkType::ethernet:
-            return DLT_EN10MB;
-        case LinkType::raw_ip:
-            return DLT_RAW;
-        case LinkType::null_loopback:
-            return DLT_NULL;
-        case LinkType::linux_sll:
-            return DLT_LINUX_SLL;
-        case LinkType::linux_sll2:
-            return DLT_LINUX_SLL2;
-        case LinkType::ppp:
-            return DLT_PPP;
-        case LinkType::pppoe:
-            return DLT_PPP_ETHER;
-        case LinkType::cisco_hdlc:
-            return DLT_C_HDLC;
-        case LinkType::frame_relay:
-            return DLT_FRELAY;
-        case LinkType::netfilter_log:
-            return DLT_NFLOG;
-        case LinkType::solaris_ipnet:
-            return DLT_IPNET;
-        case LinkType::fddi:
-            return DLT_FDDI;
-        case LinkType::llc:
-            return DLT_ATM_RFC1483;
-        case LinkType::wifi:
-            return DLT_IEEE802_11;
-        case LinkType::wifi_radiotap:
-            return DLT_IEEE802_11_RADIO;
-        case LinkType::wifi_prism:
-            return DLT_PRISM_HEADER;
-        case LinkType::wifi_avs:
-            return DLT_IEEE802_11_RADIO_AVS;
-    }
-    assert(false);
-    return DLT_EN10MB;
-}
 
 std::vector<BpfInstruction> compile(const std::string& expression, pcap_t* handle) {
     // libpcap promises no thread safety for pcap_compile.
@@ -86,17 +45,11 @@ bool run(std::span<const BpfInstruction> instructions, const PacketView& packet)
 
 }  // namespace
 
-PacketFilter::PacketFilter(const std::string& expression, LinkType link) {
-    const std::unique_ptr<pcap_t, decltype(&pcap_close)> handle(
-        pcap_open_dead(pcap_link_type(link), int{kMaximumPacketOctets}), pcap_close);
-    if (!handle) {
-        throw std::bad_alloc();
-    }
-    instructions_ = compile(expression, handle.get());
-}
+PacketFilter::PacketFilter(const std::string& expression, LinkType link)
+    : PacketFilter(expression, link_number(link), false) {}
 
-PacketFilter::PacketFilter(const std::string& expression, pcap* capture)
-    : instructions_(compile(expression, capture)) {}
+PacketFilter::PacketFilter(const std::string& expression, uint32_t link_number, bool swapped)
+    : instructions_(compile(expression, empty_capture(link_number, swapped).get())) {}
 
 bool PacketFilter::matches(const PacketView& packet) const noexcept {
     return run(instructions_, packet);

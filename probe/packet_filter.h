@@ -8,8 +8,6 @@
 
 #include "probe/port.h"
 
-struct pcap;
-
 namespace curlew::probe {
 
 // The filter expression is wrong: the operator's mistake, not the input's.
@@ -22,11 +20,13 @@ class FilterError : public std::runtime_error {
 // any thread may call it. A host name in the expression is looked up by the system's resolver.
 class PacketFilter {
   public:
-    // For packets of a live port. An empty expression wants every packet. Throws FilterError.
+    // For packets of a live port. Requires: `link` is supported. An empty expression wants every
+    // packet. Throws FilterError.
     PacketFilter(const std::string& expression, LinkType link);
 
-    // For packets of an open capture: its link type and its byte order. Throws FilterError.
-    PacketFilter(const std::string& expression, pcap* capture);
+    // For packets of a capture file: its link type's number there, and whether its byte order is
+    // not this machine's. Throws FilterError.
+    PacketFilter(const std::string& expression, uint32_t link_number, bool swapped);
 
     std::span<const BpfInstruction> instructions() const noexcept { return instructions_; }
 

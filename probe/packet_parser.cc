@@ -510,6 +510,7 @@ const char* name_of(ParseResult result) noexcept {
         "wifi_fragment",
         "wifi_aggregated",
         "wifi_bad_fcs",
+        "link_type_unsupported",
     };
     return kNames[static_cast<size_t>(result)];
 }

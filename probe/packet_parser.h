@@ -24,6 +24,7 @@ enum class ParseResult : uint8_t {
     wifi_fragment,            // 802.11: a frame's later fragment
     wifi_aggregated,          // 802.11: several packets in one frame
     wifi_bad_fcs,             // 802.11: damaged on the air, by what the capturing driver says
+    link_type_unsupported,    // one interface's of a capture: its link type is none of ours
     count_,
 };
 

@@ -4,6 +4,8 @@
 #include <cstring>
 #include <string_view>
 
+#include "probe/link_types.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -141,13 +143,6 @@ class Block {
     std::string& out_;
     size_t begin_;
 };
-
-// LINKTYPE numbers (tcpdump.org/linktypes), by LinkType; those from which replay_port.cc has it.
-uint16_t link_number(LinkType link) {
-    constexpr std::array<uint16_t, kLinkTypes> kNumbers{
-        1, 101, 0, 113, 276, 9, 51, 104, 107, 239, 226, 10, 100, 105, 127, 119, 163};
-    return kNumbers[static_cast<size_t>(link)];
-}
 
 uint32_t number_at(std::span<const uint8_t> octets, size_t at) noexcept {
     uint32_t number = 0;

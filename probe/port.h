@@ -12,7 +12,7 @@
 namespace curlew::probe {
 
 inline constexpr size_t kMaximumBurst = 64;
-// Longest packet a port hands on. libpcap's own bound (MAXIMUM_SNAPLEN).
+// Longest packet a port hands on. libpcap's bound as well (MAXIMUM_SNAPLEN).
 inline constexpr uint32_t kMaximumPacketOctets = 262'144;
 
 // What stands at PacketView::data.
@@ -34,8 +34,9 @@ enum class LinkType : uint8_t {
     wifi_radiotap,  // the same behind a radiotap header
     wifi_prism,     // behind a Prism or AVS header
     wifi_avs,       // behind an AVS header
+    unsupported,    // anything else
 };
-inline constexpr int kLinkTypes = 17;
+inline constexpr int kLinkTypes = 17;  // that are supported
 
 // One packet, owned by the port until release().
 // A capture's times outside of 1970 to this, in 2116, are moved to that bound.

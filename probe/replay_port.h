@@ -1,33 +1,27 @@
 #pragma once
 
-#include <sys/types.h>
-
 #include <cstddef>
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
-#include "probe/capture_losses.h"
+#include "probe/capture_reader.h"
 #include "probe/capture_stream.h"
 #include "probe/packet_filter.h"
 #include "probe/port.h"
 
-struct pcap;
-
 namespace curlew::probe {
 
 // A capture file as a port: pcap or pcapng, micro- or nanoseconds, plain, gzip or zstd, told by
-// content and not by name. Memory is fixed at construction. What stands before damage or a cut is
-// handed out; then the state is broken.
+// content and not by name, its packets as capture_reader.h has them. Memory is bounded. What stands
+// before damage or a cut is handed out; then the state is broken.
 //
-// Times outside 0 .. kMaximumTimeNs are moved to that bound. A wire length below the captured one
-// is raised to it, one above kMaximumPacketOctets is taken for it. A frame check sequence that the
-// file announces, or in pcapng all interfaces before the first packet, is taken off. A packet of
-// pcapng that has no time has that of the one before.
+// Packets of a link type that is not supported are handed out as such, and no filter wants them; a
+// file that tells of no other before its first packet is refused.
 class ReplayPort final : public Port {
   public:
     // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.
@@ -54,7 +48,7 @@ class ReplayPort final : public Port {
     // By the statistics with which a recording (RECORDING.md) and other programs close a capture,
     // where it has nanoseconds.
     uint64_t end_ns() const noexcept override { return end_ns_; }
-    // At its end with what the capture says itself that it lost, as missed (capture_losses.h).
+    // At its end with what the capture says itself that it lost, as missed.
     PortCounters counters() const noexcept override { return counters_; }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return stream_.progress(); }
@@ -67,48 +61,43 @@ class ReplayPort final : public Port {
     uint64_t octets_captured() const noexcept { return octets_captured_; }
 
     // The file's clock is finer than a microsecond; in pcapng that of the first interface.
-    bool nanosecond() const noexcept { return nanosecond_; }
+    bool nanosecond() const noexcept { return reader_->nanosecond(); }
 
-    // The link type as libpcap names it, for example "EN10MB".
-    const std::string& link_name() const noexcept { return link_name_; }
+    // The link types as libpcap names them, for example "EN10MB"; of several that the capture has
+    // told of so far "EN10MB,RAW", in the order of their telling.
+    std::string link_names() const;
 
   private:
-    struct CloseFile {
-        void operator()(std::FILE* file) const noexcept;
-    };
-    struct CloseCapture {
-        void operator()(pcap* capture) const noexcept;
-    };
-
-    static ssize_t read_stream(void* port, char* out, size_t size) noexcept;
-    void open_capture(const std::filesystem::path& file);
-    void find_link(const std::filesystem::path& file);
-    bool read_packet(PacketView& packet) noexcept;
-    void stop(int result) noexcept;
+    // True: a packet. False: the state is no longer running, or, unless `may_move`, what is next
+    // cannot be had without moving octets.
+    bool read_packet(CapturedPacket& packet, bool may_move) noexcept;
+    // Octets from the stream behind those unread. False: there are no more.
+    bool fill_window() noexcept;
+    // For all links told of so far. Throws FilterError.
+    void make_filters();
+    // False: the state is broken, for the filter cannot be had for the packet's link type.
+    bool has_filter(const CapturedPacket& packet) noexcept;
+    // Requires: has_filter().
+    bool is_wanted(const CapturedPacket& packet) const noexcept;
+    void begin();
+    void stop_at_end() noexcept;
+    // Without a fault: the capture has ended.
+    void stop(std::string fault) noexcept;
 
     std::filesystem::path file_;
-    // In this order, for the capture reads through the buffer from the stream.
+    std::string filter_expression_;
     CaptureStream stream_;
-    CaptureLosses losses_;
-    std::unique_ptr<char[]> file_buffer_;
-    std::unique_ptr<pcap, CloseCapture> capture_;
-
-    std::optional<PacketFilter> filter_;
-    // libpcap keeps a packet until the next is read only, so a burst's packets are copied here.
-    std::unique_ptr<uint8_t[]> arena_;
-    size_t arena_used_ = 0;
-
-    LinkType link_ = LinkType::ethernet;
-    std::string link_name_;
-    uint32_t fcs_octets_ = 0;  // at the end of each packet
-    bool is_pcapng_ = false;
-    bool nanosecond_ = false;
+    std::unique_ptr<CaptureReader> reader_;
+    // Packets are handed out where they lie in it.
+    std::unique_ptr<uint8_t[]> window_;
+    std::span<uint8_t> unread_;                         // of the window
+    std::optional<CapturedPacket> pending_;             // read, to know what is before it
+    std::vector<std::optional<PacketFilter>> filters_;  // by link; nothing: unsupported
 
     PortState state_ = PortState::running;
     bool caught_up_ = false;
     std::string fault_;
     uint64_t now_ns_ = 0;
-    uint64_t read_ns_ = 0;  // time of the packet read last, wanted by the filter or not
     uint64_t end_ns_ = 0;
     uint64_t octets_captured_ = 0;
     PortCounters counters_;

@@ -44,7 +44,7 @@ WITHOUT_HYPERSCAN = ("signatures/group_rules.h", "signatures/group_rules.cc",
 FOREIGN = (
     # Captures for net_pcap are measured by libpcap, as the driver reads them.
     ("pcap.h pcap/*",
-     "probe/replay_port.cc probe/packet_filter.cc "
+     "probe/link_types.cc probe/packet_filter.cc "
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
     ("re2/*", "signatures/content_rules.cc"),

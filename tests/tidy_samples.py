@@ -100,7 +100,7 @@ SAMPLES = {
             {"cli/run.cc": '#include "proto/flow.pb.h"\n'},
         ],
         "good": [
-            foreign("probe/replay_port.cc", "pcap/pcap.h"),
+            foreign("probe/link_types.cc", "pcap/pcap.h"),
             foreign("signatures/scanner.cc", "hs.h"),
             foreign("proto/channel.cc", "zmq.hpp"),
             foreign("dpdk_port/eal.cc", "rte_eal.h"),

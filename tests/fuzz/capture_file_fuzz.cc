@@ -37,7 +37,9 @@ void read_whole(probe::ReplayPort& port) {
         packets += count;
         port.release();
     }
-    require_ledger(port.counters().packets_offered == packets + port.counters().packets_filtered);
+    const probe::PortCounters counters = port.counters();
+    require_ledger(counters.packets_offered ==
+                   packets + counters.packets_filtered + counters.packets_missed);
     require_ledger(port.octets_captured() >= octets);
     require((port.state() == probe::PortState::broken) == !port.fault().empty());
 }

@@ -1,0 +1,345 @@
+#include "probe/pcapng_reader.h"
+
+#include <algorithm>
+#include <string>
+
+#include "probe/capture_order.h"
+
+namespace curlew::probe {
+
+namespace {
+
+constexpr uint32_t kSection = 0x0a0d0d0a;
+constexpr uint32_t kInterface = 1;
+constexpr uint32_t kOldPacket = 2;
+constexpr uint32_t kSimplePacket = 3;
+constexpr uint32_t kStatistics = 5;
+constexpr uint32_t kPacket = 6;
+
+constexpr uint32_t kByteOrder = 0x1a2b3c4d;
+constexpr size_t kFront = 8;           // type and length
+constexpr size_t kEnd = 4;             // the length again
+constexpr size_t kSmallestBlock = 12;  // a section's byte order is within
+constexpr size_t kPacketFixed = 20;    // interface, time, captured length, wire length
+
+constexpr size_t kMostInterfaces = 65'536;         // of a section
+constexpr uint64_t kMostLost = uint64_t{1} << 48;  // more is noise
+
+constexpr uint64_t kNsPerSecond = 1'000'000'000;
+
+bool is_known(uint32_t type) noexcept {
+    return type == kSection || type == kInterface || type == kOldPacket || type == kSimplePacket ||
+           type == kStatistics || type == kPacket;
+}
+
+uint64_t believed(uint64_t packets) noexcept {
+    return packets <= kMostLost ? packets : 0;
+}
+
+size_t to_words(size_t octets) noexcept {
+    return (octets + 3) / 4 * 4;
+}
+
+// The upper half comes first, whatever the byte order.
+uint64_t time_at(const uint8_t* at, bool swapped) noexcept {
+    return uint64_t{load<uint32_t>(at, swapped)} << 32 | load<uint32_t>(at + 4, swapped);
+}
+
+// 0 .. kLatestTimeNs
+uint64_t nanoseconds(uint64_t ticks, uint64_t ticks_per_second, int64_t offset_seconds) noexcept {
+    if (ticks_per_second == kNsPerSecond && offset_seconds == 0) {
+        return std::min(ticks, kLatestTimeNs);
+    }
+    __extension__ using Wide = __int128;
+    const Wide seconds = Wide{ticks / ticks_per_second} + offset_seconds;
+    const Wide fraction = Wide{ticks % ticks_per_second} * kNsPerSecond / ticks_per_second;
+    return static_cast<uint64_t>(
+        std::clamp(seconds * kNsPerSecond + fraction, Wide{0}, Wide{kLatestTimeNs}));
+}
+
+// 10^-exponent seconds, or 2^-exponent where the highest bit is set, as ticks of a second; 0 where
+// they are too many to count.
+uint64_t ticks_of(uint8_t resolution) noexcept {
+    const uint8_t exponent = resolution & 0x7f;
+    if ((resolution & 0x80) != 0) {
+        return exponent < 64 ? uint64_t{1} << exponent : 0;
+    }
+    if (exponent > 19) {
+        return 0;
+    }
+    uint64_t ticks = 1;
+    for (uint8_t i = 0; i < exponent; ++i) {
+        ticks *= 10;
+    }
+    return ticks;
+}
+
+//    0                   1                   2                   3
+//    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
+//   |      Option Code              |         Option Length         |
+//   |                     value, padded to 32 bits                  |
+template <typename Take>
+void for_each_option(std::span<const uint8_t> options, bool swapped, Take take) {
+    constexpr uint16_t kEndOfOptions = 0;
+    while (options.size() >= 4) {
+        const auto code = load<uint16_t>(options.data(), swapped);
+        const size_t length = load<uint16_t>(options.data() + 2, swapped);
+        options = options.subspan(4);
+        if (code == kEndOfOptions || length > options.size()) {
+            return;
+        }
+        take(code, options.first(length));
+        options = options.subspan(std::min(to_words(length), options.size()));
+    }
+}
+
+}  // namespace
+
+bool PcapngReader::begins(std::span<const uint8_t> head) noexcept {
+    return head.size() >= 4 && load<uint32_t>(head.data(), false) == kSection;
+}
+
+CaptureReader::Step PcapngReader::next(std::span<uint8_t>& octets,
+                                       CapturedPacket& packet) noexcept {
+    Step step = Step::more;
+    for (bool goes_on = true; goes_on;) {
+        const auto skipped = static_cast<size_t>(std::min<uint64_t>(skip_, octets.size()));
+        skip_ -= skipped;
+        octets = octets.subspan(skipped);
+        const size_t before = octets.size();
+        step = skip_ == 0 ? take_block(octets, packet) : Step::more;
+        goes_on = step == Step::more && octets.size() < before;
+    }
+    return step;
+}
+
+// More: a block, or what is here of it, was passed over, or octets are wanting.
+CaptureReader::Step PcapngReader::take_block(std::span<uint8_t>& octets,
+                                             CapturedPacket& packet) noexcept {
+    if (length_again_ != 0) {
+        if (octets.size() < kEnd) {
+            return Step::more;
+        }
+        if (load<uint32_t>(octets.data(), swapped_) != length_again_) {
+            return damage("a block's two lengths differ");
+        }
+        octets = octets.subspan(kEnd);
+        length_again_ = 0;
+    }
+    if (octets.size() < kSmallestBlock) {
+        return Step::more;
+    }
+    const auto type = load<uint32_t>(octets.data(), swapped_);
+    if (type == kSection) {  // the same in either order
+        swapped_ = load<uint32_t>(octets.data() + kFront, false) != kByteOrder;
+        if (load<uint32_t>(octets.data() + kFront, swapped_) != kByteOrder) {
+            return damage("a section in no known byte order");
+        }
+    }
+    const auto length = load<uint32_t>(octets.data() + 4, swapped_);
+    if (length < kSmallestBlock || length % 4 != 0) {
+        return damage("a block of " + std::to_string(length) + " octets");
+    }
+    if (!is_known(type)) {
+        octets = octets.subspan(kFront);
+        skip_ = length - kFront - kEnd;
+        length_again_ = length;
+        return Step::more;
+    }
+    const bool is_whole = length <= kLongestRecord;
+    const size_t wanted = is_whole ? length : kLongestRecord - kEnd;
+    if (octets.size() < wanted) {
+        return Step::more;
+    }
+    if (is_whole && load<uint32_t>(octets.data() + length - kEnd, swapped_) != length) {
+        return damage("a block's two lengths differ");
+    }
+    const Block block{
+        type, length, octets.subspan(kFront, wanted - kFront - (is_whole ? kEnd : 0))};
+    octets = octets.subspan(wanted);
+    if (!is_whole) {
+        skip_ = length - wanted - kEnd;
+        length_again_ = length;
+    }
+    return take(block, packet);
+}
+
+CaptureReader::Step PcapngReader::take(const Block& block, CapturedPacket& packet) noexcept {
+    switch (block.type) {
+        case kSection:
+            take_section();
+            return Step::more;
+        case kInterface:
+            return take_interface(block);
+        case kStatistics:
+            take_statistics(block);
+            return Step::more;
+        case kSimplePacket:
+            return take_simple_packet(block, packet);
+        default:
+            return take_packet(block, packet);
+    }
+}
+
+void PcapngReader::take_section() noexcept {
+    lost_before_ = packets_lost();
+    interfaces_.clear();
+}
+
+// link type (16 bits), reserved (16), snapshot length (32), options
+CaptureReader::Step PcapngReader::take_interface(const Block& block) {
+    constexpr size_t kFixed = 8;
+    constexpr uint16_t kResolution = 9;  // if_tsresol
+    constexpr uint16_t kFcsLength = 13;  // if_fcslen
+    constexpr uint16_t kOffset = 14;     // if_tsoffset
+    constexpr uint64_t kMicroseconds = 1'000'000;
+    if (block.contents.size() < kFixed) {
+        return damage("an interface of no link type");
+    }
+    if (interfaces_.size() == kMostInterfaces) {
+        return damage("more than " + std::to_string(kMostInterfaces) + " interfaces");
+    }
+    Interface told;
+    told.link = link_of(load<uint16_t>(block.contents.data(), swapped_), swapped_);
+    told.snap_length = load<uint32_t>(block.contents.data() + 4, swapped_);
+    const auto note = [&](uint16_t code, std::span<const uint8_t> value) {
+        if (code == kResolution && value.size() == 1) {
+            told.ticks_per_second = ticks_of(value[0]);
+        } else if (code == kFcsLength && value.size() == 1) {
+            told.check_sequence = value[0];
+        } else if (code == kOffset && value.size() == 8) {
+            told.offset_seconds = static_cast<int64_t>(load<uint64_t>(value.data(), swapped_));
+        }
+    };
+    for_each_option(block.contents.subspan(kFixed), swapped_, note);
+    if (told.ticks_per_second == 0) {
+        return damage("an interface whose clock is too fine");
+    }
+    if (!knows_first_) {
+        knows_first_ = true;
+        is_finer_ = told.ticks_per_second > kMicroseconds;
+    }
+    interfaces_.push_back(told);
+    return Step::more;
+}
+
+// interface (32 bits), time (64), captured length (32), wire length (32), octets, padding, options;
+// of the old kind interface (16) and drop count (16).
+CaptureReader::Step PcapngReader::take_packet(const Block& block, CapturedPacket& packet) noexcept {
+    const bool is_old = block.type == kOldPacket;
+    const uint8_t* const fixed = block.contents.data();
+    if (block.contents.size() < kPacketFixed) {
+        return damage("a packet of no length");
+    }
+    const uint32_t index =
+        is_old ? load<uint16_t>(fixed, swapped_) : load<uint32_t>(fixed, swapped_);
+    const auto captured = load<uint32_t>(fixed + 12, swapped_);
+    const size_t octets = to_words(captured);
+    if (index >= interfaces_.size()) {
+        return damage("a packet of interface " + std::to_string(index) +
+                      ", which is not described");
+    }
+    if (octets > block.length - kFront - kPacketFixed - kEnd) {
+        return damage("a packet that is longer than its block");
+    }
+    Interface& interface = interfaces_[index];
+    packet_ns_ = nanoseconds(
+        time_at(fixed + 4, swapped_), interface.ticks_per_second, interface.offset_seconds);
+    const size_t here = block.contents.size() - kPacketFixed;
+    Raw raw{block.contents.data() + kPacketFixed,
+            packet_ns_,
+            static_cast<uint32_t>(std::min<size_t>({captured, here, kMaximumPacketOctets})),
+            load<uint32_t>(fixed + 16, swapped_),
+            interface.check_sequence};
+    if (is_old) {
+        const auto lost = load<uint16_t>(fixed + 2, swapped_);
+        interface.lost_by_packets += lost == UINT16_MAX ? 0 : lost;  // not known
+    }
+    if (octets < here) {
+        note_options(block.contents.subspan(kPacketFixed + octets), interface, raw);
+    }
+    end_ns_ = 0;
+    fill(raw, interface.link, packet);
+    return Step::packet;
+}
+
+void PcapngReader::note_options(std::span<const uint8_t> options,
+                                Interface& of,
+                                Raw& packet) noexcept {
+    constexpr uint16_t kFlags = 2;      // epb_flags, pack_flags
+    constexpr uint16_t kDropCount = 4;  // epb_dropcount
+    constexpr int kFcsShift = 5;
+    constexpr uint32_t kFcsBits = 0xf;
+    for_each_option(options, swapped_, [&](uint16_t code, std::span<const uint8_t> value) {
+        if (code == kFlags && value.size() == 4) {
+            const uint32_t fcs = load<uint32_t>(value.data(), swapped_) >> kFcsShift & kFcsBits;
+            packet.check_sequence = fcs != 0 ? fcs : packet.check_sequence;  // 0: not known
+        } else if (code == kDropCount && value.size() == 8) {
+            of.lost_by_packets = std::min(
+                of.lost_by_packets + believed(load<uint64_t>(value.data(), swapped_)), kMostLost);
+        }
+    });
+}
+
+// wire length (32 bits), octets; of the first interface
+CaptureReader::Step PcapngReader::take_simple_packet(const Block& block,
+                                                     CapturedPacket& packet) noexcept {
+    constexpr size_t kFixed = 4;
+    if (block.contents.size() < kFixed) {
+        return damage("a packet of no length");
+    }
+    if (interfaces_.empty()) {
+        return damage("a packet of interface 0, which is not described");
+    }
+    const Interface& interface = interfaces_.front();
+    const auto wire = load<uint32_t>(block.contents.data(), swapped_);
+    const uint32_t limit = interface.snap_length == 0 ? UINT32_MAX : interface.snap_length;
+    const auto here = static_cast<uint32_t>(block.contents.size() - kFixed);
+    end_ns_ = 0;
+    fill({block.contents.data() + kFixed,
+          packet_ns_,
+          std::min({wire, limit, here, kMaximumPacketOctets}),
+          wire,
+          interface.check_sequence},
+         interface.link,
+         packet);
+    return Step::packet;
+}
+
+// interface (32 bits), time (64), options
+void PcapngReader::take_statistics(const Block& block) noexcept {
+    constexpr size_t kFixed = 12;
+    constexpr uint16_t kEndTime = 3;        // isb_endtime
+    constexpr uint16_t kInterfaceDrop = 5;  // isb_ifdrop
+    constexpr uint16_t kSystemDrop = 7;     // isb_osdrop
+    end_ns_ = 0;
+    if (block.contents.size() < kFixed ||
+        load<uint32_t>(block.contents.data(), swapped_) >= interfaces_.size()) {
+        return;
+    }
+    Interface& of = interfaces_[load<uint32_t>(block.contents.data(), swapped_)];
+    uint64_t dropped = 0;
+    const auto note = [&](uint16_t code, std::span<const uint8_t> value) {
+        if (value.size() != 8) {
+            return;
+        }
+        if (code == kInterfaceDrop || code == kSystemDrop) {
+            dropped += believed(load<uint64_t>(value.data(), swapped_));
+        } else if (code == kEndTime) {
+            end_ns_ = nanoseconds(
+                time_at(value.data(), swapped_), of.ticks_per_second, of.offset_seconds);
+        }
+    };
+    for_each_option(block.contents.subspan(kFixed), swapped_, note);
+    of.lost_by_statistics = std::max(of.lost_by_statistics, believed(dropped));
+}
+
+uint64_t PcapngReader::packets_lost() const noexcept {
+    uint64_t sum = lost_before_;
+    for (const Interface& one : interfaces_) {
+        sum = std::min(sum + std::max(one.lost_by_packets, one.lost_by_statistics), kMostLost);
+    }
+    return sum;
+}
+
+}  // namespace curlew::probe

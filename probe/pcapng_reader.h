@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "probe/capture_reader.h"
+
+namespace curlew::probe {
+
+// pcapng: sections in either byte order, interfaces of any link types, clocks and check sequences,
+// packets of all three kinds, and what the file tells of losses: the drop counts of packets
+// (section 4.3), and at the end the statistics of each interface (4.6). Where both are told the
+// larger one counts, for statistics hold all. Other blocks are passed over, however long.
+//
+// A packet that has no time (4.4) has that of the one before.
+class PcapngReader final : public CaptureReader {
+  public:
+    static bool begins(std::span<const uint8_t> head) noexcept;
+
+    Step next(std::span<uint8_t>& octets, CapturedPacket& packet) noexcept override;
+    bool is_between_records() const noexcept override { return skip_ == 0 && length_again_ == 0; }
+    bool nanosecond() const noexcept override { return is_finer_; }
+    uint64_t packets_lost() const noexcept override;
+    uint64_t end_ns() const noexcept override { return end_ns_; }
+
+  private:
+    struct Interface {
+        size_t link = 0;
+        uint32_t snap_length = 0;  // 0: all
+        uint32_t check_sequence = 0;
+        uint64_t ticks_per_second = 1'000'000;
+        int64_t offset_seconds = 0;
+        uint64_t lost_by_packets = 0;
+        uint64_t lost_by_statistics = 0;
+    };
+    // Between its first length and its last.
+    struct Block {
+        uint32_t type = 0;
+        uint32_t length = 0;          // of all of it
+        std::span<uint8_t> contents;  // the front of them where it is too long
+    };
+
+    Step take_block(std::span<uint8_t>& octets, CapturedPacket& packet) noexcept;
+    // Packet, damaged, or more: go on behind it.
+    Step take(const Block& block, CapturedPacket& packet) noexcept;
+    void take_section() noexcept;
+    Step take_interface(const Block& block);
+    Step take_packet(const Block& block, CapturedPacket& packet) noexcept;
+    Step take_simple_packet(const Block& block, CapturedPacket& packet) noexcept;
+    void take_statistics(const Block& block) noexcept;
+    void note_options(std::span<const uint8_t> options, Interface& of, Raw& packet) noexcept;
+
+    bool swapped_ = false;
+    uint64_t skip_ = 0;          // octets that are not wanted
+    uint32_t length_again_ = 0;  // with which the block that they are of has to end; 0: no such
+    std::vector<Interface> interfaces_;  // of the section
+    bool knows_first_ = false;           // interface of the file
+    bool is_finer_ = false;
+    uint64_t lost_before_ = 0;  // packets, in the sections before
+    uint64_t packet_ns_ = 0;    // of the last packet
+    uint64_t end_ns_ = 0;
+};
+
+}  // namespace curlew::probe

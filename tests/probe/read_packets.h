@@ -1,0 +1,63 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "probe/capture_reader.h"
+#include "tests/probe/capture_files.h"
+
+namespace curlew::probe::test {
+
+// What a reader made of a file's octets.
+struct Reading {
+    struct Packet {
+        Octets octets;
+        uint64_t time_ns;
+        uint32_t wire_octets;
+        LinkType link;
+    };
+
+    std::vector<Packet> packets;
+    std::vector<CaptureLink> links;
+    std::string fault;
+    bool is_whole = false;  // it may end there
+    bool nanosecond = false;
+    uint64_t packets_lost = 0;
+    uint64_t end_ns = 0;
+};
+
+// The reader gets `piece` octets more whenever it asks.
+inline Reading read_packets(Octets file, size_t piece = SIZE_MAX) {
+    Reading reading;
+    const auto reader = make_capture_reader(file);
+    std::span<uint8_t> unread(file.data(), 0);
+    for (;;) {
+        CapturedPacket packet;
+        const auto step = reader->next(unread, packet);
+        if (step == CaptureReader::Step::packet) {
+            const PacketView& view = packet.view;
+            reading.packets.push_back({Octets(view.data, view.data + view.captured_octets),
+                                       view.time_ns,
+                                       view.wire_octets,
+                                       view.link});
+        } else {
+            uint8_t* const end = unread.data() + unread.size();
+            const auto left = static_cast<size_t>(file.data() + file.size() - end);
+            if (step == CaptureReader::Step::damaged || left == 0) {
+                break;
+            }
+            unread = {unread.data(), unread.size() + std::min(piece, left)};
+        }
+    }
+    reading.links = reader->links();
+    reading.fault = reader->fault();
+    reading.is_whole = reading.fault.empty() && unread.empty() && reader->is_between_records();
+    reading.nanosecond = reader->nanosecond();
+    reading.packets_lost = reader->packets_lost();
+    reading.end_ns = reader->end_ns();
+    return reading;
+}
+
+}  // namespace curlew::probe::test
