@@ -6,8 +6,10 @@
 #include <numeric>
 #include <stdexcept>
 #include <utility>
+#include <vector>
 
 #include "collector/dataset_builder.h"
+#include "collector/loss_spans.h"
 #include "collector/manifest.h"
 #include "collector/publish.h"
 #include "collector/wire_walk.h"
@@ -95,9 +97,11 @@ void Sealer::take_ledger(const proto::FrameView& frame) {
 void Sealer::write_records() {
     sorter_.finish();
     DatasetBuilder builder(config_, rules_, memory_, part_);
+    const LossSpans losses(result_.ledger ? packet_losses(*result_.ledger)
+                                          : std::vector<LossSpan>{});
     std::string_view record;
     while (sorter_.next(record)) {
-        builder.write(record);
+        builder.write(record, losses);
     }
     builder.finish(result_);
 }

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "probe/loss_intervals.h"
 #include "probe/port.h"
 
 // Packets out of the octets of a capture file: classic pcap (draft-ietf-opsawg-pcap) or pcapng
@@ -61,6 +62,10 @@ class CaptureReader {
 
     // What the file says itself that it lost, as far as it was read.
     virtual uint64_t packets_lost() const noexcept { return 0; }
+
+    // When that was, as reason port_missed: before a packet behind the one before it, or, where
+    // statistics alone tell of it, at any time in their section.
+    virtual LossIntervals losses() const noexcept { return {}; }
 
     // When the capture ended, where statistics behind the last packet say so; else 0.
     virtual uint64_t end_ns() const noexcept { return 0; }

@@ -183,7 +183,10 @@ CaptureReader::Step PcapngReader::take(const Block& block, CapturedPacket& packe
 
 void PcapngReader::take_section() noexcept {
     lost_before_ = packets_lost();
+    note_rest_of_section(losses_);
     interfaces_.clear();
+    section_from_ns_ = UINT64_MAX;
+    section_to_ns_ = 0;
 }
 
 // link type (16 bits), reserved (16), snapshot length (32), options
@@ -253,12 +256,13 @@ CaptureReader::Step PcapngReader::take_packet(const Block& block, CapturedPacket
             interface.check_sequence};
     if (is_old) {
         const auto lost = load<uint16_t>(fixed + 2, swapped_);
-        interface.lost_by_packets += lost == UINT16_MAX ? 0 : lost;  // not known
+        note_lost(interface, lost == UINT16_MAX ? 0 : lost);  // not known
     }
     if (octets < here) {
         note_options(block.contents.subspan(kPacketFixed + octets), interface, raw);
     }
-    end_ns_ = 0;
+    interface.last_ns = packet_ns_;
+    note_time();
     fill(raw, interface.link, packet);
     return Step::packet;
 }
@@ -275,10 +279,48 @@ void PcapngReader::note_options(std::span<const uint8_t> options,
             const uint32_t fcs = load<uint32_t>(value.data(), swapped_) >> kFcsShift & kFcsBits;
             packet.check_sequence = fcs != 0 ? fcs : packet.check_sequence;  // 0: not known
         } else if (code == kDropCount && value.size() == 8) {
-            of.lost_by_packets = std::min(
-                of.lost_by_packets + believed(load<uint64_t>(value.data(), swapped_)), kMostLost);
+            note_lost(of, load<uint64_t>(value.data(), swapped_));
         }
     });
+}
+
+void PcapngReader::note_time() noexcept {
+    end_ns_ = 0;
+    section_from_ns_ = std::min(section_from_ns_, packet_ns_);
+    section_to_ns_ = std::max(section_to_ns_, packet_ns_);
+}
+
+void PcapngReader::note_lost(Interface& of, uint64_t packets) noexcept {
+    const uint64_t lost = std::min(believed(packets), kMostLost - of.lost_by_packets);
+    if (lost != 0) {
+        const uint64_t before_ns = of.last_ns == 0 ? packet_ns_ : of.last_ns;
+        of.lost_by_packets += lost;
+        losses_.note(LossReason::port_missed,
+                     std::min(before_ns, packet_ns_),
+                     std::max(before_ns, packet_ns_),
+                     lost);
+    }
+}
+
+void PcapngReader::note_rest_of_section(LossIntervals& losses) const noexcept {
+    const uint64_t to_ns = std::max(section_to_ns_, packet_ns_);
+    for (const Interface& one : interfaces_) {
+        if (one.lost_by_statistics > one.lost_by_packets) {
+            // Whose packets tell as well has lost the rest behind them.
+            const uint64_t from_ns =
+                one.lost_by_packets != 0 ? one.last_ns : std::min(section_from_ns_, to_ns);
+            losses.note(LossReason::port_missed,
+                        from_ns,
+                        to_ns,
+                        one.lost_by_statistics - one.lost_by_packets);
+        }
+    }
+}
+
+LossIntervals PcapngReader::losses() const noexcept {
+    LossIntervals losses = losses_;
+    note_rest_of_section(losses);
+    return losses;
 }
 
 // wire length (32 bits), octets; of the first interface
@@ -295,7 +337,7 @@ CaptureReader::Step PcapngReader::take_simple_packet(const Block& block,
     const auto wire = load<uint32_t>(block.contents.data(), swapped_);
     const uint32_t limit = interface.snap_length == 0 ? UINT32_MAX : interface.snap_length;
     const auto here = static_cast<uint32_t>(block.contents.size() - kFixed);
-    end_ns_ = 0;
+    note_time();
     fill({block.contents.data() + kFixed,
           packet_ns_,
           std::min({wire, limit, here, kMaximumPacketOctets}),

@@ -23,6 +23,7 @@ class PcapngReader final : public CaptureReader {
     bool is_between_records() const noexcept override { return skip_ == 0 && length_again_ == 0; }
     bool nanosecond() const noexcept override { return is_finer_; }
     uint64_t packets_lost() const noexcept override;
+    LossIntervals losses() const noexcept override;
     uint64_t end_ns() const noexcept override { return end_ns_; }
 
   private:
@@ -32,6 +33,7 @@ class PcapngReader final : public CaptureReader {
         uint32_t check_sequence = 0;
         uint64_t ticks_per_second = 1'000'000;
         int64_t offset_seconds = 0;
+        uint64_t last_ns = 0;  // of its last packet; 0: there was none
         uint64_t lost_by_packets = 0;
         uint64_t lost_by_statistics = 0;
     };
@@ -51,6 +53,11 @@ class PcapngReader final : public CaptureReader {
     Step take_simple_packet(const Block& block, CapturedPacket& packet) noexcept;
     void take_statistics(const Block& block) noexcept;
     void note_options(std::span<const uint8_t> options, Interface& of, Raw& packet) noexcept;
+    void note_time() noexcept;
+    // Before the packet that is being taken.
+    void note_lost(Interface& of, uint64_t packets) noexcept;
+    // What statistics tell beyond the packets of the section.
+    void note_rest_of_section(LossIntervals& losses) const noexcept;
 
     bool swapped_ = false;
     uint64_t skip_ = 0;          // octets that are not wanted
@@ -59,7 +66,10 @@ class PcapngReader final : public CaptureReader {
     bool knows_first_ = false;           // interface of the file
     bool is_finer_ = false;
     uint64_t lost_before_ = 0;  // packets, in the sections before
-    uint64_t packet_ns_ = 0;    // of the last packet
+    LossIntervals losses_;      // but for the rest of this section
+    uint64_t section_from_ns_ = UINT64_MAX;
+    uint64_t section_to_ns_ = 0;
+    uint64_t packet_ns_ = 0;  // of the last packet
     uint64_t end_ns_ = 0;
 };
 

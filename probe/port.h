@@ -6,6 +6,8 @@
 #include <span>
 #include <string>
 
+#include "probe/loss_intervals.h"
+
 // The seam to the outside: where packets come from. DPDK queues, captures and tests stand behind
 // it; nothing past it knows which. One virtual call per burst.
 
@@ -147,6 +149,10 @@ class Port {
 
     // As of the last receive(). A device may take microseconds to tell: to be asked now and then.
     virtual PortCounters counters() const noexcept = 0;
+
+    // When what a capture counts as missed was lost, as far as it tells; of queue 0. Of a live port
+    // who looks at its counters knows.
+    virtual LossIntervals losses() const noexcept { return {}; }
 
     // One sentence on why the state is broken; empty otherwise.
     virtual const std::string& fault() const noexcept = 0;

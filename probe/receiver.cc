@@ -237,10 +237,13 @@ void Receiver::publish() noexcept {
 
 // What a counter grew by was lost since the last look.
 void Receiver::note_losses(const PortCounters& now) noexcept {
-    const uint64_t now_ns = std::max(is_live_ ? port_.now_ns() : 0, packets_.last_packet_ns);
-    // Of a capture all of its time, for it does not say more, and two runs are to say the same.
-    const bool is_all = looked_at_ns_ == 0 || !is_live_;
-    const uint64_t from_ns = std::min(is_all ? packets_.first_packet_ns : looked_at_ns_, now_ns);
+    if (!is_live_) {
+        losses_ = port_.losses();
+        return;
+    }
+    const uint64_t now_ns = std::max(port_.now_ns(), packets_.last_packet_ns);
+    const bool is_first = looked_at_ns_ == 0;
+    const uint64_t from_ns = std::min(is_first ? packets_.first_packet_ns : looked_at_ns_, now_ns);
     const auto note = [&](LossReason reason, uint64_t before, uint64_t after) {
         if (after > before) {
             losses_.note(reason, from_ns, now_ns, after - before);

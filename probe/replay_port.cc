@@ -217,7 +217,6 @@ void ReplayPort::stop(std::string fault) noexcept {
         // More makes no difference to any flow, and may be noise.
         end_ns_ = std::min(reader_->end_ns(), now_ns_ + kLongestSilence);
     }
-    // When they were lost is not told, only between which packets at best.
     counters_.packets_missed = reader_->packets_lost();
     counters_.packets_offered += counters_.packets_missed;
 }

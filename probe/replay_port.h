@@ -50,6 +50,9 @@ class ReplayPort final : public Port {
     uint64_t end_ns() const noexcept override { return end_ns_; }
     // At its end with what the capture says itself that it lost, as missed.
     PortCounters counters() const noexcept override { return counters_; }
+    LossIntervals losses() const noexcept override {
+        return state_ == PortState::running ? LossIntervals{} : reader_->losses();
+    }
     const std::string& fault() const noexcept override { return fault_; }
     double progress() const noexcept override { return stream_.progress(); }
 

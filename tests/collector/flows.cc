@@ -127,6 +127,10 @@ proto::ProbeLedger ledger_of(uint64_t records) {
 std::string ledger_frame(uint64_t sequence, const std::string& capture_warning) {
     proto::ProbeLedger ledger = ledger_of(sequence - 1);
     ledger.set_capture_warning(capture_warning);
+    return ledger_frame(sequence, ledger);
+}
+
+std::string ledger_frame(uint64_t sequence, const proto::ProbeLedger& ledger) {
     return frame_of(proto::FrameKind::ledger, sequence, 1, ledger.SerializeAsString());
 }
 

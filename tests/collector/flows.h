@@ -41,6 +41,7 @@ void add_message(proto::FlowSummary& flow,
 std::string batch_frame(const std::vector<proto::FlowSummary>& flows, uint64_t first_sequence);
 // Says that as many records were created as came before.
 std::string ledger_frame(uint64_t sequence, const std::string& capture_warning = "");
+std::string ledger_frame(uint64_t sequence, const proto::ProbeLedger& ledger);
 inline std::span<const uint8_t> octets_of(const std::string& frames) {
     return {reinterpret_cast<const uint8_t*>(frames.data()), frames.size()};
 }

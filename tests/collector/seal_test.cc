@@ -86,6 +86,32 @@ TEST(Seal, selection_and_first_records_close_the_ledger) {
     CHECK_EQUAL(2, result.records_not_selected);
 }
 
+TEST(Seal, records_that_overlap_a_loss_say_so) {
+    proto::FlowSummary before = flow_between("10.0.0.1", 1000, "10.0.0.2", 80, 6);
+    proto::FlowSummary within = flow_between("10.0.0.1", 2000, "10.0.0.2", 80, 6);
+    const uint64_t start_ns = before.flow_end_ns() + 1'000'000'000;
+    within.set_flow_start_ns(start_ns);
+    within.set_first_record_start_ns(start_ns);
+    within.set_flow_end_ns(start_ns + 5000);
+    proto::ProbeLedger ledger = ledger_of(2);
+    proto::Count& count = *ledger.add_packets_lost();
+    count.set_reason("port_missed");
+    count.set_packets(3);
+    ledger.set_packets_offered(ledger.packets_offered() + 3);
+    proto::LossInterval& loss = *ledger.add_losses();
+    loss.set_from_ns(start_ns + 5000);
+    loss.set_to_ns(start_ns + 6000);
+    loss.set_reason("port_missed");
+    loss.set_lost(3);
+    const SealResult result =
+        seal_frames(config, batch_frame({before, within}, 1) + ledger_frame(3, ledger));
+    const std::string lines = content_of(result.path);
+    const size_t second = lines.find('\n') + 1;
+    CHECK(lines.substr(0, second).find("\"loss\"") == std::string::npos);
+    CHECK(lines.substr(second).find("\"loss\"") != std::string::npos);
+    CHECK_EQUAL(0, problems());
+}
+
 TEST(Seal, records_of_joy_keep_the_order_of_its_output) {
     config.preset = kJoyPreset;
     proto::FlowSummary first = joy_flow();

@@ -1,6 +1,7 @@
 #include "probe/pcapng_reader.h"
 
 #include <string>
+#include <vector>
 
 #include "tests/probe/capture_blocks.h"
 #include "tests/probe/read_packets.h"
@@ -192,6 +193,44 @@ TEST(PcapngReader, losses_are_those_of_packets_or_of_statistics_whichever_is_mor
     CHECK_EQUAL(0u, lost(front + old_packet(0, 0xffff)));
 }
 
+TEST(PcapngReader, losses_lie_before_packets_or_anywhere_in_their_section) {
+    constexpr uint64_t kSecond = 1'000'000;
+    const auto packet_at = [this](uint32_t of, uint64_t seconds, uint64_t lost) {
+        return packet(of, {1}, lost == 0 ? Octets{} : option(4, lost), seconds * kSecond);
+    };
+    const Octets front = begin() + described() + described();
+    const Octets first_section = front + packet_at(0, 10, 0) + packet_at(1, 20, 0) +
+                                 packet_at(0, 30, 5) + packet_at(1, 40, 0) + packet_at(1, 50, 2);
+    const auto check = [](const Octets& file, const std::vector<LossInterval>& expected) {
+        const Reading reading = read_packets(file);
+        uint64_t sum = 0;
+        size_t at = 0;
+        for (const LossInterval& loss : reading.losses) {
+            CHECK_EQUAL(expected.at(at).from_ns, loss.from_ns);
+            CHECK_EQUAL(expected.at(at).to_ns, loss.to_ns);
+            CHECK_EQUAL(expected.at(at).lost, loss.lost);
+            CHECK_TRUE(loss.reason == LossReason::port_missed);
+            sum += loss.lost;
+            ++at;
+        }
+        CHECK_EQUAL(expected.size(), at);
+        CHECK_EQUAL(reading.packets_lost, sum);
+    };
+    const auto span = [](uint64_t from, uint64_t to, uint64_t lost) {
+        constexpr uint64_t kNs = 1'000'000'000;
+        return LossInterval{from * kNs, to * kNs, 0, LossReason::port_missed, lost};
+    };
+    check(first_section, {span(10, 30, 5), span(40, 50, 2)});
+    // Of an interface whose packets told, the rest was lost behind them.
+    check(first_section + counted(0, option(5, 6)), {span(10, 30, 5), span(30, 50, 2 + 1)});
+    check(front + packet_at(0, 10, 0) + packet_at(1, 20, 0) + counted(1, option(7, 3)),
+          {span(10, 20, 3)});
+    check(front + packet_at(0, 10, 0) + counted(0, option(5, 1)) + front + packet_at(0, 70, 4) +
+              packet_at(0, 60, 1) + counted(0, option(5, 5)),
+          {span(10, 10, 1), span(60, 70, 5)});
+    check(front + counted(0, option(5, 9)), {span(0, 0, 9)});
+}
+
 TEST(PcapngReader, losses_that_cannot_be_are_not_counted) {
     const auto lost = [this](const Octets& behind) {
         return read_packets(begin() + described() + behind).packets_lost;
@@ -272,9 +311,9 @@ TEST(PcapngReader, what_does_not_follow_the_format_ends_it) {
     check_damage("a packet of interface 1, which is not described", packet(1, {1}));
     check_damage("a packet of interface 1, which is not described", old_packet(1, 0));
     check_damage("a packet that is longer than its block",
-                 any(6, number(0, 12) + number(0xffffffff, 4) + number(9, 4)));
+                 any(6, Octets(12, 0) + number(0xffffffff, 4) + number(9, 4)));
     check_damage("a packet that is longer than its block",
-                 any(6, number(0, 12) + number(5, 4) + number(5, 4) + Octets(4, 1)));
+                 any(6, Octets(12, 0) + number(5, 4) + number(5, 4) + Octets(4, 1)));
     check_damage("an interface of no link type", any(1, number(1, 4)));
     check_damage("a section in no known byte order", any(0x0a0d0d0a, Octets(16, 1)));
     check_damage("a packet of interface 0, which is not described",

@@ -25,6 +25,7 @@ struct Reading {
     bool is_whole = false;  // it may end there
     bool nanosecond = false;
     uint64_t packets_lost = 0;
+    LossIntervals losses;
     uint64_t end_ns = 0;
 };
 
@@ -56,6 +57,7 @@ inline Reading read_packets(Octets file, size_t piece = SIZE_MAX) {
     reading.is_whole = reading.fault.empty() && unread.empty() && reader->is_between_records();
     reading.nanosecond = reader->nanosecond();
     reading.packets_lost = reader->packets_lost();
+    reading.losses = reader->losses();
     reading.end_ns = reader->end_ns();
     return reading;
 }

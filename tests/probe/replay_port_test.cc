@@ -189,9 +189,15 @@ TEST(ReplayPort, what_a_capture_says_that_it_lost_was_offered) {
     ReplayPort port(folder.write(
         "lost.pcapng",
         section() + interface(kEthernet, 6) + enhanced_packet(7'000'000, {1, 2, 3, 4}) + lost));
+    const LossIntervals none = port.losses();
+    CHECK_TRUE(none.begin() == none.end());
     CHECK_EQUAL(1u, all_of(port).size());
     CHECK_EQUAL(9u, port.counters().packets_missed);
     CHECK_EQUAL(10u, port.counters().packets_offered);
+    const LossIntervals losses = port.losses();
+    CHECK_EQUAL(1, losses.end() - losses.begin());
+    CHECK_EQUAL(9u, losses.begin()->lost);
+    CHECK_EQUAL(7'000'000'000u, losses.begin()->to_ns);
 }
 
 TEST(ReplayPort, packets_of_a_moved_time_are_noted) {
@@ -349,6 +355,7 @@ TEST(ReplayPort, filter_that_wants_nothing_gives_control_back) {
     CHECK_EQUAL(0, port.receive(burst));
     CHECK(port.state() == PortState::running);
     CHECK_EQUAL(1024, port.counters().packets_filtered);
+    port.release();
     CHECK_EQUAL(0, all_of(port).size());
     CHECK_EQUAL(1500, port.counters().packets_filtered);
 }
