@@ -5,33 +5,45 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
 #include <new>
 #include <utility>
 
+#include "collector/chunk_pipe.h"
+
 namespace curlew::collector {
 namespace {
 
-constexpr size_t kBufferOctets = size_t{1} << 20;
-// Of memory and of places in the file: no block device asks for more.
-constexpr size_t kAlignment = 4096;
+constexpr size_t kBufferOctets = ChunkPipe::kChunkOctets;
 
 char* aligned_memory() {
-    void* memory = std::aligned_alloc(kAlignment, kBufferOctets);
+    void* memory = std::aligned_alloc(ChunkPipe::kAlignment, kBufferOctets);
     if (memory == nullptr) {
         throw std::bad_alloc();
     }
     return static_cast<char*>(memory);
 }
 
+bool is_whole_chunk(std::string_view octets) {
+    return octets.size() == kBufferOctets &&
+           reinterpret_cast<uintptr_t>(octets.data()) % ChunkPipe::kAlignment == 0;
+}
+
 }  // namespace
 
 BulkFile::BulkFile(std::filesystem::path path)
-    : path_(std::move(path)),
-      file_(open_file(path_, O_WRONLY | O_CREAT | O_TRUNC)),
-      buffer_(aligned_memory()) {}
+    : path_(std::move(path)), file_(open_file(path_, O_WRONLY | O_CREAT | O_TRUNC)) {}
 
 void BulkFile::write(std::string_view octets) {
+    if (used_ == 0 && is_whole_chunk(octets)) {
+        set_direct(true);
+        write_chunk(octets);
+        return;
+    }
+    if (buffer_ == nullptr) {
+        buffer_.reset(aligned_memory());
+    }
     while (!octets.empty()) {
         const size_t part = std::min(octets.size(), kBufferOctets - used_);
         std::memcpy(buffer_.get() + used_, octets.data(), part);
@@ -39,25 +51,25 @@ void BulkFile::write(std::string_view octets) {
         octets.remove_prefix(part);
         if (used_ == kBufferOctets) {
             set_direct(true);
-            write_buffer();
+            write_chunk({buffer_.get(), used_});
+            used_ = 0;
         }
     }
 }
 
 // A file system may take the flag and refuse the write: then the page cache it is.
-void BulkFile::write_buffer() {
+void BulkFile::write_chunk(std::string_view chunk) {
     size_t written = 0;
     if (direct_) {
-        const ssize_t result = ::write(file_.get(), buffer_.get(), used_);
+        const ssize_t result = ::write(file_.get(), chunk.data(), chunk.size());
         if (result < 0 && errno != EINVAL && errno != EINTR) {
             throw_file_error("write", path_);
         }
         written = result < 0 ? 0 : static_cast<size_t>(result);
-        may_be_direct_ = written == used_;
+        may_be_direct_ = written == chunk.size();
         set_direct(may_be_direct_);
     }
-    write_all(file_.get(), {buffer_.get() + written, used_ - written}, path_);
-    used_ = 0;
+    write_all(file_.get(), chunk.substr(written), path_);
 }
 
 void BulkFile::set_direct(bool direct) noexcept {
@@ -74,9 +86,11 @@ void BulkFile::set_direct(bool direct) noexcept {
     }
 }
 
-void BulkFile::finish() {
+void BulkFile::finish(std::string_view rest) {
     set_direct(false);
-    write_buffer();
+    write_chunk({buffer_.get(), used_});
+    used_ = 0;
+    write_chunk(rest);
     sync_data(file_.get(), path_);
 }
 

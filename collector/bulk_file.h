@@ -18,22 +18,23 @@ class BulkFile {
     // Replaces what is there. Throws std::runtime_error, as the others do.
     explicit BulkFile(std::filesystem::path path);
 
+    // Whole chunks of a ChunkPipe, with nothing else before them, are not copied.
     void write(std::string_view octets);
 
-    // Writes what is left and syncs.
-    void finish();
+    // Writes what is left, and `rest` behind it, and syncs.
+    void finish(std::string_view rest = {});
 
   private:
     struct Free {
         void operator()(char* memory) const noexcept { std::free(memory); }
     };
 
-    void write_buffer();
+    void write_chunk(std::string_view chunk);
     void set_direct(bool direct) noexcept;
 
     std::filesystem::path path_;
     FileDescriptor file_;
-    std::unique_ptr<char[], Free> buffer_;
+    std::unique_ptr<char[], Free> buffer_;  // null: never needed
     size_t used_ = 0;
     bool direct_ = false;
     bool may_be_direct_ = true;

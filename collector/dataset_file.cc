@@ -115,7 +115,15 @@ struct DatasetWriter::Compressor {
     std::vector<char> out;
 };
 
-DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encoding) : file_(path) {
+DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encoding)
+    : file_(path), lines_([this](std::string_view chunk) {
+          if (compressor_ != nullptr) {
+              compress(chunk, false);
+          } else {
+              file_digest_.update(chunk);
+              file_.write(chunk);
+          }
+      }) {
     if (encoding == Encoding::json_zstd) {
         compressor_ = std::make_unique<Compressor>();
     }
@@ -124,44 +132,42 @@ DatasetWriter::DatasetWriter(const std::filesystem::path& path, Encoding encodin
 DatasetWriter::~DatasetWriter() = default;
 
 void DatasetWriter::write(std::string_view line) {
-    sums_.content_octets += line.size();
-    if (compressor_ == nullptr) {
-        put(line);
-        return;
-    }
-    pending_.append(line);
-    if (pending_.size() >= kChunkOctets) {
-        compress(false);
-    }
+    content_octets_ += line.size();
+    lines_.write(line);
 }
 
-void DatasetWriter::put(std::string_view octets) {
-    file_digest_.update(octets);
-    sums_.octets += octets.size();
-    file_.write(octets);
-}
-
-void DatasetWriter::compress(bool last) {
-    content_digest_.update(pending_);
-    ZSTD_inBuffer in{pending_.data(), pending_.size(), 0};
+void DatasetWriter::compress(std::string_view lines, bool last) {
+    content_digest_.update(lines);
+    ZSTD_inBuffer in{lines.data(), lines.size(), 0};
     size_t left = 1;
     while (last ? left > 0 : in.pos < in.size) {
         ZSTD_outBuffer out{compressor_->out.data(), compressor_->out.size(), 0};
         left = checked(ZSTD_compressStream2(
             compressor_->stream.get(), &out, &in, last ? ZSTD_e_end : ZSTD_e_continue));
-        put({compressor_->out.data(), out.pos});
+        const std::string_view made(compressor_->out.data(), out.pos);
+        file_digest_.update(made);
+        file_octets_ += made.size();
+        file_.write(made);
     }
-    pending_.clear();
 }
 
 DatasetSums DatasetWriter::finish() {
+    const std::string_view rest = lines_.finish();
+    DatasetSums sums{.content_octets = content_octets_};
     if (compressor_ != nullptr) {
-        compress(true);
+        compress(rest, true);
+        file_.finish();
+        sums.octets = file_octets_;
+        sums.sha256 = file_digest_.finish();
+        sums.content_sha256 = content_digest_.finish();
+    } else {
+        file_digest_.update(rest);
+        file_.finish(rest);
+        sums.octets = content_octets_;
+        sums.sha256 = file_digest_.finish();
+        sums.content_sha256 = sums.sha256;
     }
-    file_.finish();
-    sums_.sha256 = file_digest_.finish();
-    sums_.content_sha256 = compressor_ == nullptr ? sums_.sha256 : content_digest_.finish();
-    return sums_;
+    return sums;
 }
 
 DatasetSums read_dataset(const std::filesystem::path& path,

@@ -8,11 +8,13 @@
 #include <string_view>
 
 #include "collector/bulk_file.h"
+#include "collector/chunk_pipe.h"
 #include "collector/digest.h"
 #include "collector/durable_file.h"
 
 // The file of a sealed dataset: JSON lines, plain or as one zstd frame (RFC 8878, with checksum),
-// hashed on its way out. The only place for zstd.
+// hashed on its way out. The only place for zstd. What a long one takes, to hash, compress and
+// write it, another thread does while the next lines are made.
 
 namespace curlew::collector {
 
@@ -44,15 +46,16 @@ class DatasetWriter {
   private:
     struct Compressor;
 
-    void compress(bool last);
-    void put(std::string_view octets);
+    void compress(std::string_view lines, bool last);
 
+    uint64_t content_octets_ = 0;
+    // The pipe's thread uses all but the pipe, until that has finished.
     BulkFile file_;
+    uint64_t file_octets_ = 0;
     std::unique_ptr<Compressor> compressor_;  // null: plain
-    std::string pending_;                     // lines not yet compressed
     Sha256 file_digest_;
     Sha256 content_digest_;  // of a plain file never used: its sum is the file's
-    DatasetSums sums_;
+    ChunkPipe lines_;
 };
 
 // Reads a dataset's file and tells both sums; `on_line` gets each line without its newline.

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "collector/chunk_pipe.h"
 #include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
@@ -53,6 +54,22 @@ TEST(BulkFile, is_written_where_there_is_no_way_past_the_page_cache) {
     file.finish();
     CHECK(tests::content_of(memory) == octets);
     std::filesystem::remove(memory);
+}
+
+TEST(BulkFile, whole_chunks_of_a_pipe_are_written_from_where_they_lie) {
+    constexpr size_t kFront = 10;
+    for (const size_t size : {kMebioctet, 4 * kMebioctet + 7}) {
+        for (const size_t front : {size_t{0}, kFront}) {
+            const std::string octets = numbered_octets(size);
+            BulkFile file(folder.path() / "a");
+            // Where something else is before them they are copied.
+            file.write(std::string_view(octets).substr(0, front));
+            ChunkPipe pipe([&file](std::string_view chunk) { file.write(chunk); });
+            pipe.write(std::string_view(octets).substr(front));
+            file.finish(pipe.finish());
+            CHECK(tests::content_of(folder.path() / "a") == octets);
+        }
+    }
 }
 
 TEST(BulkFile, an_error_names_the_file) {

@@ -63,6 +63,26 @@ TEST(DatasetFile, compressed_lines_keep_the_sum_of_their_content) {
     CHECK(lines_of(path, Encoding::json_zstd) == std::vector<std::string>{"abc"});
 }
 
+TEST(DatasetFile, what_another_thread_cannot_write_is_told) {
+    for (const Encoding encoding : {Encoding::json, Encoding::json_zstd}) {
+        DatasetWriter writer("/dev/full", encoding);
+        const auto fill = [&writer] {
+            // Three mebioctets of noise, which no compressor makes short.
+            uint32_t state = 1;
+            for (size_t i = 0; i < 60'000; ++i) {
+                std::string line;
+                for (size_t j = 0; j < 50; ++j) {
+                    state = state * 1'664'525 + 1'013'904'223;
+                    line += static_cast<char>('0' + (state >> 26));
+                }
+                writer.write(line + "\n");
+            }
+            writer.finish();
+        };
+        CHECK_THROWS(std::runtime_error, fill());
+    }
+}
+
 TEST(DatasetFile, reads_what_it_wrote_however_long) {
     // 3 MiB that compress to almost nothing, and lines longer than any buffer.
     const std::vector<std::string> lines(3, std::string(1 << 20, 'x'));
