@@ -369,6 +369,15 @@ void add_result(const std::filesystem::path& capture,
     summary.files_sealed_before += result.already_sealed ? 1 : 0;
 }
 
+bool is_filter_of_ethernet(const std::string& expression) {
+    try {
+        probe::PacketFilter(expression, probe::LinkType::ethernet);
+        return true;
+    } catch (const probe::FilterError&) {
+        return false;
+    }
+}
+
 double processor_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -398,7 +407,11 @@ RunSummary run_captures(const RunConfig& config) {
                 run_capture(config, equipment, rules, inspector ? &*inspector : nullptr, capture),
                 summary);
         } catch (const probe::FilterError& error) {
-            throw UsageError(error.what());
+            if (!is_filter_of_ethernet(config.filter)) {
+                throw UsageError(error.what());
+            }
+            // Right in itself, and not to be had for what this capture holds.
+            summary.failures.push_back(fmt::format("{}: {}", capture.string(), error.what()));
         } catch (const std::exception& error) {
             summary.failures.push_back(error.what());
         }

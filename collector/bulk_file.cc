@@ -7,27 +7,14 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <new>
 #include <utility>
-
-#include "collector/chunk_pipe.h"
 
 namespace curlew::collector {
 namespace {
 
-constexpr size_t kBufferOctets = ChunkPipe::kChunkOctets;
-
-char* aligned_memory() {
-    void* memory = std::aligned_alloc(ChunkPipe::kAlignment, kBufferOctets);
-    if (memory == nullptr) {
-        throw std::bad_alloc();
-    }
-    return static_cast<char*>(memory);
-}
-
 bool is_whole_chunk(std::string_view octets) {
-    return octets.size() == kBufferOctets &&
-           reinterpret_cast<uintptr_t>(octets.data()) % ChunkPipe::kAlignment == 0;
+    return octets.size() == kChunkOctets &&
+           reinterpret_cast<uintptr_t>(octets.data()) % kChunkAlignment == 0;
 }
 
 }  // namespace
@@ -42,14 +29,14 @@ void BulkFile::write(std::string_view octets) {
         return;
     }
     if (buffer_ == nullptr) {
-        buffer_.reset(aligned_memory());
+        buffer_ = new_chunk();
     }
     while (!octets.empty()) {
-        const size_t part = std::min(octets.size(), kBufferOctets - used_);
+        const size_t part = std::min(octets.size(), kChunkOctets - used_);
         std::memcpy(buffer_.get() + used_, octets.data(), part);
         used_ += part;
         octets.remove_prefix(part);
-        if (used_ == kBufferOctets) {
+        if (used_ == kChunkOctets) {
             set_direct(true);
             write_chunk({buffer_.get(), used_});
             used_ = 0;
@@ -61,8 +48,11 @@ void BulkFile::write(std::string_view octets) {
 void BulkFile::write_chunk(std::string_view chunk) {
     size_t written = 0;
     if (direct_) {
-        const ssize_t result = ::write(file_.get(), chunk.data(), chunk.size());
-        if (result < 0 && errno != EINVAL && errno != EINTR) {
+        ssize_t result = 0;
+        do {
+            result = ::write(file_.get(), chunk.data(), chunk.size());
+        } while (result < 0 && errno == EINTR);
+        if (result < 0 && errno != EINVAL) {
             throw_file_error("write", path_);
         }
         written = result < 0 ? 0 : static_cast<size_t>(result);

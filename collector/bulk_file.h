@@ -1,11 +1,10 @@
 #pragma once
 
 #include <cstddef>
-#include <cstdlib>
 #include <filesystem>
-#include <memory>
 #include <string_view>
 
+#include "collector/chunk_pipe.h"
 #include "collector/durable_file.h"
 
 namespace curlew::collector {
@@ -25,16 +24,12 @@ class BulkFile {
     void finish(std::string_view rest = {});
 
   private:
-    struct Free {
-        void operator()(char* memory) const noexcept { std::free(memory); }
-    };
-
     void write_chunk(std::string_view chunk);
     void set_direct(bool direct) noexcept;
 
     std::filesystem::path path_;
     FileDescriptor file_;
-    std::unique_ptr<char[], Free> buffer_;  // null: never needed
+    Chunk buffer_;  // null: never needed
     size_t used_ = 0;
     bool direct_ = false;
     bool may_be_direct_ = true;

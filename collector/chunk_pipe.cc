@@ -7,8 +7,8 @@
 
 namespace curlew::collector {
 
-ChunkPipe::Chunk ChunkPipe::new_chunk() {
-    Chunk chunk(static_cast<char*>(std::aligned_alloc(kAlignment, kChunkOctets)));
+Chunk new_chunk() {
+    Chunk chunk(static_cast<char*>(std::aligned_alloc(kChunkAlignment, kChunkOctets)));
     if (!chunk) {
         throw std::bad_alloc();
     }

@@ -12,15 +12,24 @@
 
 namespace curlew::collector {
 
-// Octets from one thread to work that another one does, chunk by chunk in their order: one is
-// filled while the one before is worked on. As long as all fits into one chunk there is no thread.
+inline constexpr size_t kChunkOctets = size_t{1} << 20;
+// Of chunks in memory, and so in a file: no block device asks for more past the page cache.
+inline constexpr size_t kChunkAlignment = 4096;
+
+struct FreeChunk {
+    void operator()(char* memory) const noexcept { std::free(memory); }
+};
+using Chunk = std::unique_ptr<char[], FreeChunk>;
+
+// Throws std::bad_alloc.
+Chunk new_chunk();
+
+// Octets from one thread, which calls everything, to work that another one does, chunk by chunk in
+// their order: one is filled while the one before is worked on. As long as all fits into one chunk
+// there is no other thread.
 class ChunkPipe {
   public:
-    static constexpr size_t kChunkOctets = size_t{1} << 20;
-    // Of chunks in memory, and so in a file: no block device asks for more past the page cache.
-    static constexpr size_t kAlignment = 4096;
-
-    // Gets whole chunks. What it throws, write() or finish() throw.
+    // Gets whole chunks, in the other thread. What it throws, write() or finish() throw.
     using Work = std::function<void(std::string_view chunk)>;
 
     // Throws std::bad_alloc.
@@ -33,16 +42,11 @@ class ChunkPipe {
     // Requires: neither has thrown before. May throw std::system_error for want of a thread.
     void write(std::string_view octets);
 
-    // All whole chunks are worked on when it returns: the rest, which is left to who asks.
+    // All whole chunks are worked on when it returns: the rest, which is left to who asks, and good
+    // until the next write().
     std::string_view finish();
 
   private:
-    struct Free {
-        void operator()(char* memory) const noexcept { std::free(memory); }
-    };
-    using Chunk = std::unique_ptr<char[], Free>;
-
-    static Chunk new_chunk();
     void hand_over();
     void wait_until_idle();
     void work_until_over();

@@ -10,7 +10,7 @@
 namespace curlew::collector {
 namespace {
 
-constexpr size_t kChunkOctets = 256 * 1024;
+constexpr size_t kReadOctets = 256 * 1024;
 constexpr size_t kLongestLine = size_t{16} << 20;
 constexpr int kCompressionLevel = 3;
 
@@ -74,7 +74,7 @@ class Decompressor {
         ZSTD_inBuffer in{octets.data(), octets.size(), 0};
         bool out_was_full = false;
         while (in.pos < in.size || (out_was_full && !frame_ended_)) {
-            ZSTD_outBuffer out{out_.get(), kChunkOctets, 0};
+            ZSTD_outBuffer out{out_.get(), kReadOctets, 0};
             const size_t result = ZSTD_decompressStream(stream_.get(), &out, &in);
             if (ZSTD_isError(result) != 0) {
                 refuse(path_, ZSTD_getErrorName(result));
@@ -94,7 +94,7 @@ class Decompressor {
   private:
     const std::filesystem::path& path_;
     std::unique_ptr<ZSTD_DStream, size_t (*)(ZSTD_DStream*)> stream_;
-    std::unique_ptr<char[]> out_ = std::make_unique_for_overwrite<char[]>(kChunkOctets);
+    std::unique_ptr<char[]> out_ = std::make_unique_for_overwrite<char[]>(kReadOctets);
     bool frame_ended_ = false;
 };
 
@@ -188,8 +188,8 @@ DatasetSums read_dataset(const std::filesystem::path& path,
     };
 
     // Most files are shorter: what is not read is not touched.
-    const auto buffer = std::make_unique_for_overwrite<char[]>(kChunkOctets);
-    while (const size_t octets = input.read({buffer.get(), kChunkOctets})) {
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kReadOctets);
+    while (const size_t octets = input.read({buffer.get(), kReadOctets})) {
         const std::string_view chunk(buffer.get(), octets);
         file_digest.update(chunk);
         sums.octets += octets;

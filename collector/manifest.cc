@@ -320,12 +320,16 @@ class ManifestWriter {
     }
 
     bool is_in_reach(const LossSpan& span) const {
+        if (input_.live == nullptr) {
+            return true;
+        }
         const LossSpan& reach = input_.live->reach;
         return span.from_ns <= reach.to_ns && span.to_ns >= reach.from_ns;
     }
 
     void losses() {
-        if (input_.live == nullptr) {
+        const bool any = input_.sealed.ledger && input_.sealed.ledger->losses_size() > 0;
+        if (input_.live == nullptr && !any) {
             return;
         }
         json_.key("losses");
@@ -343,7 +347,7 @@ class ManifestWriter {
                 }
             }
         }
-        const auto& end = input_.live->lost_at_the_end;
+        const auto end = input_.live != nullptr ? input_.live->lost_at_the_end : std::nullopt;
         if (end && is_in_reach(*end)) {
             json_.start_object();
             time("from", end->from_ns);

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cassert>
-#include <stdexcept>
 #include <utility>
 
 #include "probe/capture_order.h"
@@ -60,7 +59,8 @@ void CaptureReader::fill(const Raw& raw, size_t link, CapturedPacket& packet) co
     PacketView& view = packet.view;
     view.data = raw.data;
     view.time_ns = std::min(raw.time_ns, kLatestTimeNs);
-    view.wire_octets = wire - std::min(wire, raw.check_sequence);
+    const bool tells_itself = links_[link].type == LinkType::wifi_radiotap;
+    view.wire_octets = tells_itself ? wire : wire - std::min(wire, raw.check_sequence);
     view.captured_octets = std::min({raw.captured, view.wire_octets, kMaximumPacketOctets});
     view.link = links_[link].type;
     packet.link = link;

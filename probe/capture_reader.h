@@ -15,7 +15,11 @@
 //
 // Times outside 0 .. kLatestTimeNs are moved to that bound. A wire length below the captured one is
 // raised to it, one above kMaximumPacketOctets is taken for it. A frame check sequence of which the
-// file tells is taken off. Attributes of NFLOG are turned into this machine's byte order.
+// file tells is taken off, but where radiotap tells of it. Attributes of NFLOG are turned into this
+// machine's byte order. Of a packet of pcapng with more than kMaximumPacketOctets the rest is
+// passed over; a classic one is damage, for nothing else tells where the next begins.
+//
+// Want of memory ends the process.
 
 namespace curlew::probe {
 
@@ -35,8 +39,9 @@ struct CapturedPacket {
 // One thread calls everything.
 class CaptureReader {
   public:
-    // Octets that a packet and what is around it can need at most.
-    static constexpr size_t kLongestRecord = size_t{kMaximumPacketOctets} + 4096;
+    // Octets that a packet and what is around it, as comments, can need at most. What a block of
+    // pcapng has behind them is passed over.
+    static constexpr size_t kLongestRecord = size_t{1} << 20;
 
     enum class Step : uint8_t {
         packet,   // one was read
@@ -51,7 +56,7 @@ class CaptureReader {
     // changed there. After `more` it never needs above kLongestRecord octets.
     virtual Step next(std::span<uint8_t>& octets, CapturedPacket& packet) noexcept = 0;
 
-    // The file may honestly end where `octets` were empty.
+    // The file may end here, where no octets are left.
     virtual bool is_between_records() const noexcept = 0;
 
     // Those that were told of so far.
@@ -63,11 +68,12 @@ class CaptureReader {
     // What the file says itself that it lost, as far as it was read.
     virtual uint64_t packets_lost() const noexcept { return 0; }
 
-    // When that was, as reason port_missed: before a packet behind the one before it, or, where
-    // statistics alone tell of it, at any time in their section.
+    // When that was, as reason port_missed; their sum is packets_lost(). What a packet tells: since
+    // the one before it of its interface, or the section's first. What statistics tell beyond that:
+    // at any time in the section.
     virtual LossIntervals losses() const noexcept { return {}; }
 
-    // When the capture ended, where statistics behind the last packet say so; else 0.
+    // When the capture ended, the latest of what statistics behind the last packet say; else 0.
     virtual uint64_t end_ns() const noexcept { return 0; }
 
     // A few words; empty but after `damaged`.
@@ -93,7 +99,7 @@ class CaptureReader {
     std::string fault_;
 };
 
-// What a file's head tells.
+// Octets of a file that tell its format.
 inline constexpr size_t kCaptureHeadOctets = 24;
 
 // For a file that begins so: its first octet is the first that the reader wants. Throws

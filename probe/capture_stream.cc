@@ -7,6 +7,7 @@
 #include <zstd.h>
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <cerrno>
 #include <cstring>
@@ -226,16 +227,6 @@ void CaptureStream::fill_head() {
 
 size_t CaptureStream::read(std::span<uint8_t> out) noexcept {
     assert(!out.empty());
-    const size_t got = read_next(out);
-    const size_t added = std::min(got, kTailOctets);
-    const size_t kept = std::min(tail_octets_, kTailOctets - added);
-    std::memmove(tail_.data(), tail_.data() + tail_octets_ - kept, kept);
-    std::memcpy(tail_.data() + kept, out.data() + got - added, added);
-    tail_octets_ = kept + added;
-    return got;
-}
-
-size_t CaptureStream::read_next(std::span<uint8_t> out) noexcept {
     if (head_given_ < head_.size()) {
         const size_t given = std::min(out.size(), head_.size() - head_given_);
         std::memcpy(out.data(), head_.data() + head_given_, given);

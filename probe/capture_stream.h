@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -23,8 +22,6 @@ class CaptureStream {
   public:
     // What head() shows at most.
     static constexpr size_t kHeadOctets = 64 * 1024;
-    // What tail() shows at most.
-    static constexpr size_t kTailOctets = 256;
 
     // Gets the file's octets in order, each once, as they lie there: packed ones packed.
     using Witness = std::function<void(std::span<const uint8_t>)>;
@@ -38,9 +35,6 @@ class CaptureStream {
     // The first octets of the unpacked stream, whether they were read yet or not. Shorter than
     // kHeadOctets only when the stream is.
     std::span<const uint8_t> head() const noexcept { return head_; }
-
-    // The last octets that were read.
-    std::span<const uint8_t> tail() const noexcept { return {tail_.data(), tail_octets_}; }
 
     // Fills the front of `out`, returns how many octets. 0 is the end: fault() tells whether it
     // is the true one. Requires: `out` is not empty.
@@ -60,7 +54,6 @@ class CaptureStream {
     double progress() const noexcept;
 
   private:
-    size_t read_next(std::span<uint8_t> out) noexcept;
     size_t read_file(std::span<uint8_t> out) noexcept;
     size_t read_plain(std::span<uint8_t> out) noexcept;
     size_t read_unpacked(std::span<uint8_t> out) noexcept;
@@ -76,8 +69,6 @@ class CaptureStream {
     std::unique_ptr<Unpacker> unpacker_;  // null: plain
     std::vector<uint8_t> head_;
     size_t head_given_ = 0;  // octets of head_ already read
-    std::array<uint8_t, kTailOctets> tail_;
-    size_t tail_octets_ = 0;
     std::string fault_;
 };
 

@@ -54,6 +54,8 @@ MeterLedger JoyReplay::ledger() const {
     const JoyMeterCounters& counters = meter_.counters();
     MeterLedger ledger;
     ledger.port = port_.counters();
+    const LossIntervals losses = port_.losses();
+    ledger.losses.assign(losses.begin(), losses.end());
     ledger.packets.by_result[static_cast<size_t>(ParseResult::metered)] =
         counters.by_verdict[static_cast<size_t>(JoyVerdict::metered)];
     for (size_t i = 1; i < counters.by_verdict.size(); ++i) {

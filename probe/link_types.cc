@@ -11,6 +11,8 @@
 #include <new>
 #include <stdexcept>
 
+#include "probe/capture_reader.h"
+
 namespace curlew::probe {
 
 namespace {
@@ -48,9 +50,6 @@ constexpr std::array<Entry, 24> kEntries{{
     {163, LinkType::wifi_avs},
 }};
 
-// Of a classic capture file.
-constexpr size_t kFileHeaderOctets = 24;
-
 }  // namespace
 
 LinkType link_type_of(uint32_t number) noexcept {
@@ -83,7 +82,7 @@ void ClosePcap::operator()(pcap* capture) const noexcept {
 }
 
 std::unique_ptr<pcap, ClosePcap> empty_capture(uint32_t number, bool swapped) {
-    std::array<uint8_t, kFileHeaderOctets> header{};
+    std::array<uint8_t, kCaptureHeadOctets> header{};
     size_t at = 0;
     const auto append = [&](auto value) {
         const auto octets = std::bit_cast<std::array<uint8_t, sizeof(value)>>(value);
@@ -103,17 +102,18 @@ std::unique_ptr<pcap, ClosePcap> empty_capture(uint32_t number, bool swapped) {
     assert(at == header.size());
 
     // Of its own memory, which lasts as long as the capture; it ends what is written with a zero.
-    std::FILE* const file = fmemopen(nullptr, header.size() + 1, "w+");
-    if (file == nullptr || std::fwrite(header.data(), header.size(), 1, file) != 1) {
+    std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(fmemopen(nullptr, header.size() + 1, "w+"),
+                                                         &std::fclose);
+    if (!file || std::fwrite(header.data(), header.size(), 1, file.get()) != 1) {
         throw std::bad_alloc();
     }
-    std::rewind(file);
+    std::rewind(file.get());
     char cause[PCAP_ERRBUF_SIZE] = "";
-    std::unique_ptr<pcap, ClosePcap> capture(pcap_fopen_offline(file, cause));
+    std::unique_ptr<pcap, ClosePcap> capture(pcap_fopen_offline(file.get(), cause));
     if (!capture) {
-        std::fclose(file);
         throw std::runtime_error(cause);
     }
+    static_cast<void>(file.release());  // pcap_close() closes it
     return capture;
 }
 

@@ -27,7 +27,7 @@ struct ClosePcap {
 };
 
 // An open capture without packets, for what libpcap tells of one alone. `swapped`: of the other
-// byte order. Throws std::runtime_error with libpcap's reason.
+// byte order. Throws std::runtime_error with libpcap's reason, and std::bad_alloc.
 std::unique_ptr<pcap, ClosePcap> empty_capture(uint32_t number, bool swapped);
 
 }  // namespace curlew::probe

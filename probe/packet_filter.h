@@ -25,7 +25,7 @@ class PacketFilter {
     PacketFilter(const std::string& expression, LinkType link);
 
     // For packets of a capture file: its link type's number there, and whether its byte order is
-    // not this machine's. Throws FilterError.
+    // not this machine's. Throws FilterError, and what empty_capture() throws.
     PacketFilter(const std::string& expression, uint32_t link_number, bool swapped);
 
     std::span<const BpfInstruction> instructions() const noexcept { return instructions_; }

@@ -15,14 +15,11 @@ constexpr uint32_t kMicrosecondMagic = 0xa1b2c3d4;
 constexpr uint32_t kNanosecondMagic = 0xa1b23c4d;
 constexpr uint32_t kKuznetsovMagic =
     0xa1b2cd34;  // Linux patches: eight octets more before a packet
-constexpr uint32_t kMesquitaMagic = 0xa1b234cd;
-constexpr uint32_t kNavtelMagic = 0xa12b3c4d;
 
 constexpr size_t kLongerPacketHeader = 24;
 
 bool is_magic(uint32_t magic) noexcept {
-    return magic == kMicrosecondMagic || magic == kNanosecondMagic || magic == kKuznetsovMagic ||
-           magic == kMesquitaMagic || magic == kNavtelMagic;
+    return magic == kMicrosecondMagic || magic == kNanosecondMagic || magic == kKuznetsovMagic;
 }
 
 }  // namespace
@@ -57,6 +54,10 @@ PcapReader::PcapReader(std::span<const uint8_t> head) {
     } else if (minor == 3) {
         lengths_ = Lengths::swapped_where_greater;
     }
+    const auto snapshot = load<uint32_t>(head.data() + 16, swapped_);
+    if (snapshot != 0 && snapshot <= INT32_MAX) {
+        snapshot_octets_ = snapshot;
+    }
     const auto link = load<uint32_t>(head.data() + 20, swapped_);
     check_sequence_ = (link & kHasCheckSequence) != 0 ? 2 * (link >> kCheckSequenceShift) : 0;
     link_ = link_of(link & kNumberBits, swapped_);
@@ -86,7 +87,11 @@ CaptureReader::Step PcapReader::next(std::span<uint8_t>& octets, CapturedPacket&
     // The fraction may be more than a second: files say what they like.
     const uint64_t time_ns = load<uint32_t>(octets.data(), swapped_) * kSecond +
                              uint64_t{load<uint32_t>(octets.data() + 4, swapped_)} * unit_ns_;
-    fill({octets.data() + packet_header_octets_, time_ns, captured, wire, check_sequence_},
+    fill({octets.data() + packet_header_octets_,
+          time_ns,
+          std::min(captured, snapshot_octets_),
+          wire,
+          check_sequence_},
          link_,
          packet);
     octets = octets.subspan(packet_header_octets_ + captured);

@@ -9,8 +9,8 @@
 namespace curlew::probe {
 
 // Classic captures: a header of 24 octets, then packets behind headers of 16. Read as libpcap does
-// it, with the variants that have other magic numbers, and files whose writers had the two lengths
-// the wrong way round.
+// it: files of patched Linux kernels and of writers that had the two lengths the wrong way round
+// too, and of a packet no more octets than the header's snapshot length says.
 class PcapReader final : public CaptureReader {
   public:
     // Throws std::runtime_error with a few words when it is none.
@@ -28,7 +28,8 @@ class PcapReader final : public CaptureReader {
     bool swapped_ = false;
     uint32_t unit_ns_ = 1000;  // of the fraction of a second
     size_t packet_header_octets_ = 16;
-    uint32_t check_sequence_ = 0;  // octets
+    uint32_t snapshot_octets_ = kMaximumPacketOctets;  // kept of a packet
+    uint32_t check_sequence_ = 0;                      // octets
     Lengths lengths_ = Lengths::in_order;
     size_t link_ = 0;
 };

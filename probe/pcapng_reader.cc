@@ -45,55 +45,78 @@ uint64_t time_at(const uint8_t* at, bool swapped) noexcept {
     return uint64_t{load<uint32_t>(at, swapped)} << 32 | load<uint32_t>(at + 4, swapped);
 }
 
-// 0 .. kLatestTimeNs
-uint64_t nanoseconds(uint64_t ticks, uint64_t ticks_per_second, int64_t offset_seconds) noexcept {
-    if (ticks_per_second == kNsPerSecond && offset_seconds == 0) {
-        return std::min(ticks, kLatestTimeNs);
+constexpr uint64_t power_of_ten(uint8_t exponent) noexcept {
+    uint64_t power = 1;
+    for (uint8_t i = 0; i < exponent; ++i) {
+        power *= 10;
     }
-    __extension__ using Wide = __int128;
-    const Wide seconds = Wide{ticks / ticks_per_second} + offset_seconds;
-    const Wide fraction = Wide{ticks % ticks_per_second} * kNsPerSecond / ticks_per_second;
-    return static_cast<uint64_t>(
-        std::clamp(seconds * kNsPerSecond + fraction, Wide{0}, Wide{kLatestTimeNs}));
+    return power;
 }
 
-// 10^-exponent seconds, or 2^-exponent where the highest bit is set, as ticks of a second; 0 where
-// they are too many to count.
-uint64_t ticks_of(uint8_t resolution) noexcept {
-    const uint8_t exponent = resolution & 0x7f;
-    if ((resolution & 0x80) != 0) {
-        return exponent < 64 ? uint64_t{1} << exponent : 0;
+// if_fcslen is in bits by the draft's words and in octets by its example. Files have both.
+uint32_t check_sequence_octets(uint8_t told) noexcept {
+    constexpr uint8_t kMostOctets = 15;
+    if (told <= kMostOctets) {
+        return told;
     }
-    if (exponent > 19) {
-        return 0;
-    }
-    uint64_t ticks = 1;
-    for (uint8_t i = 0; i < exponent; ++i) {
-        ticks *= 10;
-    }
-    return ticks;
+    return told % 8 == 0 && told / 8 <= kMostOctets ? told / 8 : 0;
 }
 
 //    0                   1                   2                   3
 //    0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1
 //   |      Option Code              |         Option Length         |
 //   |                     value, padded to 32 bits                  |
+// False: one is longer than what there is.
 template <typename Take>
-void for_each_option(std::span<const uint8_t> options, bool swapped, Take take) {
+bool for_each_option(std::span<const uint8_t> options, bool swapped, Take take) {
     constexpr uint16_t kEndOfOptions = 0;
     while (options.size() >= 4) {
         const auto code = load<uint16_t>(options.data(), swapped);
         const size_t length = load<uint16_t>(options.data() + 2, swapped);
         options = options.subspan(4);
-        if (code == kEndOfOptions || length > options.size()) {
-            return;
+        if (code == kEndOfOptions) {
+            return true;
+        }
+        if (length > options.size()) {
+            return false;
         }
         take(code, options.first(length));
         options = options.subspan(std::min(to_words(length), options.size()));
     }
+    return true;
 }
 
 }  // namespace
+
+uint64_t PcapngReader::Clock::nanoseconds(uint64_t ticks) const noexcept {
+    __extension__ using Wide = __int128;
+    constexpr uint8_t kNanosecond = 9;
+    constexpr uint8_t kMostDecimal = 19;  // whose ticks of a second 64 bits hold
+    constexpr uint8_t kMostBinary = 63;
+    if (!is_binary && exponent == kNanosecond && offset_seconds == 0) {
+        return std::min(ticks, kLatestTimeNs);
+    }
+    Wide since = 0;
+    if (is_binary) {
+        const Wide seconds = exponent <= kMostBinary ? ticks >> exponent : 0;
+        const Wide rest = Wide{ticks} - (exponent <= kMostBinary ? seconds << exponent : Wide{0});
+        since = seconds * kNsPerSecond + (rest * kNsPerSecond >> exponent);
+    } else if (exponent <= kMostDecimal) {
+        const uint64_t per_second = power_of_ten(exponent);
+        since = Wide{ticks / per_second} * kNsPerSecond +
+                Wide{ticks % per_second} * kNsPerSecond / per_second;
+    } else if (exponent - kNanosecond <= kMostDecimal) {
+        since = ticks / power_of_ten(exponent - kNanosecond);
+    }
+    since += Wide{offset_seconds} * kNsPerSecond;
+    return static_cast<uint64_t>(std::clamp(since, Wide{0}, Wide{kLatestTimeNs}));
+}
+
+bool PcapngReader::Clock::is_finer_than_microseconds() const noexcept {
+    constexpr uint8_t kMicrosecond = 6;
+    constexpr uint8_t kBinaryMicrosecond = 20;  // 2^20 are the first above a million
+    return is_binary ? exponent >= kBinaryMicrosecond : exponent > kMicrosecond;
+}
 
 bool PcapngReader::begins(std::span<const uint8_t> head) noexcept {
     return head.size() >= 4 && load<uint32_t>(head.data(), false) == kSection;
@@ -167,8 +190,7 @@ CaptureReader::Step PcapngReader::take_block(std::span<uint8_t>& octets,
 CaptureReader::Step PcapngReader::take(const Block& block, CapturedPacket& packet) noexcept {
     switch (block.type) {
         case kSection:
-            take_section();
-            return Step::more;
+            return take_section(block);
         case kInterface:
             return take_interface(block);
         case kStatistics:
@@ -181,12 +203,23 @@ CaptureReader::Step PcapngReader::take(const Block& block, CapturedPacket& packe
     }
 }
 
-void PcapngReader::take_section() noexcept {
-    lost_before_ = packets_lost();
+// byte-order magic (32 bits), version (16, 16), section length (64), options
+CaptureReader::Step PcapngReader::take_section(const Block& block) {
+    constexpr size_t kFixed = 16;
+    constexpr uint16_t kMajorVersion = 1;
+    if (block.contents.size() < kFixed) {
+        return damage("a section of no version");
+    }
+    if (const auto major = load<uint16_t>(block.contents.data() + 4, swapped_);
+        major != kMajorVersion) {
+        return damage("a section of version " + std::to_string(major));
+    }
     note_rest_of_section(losses_);
+    lost_ = packets_lost();
     interfaces_.clear();
     section_from_ns_ = UINT64_MAX;
     section_to_ns_ = 0;
+    return Step::more;
 }
 
 // link type (16 bits), reserved (16), snapshot length (32), options
@@ -195,7 +228,7 @@ CaptureReader::Step PcapngReader::take_interface(const Block& block) {
     constexpr uint16_t kResolution = 9;  // if_tsresol
     constexpr uint16_t kFcsLength = 13;  // if_fcslen
     constexpr uint16_t kOffset = 14;     // if_tsoffset
-    constexpr uint64_t kMicroseconds = 1'000'000;
+    constexpr uint8_t kBinary = 0x80;
     if (block.contents.size() < kFixed) {
         return damage("an interface of no link type");
     }
@@ -207,20 +240,22 @@ CaptureReader::Step PcapngReader::take_interface(const Block& block) {
     told.snap_length = load<uint32_t>(block.contents.data() + 4, swapped_);
     const auto note = [&](uint16_t code, std::span<const uint8_t> value) {
         if (code == kResolution && value.size() == 1) {
-            told.ticks_per_second = ticks_of(value[0]);
+            told.clock.is_binary = (value[0] & kBinary) != 0;
+            told.clock.exponent = value[0] & static_cast<uint8_t>(~kBinary);
         } else if (code == kFcsLength && value.size() == 1) {
-            told.check_sequence = value[0];
+            told.check_sequence = check_sequence_octets(value[0]);
         } else if (code == kOffset && value.size() == 8) {
-            told.offset_seconds = static_cast<int64_t>(load<uint64_t>(value.data(), swapped_));
+            told.clock.offset_seconds =
+                static_cast<int64_t>(load<uint64_t>(value.data(), swapped_));
         }
     };
-    for_each_option(block.contents.subspan(kFixed), swapped_, note);
-    if (told.ticks_per_second == 0) {
-        return damage("an interface whose clock is too fine");
+    const bool is_whole = block.length <= kLongestRecord;
+    if (!for_each_option(block.contents.subspan(kFixed), swapped_, note) && is_whole) {
+        return damage("an interface with an option that is longer than its block");
     }
     if (!knows_first_) {
         knows_first_ = true;
-        is_finer_ = told.ticks_per_second > kMicroseconds;
+        is_finer_ = told.clock.is_finer_than_microseconds();
     }
     interfaces_.push_back(told);
     return Step::more;
@@ -246,8 +281,7 @@ CaptureReader::Step PcapngReader::take_packet(const Block& block, CapturedPacket
         return damage("a packet that is longer than its block");
     }
     Interface& interface = interfaces_[index];
-    packet_ns_ = nanoseconds(
-        time_at(fixed + 4, swapped_), interface.ticks_per_second, interface.offset_seconds);
+    packet_ns_ = interface.clock.nanoseconds(time_at(fixed + 4, swapped_));
     const size_t here = block.contents.size() - kPacketFixed;
     Raw raw{block.contents.data() + kPacketFixed,
             packet_ns_,
@@ -261,8 +295,7 @@ CaptureReader::Step PcapngReader::take_packet(const Block& block, CapturedPacket
     if (octets < here) {
         note_options(block.contents.subspan(kPacketFixed + octets), interface, raw);
     }
-    interface.last_ns = packet_ns_;
-    note_time();
+    note_time(interface);
     fill(raw, interface.link, packet);
     return Step::packet;
 }
@@ -284,36 +317,40 @@ void PcapngReader::note_options(std::span<const uint8_t> options,
     });
 }
 
-void PcapngReader::note_time() noexcept {
+void PcapngReader::note_time(Interface& of) noexcept {
     end_ns_ = 0;
+    of.last_ns = packet_ns_;
     section_from_ns_ = std::min(section_from_ns_, packet_ns_);
     section_to_ns_ = std::max(section_to_ns_, packet_ns_);
 }
 
 void PcapngReader::note_lost(Interface& of, uint64_t packets) noexcept {
-    const uint64_t lost = std::min(believed(packets), kMostLost - of.lost_by_packets);
+    const uint64_t lost = std::min(believed(packets), kMostLost - lost_);
     if (lost != 0) {
-        const uint64_t before_ns = of.last_ns == 0 ? packet_ns_ : of.last_ns;
+        const uint64_t before_ns = of.last_ns != UINT64_MAX ? of.last_ns : section_from_ns_;
         of.lost_by_packets += lost;
+        lost_ += lost;
         losses_.note(LossReason::port_missed,
                      std::min(before_ns, packet_ns_),
-                     std::max(before_ns, packet_ns_),
+                     before_ns == UINT64_MAX ? packet_ns_ : std::max(before_ns, packet_ns_),
                      lost);
     }
 }
 
-void PcapngReader::note_rest_of_section(LossIntervals& losses) const noexcept {
-    const uint64_t to_ns = std::max(section_to_ns_, packet_ns_);
+uint64_t PcapngReader::rest_of_section() const noexcept {
+    uint64_t rest = 0;
     for (const Interface& one : interfaces_) {
-        if (one.lost_by_statistics > one.lost_by_packets) {
-            // Whose packets tell as well has lost the rest behind them.
-            const uint64_t from_ns =
-                one.lost_by_packets != 0 ? one.last_ns : std::min(section_from_ns_, to_ns);
-            losses.note(LossReason::port_missed,
-                        from_ns,
-                        to_ns,
-                        one.lost_by_statistics - one.lost_by_packets);
-        }
+        const uint64_t told = std::max(one.lost_by_packets, one.lost_by_statistics);
+        rest = std::min(rest + told - one.lost_by_packets, kMostLost - lost_);
+    }
+    return rest;
+}
+
+// Not told is when: at any time in the section.
+void PcapngReader::note_rest_of_section(LossIntervals& losses) const noexcept {
+    if (const uint64_t rest = rest_of_section(); rest != 0) {
+        const uint64_t to_ns = std::max(section_to_ns_, packet_ns_);
+        losses.note(LossReason::port_missed, std::min(section_from_ns_, to_ns), to_ns, rest);
     }
 }
 
@@ -333,14 +370,18 @@ CaptureReader::Step PcapngReader::take_simple_packet(const Block& block,
     if (interfaces_.empty()) {
         return damage("a packet of interface 0, which is not described");
     }
-    const Interface& interface = interfaces_.front();
+    Interface& interface = interfaces_.front();
     const auto wire = load<uint32_t>(block.contents.data(), swapped_);
     const uint32_t limit = interface.snap_length == 0 ? UINT32_MAX : interface.snap_length;
+    const uint32_t captured = std::min(wire, limit);
+    if (captured > block.length - kFront - kFixed - kEnd) {
+        return damage("a packet that is longer than its block");
+    }
     const auto here = static_cast<uint32_t>(block.contents.size() - kFixed);
-    note_time();
+    note_time(interface);
     fill({block.contents.data() + kFixed,
           packet_ns_,
-          std::min({wire, limit, here, kMaximumPacketOctets}),
+          std::min({captured, here, kMaximumPacketOctets}),
           wire,
           interface.check_sequence},
          interface.link,
@@ -354,7 +395,6 @@ void PcapngReader::take_statistics(const Block& block) noexcept {
     constexpr uint16_t kEndTime = 3;        // isb_endtime
     constexpr uint16_t kInterfaceDrop = 5;  // isb_ifdrop
     constexpr uint16_t kSystemDrop = 7;     // isb_osdrop
-    end_ns_ = 0;
     if (block.contents.size() < kFixed ||
         load<uint32_t>(block.contents.data(), swapped_) >= interfaces_.size()) {
         return;
@@ -368,8 +408,7 @@ void PcapngReader::take_statistics(const Block& block) noexcept {
         if (code == kInterfaceDrop || code == kSystemDrop) {
             dropped += believed(load<uint64_t>(value.data(), swapped_));
         } else if (code == kEndTime) {
-            end_ns_ = nanoseconds(
-                time_at(value.data(), swapped_), of.ticks_per_second, of.offset_seconds);
+            end_ns_ = std::max(end_ns_, of.clock.nanoseconds(time_at(value.data(), swapped_)));
         }
     };
     for_each_option(block.contents.subspan(kFixed), swapped_, note);
@@ -377,11 +416,7 @@ void PcapngReader::take_statistics(const Block& block) noexcept {
 }
 
 uint64_t PcapngReader::packets_lost() const noexcept {
-    uint64_t sum = lost_before_;
-    for (const Interface& one : interfaces_) {
-        sum = std::min(sum + std::max(one.lost_by_packets, one.lost_by_statistics), kMostLost);
-    }
-    return sum;
+    return lost_ + rest_of_section();
 }
 
 }  // namespace curlew::probe

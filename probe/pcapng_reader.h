@@ -27,13 +27,22 @@ class PcapngReader final : public CaptureReader {
     uint64_t end_ns() const noexcept override { return end_ns_; }
 
   private:
+    // Ticks of 10^-exponent seconds, or 2^-exponent.
+    struct Clock {
+        bool is_binary = false;
+        uint8_t exponent = 6;  // below 128
+        int64_t offset_seconds = 0;
+
+        // Since 1970, 0 .. kLatestTimeNs.
+        uint64_t nanoseconds(uint64_t ticks) const noexcept;
+        bool is_finer_than_microseconds() const noexcept;
+    };
     struct Interface {
         size_t link = 0;
         uint32_t snap_length = 0;  // 0: all
         uint32_t check_sequence = 0;
-        uint64_t ticks_per_second = 1'000'000;
-        int64_t offset_seconds = 0;
-        uint64_t last_ns = 0;  // of its last packet; 0: there was none
+        Clock clock;
+        uint64_t last_ns = UINT64_MAX;  // of its last packet; that: there was none
         uint64_t lost_by_packets = 0;
         uint64_t lost_by_statistics = 0;
     };
@@ -47,16 +56,17 @@ class PcapngReader final : public CaptureReader {
     Step take_block(std::span<uint8_t>& octets, CapturedPacket& packet) noexcept;
     // Packet, damaged, or more: go on behind it.
     Step take(const Block& block, CapturedPacket& packet) noexcept;
-    void take_section() noexcept;
+    Step take_section(const Block& block);
     Step take_interface(const Block& block);
     Step take_packet(const Block& block, CapturedPacket& packet) noexcept;
     Step take_simple_packet(const Block& block, CapturedPacket& packet) noexcept;
     void take_statistics(const Block& block) noexcept;
     void note_options(std::span<const uint8_t> options, Interface& of, Raw& packet) noexcept;
-    void note_time() noexcept;
+    void note_time(Interface& of) noexcept;
     // Before the packet that is being taken.
     void note_lost(Interface& of, uint64_t packets) noexcept;
-    // What statistics tell beyond the packets of the section.
+    // What statistics tell beyond the packets of the section; noted where it is not 0.
+    uint64_t rest_of_section() const noexcept;
     void note_rest_of_section(LossIntervals& losses) const noexcept;
 
     bool swapped_ = false;
@@ -65,8 +75,8 @@ class PcapngReader final : public CaptureReader {
     std::vector<Interface> interfaces_;  // of the section
     bool knows_first_ = false;           // interface of the file
     bool is_finer_ = false;
-    uint64_t lost_before_ = 0;  // packets, in the sections before
-    LossIntervals losses_;      // but for the rest of this section
+    LossIntervals losses_;  // but for the rest of this section
+    uint64_t lost_ = 0;     // packets, in losses_
     uint64_t section_from_ns_ = UINT64_MAX;
     uint64_t section_to_ns_ = 0;
     uint64_t packet_ns_ = 0;  // of the last packet

@@ -40,10 +40,10 @@ enum class LinkType : uint8_t {
 };
 inline constexpr int kLinkTypes = 17;  // that are supported
 
-// One packet, owned by the port until release().
 // A capture's times outside of 1970 to this, in 2116, are moved to that bound.
 inline constexpr uint64_t kLatestTimeNs = uint64_t{1} << 62;
 
+// One packet, owned by the port until release().
 struct PacketView {
     const uint8_t* data = nullptr;  // first captured octet of the link layer
     uint64_t time_ns = 0;           // since 1970-01-01 UTC

@@ -19,6 +19,10 @@ constexpr size_t kReadOctets = size_t{256} << 10;
 constexpr size_t kWindowOctets = kReadOctets + CaptureReader::kLongestRecord;
 // Packets read in one receive(), so that a filter which wants none cannot hold up its caller.
 constexpr size_t kMaximumReads = 16 * kMaximumBurst;
+// Reads of the stream in one receive(), and before the first packet: blocks of no use may go on for
+// ever.
+constexpr size_t kMaximumFills = 64;
+constexpr size_t kMaximumFirstFills = 4096;
 // Longer than any timeout of a flow.
 constexpr uint64_t kLongestSilence = 100'000'000'000'000;
 
@@ -62,7 +66,8 @@ ReplayPort::~ReplayPort() {
 // Up to the first packet, for what stands before it says whether the rest can be read.
 void ReplayPort::begin() {
     CapturedPacket packet;
-    if (read_packet(packet, true)) {
+    size_t fills = kMaximumFirstFills;
+    if (read_packet(packet, fills)) {
         pending_ = packet;
     }
     const std::vector<CaptureLink>& links = reader_->links();
@@ -78,21 +83,33 @@ void ReplayPort::begin() {
         throw std::runtime_error(file_.string() + ": link type " +
                                  describe_link(links.front().number) + " is not supported");
     }
-    make_filters();
+    if (!filter_expression_.empty()) {
+        const std::optional<FilterError> fault = make_filters();
+        const auto is_made = [](const std::optional<PacketFilter>& filter) { return !!filter; };
+        if (fault && std::ranges::none_of(filters_, is_made)) {
+            throw *fault;
+        }
+    }
 }
 
-void ReplayPort::make_filters() {
-    if (filter_expression_.empty()) {
-        return;
-    }
+std::optional<FilterError> ReplayPort::make_filters() {
+    std::optional<FilterError> fault;
     while (filters_.size() < reader_->links().size()) {
         const CaptureLink& link = reader_->links()[filters_.size()];
         std::optional<PacketFilter> filter;
-        if (link.type != LinkType::unsupported) {
-            filter.emplace(filter_expression_, link.number, link.swapped);
+        try {
+            if (link.type == LinkType::raw_ip) {
+                // libpcap knows of its numbers this one alone.
+                filter.emplace(filter_expression_, link.type);
+            } else if (link.type != LinkType::unsupported) {
+                filter.emplace(filter_expression_, link.number, link.swapped);
+            }
+        } catch (const std::exception& error) {
+            fault = fault ? fault : FilterError(error.what());
         }
         filters_.push_back(std::move(filter));
     }
+    return fault;
 }
 
 std::string ReplayPort::link_names() const {
@@ -119,14 +136,20 @@ uint64_t ReplayPort::read_rest_of_file() {
 
 size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
     size_t count = 0;
+    size_t fills = kMaximumFills;
     const uint64_t offered = counters_.packets_offered;
     for (size_t reads = 0; reads < kMaximumReads && count < burst.size(); ++reads) {
         CapturedPacket packet;
         if (pending_) {
             packet = *std::exchange(pending_, std::nullopt);
-        } else if (!read_packet(packet, count == 0) || !has_filter(packet)) {
-            break;
+        } else {
+            size_t none = 0;
+            // A burst's packets stay where they are.
+            if (!read_packet(packet, count == 0 ? fills : none)) {
+                break;
+            }
         }
+        read_ns_ = packet.view.time_ns;
         ++counters_.packets_offered;
         counters_.octets_offered += packet.view.wire_octets;
         octets_captured_ += packet.view.captured_octets;
@@ -137,9 +160,9 @@ size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept 
         now_ns_ = packet.view.time_ns;
         burst[count++] = packet.view;
     }
-    caught_up_ = counters_.packets_offered == offered;
+    caught_up_ = counters_.packets_offered == offered && state_ != PortState::running;
     // Whoever reads past a packet is found by a sanitizer.
-    ASAN_POISON_MEMORY_REGION(window_.get(), kWindowOctets);
+    ASAN_POISON_MEMORY_REGION(window_.get(), unread_.data() + unread_.size() - window_.get());
     for ([[maybe_unused]] const PacketView& packet : burst.first(count)) {
         ASAN_UNPOISON_MEMORY_REGION(packet.data, packet.captured_octets);
     }
@@ -150,26 +173,15 @@ void ReplayPort::release() noexcept {
     ASAN_UNPOISON_MEMORY_REGION(window_.get(), kWindowOctets);
 }
 
-bool ReplayPort::has_filter(const CapturedPacket& packet) noexcept {
-    if (filter_expression_.empty() || packet.link < filters_.size()) {
-        return true;
-    }
-    try {
+bool ReplayPort::is_wanted(const CapturedPacket& packet) noexcept {
+    if (packet.link >= filters_.size()) {
         make_filters();
-        return true;
-    } catch (const std::runtime_error& error) {
-        stop("capture cannot be read after packet " + std::to_string(counters_.packets_offered) +
-             " (" + error.what() + ")");
-        return false;
     }
-}
-
-bool ReplayPort::is_wanted(const CapturedPacket& packet) const noexcept {
     const std::optional<PacketFilter>& filter = filters_[packet.link];
     return filter && filter->matches(packet.view);
 }
 
-bool ReplayPort::read_packet(CapturedPacket& packet, bool may_move) noexcept {
+bool ReplayPort::read_packet(CapturedPacket& packet, size_t& fills) noexcept {
     for (;;) {
         if (state_ != PortState::running) {
             return false;
@@ -181,10 +193,13 @@ bool ReplayPort::read_packet(CapturedPacket& packet, bool may_move) noexcept {
         if (step == CaptureReader::Step::damaged) {
             stop("capture cannot be read after packet " +
                  std::to_string(counters_.packets_offered) + " (" + reader_->fault() + ")");
-        } else if (!may_move) {
+        } else if (fills == 0) {
             return false;
-        } else if (!fill_window()) {
-            stop_at_end();
+        } else {
+            --fills;
+            if (!fill_window()) {
+                stop_at_end();
+            }
         }
     }
 }
@@ -213,9 +228,10 @@ void ReplayPort::stop_at_end() noexcept {
 void ReplayPort::stop(std::string fault) noexcept {
     fault_ = std::move(fault);
     state_ = fault_.empty() ? PortState::ended : PortState::broken;
-    if (state_ == PortState::ended && reader_->nanosecond()) {
+    const bool was_read = counters_.packets_offered != 0;
+    if (state_ == PortState::ended && reader_->nanosecond() && was_read) {
         // More makes no difference to any flow, and may be noise.
-        end_ns_ = std::min(reader_->end_ns(), now_ns_ + kLongestSilence);
+        end_ns_ = std::min(reader_->end_ns(), read_ns_ + kLongestSilence);
     }
     counters_.packets_missed = reader_->packets_lost();
     counters_.packets_offered += counters_.packets_missed;

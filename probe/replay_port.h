@@ -20,16 +20,17 @@ namespace curlew::probe {
 // content and not by name, its packets as capture_reader.h has them. Memory is bounded. What stands
 // before damage or a cut is handed out; then the state is broken.
 //
-// Packets of a link type that is not supported are handed out as such, and no filter wants them; a
-// file that tells of no other before its first packet is refused.
+// Packets of a link type that is not supported are handed out as such; a file that tells of no
+// other before its first packet is refused. No filter wants them, nor those of a link type for
+// which libpcap cannot have the expression.
 class ReplayPort final : public Port {
   public:
     // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.
     static constexpr uint64_t kMaximumTimeNs = kLatestTimeNs;
 
     // Packets that `filter_expression` (pcap-filter(7); empty: all are wanted) does not match are
-    // counted and not handed out. Throws FilterError when the expression is wrong, else
-    // std::runtime_error "<file>: <cause>".
+    // counted and not handed out. Throws FilterError when the expression is wrong for all that the
+    // file tells of before its first packet, else std::runtime_error "<file>: <cause>".
     explicit ReplayPort(const std::filesystem::path& file,
                         const std::string& filter_expression = "",
                         CaptureStream::Witness witness = {});
@@ -37,7 +38,8 @@ class ReplayPort final : public Port {
     ReplayPort(const ReplayPort&) = delete;
     ReplayPort& operator=(const ReplayPort&) = delete;
 
-    // May return 0 while running: after many packets that the filter does not want.
+    // May return 0 while running: after many packets that the filter does not want, or much between
+    // two packets.
     size_t receive(std::span<PacketView, kMaximumBurst> burst) noexcept override;
     void release() noexcept override;
     PortState state() const noexcept override { return state_; }
@@ -66,22 +68,21 @@ class ReplayPort final : public Port {
     // The file's clock is finer than a microsecond; in pcapng that of the first interface.
     bool nanosecond() const noexcept { return reader_->nanosecond(); }
 
-    // The link types as libpcap names them, for example "EN10MB"; of several that the capture has
-    // told of so far "EN10MB,RAW", in the order of their telling.
+    // The link types of its interfaces, used or not, as libpcap names them, for example "EN10MB";
+    // of several "EN10MB,RAW", as far as it has told of them, in that order; of unsupported ones
+    // the first.
     std::string link_names() const;
 
   private:
-    // True: a packet. False: the state is no longer running, or, unless `may_move`, what is next
-    // cannot be had without moving octets.
-    bool read_packet(CapturedPacket& packet, bool may_move) noexcept;
+    // True: a packet. False: the state is no longer running, or more of the stream is wanted than
+    // is to be read: `fills` times, each of which moves octets.
+    bool read_packet(CapturedPacket& packet, size_t& fills) noexcept;
     // Octets from the stream behind those unread. False: there are no more.
     bool fill_window() noexcept;
-    // For all links told of so far. Throws FilterError.
-    void make_filters();
-    // False: the state is broken, for the filter cannot be had for the packet's link type.
-    bool has_filter(const CapturedPacket& packet) noexcept;
-    // Requires: has_filter().
-    bool is_wanted(const CapturedPacket& packet) const noexcept;
+    // For all links told of so far. The first fault, if the expression does not do for one.
+    std::optional<FilterError> make_filters();
+    // Requires: there is a filter.
+    bool is_wanted(const CapturedPacket& packet) noexcept;
     void begin();
     void stop_at_end() noexcept;
     // Without a fault: the capture has ended.
@@ -95,12 +96,13 @@ class ReplayPort final : public Port {
     std::unique_ptr<uint8_t[]> window_;
     std::span<uint8_t> unread_;                         // of the window
     std::optional<CapturedPacket> pending_;             // read, to know what is before it
-    std::vector<std::optional<PacketFilter>> filters_;  // by link; nothing: unsupported
+    std::vector<std::optional<PacketFilter>> filters_;  // by link; nothing: wants none
 
     PortState state_ = PortState::running;
     bool caught_up_ = false;
     std::string fault_;
     uint64_t now_ns_ = 0;
+    uint64_t read_ns_ = 0;  // time of the packet read last, wanted by the filter or not
     uint64_t end_ns_ = 0;
     uint64_t octets_captured_ = 0;
     PortCounters counters_;

@@ -56,13 +56,12 @@ TEST(BulkFile, is_written_where_there_is_no_way_past_the_page_cache) {
     std::filesystem::remove(memory);
 }
 
-TEST(BulkFile, whole_chunks_of_a_pipe_are_written_from_where_they_lie) {
+TEST(BulkFile, chunks_of_a_pipe_and_its_rest_make_the_file) {
     constexpr size_t kFront = 10;
     for (const size_t size : {kMebioctet, 4 * kMebioctet + 7}) {
         for (const size_t front : {size_t{0}, kFront}) {
             const std::string octets = numbered_octets(size);
             BulkFile file(folder.path() / "a");
-            // Where something else is before them they are copied.
             file.write(std::string_view(octets).substr(0, front));
             ChunkPipe pipe([&file](std::string_view chunk) { file.write(chunk); });
             pipe.write(std::string_view(octets).substr(front));

@@ -12,7 +12,7 @@
 namespace curlew::collector {
 namespace {
 
-constexpr size_t kChunk = ChunkPipe::kChunkOctets;
+constexpr size_t kChunk = kChunkOctets;
 
 // Different in every place.
 std::string octets_in_order(size_t count) {
@@ -36,7 +36,7 @@ TEST(ChunkPipe, octets_come_in_order_as_whole_chunks_and_a_rest) {
             bool all_whole = true;
             ChunkPipe pipe([&](std::string_view chunk) {
                 const auto at = reinterpret_cast<uintptr_t>(chunk.data());
-                all_whole = all_whole && chunk.size() == kChunk && at % ChunkPipe::kAlignment == 0;
+                all_whole = all_whole && chunk.size() == kChunk && at % kChunkAlignment == 0;
                 taken += chunk;
             });
             for (size_t at = 0; at < count; at += piece) {
@@ -84,26 +84,24 @@ TEST(ChunkPipe, what_the_work_throws_is_thrown_to_who_writes_or_finishes) {
 
 TEST(ChunkPipe, its_end_waits_for_the_chunk_that_is_worked_on) {
     std::atomic<bool> begun = false;
-    std::atomic<bool> may_end = false;
+    std::atomic<bool> at_end = false;
     std::atomic<bool> ended = false;
-    std::thread helper;
+    bool ended_before = false;
     {
         ChunkPipe pipe([&](std::string_view) {
             begun = true;
-            may_end.wait(false);
+            begun.notify_all();
+            at_end.wait(false);
             ended = true;
         });
         pipe.write(octets_in_order(kChunk + 1));
-        while (!begun) {
-            std::this_thread::yield();
-        }
-        helper = std::thread([&] {
-            may_end = true;
-            may_end.notify_all();
-        });
+        begun.wait(false);
+        ended_before = ended;
+        at_end = true;
+        at_end.notify_all();
     }
     CHECK(ended);
-    helper.join();
+    CHECK_FALSE(ended_before);
 }
 
 }  // namespace curlew::collector

@@ -37,6 +37,7 @@ def packets_of(capture):
                        capture_output=True)
         content = pathlib.Path(file.name).read_bytes()
     assert content[:4] == b"\x4d\x3c\xb2\xa1"
+    assert struct.unpack_from("<I", content, 20)[0] == ETHERNET
     at = 24
     while at < len(content):
         seconds, fraction, captured, wire = struct.unpack_from("<IIII", content, at)

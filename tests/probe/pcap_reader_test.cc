@@ -99,9 +99,23 @@ TEST(PcapReader, a_patched_kernels_packets_have_longer_headers) {
     CHECK_EQUAL(2u, reading.packets.size());
     CHECK(reading.packets[1].octets == Octets({1, 2, 3}));
     CHECK_EQUAL(1'000'002'000u, reading.packets[1].time_ns);
-    for (const uint32_t magic : {0xa1b234cd, 0xa12b3c4d}) {
-        CHECK_EQUAL(60u, only_packet(pcap_header(magic) + pcap_packet_of(1)).octets.size());
-    }
+}
+
+TEST(PcapReader, of_a_packet_as_much_is_kept_as_the_header_says) {
+    const auto kept = [](uint32_t snapshot) {
+        const Octets header = little(kMicroseconds, 4) + little(2, 2) + little(4, 2) +
+                              little(0, 8) + little(snapshot, 4) + little(kEthernet, 4);
+        const Reading reading =
+            read_packets(header + pcap_packet(1, 0, Octets(80, 7), 90) + pcap_packet_of(2));
+        CHECK_EQUAL(2u, reading.packets.size());
+        CHECK_EQUAL(90u, reading.packets[0].wire_octets);
+        return reading.packets[0].octets.size();
+    };
+    CHECK_EQUAL(70u, kept(70));
+    CHECK_EQUAL(80u, kept(90));
+    // Not told.
+    CHECK_EQUAL(80u, kept(0));
+    CHECK_EQUAL(80u, kept(0xffffffff));
 }
 
 TEST(PcapReader, takes_off_an_announced_check_sequence) {
@@ -129,4 +143,8 @@ TEST(PcapReader, other_versions_are_not_known) {
     CHECK_THROWS(std::runtime_error, PcapReader(header_of_version(3, 0)));
     CHECK_THROWS(std::runtime_error, PcapReader(header_of_version(2, 5)));
     CHECK_THROWS(std::runtime_error, PcapReader(header_of_version(1, 2)));
+    // What libpcap does not read either.
+    for (const uint32_t magic : {0xa1b234cd, 0xa12b3c4d}) {
+        CHECK_THROWS(std::runtime_error, PcapReader(pcap_header(magic)));
+    }
 }

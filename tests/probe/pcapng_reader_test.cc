@@ -127,10 +127,14 @@ TEST(PcapngReader, every_interface_has_its_own_clock) {
                                          packet(0, {1}, {}, 9) + packet(1, {1}, {}, 9));
     CHECK_EQUAL(9'000u, reading.packets[0].time_ns);
     CHECK_EQUAL(9u, reading.packets[1].time_ns);
-    const Reading too_fine = read_packets(begin() + described(octet_option(9, 20)));
-    CHECK_EQUAL(std::string("an interface whose clock is too fine"), too_fine.fault);
-    CHECK_EQUAL(std::string("an interface whose clock is too fine"),
-                read_packets(begin() + described(octet_option(9, 0x80 | 64))).fault);
+    // Finer ones count no whole second.
+    CHECK_EQUAL(50u, time_of(octet_option(9, 20), 5'000'000'000'000));
+    CHECK_EQUAL(7'000'000'050u, time_of(octet_option(9, 20) + option(14, 7), 5'000'000'000'000));
+    CHECK_EQUAL(1u, time_of(octet_option(9, 28), 10'000'000'000'000'000'000u));
+    CHECK_EQUAL(0u, time_of(octet_option(9, 29), 10'000'000'000'000'000'000u));
+    CHECK_EQUAL(0u, time_of(octet_option(9, 127), ~uint64_t{0}));
+    CHECK_EQUAL(500'000'000u, time_of(octet_option(9, 0x80 | 64), uint64_t{1} << 63));
+    CHECK_EQUAL(0u, time_of(octet_option(9, 0x80 | 127), ~uint64_t{0}));
 }
 
 TEST(PcapngReader, the_first_interface_tells_whether_the_clock_is_fine) {
@@ -163,6 +167,14 @@ TEST(PcapngReader, takes_off_the_check_sequence_that_interface_or_packet_tells_o
     CHECK_EQUAL(64u, wire_of(described(), packet(0, octets)));
     CHECK_EQUAL(60u, wire_of(with + described(), packet(0, octets)));
     CHECK_EQUAL(64u, wire_of(with + described(), packet(1, octets)));
+    // In bits, as others understand the option.
+    CHECK_EQUAL(62u, wire_of(described(octet_option(13, 16)), packet(0, octets)));
+    CHECK_EQUAL(60u, wire_of(described(octet_option(13, 32)), packet(0, octets)));
+    CHECK_EQUAL(64u, wire_of(described(octet_option(13, 33)), packet(0, octets)));
+    CHECK_EQUAL(64u, wire_of(described(octet_option(13, 255)), packet(0, octets)));
+    // Radiotap tells of it itself.
+    constexpr uint32_t kRadiotap = 127;
+    CHECK_EQUAL(64u, wire_of(described(octet_option(13, 4), kRadiotap), packet(0, octets)));
     CHECK_EQUAL(62u, wire_of(with, packet(0, octets, flags(2 << 5))));
     CHECK_EQUAL(60u, wire_of(with, packet(0, octets, flags(1))));
 }
@@ -221,8 +233,11 @@ TEST(PcapngReader, losses_lie_before_packets_or_anywhere_in_their_section) {
         return LossInterval{from * kNs, to * kNs, 0, LossReason::port_missed, lost};
     };
     check(first_section, {span(10, 30, 5), span(40, 50, 2)});
-    // Of an interface whose packets told, the rest was lost behind them.
-    check(first_section + counted(0, option(5, 6)), {span(10, 30, 5), span(30, 50, 2 + 1)});
+    // What statistics tell beyond that may have been at any time.
+    check(first_section + counted(0, option(5, 6)), {span(10, 30, 5), span(10, 50, 2 + 1)});
+    // Before the first packet of an interface: since the section's first.
+    check(front + packet_at(0, 10, 0) + packet_at(1, 20, 6), {span(10, 20, 6)});
+    check(front + packet_at(1, 20, 6), {span(20, 20, 6)});
     check(front + packet_at(0, 10, 0) + packet_at(1, 20, 0) + counted(1, option(7, 3)),
           {span(10, 20, 3)});
     check(front + packet_at(0, 10, 0) + counted(0, option(5, 1)) + front + packet_at(0, 70, 4) +
@@ -241,6 +256,8 @@ TEST(PcapngReader, losses_that_cannot_be_are_not_counted) {
     CHECK_EQUAL(0u, lost(counted(0, number(5, 2) + number(800, 2) + number(9, 8))));
     const Octets all = packet(0, {}, option(4, uint64_t{1} << 48));
     CHECK_EQUAL(uint64_t{1} << 48, lost(all + all));
+    CHECK_EQUAL(uint64_t{1} << 48,
+                lost(all + begin() + described() + all + counted(0, option(5, 9))));
 }
 
 TEST(PcapngReader, statistics_behind_the_last_packet_say_when_it_ended) {
@@ -258,10 +275,11 @@ TEST(PcapngReader, statistics_behind_the_last_packet_say_when_it_ended) {
     number = little;
     CHECK_EQUAL(0u, read_packets(fine).end_ns);
     CHECK_EQUAL(8u, read_packets(fine + end(7) + end(8)).end_ns);
+    CHECK_EQUAL(8u, read_packets(fine + end(8) + end(7)).end_ns);
     CHECK_EQUAL(8u, read_packets(fine + end(8) + any(4, number(0, 4))).end_ns);
     CHECK_EQUAL(0u, read_packets(fine + end(7) + packet(0, {1})).end_ns);
     CHECK_EQUAL(0u, read_packets(fine + end(7) + any(3, number(0, 4))).end_ns);
-    CHECK_EQUAL(0u, read_packets(fine + end(7) + counted(0, {})).end_ns);
+    CHECK_EQUAL(7u, read_packets(fine + end(7) + counted(0, {})).end_ns);
     // By the clock of its interface.
     CHECK_EQUAL(7'000u, read_packets(begin() + described() + end(7)).end_ns);
 }
@@ -281,7 +299,7 @@ TEST(PcapngReader, blocks_of_no_use_are_passed_over_however_long) {
 
 TEST(PcapngReader, of_a_packet_longer_than_any_the_front_is_read) {
     // What is behind the longest record is passed over, options too.
-    const Octets long_packet = packet(0, Octets(300'001, 7), option(4, 5));
+    const Octets long_packet = packet(0, Octets(1'200'001, 7), option(4, 5));
     const Reading reading =
         read_packets(begin() + described() + long_packet + packet(0, {4}), 50'000);
     CHECK_EQUAL(2u, reading.packets.size());
@@ -314,7 +332,13 @@ TEST(PcapngReader, what_does_not_follow_the_format_ends_it) {
                  any(6, Octets(12, 0) + number(0xffffffff, 4) + number(9, 4)));
     check_damage("a packet that is longer than its block",
                  any(6, Octets(12, 0) + number(5, 4) + number(5, 4) + Octets(4, 1)));
+    check_damage("a packet that is longer than its block", any(3, number(60, 4) + Octets(4, 1)));
     check_damage("an interface of no link type", any(1, number(1, 4)));
+    check_damage("an interface with an option that is longer than its block",
+                 described(number(9, 2) + number(200, 2) + Octets{9, 0, 0, 0}));
+    check_damage("a section of version 2",
+                 any(0x0a0d0d0a, number(0x1a2b3c4d, 4) + number(2, 2) + Octets(10, 0)));
+    check_damage("a section of no version", any(0x0a0d0d0a, number(0x1a2b3c4d, 4)));
     check_damage("a section in no known byte order", any(0x0a0d0d0a, Octets(16, 1)));
     check_damage("a packet of interface 0, which is not described",
                  begin() + any(3, number(1, 4) + Octets(4, 1)));

@@ -2,11 +2,15 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "probe/capture_reader.h"
 #include "tests/probe/capture_files.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
 
 namespace curlew::probe::test {
 
@@ -30,13 +34,20 @@ struct Reading {
 };
 
 // The reader gets `piece` octets more whenever it asks.
-inline Reading read_packets(Octets file, size_t piece = SIZE_MAX) {
+inline Reading read_packets(const Octets& file, size_t piece = SIZE_MAX) {
     Reading reading;
     const auto reader = make_capture_reader(file);
-    std::span<uint8_t> unread(file.data(), 0);
+    size_t at = 0;
+    size_t given = 0;
     for (;;) {
         CapturedPacket packet;
+        // By themselves, so that a sanitizer sees who reads behind them.
+        const auto octets = std::make_unique_for_overwrite<uint8_t[]>(given);
+        std::copy_n(file.data() + at, given, octets.get());
+        std::span<uint8_t> unread(octets.get(), given);
         const auto step = reader->next(unread, packet);
+        at += given - unread.size();
+        given = unread.size();
         if (step == CaptureReader::Step::packet) {
             const PacketView& view = packet.view;
             reading.packets.push_back({Octets(view.data, view.data + view.captured_octets),
@@ -44,17 +55,17 @@ inline Reading read_packets(Octets file, size_t piece = SIZE_MAX) {
                                        view.wire_octets,
                                        view.link});
         } else {
-            uint8_t* const end = unread.data() + unread.size();
-            const auto left = static_cast<size_t>(file.data() + file.size() - end);
+            const size_t left = file.size() - at - given;
             if (step == CaptureReader::Step::damaged || left == 0) {
                 break;
             }
-            unread = {unread.data(), unread.size() + std::min(piece, left)};
+            CHECK(given < CaptureReader::kLongestRecord);
+            given += std::min(piece, left);
         }
     }
     reading.links = reader->links();
     reading.fault = reader->fault();
-    reading.is_whole = reading.fault.empty() && unread.empty() && reader->is_between_records();
+    reading.is_whole = reading.fault.empty() && given == 0 && reader->is_between_records();
     reading.nanosecond = reader->nanosecond();
     reading.packets_lost = reader->packets_lost();
     reading.losses = reader->losses();
