@@ -170,7 +170,7 @@ size_t ReplayPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept 
 }
 
 void ReplayPort::release() noexcept {
-    ASAN_UNPOISON_MEMORY_REGION(window_.get(), kWindowOctets);
+    ASAN_UNPOISON_MEMORY_REGION(window_.get(), unread_.data() + unread_.size() - window_.get());
 }
 
 bool ReplayPort::is_wanted(const CapturedPacket& packet) noexcept {
