@@ -13,8 +13,8 @@ namespace {
 
 constexpr uint32_t kMicrosecondMagic = 0xa1b2c3d4;
 constexpr uint32_t kNanosecondMagic = 0xa1b23c4d;
-constexpr uint32_t kKuznetsovMagic =
-    0xa1b2cd34;  // Linux patches: eight octets more before a packet
+// Of patched Linux kernels: eight octets more before each packet.
+constexpr uint32_t kKuznetsovMagic = 0xa1b2cd34;
 
 constexpr size_t kLongerPacketHeader = 24;
 
