@@ -93,8 +93,9 @@ uint64_t PcapngReader::Clock::nanoseconds(uint64_t ticks) const noexcept {
     constexpr uint8_t kNanosecond = 9;
     constexpr uint8_t kMostDecimal = 19;  // whose ticks of a second 64 bits hold
     constexpr uint8_t kMostBinary = 63;
-    if (!is_binary && exponent == kNanosecond && offset_seconds == 0) {
-        return std::min(ticks, kLatestTimeNs);
+    if (!is_binary && exponent <= kNanosecond && offset_seconds == 0) {
+        const uint64_t tick_ns = power_of_ten(kNanosecond - exponent);
+        return ticks > kLatestTimeNs / tick_ns ? kLatestTimeNs : ticks * tick_ns;
     }
     Wide since = 0;
     if (is_binary) {

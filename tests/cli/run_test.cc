@@ -1,6 +1,8 @@
 #include "cli/run.h"
 
 #include <algorithm>
+#include <array>
+#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -89,6 +91,20 @@ TEST(Run, one_capture_that_fails_does_not_stop_the_others) {
     const RunSummary summary = run_captures(config);
     CHECK_EQUAL(1u, summary.failures.size());
     STRCMP_CONTAINS("missing.pcap", summary.failures[0].c_str());
+    CHECK_EQUAL(1u, summary.files.size());
+}
+
+TEST(Run, a_filter_that_one_capture_cannot_have_does_not_stop_the_others) {
+    // A classic capture of NFLOG packets, for which libpcap has no filters; there is none in it.
+    const std::filesystem::path other = folder.path() / "home" / "log.pcap";
+    constexpr std::array<uint32_t, 6> kHeader{0xa1b2c3d4, 0x00040002, 0, 0, 65'535, 239};
+    std::ofstream(other, std::ios::binary)
+        .write(reinterpret_cast<const char*>(kHeader.data()), sizeof(kHeader));
+    config.captures.insert(config.captures.begin(), other);
+    config.filter = "udp port 53";
+    const RunSummary summary = run_captures(config);
+    CHECK_EQUAL(1u, summary.failures.size());
+    STRCMP_CONTAINS("log.pcap: filter \"udp port 53\": ", summary.failures[0].c_str());
     CHECK_EQUAL(1u, summary.files.size());
 }
 

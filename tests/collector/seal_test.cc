@@ -51,6 +51,7 @@ TEST(Seal, writes_a_dataset_a_manifest_and_an_index_entry) {
     CHECK_EQUAL(40, result.labels.at("unknown"));
     CHECK_EQUAL(40, result.evidence.at("none"));
     CHECK_FALSE(result.already_sealed);
+    CHECK(content_of(result.manifest).find("\"losses\"") == std::string::npos);
     STRCMP_EQUAL(sha256_of(content_of(result.path)).c_str(), result.sums.sha256.c_str());
     CHECK_EQUAL(0, problems());
 }
@@ -109,6 +110,10 @@ TEST(Seal, records_that_overlap_a_loss_say_so) {
     const size_t second = lines.find('\n') + 1;
     CHECK(lines.substr(0, second).find("\"loss\"") == std::string::npos);
     CHECK(lines.substr(second).find("\"loss\"") != std::string::npos);
+    const std::string manifest = content_of(result.manifest);
+    const size_t losses = manifest.find("\"losses\": [");
+    CHECK(losses != std::string::npos);
+    STRCMP_CONTAINS("\"reason\": \"port_missed\"", manifest.substr(losses, 400).c_str());
     CHECK_EQUAL(0, problems());
 }
 

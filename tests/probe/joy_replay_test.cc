@@ -3,11 +3,14 @@
 #include <thread>
 #include <vector>
 
+#include "probe/replay_port.h"
+#include "tests/probe/capture_blocks.h"
 #include "tests/support/metering.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using namespace curlew::probe;
+using namespace curlew::probe::test;
 using curlew::tests::Packet;
 using curlew::tests::PacketBuilder;
 using curlew::tests::port_of;
@@ -52,6 +55,21 @@ TEST(JoyReplay, hands_on_each_record_and_closes_the_ledger) {
     CHECK_EQUAL(58u, ledger.packets.octets_metered);
     CHECK_EQUAL(2u, ledger.flows.records_created);
     CHECK_EQUAL(2u, ledger.flows.records_by_reason[4]);
+}
+
+TEST(JoyReplay, tells_when_the_capture_lost_packets) {
+    const CaptureFolder folder;
+    ReplayPort port(
+        folder.write("a",
+                     section() + interface(kEthernet, 9) + enhanced_packet(7, Octets(60, 0)) +
+                         block(5, Octets(12, 0) + little(5, 2) + little(8, 2) + little(9, 8))));
+    JoyReplay replay({}, port);
+    replay.run();
+    const MeterLedger ledger = replay.ledger();
+    CHECK_EQUAL(9u, ledger.port.packets_missed);
+    CHECK_EQUAL(1u, ledger.losses.size());
+    CHECK_EQUAL(9u, ledger.losses[0].lost);
+    CHECK_EQUAL(7u, ledger.losses[0].to_ns);
 }
 
 TEST(JoyReplay, does_not_depend_on_the_size_of_bursts) {
