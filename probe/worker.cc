@@ -90,6 +90,16 @@ struct TableLayout {
                 part<CopyTable::Bucket>(at + copies_at, partition, copies)};
     }
 
+    // What flows take of it as they come.
+    std::array<std::span<const uint8_t>, 3> flow_memory(const uint8_t* at, size_t partition) const {
+        const auto of = [at, partition](size_t region, size_t octets) {
+            return std::span<const uint8_t>(at + region + partition * octets, octets);
+        };
+        return {of(hot_at, skewed<FlowHot>(flows)),
+                of(warm_at, skewed<FlowWarm>(flows)),
+                of(rest_at, rest_octets)};
+    }
+
     template <typename Part>
     static std::span<Part> part(uint8_t* region, size_t partition, size_t count) {
         return {reinterpret_cast<Part*>(region + partition * skewed<Part>(count)), count};
@@ -198,8 +208,10 @@ Worker::Worker(const WorkerConfig& config,
     const TableLayout layout = layout_of(config, owned);
     memory_ = table_memory(config, layout);
     meters_.reserve(owned);
+    flow_memory_.reserve(owned);
     for (size_t partition = index; partition < kPartitions; partition += workers) {
         slot_[partition] = static_cast<uint8_t>(meters_.size());
+        flow_memory_.push_back(layout.flow_memory(memory_.data(), meters_.size()));
         meters_.emplace_back(config.meter,
                              layout.memory(memory_.data(), meters_.size()),
                              inspector,
@@ -262,8 +274,11 @@ void Worker::tick(uint64_t now_ns) noexcept {
 }
 
 void Worker::finish(uint64_t end_ns) noexcept {
-    for (FlowMeter& meter : meters_) {
-        meter.finish(end_ns);
+    for (size_t i = 0; i < meters_.size(); ++i) {
+        meters_[i].finish(end_ns);
+        for (const std::span<const uint8_t> octets : flow_memory_[i]) {
+            proto::MappedMemory::give_back(octets);
+        }
     }
     swept_ns_.store(kAllSwept, std::memory_order_release);
 }

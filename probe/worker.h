@@ -64,7 +64,9 @@ class Worker {
     // due before are in the ring.
     uint64_t swept_ns() const noexcept { return swept_ns_.load(std::memory_order_acquire); }
 
-    // End of input at `end_ns`, its last packet's time: every flow ends.
+    // End of input at `end_ns`, its last packet's time: every flow ends. What they took of the
+    // memory goes back to the system, partition by partition, for whoever keeps their records needs
+    // as much. Nothing is metered any more.
     void finish(uint64_t end_ns) noexcept;
 
     ByteRing& records() noexcept { return ring_; }
@@ -88,6 +90,7 @@ class Worker {
     ByteRing ring_;
     std::optional<RecordingLane> recording_;
     std::vector<FlowMeter> meters_;
+    std::vector<std::array<std::span<const uint8_t>, 3>> flow_memory_;  // of each of these
     std::array<uint8_t, kPartitions> slot_{};  // partition to index in meters_
     size_t next_tick_ = 0;                     // index in meters_
     uint64_t round_swept_ns_ = kAllSwept;      // of the partitions before that one

@@ -99,6 +99,15 @@ void MappedMemory::move_to_huge_pages(std::span<const uint8_t> octets, size_t fi
     }
 }
 
+void MappedMemory::give_back(std::span<const uint8_t> octets) noexcept {
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(octets.data());
+    const uintptr_t from = (begin + page_octets() - 1) / page_octets() * page_octets();
+    const uintptr_t to = (begin + octets.size()) / page_octets() * page_octets();
+    if (from < to) {
+        madvise(reinterpret_cast<void*>(from), to - from, MADV_DONTNEED);
+    }
+}
+
 void PagedFront::back(std::span<const uint8_t> memory, size_t filled) noexcept {
     if (may_take_time_ && filled > kHugeFrom) {
         MappedMemory::move_to_huge_pages(memory, filled);

@@ -1,5 +1,8 @@
 #include "probe/worker.h"
 
+#include <sys/mman.h>
+
+#include <algorithm>
 #include <deque>
 #include <set>
 
@@ -108,6 +111,38 @@ TEST(Worker, meters_its_burst_and_ends_its_flows) {
     CHECK_EQUAL(0u, worker.counters().records_created);
     worker.finish(1);
     CHECK_EQUAL(40u, worker.counters().records_created);
+}
+
+TEST(Worker, gives_back_what_flows_took_when_all_have_ended) {
+    constexpr size_t kPage = 4096;
+    WorkerConfig config;
+    config.flow_capacity = 4096;
+    curlew::proto::MappedMemory taken(table_octets(config, 1), "test");
+    const uint8_t* const at = taken.data();
+    const size_t octets = taken.octets();
+    madvise(taken.data(), octets, MADV_NOHUGEPAGE);
+    config.memory = &taken;
+    Worker worker(config, 0, 1, test_inspector(), hash);
+    for (uint16_t port = 1; port <= 1000; ++port) {
+        add_datagram(port);
+    }
+    parse();
+    const auto pages = [&] {
+        std::vector<unsigned char> resident(octets / kPage);
+        CHECK_EQUAL(0, mincore(const_cast<uint8_t*>(at), octets, resident.data()));
+        return std::count(resident.begin(), resident.end(), 1);
+    };
+    const auto before = pages();
+    for (size_t i = 0; i < parsed.size(); ++i) {
+        worker.process({&parsed[i], 1}, {&hashes[i], 1});
+    }
+    const auto filled = pages();
+    CHECK(filled > before + 300);
+    worker.finish(1);
+    CHECK_EQUAL(1000u, worker.counters().records_created);
+    CHECK_EQUAL(0u, worker.flows());
+    // But for buckets, and pages that parts share.
+    CHECK(pages() < before + (filled - before) / 2);
 }
 
 TEST(Worker, every_partition_belongs_to_one_of_several_workers) {

@@ -52,6 +52,22 @@ TEST(MappedMemory, what_is_taken_is_zero_and_there_before_it_is_touched) {
         memory.data(), memory.data() + memory.octets(), [](uint8_t octet) { return octet == 0; }));
 }
 
+TEST(MappedMemory, what_is_given_back_is_zero_and_not_there_in_whole_pages) {
+    constexpr size_t kPage = 4096;
+    MappedMemory memory(4 * kPage, "test");
+    madvise(memory.data(), memory.octets(), MADV_NOHUGEPAGE);
+    std::fill(memory.data(), memory.data() + memory.octets(), uint8_t{1});
+    MappedMemory::give_back({memory.data() + 1, kPage - 1});
+    MappedMemory::give_back({memory.data() + kPage - 1, 2 * kPage});
+    MappedMemory::give_back({});
+    std::vector<unsigned char> resident(4);
+    CHECK_EQUAL(0, mincore(memory.data(), memory.octets(), resident.data()));
+    CHECK((resident == std::vector<unsigned char>{1, 0, 1, 1}));
+    CHECK_EQUAL(1, memory.data()[kPage - 1]);
+    CHECK_EQUAL(0, memory.data()[kPage]);
+    CHECK_EQUAL(1, memory.data()[2 * kPage]);
+}
+
 TEST(MappedMemory, a_front_is_backed_ahead_as_it_is_filled_and_not_beyond_its_end) {
     constexpr size_t kPage = 4096;
     const MappedMemory memory(2 * PagedFront::kMost + 5 * kPage, "test");
