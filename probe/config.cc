@@ -52,6 +52,15 @@ void read_octets(TableReader& table, std::string_view key, uint64_t& value) {
     value = table.optional_octets(key).value_or(value);
 }
 
+// Smaller bounds of a recording make more files than packets can be written meanwhile.
+void read_bound(TableReader& table, uint64_t least, uint64_t& value) {
+    read_octets(table, "octets", value);
+    if (value != 0 && value < least) {
+        table.problem(table.place_of_value("octets"),
+                      fmt::format("'octets' wants 0, or {} KiB at least", least >> 10));
+    }
+}
+
 void read_seconds(TableReader& table, std::string_view key, uint64_t& value_ns) {
     if (const auto seconds = table.optional_integer(key, 0, kLongestTimeout)) {
         value_ns = static_cast<uint64_t>(*seconds) * kSecondNs;
@@ -291,12 +300,12 @@ class Reader {
         }
         if (auto rotate = table->optional_table("rotate")) {
             read_number(*rotate, "minutes", 0, kMostMinutes, record.rotate.minutes);
-            read_octets(*rotate, "octets", record.rotate.octets);
+            read_bound(*rotate, kLeastRotated, record.rotate.octets);
             rotate->finish("table rotate");
         }
         if (auto keep = table->optional_table("keep")) {
             read_number(*keep, "days", 0, kMostDays, record.keep.days);
-            read_octets(*keep, "octets", record.keep.octets);
+            read_bound(*keep, kLeastKept, record.keep.octets);
             read_octets(*keep, "min_free", record.keep.min_free);
             keep->finish("table keep");
         }
@@ -306,6 +315,8 @@ class Reader {
     static constexpr int64_t kPartitionsAtMost = 64;
     static constexpr uint64_t kSmallestBuffer = uint64_t{2} << 20;
     static constexpr uint64_t kLargestBuffer = uint64_t{64} << 30;
+    static constexpr uint64_t kLeastRotated = uint64_t{16} << 10;
+    static constexpr uint64_t kLeastKept = uint64_t{64} << 10;
     static constexpr int64_t kMostMinutes = 1440;
     static constexpr int64_t kMostDays = 36'500;
 

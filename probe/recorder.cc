@@ -28,7 +28,8 @@ constexpr milliseconds kWriteAge{100};
 // A silent line's file is completed after this, or its minutes where they are more. The flows in it
 // have ended by then.
 constexpr std::chrono::minutes kQuiet{10};
-// For so much more room is made at once, while one file is written; less where little is kept.
+// The folder is looked through again when so much was written, or all that there was room for; less
+// where little is kept.
 constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
 constexpr int kRetriesToTrust = 12;
@@ -247,24 +248,22 @@ void Recorder::begin_interfaces() {
 
 // For what is written next. Throws std::runtime_error when nothing more may be written.
 void Recorder::make_room(uint64_t open_octets) {
-    uint64_t more = kRoomOctets;
+    uint64_t most = kRoomOctets;
     for (const uint64_t bound : {config_.keep.octets / kRoomShare, rotate_octets_}) {
-        more = bound == 0 ? more : std::min(more, bound);
+        most = bound == 0 ? most : std::min(most, bound);
     }
-    more = std::max<uint64_t>(more, blocks_.size());
+    most = std::max<uint64_t>(most, blocks_.size());
+    // No file goes for more than the next write: there may be few, and others fill the disk too.
+    const uint64_t least =
+        std::max<uint64_t>(std::min(most, uint64_t{kWriteOctets + kLongestBlock}), blocks_.size());
     const uint64_t now_ns =
         clock_.is_settled(Clock::now(), std::chrono::system_clock::now()) ? wall_ns() : 0;
-    bool has_room = folder_.keep_bounds(open_octets, more, now_ns);
-    if (!has_room) {
-        // On a small disk for the next write alone.
-        more = kWriteOctets + kLongestBlock;
-        has_room = folder_.keep_bounds(open_octets, more, now_ns);
-    }
-    if (!has_room) {
+    const std::optional<uint64_t> room = folder_.keep_bounds(open_octets, least, most, now_ns);
+    if (!room) {
         throw std::runtime_error(fmt::format(
             "less than {} octets are free at {}", config_.keep.min_free, folder_.path().string()));
     }
-    room_until_ = open_octets + more;
+    room_until_ = open_octets + *room;
 }
 
 void Recorder::write_out() {

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cassert>
 #include <cerrno>
 #include <cstring>
 #include <memory>
@@ -261,9 +262,14 @@ bool RecordingFolder::restore() {
     return true;
 }
 
-bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t more_octets, uint64_t now_ns) {
+std::optional<uint64_t> RecordingFolder::keep_bounds(uint64_t open_octets,
+                                                     uint64_t least,
+                                                     uint64_t most,
+                                                     uint64_t now_ns) {
+    assert(least > 0);
+    assert(least <= most);
     if (keep_.days == 0 && keep_.octets == 0 && keep_.min_free == 0) {
-        return true;
+        return most;
     }
     struct Kept {
         fs::path path;
@@ -271,7 +277,7 @@ bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t more_octets, ui
         uint64_t complete_ns;
     };
     std::vector<Kept> files;
-    uint64_t octets = open_octets + more_octets;
+    uint64_t octets = open_octets;
     for (const fs::path& path : files_ending(path_, kComplete)) {
         struct stat facts {};
         if (::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) {
@@ -286,24 +292,32 @@ bool RecordingFolder::keep_bounds(uint64_t open_octets, uint64_t more_octets, ui
     std::stable_sort(files.begin(), files.end(), [](const Kept& one, const Kept& other) {
         return one.complete_ns < other.complete_ns;
     });
-    const auto is_short = [this, more_octets] {
-        const uint64_t free = keep_.min_free == 0 ? 0 : free_octets(path_);
-        return keep_.min_free != 0 &&
-               (free < keep_.min_free || free - keep_.min_free < more_octets);
+    const auto left = [](uint64_t bound, uint64_t used) { return bound - std::min(bound, used); };
+    const auto disk_room = [&] {
+        return keep_.min_free == 0 ? most
+                                   : std::min(most, left(free_octets(path_), keep_.min_free));
     };
+    const auto kept_room = [&] {
+        return keep_.octets == 0 ? most : std::min(most, left(keep_.octets, octets));
+    };
+    uint64_t on_disk = disk_room();
     for (const Kept& file : files) {
         const bool is_too_old = keep_.days != 0 && now_ns > file.complete_ns &&
                                 now_ns - file.complete_ns > keep_.days * kDay;
-        const bool is_too_much = keep_.octets != 0 && octets > keep_.octets;
-        if (!is_too_old && !is_too_much && !is_short()) {
-            return true;
+        if (!is_too_old && std::min(on_disk, kept_room()) >= least) {
+            break;
         }
         if (::unlink(file.path.c_str()) != 0) {
             throw_error("remove", file.path);
         }
         octets -= file.octets;
+        on_disk = disk_room();
     }
-    return !is_short();
+    if (on_disk < least) {
+        return std::nullopt;
+    }
+    // Where the open file alone passes the bound, it goes on.
+    return std::max(least, std::min(on_disk, kept_room()));
 }
 
 }  // namespace curlew::probe

@@ -75,10 +75,14 @@ class RecordingFolder {
     // had to. Throws std::runtime_error with one sentence.
     bool restore();
 
-    // Removes files while a bound is passed or would be when the open file, of `open_octets`, has
-    // got `more_octets` more. False when none is left to remove and still too little is free.
-    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known.
-    bool keep_bounds(uint64_t open_octets, uint64_t more_octets, uint64_t now_ns);
+    // Removes files while a bound is passed, or would be when the open file, of `open_octets`, has
+    // got `least` octets more. Returns how many more it may get before this is called again, from
+    // `least` to `most`; nothing when no file is left to remove and still too little is free.
+    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known. Requires: `least` > 0.
+    std::optional<uint64_t> keep_bounds(uint64_t open_octets,
+                                        uint64_t least,
+                                        uint64_t most,
+                                        uint64_t now_ns);
 
     const std::filesystem::path& path() const noexcept { return path_; }
 

@@ -122,20 +122,25 @@ TEST(ProbeConfig, a_table_asks_for_a_recording) {
     CHECK_EQUAL(1'073'741'824u, defaults.rotate.octets);
     CHECK_EQUAL(1'073'741'824u, defaults.keep.min_free);
     CHECK_EQUAL(67'108'864u, defaults.buffer_octets);
-    const ProbeConfig all = load(
-        probe +
-        "[record]\nfolder = \"/r\"\nfilter = \"udp\"\nprotocols = [\"dns\", \"tls\"]\n"
-        "octets_per_flow = \"1 MiB\"\nbuffer = \"4 MiB\"\nrotate = { minutes = 1, octets = 7 }\n"
-        "keep = { days = 2, octets = 3, min_free = 4 }\n");
+    const ProbeConfig all =
+        load(probe +
+             "[record]\nfolder = \"/r\"\nfilter = \"udp\"\nprotocols = [\"dns\", \"tls\"]\n"
+             "octets_per_flow = \"1 MiB\"\nbuffer = \"4 MiB\"\nrotate = { minutes = 1, octets = "
+             "16384 }\n"
+             "keep = { days = 2, octets = 65536, min_free = 4 }\n");
     STRCMP_EQUAL("udp", all.record.filter.c_str());
     STRCMP_EQUAL("tls", all.record.protocols.back().c_str());
     CHECK_EQUAL(1'048'576u, all.record.octets_per_flow);
-    CHECK_EQUAL(7u, all.record.rotate.octets);
+    CHECK_EQUAL(16'384u, all.record.rotate.octets);
     CHECK_EQUAL(2u, all.record.keep.days);
-    CHECK_EQUAL(3u, all.record.keep.octets);
+    CHECK_EQUAL(65'536u, all.record.keep.octets);
     STRCMP_EQUAL(print_config(all).c_str(), print_config(load(print_config(all))).c_str());
     const std::string told = config_refusal(
         probe + "[record]\nfilter = \"ip proto\"\nbuffer = 7\nrotate = { hours = 1 }\n");
+    const std::string too_small = config_refusal(
+        probe + "[record]\nfolder = \"/r\"\nrotate = { octets = 16383 }\nkeep = { octets = 1 }\n");
+    CHECK(too_small.find("'octets' wants 0, or 16 KiB at least") != std::string::npos);
+    CHECK(too_small.find("'octets' wants 0, or 64 KiB at least") != std::string::npos);
     CHECK(told.find("'folder' is missing") != std::string::npos);
     CHECK(told.find(":7:10: filter \"ip proto\"") != std::string::npos);
     CHECK(told.find(":8:10: 'buffer' wants 2 MiB to 64 GiB") != std::string::npos);

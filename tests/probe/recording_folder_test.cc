@@ -1,5 +1,8 @@
 #include "probe/recording_folder.h"
 
+#include <sys/statvfs.h>
+
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -123,12 +126,36 @@ TEST(RecordingFolder, the_oldest_files_go_while_there_is_too_much) {
     put("whole.pcapng", 1000);
     put("p-20260101T000000Z-0123456789abcdef-notes.pcapng", 1000);
     RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 0, 0));
+    CHECK_TRUE(opened.keep_bounds(0, 1, 1, 0).has_value());
     LONGS_EQUAL(4, names_in(folder).size());
     STRCMP_EQUAL("p-20260101T000100Z-0123456789abcdef-000002.pcapng", names_in(folder)[1].c_str());
     // What is being written counts and stays.
-    CHECK_TRUE(opened.keep_bounds(60, 40, 0));
+    CHECK_TRUE(opened.keep_bounds(60, 40, 40, 0).has_value());
     STRCMP_EQUAL("p-20260101T000200Z-0123456789abcdef-000003.pcapng", names_in(folder)[1].c_str());
+}
+
+TEST(RecordingFolder, no_file_goes_for_more_than_the_least_that_is_wanted) {
+    fs::create_directories(folder);
+    put("p-20260101T000000Z-0123456789abcdef-000001.pcapng", 100);
+    put("p-20260101T000100Z-0123456789abcdef-000002.pcapng", 100);
+    RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
+    LONGS_EQUAL(40, *opened.keep_bounds(10, 40, 1000, 0));
+    LONGS_EQUAL(50, *opened.keep_bounds(0, 40, 1000, 0));
+    LONGS_EQUAL(45, *opened.keep_bounds(0, 40, 45, 0));
+    LONGS_EQUAL(2, names_in(folder).size());
+    // One goes, and what it leaves may be used.
+    LONGS_EQUAL(140, *opened.keep_bounds(10, 41, 1000, 0));
+    LONGS_EQUAL(1, names_in(folder).size());
+
+    struct statvfs disk {};
+    LONGS_EQUAL(0, ::statvfs(folder.c_str(), &disk));
+    const uint64_t free = uint64_t{disk.f_bavail} * disk.f_frsize;
+    const uint64_t bound = free - std::min<uint64_t>(free, uint64_t{256} << 20);
+    RecordingFolder beside(temporary.path() / "beside",
+                           {.days = 0, .octets = 0, .min_free = bound});
+    // What is short of the most that is wanted costs nothing.
+    const auto room = beside.keep_bounds(0, 1, ~uint64_t{0}, 0);
+    CHECK(room.has_value() && *room < uint64_t{1} << 40);
 }
 
 TEST(RecordingFolder, the_oldest_is_what_was_complete_first_whatever_its_packets_times) {
@@ -140,7 +167,7 @@ TEST(RecordingFolder, the_oldest_is_what_was_complete_first_whatever_its_packets
     const auto now = fs::last_write_time(folder / newest);
     fs::last_write_time(folder / oldest, now - std::chrono::milliseconds(1));
     RecordingFolder opened(folder, {.days = 0, .octets = 150, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 0, 0));
+    CHECK_TRUE(opened.keep_bounds(0, 1, 1, 0).has_value());
     CHECK(names_in(folder) == std::vector<std::string>{newest});
 }
 
@@ -172,9 +199,9 @@ TEST(RecordingFolder, files_go_when_they_are_old_enough) {
     ::clock_gettime(CLOCK_REALTIME, &now);
     const auto now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000;
     RecordingFolder opened(folder, {.days = 2, .octets = 0, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 0, now_ns + kDay));
+    CHECK_TRUE(opened.keep_bounds(0, 1, 1, now_ns + kDay).has_value());
     LONGS_EQUAL(1, names_in(folder).size());
-    CHECK_TRUE(opened.keep_bounds(0, 0, now_ns + 3 * kDay));
+    CHECK_TRUE(opened.keep_bounds(0, 1, 1, now_ns + 3 * kDay).has_value());
     CHECK(names_in(folder).empty());
 }
 
@@ -182,6 +209,6 @@ TEST(RecordingFolder, a_disk_without_room_is_told_when_no_file_is_left) {
     fs::create_directories(folder);
     put(kFile, 100);
     RecordingFolder opened(folder, {.days = 0, .octets = 0, .min_free = ~uint64_t{0}});
-    CHECK_FALSE(opened.keep_bounds(0, 0, 0));
+    CHECK_FALSE(opened.keep_bounds(0, 1, 1, 0).has_value());
     CHECK(names_in(folder).empty());
 }
