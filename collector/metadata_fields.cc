@@ -41,7 +41,8 @@ Verdict write_ssdp_message(JsonLine& json, const proto::ProtocolMessage& message
     // Some devices leave the empty line out; the end of the datagram is as good.
     const HttpHead head = decode_http(message.octets(), true);
     write_ssdp(json, head);
-    return {head.malformed};
+    const bool has_line = head.is_response || !head.method.empty();
+    return {head.malformed || (!has_line && !message.cut())};
 }
 
 Verdict write_dhcp_message(JsonLine& json, const proto::ProtocolMessage& message) {

@@ -9,6 +9,7 @@ namespace curlew::collector {
 namespace {
 
 constexpr std::string_view kBlanks = " \t";
+constexpr size_t kVersionOctets = 8;  // of HTTP/1.1
 
 char lower(char letter) {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
@@ -41,6 +42,15 @@ std::optional<std::string_view> take_line(std::string_view& octets) {
         line.remove_suffix(1);
     }
     return line;
+}
+
+// HTTP-version = "HTTP/" DIGIT "." DIGIT; what a line of it begins with where that is cut.
+bool begins_version(std::string_view text) {
+    constexpr std::string_view kForm = "HTTP/0.0";
+    return text.size() <= kForm.size() &&
+           std::equal(text.begin(), text.end(), kForm.begin(), [](char letter, char form) {
+               return form == '0' ? letter >= '0' && letter <= '9' : letter == form;
+           });
 }
 
 // RFC 9112 section 4: HTTP-version SP status-code SP [ reason-phrase ].
@@ -77,6 +87,39 @@ void read_request_line(std::string_view line, HttpHead& head) {
         head.target = line;  // HTTP/0.9
     }
     head.malformed = head.target.empty();
+}
+
+// A first line of which the end was not kept: what is whole, of the target and the reason as much
+// as there is.
+void read_cut_line(std::string_view line, HttpHead& head) {
+    if (!line.empty() && line.back() == '\r') {
+        line.remove_suffix(1);
+    }
+    const size_t first_end = line.find(' ');
+    const std::string_view first = line.substr(0, first_end);
+    std::string_view rest =
+        first_end == std::string_view::npos ? std::string_view{} : line.substr(first_end + 1);
+    if (first.starts_with("HTTP/")) {
+        constexpr size_t kCodeDigits = 3;
+        head.is_response = true;
+        if (rest.size() >= kCodeDigits) {
+            read_status_line(line, head);
+        } else if (first_end != std::string_view::npos || first.size() == kVersionOctets) {
+            head.version = first;
+        }
+        return;
+    }
+    if (first_end == std::string_view::npos) {
+        return;
+    }
+    head.method = first;
+    const size_t last = rest.rfind(' ');
+    if (last != std::string_view::npos && begins_version(rest.substr(last + 1))) {
+        const std::string_view version = rest.substr(last + 1);
+        head.version = version.size() == kVersionOctets ? version : std::string_view{};
+        rest = rest.substr(0, last);
+    }
+    head.target = trimmed(rest);
 }
 
 // Section 5: field-name ":" OWS field-value OWS; a line that begins with a blank goes on with the
@@ -126,8 +169,8 @@ HttpHead decode_http(std::string_view octets, bool cut) {
     HttpHead head;
     std::optional<std::string_view> line = take_line(octets);
     if (!line && cut) {
-        line = octets;
-        octets = {};
+        read_cut_line(octets, head);
+        return head;
     }
     if (!line || line->empty()) {
         head.malformed = true;

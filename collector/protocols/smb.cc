@@ -37,13 +37,20 @@ struct Message {
     bool reverse = false;
     int version = 0;
     bool answer = false;
-    uint32_t command = 0;
-    uint32_t status = 0;
-    uint32_t flags = 0;
+    // What is not there was not kept.
+    std::optional<uint32_t> command;
+    std::optional<uint32_t> status;
+    std::optional<uint32_t> flags;
     std::vector<std::string> dialects;   // offered
     std::optional<std::string> dialect;  // chosen
     bool malformed = false;
+    bool cut = false;
 };
+
+std::optional<uint32_t> take_little(Cursor& cursor, size_t octets) {
+    const uint32_t value = little(cursor.take(octets));
+    return cursor.ok() ? std::optional(value) : std::nullopt;
+}
 
 // MS-CIFS section 2.2.4.52
 //
@@ -112,10 +119,10 @@ Message read_header1(std::string_view octets, bool cut, const std::vector<std::s
     message.version = 1;
     Cursor cursor(octets);
     cursor.skip(kMagic1.size());
-    message.command = cursor.u8();
-    message.status = little(cursor.take(4));
-    message.flags = cursor.u8();
-    message.answer = (message.flags & kAnswer1) != 0;
+    message.command = take_little(cursor, 1);
+    message.status = take_little(cursor, 4);
+    message.flags = take_little(cursor, 1);
+    message.answer = (message.flags.value_or(0) & kAnswer1) != 0;
     cursor.skip(2 + 2 + 8 + 2 + 2 + 2 + 2 + 2);
     if (!cursor.ok()) {
         message.malformed = !cut;
@@ -136,17 +143,18 @@ Message read_header2(std::string_view octets, bool cut, size_t& next) {
     message.version = 2;
     Cursor cursor(octets);
     cursor.skip(kMagic2.size());
-    const size_t size = little(cursor.take(2));
+    const std::optional<uint32_t> size = take_little(cursor, 2);
     cursor.skip(2);
-    message.status = little(cursor.take(4));
-    message.command = little(cursor.take(2));
+    message.status = take_little(cursor, 4);
+    message.command = take_little(cursor, 2);
     cursor.skip(2);
-    message.flags = little(cursor.take(4));
+    message.flags = take_little(cursor, 4);
     next = little(cursor.take(4));
-    message.answer = (message.flags & kAnswer2) != 0;
+    message.answer = (message.flags.value_or(0) & kAnswer2) != 0;
     cursor.skip(8 + 8 + 8 + 16);
-    if (!cursor.ok() || size != kHeaderOctets2) {
-        message.malformed = !cut || size != kHeaderOctets2;
+    const bool is_other = size && *size != kHeaderOctets2;
+    if (!cursor.ok() || is_other) {
+        message.malformed = !cut || is_other;
         next = 0;
     } else if (message.command == kNegotiate2) {
         read_negotiation2(cursor, cut, message);
@@ -176,15 +184,25 @@ void write_message(JsonLine& json, const Message& message) {
     json.start_object();
     json.text("dir", message.reverse ? "<" : ">");
     json.number("version", static_cast<uint64_t>(message.version));
-    json.number("command", message.command);
-    json.text("command_name",
-              message.version == 1 ? smb1_command_name(static_cast<uint8_t>(message.command))
-                                   : smb2_command_name(static_cast<uint16_t>(message.command)));
-    json.number("status", message.status);
-    json.number("flags", message.flags);
+    if (message.command) {
+        json.number("command", *message.command);
+        json.text("command_name",
+                  message.version == 1
+                      ? smb1_command_name(static_cast<uint8_t>(*message.command))
+                      : smb2_command_name(static_cast<uint16_t>(*message.command)));
+    }
+    if (message.status) {
+        json.number("status", *message.status);
+    }
+    if (message.flags) {
+        json.number("flags", *message.flags);
+    }
     write_dialects(json, message);
     if (message.malformed) {
         write_mark(json, "malformed");
+    }
+    if (message.cut) {
+        write_mark(json, "cut");
     }
     json.end_object();
 }
@@ -204,6 +222,9 @@ std::vector<Message> read_message(const proto::ProtocolMessage& front,
     }
     for (Message& message : messages) {
         message.reverse = front.reverse();
+    }
+    if (!messages.empty()) {
+        messages.back().cut = front.cut();
     }
     return messages;
 }

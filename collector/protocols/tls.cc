@@ -130,13 +130,15 @@ void write_extensions(JsonLine& json,
 }
 
 void write_versions(JsonLine& json, const Handshake& handshake) {
-    const uint16_t spoken =
-        handshake.server ? handshake.server->chosen_version() : handshake.client->highest_version();
-    json.text("version", version_name(spoken));
-    if (handshake.client) {
+    if (handshake.server && handshake.server->tells_chosen_version()) {
+        json.text("version", version_name(handshake.server->chosen_version()));
+    } else if (!handshake.server && handshake.client->tells_highest_version()) {
+        json.text("version", version_name(handshake.client->highest_version()));
+    }
+    if (handshake.client && handshake.client->version != 0) {
         json.text("c_version", version_name(handshake.client->version));
     }
-    if (handshake.server) {
+    if (handshake.server && handshake.server->version != 0) {
         json.text("s_version", version_name(handshake.server->version));
     }
 }

@@ -32,6 +32,13 @@ uint32_t age_rank(uint16_t version) {
     return version >> 8 == 0xfe ? uint32_t{0xfeff00} - (version & 0xff) : uint32_t{version} << 8;
 }
 
+// What hellos of TLS 1.3 and DTLS 1.3 have, whose extensions say so, or one cut before it says.
+bool may_be_another(uint16_t version) {
+    constexpr uint16_t kTls12 = 0x0303;
+    constexpr uint16_t kDtls12 = 0xfefd;
+    return version == 0 || version == kTls12 || version == kDtls12;
+}
+
 // Numbers of two octets to the end of `list`. False when one is cut.
 template <typename Number>
 bool read_numbers(std::string_view list, std::vector<Number>& numbers) {
@@ -172,6 +179,14 @@ uint16_t ClientHello::highest_version() const noexcept {
         }
     }
     return highest != 0 ? highest : version;
+}
+
+bool ClientHello::tells_highest_version() const noexcept {
+    return complete || malformed || !supported_versions.empty() || !may_be_another(version);
+}
+
+bool ServerHello::tells_chosen_version() const noexcept {
+    return complete || malformed || selected_version != 0 || !may_be_another(version);
 }
 
 bool ServerHello::is_retry_request() const noexcept {

@@ -24,7 +24,7 @@ struct TlsExtension {
 };
 
 struct ClientHello {
-    uint16_t version = 0;  // of the hello itself, not of what it supports
+    uint16_t version = 0;  // of the hello itself, not of what it supports; 0: it is not there
     std::string_view random;
     std::string_view session_id;
     std::vector<uint32_t> cipher_suites;  // over 0xffff only in an SSLv2 hello
@@ -42,12 +42,14 @@ struct ClientHello {
     bool complete = false;   // every list was read to its end
     bool malformed = false;  // a length contradicts what is around it
 
-    // The highest version that is offered, GREASE aside.
+    // The highest version that is offered, GREASE aside. Of one that is cut, as far as is told.
     uint16_t highest_version() const noexcept;
+    // False where what was cut off could offer a higher one.
+    bool tells_highest_version() const noexcept;
 };
 
 struct ServerHello {
-    uint16_t version = 0;
+    uint16_t version = 0;  // as ClientHello's
     std::string_view random;
     std::string_view session_id;
     uint16_t cipher_suite = 0;
@@ -62,6 +64,8 @@ struct ServerHello {
     uint16_t chosen_version() const noexcept {
         return selected_version ? selected_version : version;
     }
+    // False where what was cut off could choose another.
+    bool tells_chosen_version() const noexcept;
     // Asks for another ClientHello (RFC 8446 section 4.1.3).
     bool is_retry_request() const noexcept;
 };

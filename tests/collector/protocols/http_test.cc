@@ -66,4 +66,32 @@ TEST(Http, a_head_that_stops_is_malformed_unless_it_was_cut) {
     STRCMP_EQUAL(R"({"headers":[]} malformed)", http_object("").c_str());
 }
 
+TEST(Http, a_first_line_that_was_cut_tells_what_is_whole) {
+    const auto cut = [](std::string_view line) { return http_object(line, true); };
+    STRCMP_EQUAL(R"({"headers":[]})", cut("").c_str());
+    STRCMP_EQUAL(R"({"headers":[]})", cut("GE").c_str());
+    STRCMP_EQUAL(R"({"method":"GET","headers":[]})", cut("GET ").c_str());
+    for (const char* rest : {"", " ", " H", " HTTP/", " HTTP/1."}) {
+        STRCMP_EQUAL(R"({"method":"GET","uri":"/a b","headers":[]})",
+                     cut(std::string("GET /a b") + rest).c_str());
+    }
+    for (const char* rest : {" HTTP/1.1", " HTTP/1.1\r"}) {
+        STRCMP_EQUAL(R"({"method":"GET","uri":"/a","version":"HTTP/1.1","headers":[]})",
+                     cut(std::string("GET /a") + rest).c_str());
+    }
+    // The target's own word.
+    STRCMP_EQUAL(R"({"method":"GET","uri":"/a HTML","headers":[]})", cut("GET /a HTML").c_str());
+    for (const char* line : {"HTTP/", "HTTP/1."}) {
+        STRCMP_EQUAL(R"({"headers":[]})", cut(line).c_str());
+    }
+    for (const char* line : {"HTTP/1.1", "HTTP/1.1 ", "HTTP/1.1 20"}) {
+        STRCMP_EQUAL(R"({"version":"HTTP/1.1","headers":[]})", cut(line).c_str());
+    }
+    STRCMP_EQUAL(R"({"version":"HTTP/1.1","code":200,"reason":"","headers":[]})",
+                 cut("HTTP/1.1 200\r").c_str());
+    STRCMP_EQUAL(R"({"version":"HTTP/1.1","code":404,"reason":"Not Fo","headers":[]})",
+                 cut("HTTP/1.1 404 Not Fo").c_str());
+    STRCMP_EQUAL(R"({"version":"HTTP/1.1","headers":[]} malformed)", cut("HTTP/1.1 2x0").c_str());
+}
+
 }  // namespace curlew::collector

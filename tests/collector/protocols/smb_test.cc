@@ -69,6 +69,38 @@ TEST(Smb, negotiation_of_version_1_names_the_dialects) {
         written().c_str());
 }
 
+TEST(Smb, what_was_not_kept_of_a_header_is_not_told) {
+    const auto kept = [this](const std::string& header, size_t octets) {
+        messages.Clear();
+        add(header.substr(0, octets), true, true);
+        return written();
+    };
+    const std::string one = header1(0x75, 0x98, 0xc0000022);
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":1,"cut":true}]})", kept(one, 4).c_str());
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":1,"command":117,)"
+                 R"("command_name":"tree_connect_andx","cut":true}]})",
+                 kept(one, 8).c_str());
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":1,"command":117,)"
+                 R"("command_name":"tree_connect_andx","status":3221225506,"cut":true}]})",
+                 kept(one, 9).c_str());
+    const std::string two = header2(3, 1, 0, 0xc0000022);
+    for (const size_t octets : {4, 6, 11}) {
+        STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":2,"cut":true}]})", kept(two, octets).c_str());
+    }
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":2,"status":3221225506,"cut":true}]})",
+                 kept(two, 13).c_str());
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":2,"command":3,"command_name":"tree_connect",)"
+                 R"("status":3221225506,"cut":true}]})",
+                 kept(two, 19).c_str());
+    // Of a chain the last message is it.
+    messages.Clear();
+    add(header2(3, 1, 64) + header2(5, 1).substr(0, 16), true, true);
+    STRCMP_EQUAL(R"({"smb":[{"dir":"<","version":2,"command":3,"command_name":"tree_connect",)"
+                 R"("status":0,"flags":1},{"dir":"<","version":2,"command":5,)"
+                 R"("command_name":"create","status":0,"cut":true}]})",
+                 written().c_str());
+}
+
 TEST(Smb, dialect_without_an_offer_is_its_index) {
     add(header1(0x72, 0x98) + "\1"s + little(7, 2), true);
     STRCMP_CONTAINS("\"dialect\":\"7\"", written().c_str());

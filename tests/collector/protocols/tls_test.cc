@@ -53,6 +53,28 @@ const ServerWords kServer12{.session_id = "session",
 
 TEST_GROUP(Tls){};
 
+TEST(Tls, a_hello_that_is_cut_tells_no_version_that_its_rest_could_change) {
+    ClientWords client = kClient12;
+    client.extensions.push_back(extension(43, "\x04\x03\x04\x03\x03"s));
+    const std::string whole = hello_record(client);
+    check_holds(written_tls(whole, ""), R"("version":"TLSv1.3","c_version":"TLSv1.2")");
+    for (const size_t octets : {whole.size() - 1, size_t{100}, size_t{60}, size_t{11}}) {
+        const std::string line = written_tls(whole.substr(0, octets), "");
+        check_holds(line, R"({"tls":{"c_version":"TLSv1.2")");
+        check_holds(line, R"("cut":true)");
+    }
+    check_lacks(written_tls(whole.substr(0, 10), ""), "version");
+    const std::string answer = answer_record(kServer12);
+    check_holds(written_tls(whole.substr(0, 60), answer),
+                R"("version":"TLSv1.2","c_version":"TLSv1.2","s_version":"TLSv1.2")");
+    check_holds(written_tls(whole, answer.substr(0, 60)),
+                R"({"tls":{"c_version":"TLSv1.2","s_version":"TLSv1.2")");
+    // An older one has no such extension.
+    ClientWords old = kClient12;
+    old.version = 0x0302;
+    check_holds(written_tls(hello_record(old).substr(0, 60), ""), R"("version":"TLSv1.1")");
+}
+
 TEST(Tls, every_member_is_written) {
     const std::string client = hello_record(kClient12) +
                                handshake_record(message(16, std::string(33, 'k'))) +
