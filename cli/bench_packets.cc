@@ -351,7 +351,8 @@ BenchPackets BenchPackets::of_fragments(uint64_t flows) {
     constexpr uint16_t kMoreFragments = 0x2000;
     constexpr size_t kPartOctets = kShortestWithoutFcs - kEthernetOctets - kIpv4Octets - 2;
     static_assert(kPartOctets % 8 == 0);
-    constexpr size_t kFrameOctets = kEthernetOctets + kIpv4Octets + kPartOctets;
+    // Ethernet pads what is shorter.
+    constexpr size_t kFrameOctets = kShortestWithoutFcs;
     BenchPackets packets(2 * flows * kLineOctets);
     TrafficRandom random(kSeed);
     for (uint64_t flow = 0; flow < flows; ++flow) {
@@ -359,6 +360,7 @@ BenchPackets BenchPackets::of_fragments(uint64_t flows) {
         for (const uint16_t offset : {uint16_t{0}, uint16_t{kPartOctets / 8}}) {
             uint8_t* frame = packets.add_ipv4(kFrameOctets);
             uint8_t* udp = write_headers(frame, kFrameOctets, kProtocolUdp, ends);
+            put(frame + kEthernetOctets + 2, kIpv4Octets + kPartOctets, 2);
             put(udp + 4, 2 * kPartOctets, 2);
             if (offset != 0) {
                 std::memset(udp, 0, kUdpOctets);
