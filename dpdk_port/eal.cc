@@ -11,7 +11,6 @@
 #include <filesystem>
 #include <fstream>
 #include <initializer_list>
-#include <stdexcept>
 #include <string_view>
 
 #include "dpdk_port/device_arguments.h"
@@ -195,7 +194,11 @@ Eal::Eal(const EalConfig& config) {
         sched_setaffinity(0, sizeof(cpus), &cpus);
     }
     if (result < 0) {
-        throw std::runtime_error(refusal(error, config, plan));
+        const std::string sentence = refusal(error, config, plan);
+        if (error == EINVAL || error == EFAULT) {
+            throw EalOptionError(sentence);
+        }
+        throw std::runtime_error(sentence);
     }
     notice_ = std::move(plan.notice);
 }

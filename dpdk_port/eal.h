@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -24,10 +25,16 @@ struct EalPlan {
 // `cpu` one that this process may run on.
 EalPlan plan_eal(const EalConfig& config, uint64_t free_huge_octets, int cpu);
 
+// Of options that no second start would take either.
+class EalOptionError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 class Eal {
   public:
-    // Leaves the calling thread on the CPUs it was on. Throws std::runtime_error with one sentence
-    // that says what to do.
+    // Leaves the calling thread on the CPUs it was on. Throws EalOptionError, or else
+    // std::runtime_error, with one sentence that says what to do.
     explicit Eal(const EalConfig& config);
     // Requires: every Device is gone, and every thread that received from one.
     ~Eal();

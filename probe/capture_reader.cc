@@ -63,6 +63,7 @@ void CaptureReader::fill(const Raw& raw, size_t link, CapturedPacket& packet) co
     view.wire_octets = tells_itself ? wire : wire - std::min(wire, raw.check_sequence);
     view.captured_octets = std::min({raw.captured, view.wire_octets, kMaximumPacketOctets});
     view.link = links_[link].type;
+    view.is_untimed = raw.is_untimed;
     packet.link = link;
     if (view.link == LinkType::netfilter_log && links_[link].swapped) {
         swap_netfilter_log({raw.data, view.captured_octets});

@@ -91,6 +91,7 @@ class CaptureReader {
         uint32_t captured = 0;  // readable at data
         uint32_t wire = 0;
         uint32_t check_sequence = 0;  // at the end of what was on the wire
+        bool is_untimed = false;
     };
     void fill(const Raw& raw, size_t link, CapturedPacket& packet) const noexcept;
 

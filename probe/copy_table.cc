@@ -18,9 +18,10 @@ constexpr uint64_t kNumberReuse = 1'000'000'000;
 // By what a packet is known that its sender sent once.
 enum class Number : uint8_t { none, identification, fragment, sequence };
 
-// A capture without stamps, or whose stamps are out of bounds.
+// Of a capture without stamps, or whose stamps are out of bounds.
 bool tells_no_time(const ParsedPacket& packet) noexcept {
-    return packet.time_ns == 0 || packet.time_ns >= kLatestTimeNs;
+    return packet.time_ns == 0 || packet.time_ns >= kLatestTimeNs ||
+           (packet.notes & kNoteUntimed) != 0;
 }
 
 Number number_of(const ParsedPacket& packet) noexcept {

@@ -45,8 +45,8 @@
 //
 // Link headers, VLAN tags and tunnels may differ, the flow may not. What a router passed on has
 // another TTL, what a switch marked another class of service: no copies, by this definition. Nor is
-// a packet that a host merged to more than 65,536 octets, nor one whose stamp tells no time: 0, or
-// kLatestTimeNs.
+// a packet that a host merged to more than 65,536 octets, nor one without a stamp, or whose stamp
+// tells no time: 0, or kLatestTimeNs.
 //
 // One thread's, of one partition: what is a copy does not depend on the number of workers or on
 // bursts.

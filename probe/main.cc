@@ -369,6 +369,9 @@ int main(int argc, char** argv) {
     } catch (const cli::UsageError& error) {
         say(error.what());
         return kWrongUsage;
+    } catch (const dpdk_port::EalOptionError& error) {
+        say(error.what());
+        return kWrongUsage;
     } catch (const std::exception& error) {
         say(error.what());
         return kFailed;

@@ -529,6 +529,7 @@ const char* name_of_note(int bit) noexcept {
         "tunnel_unreadable",
         "tunnel_fragment",
         "time_out_of_range",
+        "untimed",
     };
     return kNames[static_cast<size_t>(bit)];
 }
@@ -575,6 +576,7 @@ ParseResult parse_packet(const PacketView& packet,
         packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
     add_note(parsed.notes, merged, kNoteMergedFrame);
     add_note(parsed.notes, packet.time_ns == kLatestTimeNs, kNoteTimeOutOfRange);
+    add_note(parsed.notes, packet.is_untimed, kNoteUntimed);
     fill(network, parsed);
     return ParseResult::metered;
 }

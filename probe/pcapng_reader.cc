@@ -384,7 +384,8 @@ CaptureReader::Step PcapngReader::take_simple_packet(const Block& block,
           packet_ns_,
           std::min({captured, here, kMaximumPacketOctets}),
           wire,
-          interface.check_sequence},
+          interface.check_sequence,
+          true},
          interface.link,
          packet);
     return Step::packet;

@@ -106,6 +106,15 @@ def wrong_start(trouble):
     service = services.Service("probe", [trouble.probe_program, "--config", config], place).start()
     trouble.refused("unknown key", service, 2, f"{config}:", "worker", "workers")
     place = trouble.place()
+    config = services.probe_config(place, f"ipc://{place}/c", ["net_pcap0,iface=lo"])
+    service = services.Service("eal", [trouble.probe_program, "--config", config, "--",
+                                       "--nosuch"], place).start()
+    # DPDK has pages of words for it.
+    code = service.wait()
+    trouble.results.check("an EAL option that there is not: exit code 2, and a sentence",
+                          code == 2 and "curlew-probe: DPDK cannot start: an EAL option is wrong"
+                          in service.text(), f"{code}: {service.text()[-300:]}")
+    place = trouble.place()
     config = services.collector_config(place, f"ipc://{place}/c", place / "archive")
     config.write_text(config.read_text().replace("scenario =", "scenari ="))
     service = services.Service("collector", [trouble.collector_program, "--config", config],

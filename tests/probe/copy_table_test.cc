@@ -32,14 +32,17 @@ TEST_GROUP(CopyTable) {
     std::vector<CopyTable::Bucket> buckets{CopyTable::kBuckets};
     CopyTable table{buckets, {}, *digest};
     uint64_t now_ns = kSecond;
+    bool untimed = false;
 
     // The packet comes so much later than the one before.
     bool is_copy(
         PacketBuilder builder, uint64_t later_ns = 7 * kMicrosecond, uint32_t answers = 1) {
         now_ns += later_ns;
         const Packet packet = builder.time_ns(now_ns).build();
+        PacketView view = packet.view();
+        view.is_untimed = untimed;
         ParsedPacket parsed;
-        CHECK_TRUE(parse_packet(packet.view(), {}, parsed) == ParseResult::metered);
+        CHECK_TRUE(parse_packet(view, {}, parsed) == ParseResult::metered);
         const uint64_t flow = hash(parsed.key);
         table.prefetch(parsed, flow);
         return table.is_copy(parsed, flow, answers);
@@ -68,6 +71,8 @@ TEST(CopyTable, without_a_time_nothing_is_known_to_be_within_the_window) {
     now_ns = 1;
     CHECK_FALSE(is_copy(datagram(79), 0));
     CHECK_TRUE(is_copy(datagram(79), 0));
+    untimed = true;
+    CHECK_FALSE(is_copy(datagram(79), 0));
 }
 
 TEST(CopyTable, a_copy_may_be_stamped_before_its_packet) {
