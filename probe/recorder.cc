@@ -33,6 +33,8 @@ constexpr std::chrono::minutes kQuiet{10};
 constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
 constexpr int kRetriesToTrust = 12;
+constexpr const char* kUntilDisk =
+    "; packets are metered, but not recorded, until the disk takes them";
 constexpr size_t kMostRecorderNews = 64;
 
 std::string utc_stamp(uint64_t time_ns) {
@@ -211,7 +213,7 @@ bool Recorder::begin_file(uint64_t time_ns) {
         make_room(0);
         file_.emplace(folder_.path() / (name + ".open"));
     } catch (const std::runtime_error& error) {
-        give_up(error.what());
+        give_up(error.what() + std::string(kUntilDisk));
         return false;
     }
     file_name_ = name;
@@ -271,7 +273,10 @@ void Recorder::write_out() {
         return;
     }
     if (!file_->is_there()) {
-        give_up(fmt::format("{} was removed or moved while it was open", file_name_));
+        give_up(
+            fmt::format("{} was removed or moved while it was open; what waited for it is not "
+                        "recorded, and another file begins",
+                        file_name_));
         retry_at_ = Clock::now();
         return;
     }
@@ -283,7 +288,7 @@ void Recorder::write_out() {
         blocks_.clear();
         note_written();
     } catch (const std::runtime_error& error) {
-        give_up(error.what());
+        give_up(error.what() + std::string(kUntilDisk));
     }
 }
 
@@ -342,11 +347,10 @@ void Recorder::append_all_statistics(uint64_t end_ns) {
 }
 
 // What waited is lost, and what the file has is kept.
-void Recorder::give_up(const std::string& why) {
+void Recorder::give_up(std::string sentence) {
     failed_at_ = Clock::now();
     if (!std::exchange(is_failing_, true)) {
-        tell(fmt::format("{}; packets are metered, but not recorded, until the disk takes them",
-                         why));
+        tell(std::move(sentence));
     }
     for (InterfaceState& interface : interfaces_) {
         interface.lost_untold +=
