@@ -41,7 +41,7 @@ Verdict write_ssdp_message(JsonLine& json, const proto::ProtocolMessage& message
     // Some devices leave the empty line out; the end of the datagram is as good.
     const HttpHead head = decode_http(message.octets(), true);
     write_ssdp(json, head);
-    const bool has_line = head.is_response || !head.method.empty();
+    const bool has_line = head.is_response ? head.code != 0 : !head.target.empty();
     return {head.malformed || (!has_line && !message.cut())};
 }
 

@@ -136,7 +136,6 @@ std::string refusal(int error, const EalConfig& config, const EalPlan& plan) {
             return start + "not enough memory (" + joined(plan.arguments) +
                    "); free some, or ask for less with the EAL option -m";
         case EINVAL:
-        case EFAULT:
             return start + "an EAL option is wrong or two exclude each other (" +
                    joined(plan.arguments) + ")";
         default:
@@ -195,7 +194,7 @@ Eal::Eal(const EalConfig& config) {
     }
     if (result < 0) {
         const std::string sentence = refusal(error, config, plan);
-        if (error == EINVAL || error == EFAULT) {
+        if (error == EINVAL) {
             throw EalOptionError(sentence);
         }
         throw std::runtime_error(sentence);

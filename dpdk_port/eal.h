@@ -25,7 +25,7 @@ struct EalPlan {
 // `cpu` one that this process may run on.
 EalPlan plan_eal(const EalConfig& config, uint64_t free_huge_octets, int cpu);
 
-// Of options that no second start would take either.
+// Of options that DPDK does not take, alone or together.
 class EalOptionError : public std::runtime_error {
   public:
     using std::runtime_error::runtime_error;

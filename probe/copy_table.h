@@ -40,8 +40,9 @@
 // copy until a second has passed without it. Of a sender that repeats equal octets under one
 // identification, and has sent nothing else under it, the first kMostCopies are taken for copies.
 //
-// A copy behind more than kBuckets * kWays others of its partition, or of its flow alone, is not
-// found: 256 within the window, which one flow at 256,000 packets a second sends in a millisecond.
+// Of a partition kBuckets * kWays packets are remembered, 256, or fewer where they meet in one
+// bucket: a copy behind more is not found. Within the window one flow of 256,000 packets a second
+// has as many.
 //
 // Link headers, VLAN tags and tunnels may differ, the flow may not. What a router passed on has
 // another TTL, what a switch marked another class of service: no copies, by this definition. Nor is

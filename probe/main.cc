@@ -165,6 +165,14 @@ int serve(proto::ServiceSignals& signals,
     return kDone;
 }
 
+dpdk_port::Eal start_eal(const dpdk_port::EalConfig& config) {
+    try {
+        return dpdk_port::Eal(config);
+    } catch (const dpdk_port::EalOptionError& error) {
+        throw cli::UsageError(error.what());
+    }
+}
+
 int meter(const Arguments& arguments,
           const probe::ProbeConfig& config,
           const std::optional<proto::SenderKeys>& keys,
@@ -179,7 +187,7 @@ int meter(const Arguments& arguments,
     eal_config.options = config.eal_options;
     eal_config.options.insert(
         eal_config.options.end(), arguments.eal_options.begin(), arguments.eal_options.end());
-    dpdk_port::Eal eal(eal_config);
+    dpdk_port::Eal eal = start_eal(eal_config);
     if (!eal.notice().empty()) {
         say(eal.notice());
     }
@@ -208,9 +216,9 @@ int meter(const Arguments& arguments,
 
 // One device at a time: each is gone before the next is opened.
 void bench(const Arguments& arguments) {
-    dpdk_port::Eal eal({.file_prefix = fmt::format("curlew-bench-{}", getpid()),
-                        .devices = {},
-                        .options = arguments.eal_options});
+    dpdk_port::Eal eal = start_eal({.file_prefix = fmt::format("curlew-bench-{}", getpid()),
+                                    .devices = {},
+                                    .options = arguments.eal_options});
     if (!eal.notice().empty()) {
         say(eal.notice());
     }
@@ -367,9 +375,6 @@ int main(int argc, char** argv) {
         fmt::print(stderr, "{}\n", error.what());
         return kWrongUsage;
     } catch (const cli::UsageError& error) {
-        say(error.what());
-        return kWrongUsage;
-    } catch (const dpdk_port::EalOptionError& error) {
         say(error.what());
         return kWrongUsage;
     } catch (const std::exception& error) {

@@ -45,7 +45,7 @@ enum PacketNote : uint16_t {
     kNoteTunnelUnreadable = 512,  // likewise, the inside malformed or not captured
     kNoteTunnelFragment = 1024,   // a fragment of a tunnel's packet, see decapsulation.h
     kNoteTimeOutOfRange = 2048,   // stamped after kLatestTimeNs, or so long before 1970
-    kNoteUntimed = 4096,          // has the time of the packet before
+    kNoteUntimed = 4096,          // has the time of the packet before, or 0
 };
 inline constexpr int kPacketNoteCount = 13;
 

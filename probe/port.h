@@ -50,7 +50,7 @@ struct PacketView {
     uint32_t captured_octets = 0;   // readable at data
     uint32_t wire_octets = 0;       // length on the wire, no FCS; >= captured_octets
     LinkType link = LinkType::ethernet;
-    bool is_untimed = false;  // has no time of its own: time_ns is the packet's before it
+    bool is_untimed = false;  // has no time of its own: time_ns is the packet's before it, or 0
 };
 
 enum class PortState : uint8_t {

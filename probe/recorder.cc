@@ -275,7 +275,7 @@ void Recorder::write_out() {
     if (!file_->is_there()) {
         give_up(
             fmt::format("{} was removed or moved while it was open; what waited for it is not "
-                        "recorded, and another file begins",
+                        "recorded",
                         file_name_));
         retry_at_ = Clock::now();
         return;

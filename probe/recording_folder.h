@@ -78,7 +78,8 @@ class RecordingFolder {
     // Removes files while a bound is passed, or would be when the open file, of `open_octets`, has
     // got `least` octets more. Returns how many more it may get before this is called again, from
     // `least` to `most`; nothing when no file is left to remove and still too little is free.
-    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known. Requires: `least` > 0.
+    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known. Requires: 0 < `least`
+    // <= `most`.
     std::optional<uint64_t> keep_bounds(uint64_t open_octets,
                                         uint64_t least,
                                         uint64_t most,

@@ -10,6 +10,7 @@ namespace {
 
 constexpr std::string_view kBlanks = " \t";
 constexpr size_t kVersionOctets = 8;  // of HTTP/1.1
+constexpr size_t kCodeDigits = 3;
 
 char lower(char letter) {
     return letter >= 'A' && letter <= 'Z' ? static_cast<char>(letter + 32) : letter;
@@ -59,7 +60,6 @@ void read_status_line(std::string_view line, HttpHead& head) {
     const size_t version_end = std::min(line.find(' '), line.size());
     head.version = line.substr(0, version_end);
     line = trimmed(line.substr(version_end));
-    constexpr size_t kCodeDigits = 3;
     const std::string_view code = line.substr(0, kCodeDigits);
     if (code.size() < kCodeDigits ||
         code.find_first_not_of("0123456789") != std::string_view::npos ||
@@ -100,7 +100,6 @@ void read_cut_line(std::string_view line, HttpHead& head) {
     std::string_view rest =
         first_end == std::string_view::npos ? std::string_view{} : line.substr(first_end + 1);
     if (first.starts_with("HTTP/")) {
-        constexpr size_t kCodeDigits = 3;
         head.is_response = true;
         if (rest.size() >= kCodeDigits) {
             read_status_line(line, head);

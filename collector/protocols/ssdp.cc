@@ -18,7 +18,9 @@ void write_ssdp(JsonLine& json, const HttpHead& head) {
         {"man", "man"},
         {"mx", "mx"},
     };
-    json.text("method", head.is_response ? "response" : wire_text(head.method));
+    if (head.is_response || !head.method.empty()) {
+        json.text("method", head.is_response ? "response" : wire_text(head.method));
+    }
     for (const auto& [member, field] : kFields) {
         if (head.has(field)) {
             json.text(member, wire_text(head.value_of(field)));

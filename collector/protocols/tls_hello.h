@@ -24,7 +24,7 @@ struct TlsExtension {
 };
 
 struct ClientHello {
-    uint16_t version = 0;  // of the hello itself, not of what it supports; 0: it is not there
+    uint16_t version = 0;  // of the hello itself, not of what it supports; 0: it is not there, or 0
     std::string_view random;
     std::string_view session_id;
     std::vector<uint32_t> cipher_suites;  // over 0xffff only in an SSLv2 hello

@@ -1,6 +1,7 @@
 #include "probe/packet_parser.h"
 
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstring>
 #include <string>
@@ -594,6 +595,7 @@ TEST(PacketParser, results_and_notes_have_their_ledger_names) {
     STRCMP_EQUAL("ip_extensions_malformed", name_of(ParseResult::ip_extensions_malformed));
     STRCMP_EQUAL("truncated", name_of_note(0));
     STRCMP_EQUAL("length_from_frame", name_of_note(5));
+    STRCMP_EQUAL("untimed", name_of_note(std::countr_zero(uint32_t{kNoteUntimed})));
 }
 
 }  // namespace curlew::probe

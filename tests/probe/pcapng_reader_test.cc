@@ -187,6 +187,9 @@ TEST(PcapngReader, a_simple_packet_is_of_the_first_interface_and_has_the_time_be
     CHECK_EQUAL(4u, reading.packets.size());
     CHECK_EQUAL(0u, reading.packets[0].time_ns);
     CHECK_EQUAL(7'000u, reading.packets[2].time_ns);
+    CHECK_TRUE(reading.packets[0].is_untimed);
+    CHECK_FALSE(reading.packets[1].is_untimed);
+    CHECK_TRUE(reading.packets[2].is_untimed);
     CHECK(reading.packets[2].octets == Octets({1, 2, 3, 4}));
     CHECK(reading.packets[2].link == LinkType::ethernet);
     CHECK_EQUAL(100u, reading.packets[3].octets.size());

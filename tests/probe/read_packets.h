@@ -21,6 +21,7 @@ struct Reading {
         uint64_t time_ns;
         uint32_t wire_octets;
         LinkType link;
+        bool is_untimed;
     };
 
     std::vector<Packet> packets;
@@ -53,7 +54,8 @@ inline Reading read_packets(const Octets& file, size_t piece = SIZE_MAX) {
             reading.packets.push_back({Octets(view.data, view.data + view.captured_octets),
                                        view.time_ns,
                                        view.wire_octets,
-                                       view.link});
+                                       view.link,
+                                       view.is_untimed});
         } else {
             const size_t left = file.size() - at - given;
             if (step == CaptureReader::Step::damaged || left == 0) {

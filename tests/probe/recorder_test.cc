@@ -1,6 +1,7 @@
 #include "probe/recorder.h"
 
 #include <array>
+#include <fstream>
 #include <thread>
 
 #include "probe/dispatcher.h"
@@ -244,6 +245,19 @@ TEST(Recorder, all_files_together_never_have_more_octets_than_are_kept) {
     LONGS_EQUAL(600, recorder.ledger().packets_recorded);
     CHECK(most <= kKept);
     CHECK(most > kKept / 2);
+}
+
+TEST(Recorder, a_complete_file_stays_while_the_next_write_has_room) {
+    const std::string complete = "p-20200101T000000Z-0123456789abcdef-000001.pcapng";
+    fs::create_directories(folder);
+    { const std::ofstream made(folder / complete); }
+    fs::resize_file(folder / complete, uint64_t{61} << 20);
+    config.rotate = {.minutes = 0, .octets = 0};
+    config.keep.octets = uint64_t{64} << 20;
+    offer_at({kWindow});
+    LONGS_EQUAL(1, record(config, {&lane}).packets_recorded);
+    CHECK(fs::exists(folder / complete));
+    LONGS_EQUAL(2, names_in(folder).size());
 }
 
 TEST(Recorder, a_folder_that_is_removed_costs_what_was_being_written_and_is_made_again) {
