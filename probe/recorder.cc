@@ -33,8 +33,6 @@ constexpr std::chrono::minutes kQuiet{10};
 constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
 constexpr int kRetriesToTrust = 12;
-constexpr const char* kUntilDisk =
-    "; packets are metered, but not recorded, until the disk takes them";
 constexpr size_t kMostRecorderNews = 64;
 
 std::string utc_stamp(uint64_t time_ns) {
@@ -213,7 +211,7 @@ bool Recorder::begin_file(uint64_t time_ns) {
         make_room(0);
         file_.emplace(folder_.path() / (name + ".open"));
     } catch (const std::runtime_error& error) {
-        give_up(error.what() + std::string(kUntilDisk));
+        give_up(error.what());
         return false;
     }
     file_name_ = name;
@@ -273,10 +271,7 @@ void Recorder::write_out() {
         return;
     }
     if (!file_->is_there()) {
-        give_up(
-            fmt::format("{} was removed or moved while it was open; what waited for it is not "
-                        "recorded",
-                        file_name_));
+        give_up(fmt::format("{} was removed or moved while it was open", file_name_));
         retry_at_ = Clock::now();
         return;
     }
@@ -288,7 +283,7 @@ void Recorder::write_out() {
         blocks_.clear();
         note_written();
     } catch (const std::runtime_error& error) {
-        give_up(error.what() + std::string(kUntilDisk));
+        give_up(error.what());
     }
 }
 
@@ -347,10 +342,11 @@ void Recorder::append_all_statistics(uint64_t end_ns) {
 }
 
 // What waited is lost, and what the file has is kept.
-void Recorder::give_up(std::string sentence) {
+void Recorder::give_up(const std::string& why) {
     failed_at_ = Clock::now();
     if (!std::exchange(is_failing_, true)) {
-        tell(std::move(sentence));
+        tell(
+            fmt::format("{}; packets are metered, but not recorded, until a file takes them", why));
     }
     for (InterfaceState& interface : interfaces_) {
         interface.lost_untold +=

@@ -108,7 +108,7 @@ class Recorder {
     // Whose input ended, or went on elsewhere, at this time.
     void end_file(uint64_t end_ns);
     void append_all_statistics(uint64_t end_ns);
-    void give_up(std::string sentence);
+    void give_up(const std::string& why);
     void complete_file();
     void watch_quiet_line();
     std::vector<PortCounters> counters_of_interfaces() const;

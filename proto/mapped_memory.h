@@ -56,7 +56,8 @@ class MappedMemory {
     static void move_to_huge_pages(std::span<const uint8_t> octets, size_t filled) noexcept;
 
     // The system has the octets back, as far as they are whole pages: they are zero from now on,
-    // and are taken anew where they are touched. Of private memory.
+    // and are taken anew where they are touched. Of private memory. A kernel that cannot leaves
+    // them as they are.
     static void give_back(std::span<const uint8_t> octets) noexcept;
 
     // The first octets of this as memory of its own; the rest stays here. Requires: whole huge

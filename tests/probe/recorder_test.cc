@@ -286,8 +286,10 @@ TEST(Recorder, a_folder_that_is_removed_costs_what_was_being_written_and_is_made
     CHECK((times_in(temporary.path() / "moved") == std::vector<uint64_t>{kWindow, kWindow + 1}));
     const std::vector<std::string> news = recorder.news();
     LONGS_EQUAL(3, news.size());
-    STRCMP_CONTAINS("was removed or moved while it was open; what waited for it is not recorded",
-                    news[0].c_str());
+    STRCMP_CONTAINS(
+        "was removed or moved while it was open; packets are metered, but not recorded, "
+        "until a file takes them",
+        news[0].c_str());
     STRCMP_CONTAINS("had gone", news[1].c_str());
     STRCMP_CONTAINS("recording goes on with", news[2].c_str());
 }
