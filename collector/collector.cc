@@ -56,8 +56,6 @@ Collector::Collector(DatasetConfig config, const LabelRules& rules, size_t most_
         lock_ = open_locked(part_);
         sealer_ = std::make_unique<Sealer>(config_, rules_, part_);
         kept_octets_ = proto::MappedMemory(most_kept_octets, "frames of a run");
-        // What is small keeps to small pages.
-        kept_octets_.want_huge_pages(proto::MappedMemory::kHugePageOctets, most_kept_octets);
     } catch (...) {
         discard();
         throw;
@@ -95,6 +93,8 @@ void Collector::keep(const proto::ReceivedFrame& frame) {
         read_kept();
         sealer_->let_go();
     }
+    kept_front_.fill({kept_octets_.data(), kept_octets_.octets()},
+                     kept_used_ + frame.octets.size());
     uint8_t* at = kept_octets_.data() + kept_used_;
     std::memcpy(at, frame.octets.data(), frame.octets.size());
     kept_used_ += frame.octets.size();

@@ -82,6 +82,7 @@ class Collector {
     FileDescriptor lock_;                              // the `.part` file's
     std::unique_ptr<Sealer> sealer_;
     proto::MappedMemory kept_octets_;  // of frames, one after the other
+    proto::PagedFront kept_front_;
     size_t kept_used_ = 0;
     std::vector<proto::FrameView> kept_;   // whose octets these are
     std::vector<std::string> unanswered_;  // peers to tell of the frames of this turn

@@ -131,11 +131,7 @@ RecordSorter::RecordSorter(std::filesystem::path folder, size_t memory_octets)
       records_(memory_octets, "sorting records"),
       // As many as records without octets find room.
       entries_((memory_octets / (sizeof(Header) + sizeof(Entry)) + 1) * sizeof(Entry),
-               "sorting records") {
-    for (proto::MappedMemory* memory : {&records_, &entries_}) {
-        memory->want_huge_pages(proto::MappedMemory::kHugePageOctets, memory->octets());
-    }
-}
+               "sorting records") {}
 RecordSorter::~RecordSorter() = default;
 
 std::span<RecordSorter::Entry> RecordSorter::entries() const noexcept {
@@ -152,6 +148,7 @@ RecordSorter::Header* RecordSorter::take_header(const RecordOrder& order, size_t
     }
     auto* header = new (take_memory(octets)) Header{order, {}};
     ++entries_used_;
+    entries_front_.fill({entries_.data(), entries_.octets()}, entries_used_ * sizeof(Entry));
     entries().back() = {order.flow_start_ns, reinterpret_cast<const char*>(header), order.dataset};
     return header;
 }
@@ -184,6 +181,7 @@ char* RecordSorter::take_memory(size_t octets) {
     }
     char* at = reinterpret_cast<char*>(records_.data()) + records_used_;
     records_used_ += octets;
+    records_front_.fill({records_.data(), records_.octets()}, records_used_);
     return at;
 }
 

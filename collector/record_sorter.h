@@ -65,10 +65,11 @@ class RecordSorter {
 
     std::filesystem::path folder_;
     size_t memory_octets_;
-    // Both are filled from the front, from run to run anew. What was never filled is
-    // not there; behind the first 2 MiB it comes in huge pages.
+    // Both are filled from the front, from run to run anew. What was never filled is not there.
     proto::MappedMemory records_;
     proto::MappedMemory entries_;
+    proto::PagedFront records_front_;
+    proto::PagedFront entries_front_;
     std::unique_ptr<char[]> large_record_;    // one alone that is larger than all the memory
     size_t records_used_ = 0;                 // octets
     size_t entries_used_ = 0;                 // how many

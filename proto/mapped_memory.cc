@@ -6,10 +6,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cassert>
 #include <cerrno>
 #include <cstdlib>
 #include <cstring>
+#include <ctime>
 #include <fstream>
 #include <limits>
 #include <stdexcept>
@@ -22,6 +24,38 @@ namespace {
 size_t page_octets() noexcept {
     static const auto octets = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     return octets;
+}
+
+// Four times what a page takes that is there; one that a host must find first takes three times
+// this, and what is gained by it is less.
+constexpr uint64_t kDearPageNs = 2'000'000;
+std::atomic<bool> huge_pages_are_dear{false};
+
+uint64_t processor_ns() noexcept {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<uint64_t>(time.tv_sec) * 1'000'000'000 + static_cast<uint64_t>(time.tv_nsec);
+}
+
+// Of what is filled of the memory, what lies in whole pages. False: what follows shall not do so.
+bool move_to_huge_pages(std::span<const uint8_t> memory, size_t filled) noexcept {
+    constexpr size_t kOctets = MappedMemory::kHugePageOctets;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(memory.data());
+    const uintptr_t from = begin / kOctets * kOctets;
+    const uintptr_t to = (begin + memory.size()) / kOctets * kOctets;
+    const uintptr_t filled_to = std::min(to, uintptr_t{MappedMemory::whole_pages(begin + filled)});
+    if (from == filled_to) {
+        return false;
+    }
+    const uint64_t started_ns = processor_ns();
+    const bool moved = madvise(reinterpret_cast<void*>(from), filled_to - from, MADV_COLLAPSE) == 0;
+    const uint64_t taken_ns = processor_ns() - started_ns;
+    if (!moved || taken_ns > (filled_to - from) / kOctets * kDearPageNs) {
+        huge_pages_are_dear = true;
+        return false;
+    }
+    madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
+    return true;
 }
 
 }  // namespace
@@ -88,17 +122,6 @@ void MappedMemory::populate(const void* begin, size_t octets) noexcept {
     madvise(reinterpret_cast<void*>(page), at + octets - page, MADV_POPULATE_WRITE);
 }
 
-void MappedMemory::move_to_huge_pages(std::span<const uint8_t> octets, size_t filled) noexcept {
-    const uintptr_t begin = reinterpret_cast<uintptr_t>(octets.data());
-    const uintptr_t from = begin / kHugePageOctets * kHugePageOctets;
-    const uintptr_t to = (begin + octets.size()) / kHugePageOctets * kHugePageOctets;
-    const uintptr_t filled_to = std::min(to, uintptr_t{whole_pages(begin + filled)});
-    if (from < filled_to) {
-        madvise(reinterpret_cast<void*>(from), to - from, MADV_HUGEPAGE);
-        madvise(reinterpret_cast<void*>(from), filled_to - from, MADV_COLLAPSE);
-    }
-}
-
 void MappedMemory::give_back(std::span<const uint8_t> octets) noexcept {
     const uintptr_t begin = reinterpret_cast<uintptr_t>(octets.data());
     const uintptr_t from = (begin + page_octets() - 1) / page_octets() * page_octets();
@@ -109,8 +132,8 @@ void MappedMemory::give_back(std::span<const uint8_t> octets) noexcept {
 }
 
 void PagedFront::back(std::span<const uint8_t> memory, size_t filled) noexcept {
-    if (may_take_time_ && filled > kHugeFrom) {
-        MappedMemory::move_to_huge_pages(memory, filled);
+    if (may_take_time_ && filled > kHugeFrom && !huge_pages_are_dear &&
+        move_to_huge_pages(memory, filled)) {
         backed_ = memory.size();
         return;
     }

@@ -49,12 +49,6 @@ class MappedMemory {
     // kernel that cannot leaves it to who touches them.
     static void populate(const void* begin, size_t octets) noexcept;
 
-    // What is filled of the octets, from their front, moves into huge pages, and what follows is
-    // backed by such where it is touched; so is what shares one with their front. It takes some
-    // tenths of a millisecond for each page. Of memory of this class. A kernel that cannot leaves
-    // it as it is.
-    static void move_to_huge_pages(std::span<const uint8_t> octets, size_t filled) noexcept;
-
     // The system has the octets back, as far as they are whole pages: they are zero from now on,
     // and are taken anew where they are touched. Of private memory. A kernel that cannot leaves
     // them as they are.
@@ -77,8 +71,12 @@ class MappedMemory {
 };
 
 // Backs memory that is filled from its front with pages ahead of who fills it: as many again as are
-// filled, between kFewest and kMost octets, so that little memory takes few pages. Where it may
-// take time, what fills more than half of a huge page moves into such, as will what follows.
+// filled, between kFewest and kMost octets, so that little memory takes few pages. What is filled
+// and read in order needs no larger ones: they are not faster then, and a virtual machine that
+// gives free memory back to its host waits several times as long for them. For what is visited at
+// random, where some tenths of a millisecond may be taken for each page: what fills more than half
+// of a huge page moves into such, with what shares it, and what follows is in such too. Not in a
+// process that has waited long for one, nor where the kernel has none.
 class PagedFront {
   public:
     static constexpr size_t kFewest = size_t{8} << 10;
