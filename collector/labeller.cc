@@ -56,6 +56,11 @@ bool names_its_peer(const Fact& fact) {
            (fact.field == "tls.sni" || fact.field == "quic.sni" || fact.field == "http.host");
 }
 
+template <typename Hit>
+bool is_name(const Hit& hit) {
+    return hit.fact.kind == EvidenceKind::name || hit.fact.kind == EvidenceKind::name_by_dns;
+}
+
 // Names for one address that do not all say the same service.
 template <typename Hits>
 bool is_ambiguous(const Hits& hits) {
@@ -216,10 +221,16 @@ Label Labeller::by_content(const FlowFacts& facts) const {
     const Hit* service = service_hit(hits);
     const bool by_dns = service == nullptr || service->fact.kind >= EvidenceKind::name_by_dns;
     const bool ambiguous = by_dns && is_ambiguous(hits);
-    // What is done there is told by a name that tells where, if by any.
+    // What is done there is told by a name that tells where, if by any: a socket that asks for
+    // several names does with none what is done with another.
+    if (activity != nullptr && is_name(*activity) && service != nullptr &&
+        activity->signature->service != service->signature->service) {
+        activity = first_that(hits, [service](const Signature& one) {
+            return !one.activity.empty() && one.service == service->signature->service;
+        });
+    }
     if (activity != nullptr && activity->fact.kind == EvidenceKind::name_by_dns &&
-        (ambiguous || service == nullptr ||
-         activity->signature->service != service->signature->service)) {
+        (ambiguous || service == nullptr)) {
         activity = nullptr;
     }
 
