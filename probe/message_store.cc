@@ -18,6 +18,16 @@ MessageKind hint_of(const FlowWarm& warm) noexcept {
     return static_cast<MessageKind>(warm.message_kind);
 }
 
+// What a bare acknowledgement is filled up with to Ethernet's shortest frame, where the IP header
+// counts it as well: what is said comes at the same number.
+bool is_padding(const ParsedPacket& packet) noexcept {
+    constexpr uint32_t kMostOctets = 46 - 20 - 20;
+    const std::span payload(packet.payload, packet.payload_captured_octets);
+    return packet.tcp_flags == kTcpAck && packet.payload_octets <= kMostOctets &&
+           !payload.empty() &&
+           std::all_of(payload.begin(), payload.end(), [](uint8_t octet) { return octet == 0; });
+}
+
 }  // namespace
 
 bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm) noexcept {
@@ -186,6 +196,10 @@ bool MessageStore::overtook_first(const ParsedPacket& packet, const FlowWarm& wa
 bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
     const size_t side = packet.from_low ? 0 : 1;
     if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0) {
+        return false;
+    }
+    const bool begun = warm.messages != 0 && state(warm).sides[side].queue.begun != 0;
+    if (!begun && is_padding(packet)) {
         return false;
     }
     if (warm.messages == 0 && (!(begins_stream(packet, warm) || overtook_first(packet, warm)) ||

@@ -176,6 +176,21 @@ TEST(MessageStore, the_other_side_may_be_overtaken_too) {
                      .c_str());
 }
 
+TEST(MessageStore, zeros_of_a_bare_acknowledgement_are_not_what_a_side_says_first) {
+    const Says zeros{true, 100, std::string(2, '\0'), 0, "A"};
+    const Says request{true, 100, "GET / HTTP/1.1\r\n\r\n", 1};
+    STRCMP_EQUAL("> GET / HTTP/1.1\r\n\r\n\n",
+                 messages_of({segment(zeros), segment(request)}).c_str());
+    // What is pushed is said, and what is more than zeros: SMB's length, before the rest.
+    const Says pushed{true, 100, std::string(2, '\0'), 0, "PA"};
+    CHECK(messages_of({segment(pushed), segment(request)}).empty());
+    const std::string smb = std::string("\0\0\0\x04", 4) + "\xfeSMB";
+    STRCMP_EQUAL("> \xfeSMB\n",
+                 messages_of({segment({true, 100, smb.substr(0, 4), 0, "A"}),
+                              segment({true, 104, smb.substr(4), 1, "PA"})})
+                     .c_str());
+}
+
 TEST(MessageStore, a_hole_that_stays_cuts_the_message) {
     STRCMP_EQUAL("> GET /!\n",
                  messages_of({segment({true, 100, "GET /", 0}),
