@@ -136,6 +136,7 @@ class Explainer {
         if (index != signatures::ContentRules::kNone) {
             hit_[index] = true;
         }
+        const std::string value = one_line(text_of(match, "value"));
         const auto packet = match.FindMember("packet");
         fmt::print(out_,
                    "  {} {} {} {}{}{}\n",
@@ -143,7 +144,7 @@ class Explainer {
                    text_of(match, "kind"),
                    or_none(id),
                    text_of(match, "field"),
-                   text_of(match, "value").empty() ? "" : " = " + text_of(match, "value"),
+                   value.empty() ? "" : " = " + value,
                    packet == match.MemberEnd()
                        ? ""
                        : fmt::format(", packet {}, up to octet {}, {}",
@@ -221,7 +222,9 @@ class Explainer {
                 const Signature& signature = set_.signatures()[i];
                 if (signature.kind == SignatureKind::name &&
                     tail_of(signature.pattern, kNearLabels) == tail_of(fact.value, kNearLabels)) {
-                    tell_near(i, fmt::format("lists {}, not {}", signature.pattern, fact.value));
+                    tell_near(
+                        i,
+                        fmt::format("lists {}, not {}", signature.pattern, one_line(fact.value)));
                 }
             }
         }
@@ -236,7 +239,9 @@ class Explainer {
                 const Signature& signature = set_.signatures()[i];
                 if (signature.kind == SignatureKind::field && signature.field == fact.field &&
                     signatures::matches_in_part(signature, fact.value)) {
-                    tell_near(i, fmt::format("matches a part of {} = {}", fact.field, fact.value));
+                    tell_near(
+                        i,
+                        fmt::format("matches a part of {} = {}", fact.field, one_line(fact.value)));
                 }
             }
         }

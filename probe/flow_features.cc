@@ -250,7 +250,7 @@ void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
     details.frame_octets[packet.from_low ? 0 : 1] += packet.frame_octets;
     count_packet(hot, details, packet);
     add_to_lists(hot, details, packet);
-    if (packet.key.protocol == kProtocolTcp && packet.tcp_header_octets != 0) {
+    if (packet.key.protocol == kProtocolTcp) {
         add_tcp_beginning(hot, details, packet);
     }
     if (packet.payload_captured_octets != 0) {
@@ -339,7 +339,7 @@ void FlowFeatures::add_tcp_beginning(FlowHot& hot,
         side.sequence = packet.tcp_sequence;
         side.window = packet.tcp_window;
     }
-    const size_t options = std::min<size_t>(packet.tcp_header_octets - 20u, kTcpOptionOctets);
+    const size_t options = std::min<size_t>(packet.tcp_option_octets, kTcpOptionOctets);
     side.option_octets = static_cast<uint8_t>(options);
     if (options != 0) {
         std::memcpy(side.options.data(), packet.transport + 20, options);

@@ -246,6 +246,8 @@ uint32_t read_tcp(const TransportPart& segment, ParsedPacket& parsed) noexcept {
     parsed.tcp_window = read_16(tcp + 14);
     parsed.tcp_header_octets =
         static_cast<uint8_t>(segment.captured < header_octets ? 0 : header_octets);
+    parsed.tcp_option_octets = static_cast<uint8_t>(
+        std::clamp(segment.captured, kTcpHeaderOctets, header_octets) - kTcpHeaderOctets);
     return header_octets;
 }
 
@@ -340,6 +342,7 @@ void clear_transport(ParsedPacket& parsed) noexcept {
     parsed.tcp_window = 0;
     parsed.tcp_flags = 0;
     parsed.tcp_header_octets = 0;
+    parsed.tcp_option_octets = 0;
     parsed.icmp_type = 0;
     parsed.icmp_code = 0;
 }

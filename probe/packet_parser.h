@@ -99,6 +99,7 @@ struct ParsedPacket {
     uint16_t tcp_window = 0;
     uint8_t tcp_flags = 0;          // FIN 1, SYN 2, RST 4, PSH 8, ACK 16, URG 32, ECE 64, CWR 128
     uint8_t tcp_header_octets = 0;  // 0 unless a whole TCP header was captured
+    uint8_t tcp_option_octets = 0;  // behind 20 octets of it, as far as they were captured
     uint8_t ttl = 0;                // or IPv6 hop limit
     uint8_t class_of_service = 0;   // TOS or traffic class octet
     uint8_t icmp_type = 0;          // ICMP, ICMPv6, IGMP: first octet; code is the second

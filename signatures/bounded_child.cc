@@ -175,7 +175,12 @@ std::string run_bounded(const ChildBounds& bounds, const std::function<std::stri
                                  std::to_string(bounds.answer_octets >> 20) + " MiB");
     }
     if (WIFSIGNALED(status)) {
-        throw std::runtime_error(how_it_died(WTERMSIG(status), bounds));
+        const int signal = WTERMSIG(status);
+        const std::string sentence = how_it_died(signal, bounds);
+        if (signal == SIGKILL || signal == SIGTERM || signal == SIGINT || signal == SIGHUP) {
+            throw ChildKilled(sentence);
+        }
+        throw std::runtime_error(sentence);
     }
     switch (WEXITSTATUS(status)) {
         case kDone:

@@ -371,6 +371,7 @@ CompiledSet compile_apart(const SignatureFiles& files,
                           const fs::path& folder,
                           const ChildBounds& bounds,
                           std::string& content) {
+    const std::string cannot = "these signatures cannot be compiled: ";
     std::string trouble;
     try {
         const std::string answer = run_bounded(bounds, [&files] { return compile_files(files); });
@@ -378,12 +379,13 @@ CompiledSet compile_apart(const SignatureFiles& files,
             return std::move(*compiled);
         }
         trouble = "what came of it cannot be read";
+    } catch (const ChildKilled& killed) {
+        throw std::runtime_error(folder.string() + ": " + cannot + killed.what());
     } catch (const std::runtime_error& failure) {
         trouble = failure.what();
     }
     CompiledSet none;
-    none.set.add_problems(
-        {{folder.string(), 0, 0, "these signatures cannot be compiled: " + trouble}});
+    none.set.add_problems({{folder.string(), 0, 0, cannot + trouble}});
     return none;
 }
 

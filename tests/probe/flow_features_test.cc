@@ -265,6 +265,17 @@ TEST(FlowFeatures, the_first_syn_begins_and_the_last_one_has_the_options) {
     CHECK_EQUAL(1000u, start.sequence_number());
     CHECK_EQUAL(512u, start.window_size());
     CHECK(std::string("\x02\x04\x05\xb4", 4) == start.options());
+    // A short snapshot cuts options: what was kept of them counts, and all before.
+    const Packet whole = tcp("S").options(from_hex("02 04 05 b4 04 02 01 01")).build();
+    constexpr size_t kUpToOptions = 14 + 20 + 20;
+    for (const size_t kept : {size_t{0}, size_t{4}}) {
+        const proto::FlowSummary cut = features_of({whole.captured(kUpToOptions + kept)});
+        CHECK_EQUAL(1000u, cut.forward().tcp_start().sequence_number());
+        CHECK_EQUAL(512u, cut.forward().tcp_start().window_size());
+        CHECK(std::string("\x02\x04\x05\xb4", kept) == cut.forward().tcp_start().options());
+    }
+    // Without the window nothing is known of it.
+    CHECK_FALSE(features_of({whole.captured(kUpToOptions - 5)}).forward().has_tcp_start());
     CHECK_FALSE(features_of({tcp("SF").build()}).forward().has_tcp_start());
     CHECK_FALSE(features_of({tcp("A").build()}).forward().has_tcp_start());
 }

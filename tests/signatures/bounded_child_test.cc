@@ -87,10 +87,23 @@ TEST(BoundedChild, the_answer_has_a_bound) {
 }
 
 TEST(BoundedChild, a_death_is_told) {
-    STRCMP_CONTAINS("its process died: ", failure_of([]() -> std::string {
-                                              ::raise(SIGKILL);
-                                              return {};
-                                          }).c_str());
+    const auto die_of = [](int signal) {
+        return [signal]() -> std::string {
+            ::raise(signal);
+            return {};
+        };
+    };
+    STRCMP_CONTAINS("its process died: ", failure_of(die_of(SIGKILL)).c_str());
+    // Who is told to end is not at fault, who falls is.
+    CHECK_THROWS(ChildKilled, run_bounded({}, die_of(SIGKILL)));
+    try {
+        run_bounded({}, die_of(SIGSYS));
+        FAIL("it fell");
+    } catch (const ChildKilled&) {
+        FAIL("nobody killed it");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("its process died: ", error.what());
+    }
     STRCMP_CONTAINS("exit code 7", failure_of([]() -> std::string { ::_exit(7); }).c_str());
 }
 
