@@ -3,13 +3,11 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cassert>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <map>
 #include <numeric>
@@ -17,6 +15,8 @@
 #include <system_error>
 #include <utility>
 
+#include "probe/spool_files.h"
+#include "probe/spooled_runs.h"
 #include "proto/file_handle.h"
 #include "proto/frame.h"
 
@@ -25,291 +25,6 @@ namespace curlew::probe {
 namespace fs = std::filesystem;
 
 namespace {
-
-constexpr std::string_view kSegmentSuffix = ".spool";
-constexpr std::string_view kPositionSuffix = ".acknowledged";
-constexpr size_t kHexDigits = 16;
-
-[[noreturn]] void throw_spool_error(const char* verb, const fs::path& path) {
-    throw std::runtime_error(
-        fmt::format("cannot {} {}: {}", verb, path.string(), std::strerror(errno)));
-}
-
-int opened_file(const fs::path& path, int flags) {
-    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
-    if (descriptor < 0) {
-        throw_spool_error("open", path);
-    }
-    return descriptor;
-}
-
-bool write_at(int descriptor, std::string_view octets, uint64_t offset) {
-    while (!octets.empty()) {
-        const ssize_t written =
-            ::pwrite(descriptor, octets.data(), octets.size(), static_cast<off_t>(offset));
-        if (written < 0 && errno == EINTR) {
-            continue;
-        }
-        if (written <= 0) {
-            errno = written == 0 ? EIO : errno;
-            return false;
-        }
-        octets.remove_prefix(static_cast<size_t>(written));
-        offset += static_cast<uint64_t>(written);
-    }
-    return true;
-}
-
-std::string read_at(int descriptor, uint64_t offset, size_t octets, const fs::path& path) {
-    std::string text(octets, '\0');
-    size_t filled = 0;
-    while (filled < octets) {
-        const ssize_t got = ::pread(
-            descriptor, text.data() + filled, octets - filled, static_cast<off_t>(offset + filled));
-        if (got < 0 && errno == EINTR) {
-            continue;
-        }
-        if (got <= 0) {
-            errno = got == 0 ? EIO : errno;
-            throw_spool_error("read", path);
-        }
-        filled += static_cast<size_t>(got);
-    }
-    return text;
-}
-
-bool sync_spool(const fs::path& folder) {
-    const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
-    ::close(descriptor);
-    return synced;
-}
-
-std::optional<uint64_t> hexadecimal(std::string_view text) {
-    uint64_t number = 0;
-    const auto result = std::from_chars(text.data(), text.data() + text.size(), number, 16);
-    return text.size() == kHexDigits && result.ec == std::errc() &&
-                   result.ptr == text.data() + text.size()
-               ? std::optional(number)
-               : std::nullopt;
-}
-
-fs::path position_file(const fs::path& folder, uint64_t epoch) {
-    return folder / fmt::format("{:016x}{}", epoch, kPositionSuffix);
-}
-
-struct SegmentName {
-    uint64_t epoch;
-    uint64_t first_sequence;
-};
-
-std::optional<SegmentName> segment_name(const fs::path& file) {
-    const std::string name = file.filename().string();
-    if (file.extension() != kSegmentSuffix ||
-        name.size() != 2 * kHexDigits + 1 + kSegmentSuffix.size() || name[kHexDigits] != '-') {
-        return std::nullopt;
-    }
-    const auto epoch = hexadecimal(std::string_view(name).substr(0, kHexDigits));
-    const auto first = hexadecimal(std::string_view(name).substr(kHexDigits + 1, kHexDigits));
-    return epoch && first ? std::optional(SegmentName{*epoch, *first}) : std::nullopt;
-}
-
-std::span<const uint8_t> octets_of(std::string_view text) {
-    return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
-}
-
-// Zero when there is no position, or none that can be understood: then all comes again, and the
-// collector knows what it has.
-uint64_t position_of(const fs::path& folder, uint64_t epoch) {
-    try {
-        const fs::path path = position_file(folder, epoch);
-        const proto::FileHandle file(opened_file(path, O_RDONLY));
-        return hexadecimal(read_at(file.get(), 0, kHexDigits, path)).value_or(0);
-    } catch (const std::runtime_error&) {
-        return 0;
-    }
-}
-
-// Reads the frames of one segment, in bounded memory: up to its end, or what is no frame.
-class SegmentReader {
-  public:
-    explicit SegmentReader(const fs::path& path) : path_(path), file_(opened_file(path, O_RDONLY)) {
-        struct stat facts {};
-        if (::fstat(file_.get(), &facts) != 0) {
-            throw_spool_error("read", path);
-        }
-        octets_ = static_cast<uint64_t>(facts.st_size);
-    }
-
-    // False at the end. `view` points into what is kept until the next call.
-    bool next(proto::FrameView& view) {
-        constexpr size_t kWhole = proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets;
-        offset_ += taken_;
-        taken_ = 0;
-        const uint64_t left = octets_ - std::min(octets_, offset_);
-        // A piece holds many frames; what a cut one lacks is read with the next piece.
-        const uint64_t begin = offset_ - piece_offset_;
-        if (begin > piece_.size() || piece_.size() - begin < std::min<uint64_t>(left, kWhole)) {
-            piece_ = read_at(file_.get(), offset_, std::min<uint64_t>(left, 4 * kWhole), path_);
-            piece_offset_ = offset_;
-        }
-        const std::string_view rest = std::string_view(piece_).substr(offset_ - piece_offset_);
-        if (proto::decode_frame(octets_of(rest), view) != proto::FrameError::none) {
-            return false;
-        }
-        taken_ = view.frame_octets;
-        return true;
-    }
-
-    uint64_t offset() const noexcept { return offset_; }
-
-    // Where next() found no frame: goes on to the next one of that epoch, if there is any. Returns
-    // how many octets that are neither frame nor zero at the end were passed over.
-    uint64_t pass_damage(uint64_t epoch) {
-        const std::string rest = read_at(file_.get(), offset_, octets_ - offset_, path_);
-        proto::FrameView view;
-        for (size_t at = rest.find(proto::kFrameMagic, 1); at != std::string::npos;
-             at = rest.find(proto::kFrameMagic, at + 1)) {
-            if (proto::decode_frame(octets_of(std::string_view(rest).substr(at)), view) ==
-                    proto::FrameError::none &&
-                view.header.epoch == epoch) {
-                offset_ += at;
-                return at;
-            }
-        }
-        offset_ = octets_;
-        return rest.find_last_not_of('\0') + 1;
-    }
-
-  private:
-    fs::path path_;
-    proto::FileHandle file_;
-    uint64_t octets_ = 0;
-    uint64_t offset_ = 0;
-    uint64_t taken_ = 0;
-    std::string piece_;
-    uint64_t piece_offset_ = 0;
-};
-
-// What the segments of an epoch say of its probe, in front of each.
-struct SpooledHello {
-    uint64_t probe_id = 0;
-    std::string body;
-};
-
-std::optional<SpooledHello> hello_in(const fs::path& path, uint64_t epoch) {
-    SegmentReader reader(path);
-    proto::FrameView view;
-    if (!reader.next(view) || view.header.kind != proto::FrameKind::hello ||
-        view.header.epoch != epoch) {
-        return std::nullopt;
-    }
-    return SpooledHello{
-        view.header.probe_id,
-        std::string(reinterpret_cast<const char*>(view.body.data()), view.body.size())};
-}
-
-// Adds what a segment holds and no collector has to the epoch's runs. A gap begins another run.
-// Without a hello the runs are nobody's.
-void add_segment(const fs::path& path,
-                 uint64_t epoch,
-                 const std::optional<SpooledHello>& hello,
-                 uint64_t acknowledged,
-                 std::vector<SpooledRun>& runs,
-                 std::vector<std::string>& problems) {
-    SegmentReader reader(path);
-    proto::FrameView view;
-    for (bool is_first = true;; is_first = false) {
-        if (!reader.next(view)) {
-            const uint64_t begin = reader.offset();
-            const uint64_t octets = reader.pass_damage(epoch);
-            if (octets != 0 || is_first) {
-                problems.push_back(
-                    fmt::format("{}: {} octets from {} on are no frame, damaged or cut by a crash, "
-                                "and their records lost; {}",
-                                path.string(),
-                                octets,
-                                begin,
-                                keep_aside(path)));
-            }
-            if (!reader.next(view)) {
-                return;
-            }
-        }
-        const proto::FrameHeader& header = view.header;
-        if (is_first && header.kind == proto::FrameKind::hello && header.epoch == epoch) {
-            continue;
-        }
-        const bool is_batch = header.kind == proto::FrameKind::batch && header.record_count != 0;
-        if (header.epoch != epoch || (hello && header.probe_id != hello->probe_id) ||
-            (!is_batch && header.kind != proto::FrameKind::ledger)) {
-            problems.push_back(
-                fmt::format("{} holds what no probe spools; the rest of it is left out, and {}",
-                            path.string(),
-                            keep_aside(path)));
-            return;
-        }
-        const uint64_t last = header.first_sequence + (is_batch ? header.record_count : 1) - 1;
-        if (last <= acknowledged) {
-            continue;
-        }
-        if (runs.empty() || runs.back().frames.back().last_sequence + 1 != header.first_sequence) {
-            if (!runs.empty()) {
-                problems.push_back(fmt::format("{}: what lies between sequence {} and {} is lost",
-                                               path.string(),
-                                               runs.back().frames.back().last_sequence,
-                                               header.first_sequence));
-            }
-            const SpooledHello whose = hello.value_or(SpooledHello{});
-            runs.push_back({epoch, whose.probe_id, whose.body, {}});
-        }
-        runs.back().frames.push_back({path,
-                                      reader.offset(),
-                                      static_cast<uint32_t>(view.frame_octets),
-                                      header.first_sequence,
-                                      last,
-                                      is_batch ? header.record_count : 0});
-    }
-}
-
-// What the epoch's segments hold that no collector has.
-std::vector<SpooledRun> runs_of(uint64_t epoch,
-                                const std::map<uint64_t, fs::path>& segments,
-                                uint64_t acknowledged,
-                                std::vector<std::string>& problems) {
-    std::vector<SpooledRun> runs;
-    std::vector<fs::path> readable;
-    std::optional<SpooledHello> hello;
-    for (const auto& [first, path] : segments) {
-        try {
-            const auto found = hello_in(path, epoch);
-            hello = hello ? hello : found;
-            readable.push_back(path);
-        } catch (const std::runtime_error& error) {
-            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
-        }
-    }
-    for (const fs::path& path : readable) {
-        try {
-            add_segment(path, epoch, hello, acknowledged, runs, problems);
-        } catch (const std::runtime_error& error) {
-            problems.push_back(fmt::format("{}; {}", error.what(), keep_aside(path)));
-        }
-    }
-    if (!hello && !readable.empty()) {
-        uint64_t records = 0;
-        for (const SpooledRun& run : runs) {
-            records += run.records();
-        }
-        runs.clear();
-        problems.push_back(fmt::format(
-            "{} does not tell which probe wrote it, and the {} records of its epoch are lost; {}",
-            readable.front().string(),
-            records,
-            keep_aside(readable.front())));
-    }
-    return runs;
-}
 
 // With all that leads to it. One that is there may have been made by a run that died before its
 // name was durable.
@@ -373,10 +88,8 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
     std::map<uint64_t, Epoch> epochs;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
         const fs::path& file = entry.path();
-        if (file.extension() == kPositionSuffix) {
-            if (const auto epoch = hexadecimal(file.stem().string())) {
-                epochs[*epoch];  // of nothing, when a run died in between
-            }
+        if (const auto of = epoch_named(file)) {
+            epochs[*of];  // of nothing, when a run died in between
         } else if (const auto name = segment_name(file)) {
             std::error_code failure;
             Epoch& epoch = epochs[name->epoch];
@@ -386,8 +99,7 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
     }
     std::vector<std::pair<fs::file_time_type, std::vector<SpooledRun>>> found;
     for (const auto& [epoch, facts] : epochs) {
-        std::vector<SpooledRun> runs =
-            runs_of(epoch, facts.segments, position_of(path_, epoch), problems);
+        std::vector<SpooledRun> runs = spooled_runs(path_, epoch, facts.segments, problems);
         if (runs.empty()) {
             remove(epoch);
         } else {
@@ -404,31 +116,23 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
 }
 
 bool SpoolFolder::note(uint64_t epoch, uint64_t last_acknowledged) {
-    const fs::path path = position_file(path_, epoch);
-    const fs::path part = path.string() + ".part";
-    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
-    if (file < 0) {
-        return false;
-    }
-    const bool written =
-        write_at(file, fmt::format("{:016x}", last_acknowledged), 0) && ::fdatasync(file) == 0;
-    return ::close(file) == 0 && written && ::rename(part.c_str(), path.c_str()) == 0 &&
+    return write_durably(position_file(path_, epoch), position_text(last_acknowledged)) &&
            sync_spool(path_);
 }
 
 void SpoolFolder::remove(uint64_t epoch) {
-    const std::string front = fmt::format("{:016x}-", epoch);
     std::error_code failure;
     bool is_gone = true;
     std::vector<fs::path> segments;
     for (const fs::directory_entry& entry : fs::directory_iterator(path_, failure)) {
-        if (segment_name(entry.path()) && entry.path().filename().string().starts_with(front)) {
+        if (const auto name = segment_name(entry.path()); name && name->epoch == epoch) {
             segments.push_back(entry.path());
         }
     }
     for (const fs::path& segment : segments) {
         is_gone = ::unlink(segment.c_str()) == 0 && is_gone;
     }
+    fs::remove(hello_file(path_, epoch), failure);
     if (sync_spool(path_) && is_gone) {
         fs::remove(position_file(path_, epoch), failure);
     }
@@ -438,7 +142,8 @@ std::string read_spooled(const SpooledRun::Frame& frame) {
     const proto::FileHandle file(opened_file(frame.file, O_RDONLY));
     std::string octets = read_at(file.get(), frame.offset, frame.octets, frame.file);
     proto::FrameView view;
-    if (const auto error = proto::decode_frame(octets_of(octets), view);
+    const auto* begin = reinterpret_cast<const uint8_t*>(octets.data());
+    if (const auto error = proto::decode_frame({begin, octets.size()}, view);
         error != proto::FrameError::none) {
         throw std::runtime_error(fmt::format(
             "{} is damaged at {}: {}", frame.file.string(), frame.offset, proto::name_of(error)));
@@ -475,8 +180,12 @@ Spool::~Spool() {
 }
 
 void Spool::begin_segment(uint64_t first_sequence) {
-    auto segment = std::make_shared<Segment>(
-        folder_.path() / fmt::format("{:016x}-{:016x}{}", epoch_, first_sequence, kSegmentSuffix));
+    if (!said_hello_) {
+        // Best effort: it is wanted where every segment of the epoch is damaged in front.
+        said_hello_ = write_durably(hello_file(folder_.path(), epoch_), hello_);
+    }
+    auto segment =
+        std::make_shared<Segment>(segment_file(folder_.path(), {epoch_, first_sequence}));
     const int full = ::posix_fallocate(segment->file.get(), 0, static_cast<off_t>(segment_octets_));
     errno = full;
     if (full != 0 || !write_at(segment->file.get(), hello_, 0)) {

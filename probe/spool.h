@@ -21,8 +21,10 @@
 // with its own length and CRC32C; zeros are its end. Octets that are neither are what a crash cut
 // or a disk damaged: they are told and passed over, and the segment is kept as NAME.spool.damaged,
 // for people to look into and to delete.
-// FOLDER/<epoch>.acknowledged: the last sequence that a collector acknowledged, as text. It is
-// written before a segment is deleted. FOLDER/.lock: held by the one probe that writes there.
+// FOLDER/<epoch>.hello: the hello once more, should the front of every segment be damaged.
+// FOLDER/<epoch>.acknowledged: the last sequence that a collector acknowledged, 16 hex digits, a
+// blank and 8 of their CRC32C. It is written before a segment is deleted; one that does not hold is
+// told, and all is sent again. FOLDER/.lock: held by the one probe that writes there.
 //
 // A frame may be sent when it is synced: fdatasync has returned, once for many frames (a thread of
 // its own does that), and the segment's name is durable. What could not be synced is sent all the
@@ -149,6 +151,7 @@ class Spool {
     std::deque<std::shared_ptr<Segment>> segments_;
     uint64_t first_segment_ = 0;  // number of the front one
     uint64_t noted_ = 0;          // the position that is on the disk
+    bool said_hello_ = false;     // in a file of its own
 
     std::atomic<uint64_t> synced_{0};
     std::atomic<uint64_t> failed_{0};

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "probe/spool_files.h"
 #include "proto/frame.h"
 #include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
@@ -18,6 +19,8 @@
 
 namespace fs = std::filesystem;
 namespace proto = curlew::proto;
+using curlew::probe::hello_file;
+using curlew::probe::position_file;
 using curlew::probe::read_spooled;
 using curlew::probe::Spool;
 using curlew::probe::SpooledRun;
@@ -209,6 +212,7 @@ TEST(Spool, a_torn_end_is_left_out) {
     STRCMP_CONTAINS(("547 octets from " + std::to_string(end - batch(1).size())).c_str(),
                     problems.at(0).c_str());
     put_content(segment(0), whole.substr(0, 20));
+    fs::remove(hello_file(folder, kEpoch));
     STRCMP_EQUAL("", left().c_str());
     STRCMP_CONTAINS("does not tell which probe wrote it", problems.back().c_str());
 }
@@ -264,6 +268,54 @@ TEST(Spool, a_segment_whose_hello_is_damaged_goes_by_that_of_another) {
         STRCMP_CONTAINS(" octets from 0 on are no frame", problems[0].c_str());
         put_content(segment(0), whole);
     }
+}
+
+TEST(Spool, an_epoch_whose_segments_are_all_damaged_in_front_goes_by_its_file) {
+    {
+        SpoolFolder opened(folder);
+        Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, 3);
+    }
+    std::string damaged = content_of(segment(0));
+    damaged[60 % hello().size()] = 'x';
+    put_content(segment(0), damaged);
+    STRCMP_EQUAL("99 1-10 11-20 21-30; ", left().c_str());
+    CHECK_EQUAL(1u, problems.size());
+    // One that does not hold either tells nothing.
+    put_content(hello_file(folder, kEpoch), hello().substr(1));
+    STRCMP_EQUAL("", left().c_str());
+    STRCMP_CONTAINS("the 30 records of its epoch are lost", problems.back().c_str());
+    CHECK(!fs::exists(hello_file(folder, kEpoch)));
+}
+
+TEST(Spool, a_position_that_does_not_hold_is_told_and_all_comes_again) {
+    {
+        SpoolFolder opened(folder);
+        Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, 3);
+        spool.finish(10);
+    }
+    STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
+    CHECK(problems.empty());
+    const fs::path file = position_file(folder, kEpoch);
+    const std::string whole = content_of(file);
+    CHECK_EQUAL(25u, whole.size());
+    for (size_t octet = 0; octet < whole.size(); ++octet) {
+        std::string damaged = whole;
+        damaged[octet] = damaged[octet] == 'f' ? '0' : 'f';
+        put_content(file, damaged);
+        STRCMP_EQUAL("99 1-10 11-20 21-30; ", left().c_str());
+        CHECK_EQUAL(1u, problems.size());
+        STRCMP_CONTAINS("does not say what a collector has", problems[0].c_str());
+    }
+    for (const std::string& text :
+         {std::string(), std::string("18446744073709551615"), whole + "0", std::string(100, '0')}) {
+        put_content(file, text);
+        STRCMP_EQUAL("99 1-10 11-20 21-30; ", left().c_str());
+    }
+    // As it was written once.
+    put_content(file, whole.substr(0, 16));
+    STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
 }
 
 TEST(Spool, what_nobody_can_deliver_is_told_and_kept) {
