@@ -31,6 +31,7 @@ struct Freed {
 };
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using PublicKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using AuthorityKey = std::unique_ptr<AUTHORITY_KEYID, Freed<AUTHORITY_KEYID_free>>;
 using MemoryBio = std::unique_ptr<BIO, Freed<BIO_free>>;
 
 std::string_view octets_in(const ASN1_STRING* string) {
@@ -102,6 +103,43 @@ void write_joy_name(JsonLine& json, std::string_view key, const X509_NAME* name)
     json.end_array();
 }
 
+bool is_key_alone(X509_EXTENSION* extension) {
+    const AuthorityKey key(static_cast<AUTHORITY_KEYID*>(X509V3_EXT_d2i(extension)));
+    return key && key->keyid != nullptr && key->issuer == nullptr && key->serial == nullptr;
+}
+
+// What OpenSSL 3 prints, as versions 1.0 and 1.1 did, with which Joy was built: lists of several
+// lines ended with the last one's line feed, each distribution point began with one, and a key's
+// identifier was called that also where nothing else stood beside it.
+std::string as_printed_before(X509_EXTENSION* extension, std::string text) {
+    constexpr std::string_view kPoint = "\nFull Name:";
+    const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
+    switch (nid) {
+        case NID_crl_distribution_points:
+        case NID_freshest_crl:
+            text.insert(0, "\n");
+            for (size_t at = text.find(kPoint, 1); at != std::string::npos;
+                 at = text.find(kPoint, at + kPoint.size())) {
+                text.insert(at++, "\n");
+            }
+            break;
+        case NID_authority_key_identifier:
+            text.insert(0, is_key_alone(extension) ? "keyid:" : "");
+            break;
+        case NID_info_access:
+        case NID_sinfo_access:
+        case NID_certificate_policies:
+        case NID_name_constraints:
+            break;
+        default:
+            return text;
+    }
+    if (!text.ends_with('\n')) {
+        text += '\n';
+    }
+    return text;
+}
+
 void write_extensions(JsonLine& json, const X509* certificate) {
     const int count = std::min(X509_get_ext_count(certificate), kMaximumItems);
     if (count <= 0) {
@@ -112,9 +150,13 @@ void write_extensions(JsonLine& json, const X509* certificate) {
     for (int i = 0; i < count; ++i) {
         X509_EXTENSION* extension = X509_get_ext(certificate, i);
         const MemoryBio text(BIO_new(BIO_s_mem()));
-        if (X509V3_EXT_print(text.get(), extension, 0, 0) == 0) {
-            ASN1_STRING_print(text.get(), X509_EXTENSION_get_data(extension));
+        if (X509V3_EXT_print(text.get(), extension, 0, 0) != 0) {
+            write_item(json,
+                       X509_EXTENSION_get_object(extension),
+                       as_printed_before(extension, std::string(octets_in(text.get()))));
+            continue;
         }
+        ASN1_STRING_print(text.get(), X509_EXTENSION_get_data(extension));
         write_item(json, X509_EXTENSION_get_object(extension), octets_in(text.get()));
     }
     json.end_array();

@@ -190,7 +190,8 @@ struct ProbeService::Implementation {
             {proto::FrameKind::hello, proto::probe_id_of(config.probe.name), epoch, 1, 0},
             {reinterpret_cast<const uint8_t*>(hello_body.data()), hello_body.size()},
             frame);
-        return std::make_unique<Spool>(*folder, epoch, std::move(frame));
+        return std::make_unique<Spool>(
+            *folder, epoch, std::move(frame), Spool::segment_octets(config.probe.spool_octets));
     }
 
     std::unique_ptr<Leftover> left_in_spool() {

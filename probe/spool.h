@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <condition_variable>
 #include <cstdint>
@@ -99,6 +100,12 @@ std::string read_spooled(const SpooledRun::Frame& frame);
 class Spool {
   public:
     static constexpr uint64_t kSegmentOctets = uint64_t{64} << 20;
+    static constexpr uint64_t kLeastSegmentOctets = uint64_t{1} << 20;  // for some frames
+    // Of the segments of a spool of so many octets: what the newest and the oldest one take of the
+    // disk beyond their frames is a quarter more at most, where it is no small one.
+    static constexpr uint64_t segment_octets(uint64_t spool_octets) noexcept {
+        return std::clamp(spool_octets / 8, kLeastSegmentOctets, kSegmentOctets);
+    }
 
     // `hello` is the epoch's hello frame. Requires: the folder outlives this; it has no frame of
     // this epoch.

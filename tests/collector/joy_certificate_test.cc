@@ -51,7 +51,10 @@ class CertificateBuilder {
         return *this;
     }
     CertificateBuilder& extension(int nid, const char* value) {
-        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, nullptr, nid, value);
+        X509V3_CTX context;
+        X509V3_set_ctx_nodb(&context);
+        X509V3_set_ctx_test(&context);
+        X509_EXTENSION* extension = X509V3_EXT_conf_nid(nullptr, &context, nid, value);
         X509_add_ext(certificate_, extension, -1);
         X509_EXTENSION_free(extension);
         return *this;
@@ -165,6 +168,35 @@ TEST(JoyCertificate, names_are_safe_and_twelve_at_most) {
 TEST(JoyCertificate, an_unknown_extension_has_numbers_and_its_octets) {
     const std::string text = joy_object(certificate.extension("1.2.3.4.5", "a/\x01z").der());
     CHECK_TRUE(contains(text, R"({"1.2.3.4.5":"a..z"})"));
+}
+
+// As OpenSSL 1.1 prints them, whichever is here.
+TEST(JoyCertificate, extensions_of_several_lines_end_with_a_line_feed) {
+    const std::string text = joy_object(
+        certificate
+            .extension(NID_crl_distribution_points, "URI:http://a.net/x.crl,URI:http://b.net/y.crl")
+            .extension(NID_info_access, "OCSP;URI:http://o.net/")
+            .extension("2.5.29.32",
+                       std::string("\x30\x0e\x30\x05\x06\x03\x2a\x03\x04"
+                                   "\x30\x05\x06\x03\x2a\x03\x05"))
+            .extension(NID_name_constraints, "permitted;DNS:a.net,excluded;DNS:b.net")
+            .extension(NID_key_usage, "digitalSignature,keyAgreement")
+            .extension("2.5.29.35", std::string("\x30\x04\x80\x02\xab\xcd"))
+            .der());
+    for (
+        const char* part :
+        {R"(Points":".Full Name:.  URI:http:..a.net.x.crl..Full Name:.  URI:http:..b.net.y.crl."})",
+         R"({"Authority Information Access":"OCSP - URI:http:..o.net.."})",
+         R"(Policies":"Policy: 1.2.3.4.Policy: 1.2.3.5."})",
+         R"(Constraints":"Permitted:.  DNS:a.net.Excluded:.  DNS:b.net."})",
+         R"({"X509v3 Key Usage":"Digital Signature, Key Agreement"})",
+         R"(Authority Key Identifier":"keyid:AB:CD."})"}) {
+        CHECK_TRUE_TEXT(contains(text, part), (part + (" in " + text)).c_str());
+    }
+    CertificateBuilder other;
+    const std::string serial =
+        joy_object(other.extension("2.5.29.35", std::string("\x30\x03\x82\x01\x05")).der());
+    CHECK_TRUE_TEXT(contains(serial, R"(Authority Key Identifier":"serial:05."})"), serial.c_str());
 }
 
 TEST(JoyCertificate, names_of_objects_have_31_characters) {
