@@ -192,6 +192,7 @@ std::string told_of(const std::string& endpoint, const proto::ReceiverConfig& do
 int collect(const collector::CollectorConfig& config,
             const proto::ReceiverConfig& door,
             const std::filesystem::path& file) {
+    proto::ServiceSignals::pass_over_reloads();
     raise_descriptor_limit();
     for (const std::string& sentence : proto::confine(collector::confinement())) {
         say(sentence);
@@ -215,7 +216,7 @@ int collect(const collector::CollectorConfig& config,
     std::stop_source stop;
     signals.watch(
         [&stop] {
-            say("ending: what has arrived is stored and acknowledged");
+            say("ending: what has arrived is stored, as far as the disk takes it, and acknowledged");
             stop.request_stop();
         },
         [&] { reload(service, receiver, file, door.insecure); });

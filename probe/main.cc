@@ -325,6 +325,7 @@ int run(const Arguments& arguments) {
         fmt::print("{}", probe::print_config(config));
         return std::fflush(stdout) == 0 ? kDone : kFailed;
     }
+    proto::ServiceSignals::pass_over_reloads();
     const auto keys = probe::sender_keys(config, arguments.insecure);
     const signatures::SignatureSet set = load_signatures(config);
     // What of the recording only the signatures can tell.

@@ -11,12 +11,17 @@ constexpr int kOver = SIGUSR2;
 
 }  // namespace
 
+void ServiceSignals::pass_over_reloads() noexcept {
+    signal(SIGHUP, SIG_IGN);
+}
+
 ServiceSignals::ServiceSignals() {
     sigemptyset(&signals_);
     for (const int one : {SIGTERM, SIGINT, SIGHUP, kOver}) {
         sigaddset(&signals_, one);
     }
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
+    signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
 }
 

@@ -12,6 +12,10 @@ namespace curlew::proto {
 
 class ServiceSignals {
   public:
+    // A service begins: until one of these is made, which takes as long as signatures take to be
+    // compiled, SIGHUP asks for nothing, and ends neither this process nor its children.
+    static void pass_over_reloads() noexcept;
+
     // From now on SIGTERM, SIGINT and SIGHUP wait, in this thread and in those that it starts, and
     // SIGPIPE is ignored. One in a process, made before any other thread.
     ServiceSignals();

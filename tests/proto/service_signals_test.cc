@@ -58,6 +58,18 @@ TEST(ServiceSignals, one_that_came_early_is_not_forgotten) {
     CHECK_TRUE(reaches(ends, 1));
 }
 
+TEST(ServiceSignals, a_reload_before_there_are_any_asks_for_nothing) {
+    ServiceSignals::pass_over_reloads();
+    kill(getpid(), SIGHUP);
+    ServiceSignals signals;
+    kill(getpid(), SIGHUP);
+    signals.watch([this] { ++ends; }, [this] { ++reloads; });
+    CHECK_TRUE(reaches(reloads, 1));
+    signals.end();
+    CHECK_EQUAL(1, reloads.load());
+    CHECK_EQUAL(0, ends.load());
+}
+
 TEST(ServiceSignals, a_stranger_who_sends_what_wakes_the_thread_ends_nobody) {
     // Both may wait when the thread looks; it takes one and is over.
     for (int round = 0; round < 200; ++round) {
