@@ -216,7 +216,8 @@ int collect(const collector::CollectorConfig& config,
     std::stop_source stop;
     signals.watch(
         [&stop] {
-            say("ending: what has arrived is stored, as far as the disk takes it, and acknowledged");
+            say("ending: what has arrived is stored, as far as the disk takes it, and "
+                "acknowledged");
             stop.request_stop();
         },
         [&] { reload(service, receiver, file, door.insecure); });

@@ -36,8 +36,8 @@ struct CompiledSet {
 };
 
 // Never throws for what files say: everything wrong is in set.problems(), and then nothing is
-// compiled. Throws std::runtime_error when somebody killed the process that compiles. `cache` empty:
-// none is used.
+// compiled. Throws std::runtime_error when somebody killed the process that compiles. `cache`
+// empty: none is used.
 CompiledSet load_compiled(const std::filesystem::path& folder,
                           const std::filesystem::path& cache,
                           const ChildBounds& bounds = {});
