@@ -18,6 +18,7 @@ const std::string kSignatures =
     name_signature("company", "example.com", "service = 'company'\nsuffix = true") +
     name_signature("clock", "time.example.com", "service = 'clock'\nactivity = 'time-sync'") +
     name_signature("logs", "logs.example.net", "service = 'logs'") +
+    name_signature("shop", "long-shop.example.net", "service = 'shop'\nactivity = 'buying'") +
     field_signature("speaker", "ssdp.server", ".*Speaker/[0-9]+", "label = 'speaker'") +
     other_signature("steps",
                     "kind = 'sequence'\npattern = '>12<3[0-9]>'\nlabel = 'steps'\n"
@@ -95,6 +96,20 @@ TEST(Labeller, the_longest_name_says_most_and_unlisted_ones_are_kept) {
     STRCMP_EQUAL("clock", label.service.c_str());
     CHECK_EQUAL(1, label.evidence.size());
     CHECK_EQUAL(3, label.matched.size());
+}
+
+// As a socket that asks for several names.
+TEST(Labeller, what_is_done_is_told_by_the_name_that_tells_where) {
+    facts.facts = {payload("dns"), name("time.example.com"), name("long-shop.example.net")};
+    Label label = labeller.label(facts);
+    STRCMP_EQUAL("shop", label.service.c_str());
+    STRCMP_EQUAL("buying", label.activity.c_str());
+    STRCMP_EQUAL("payload name ", evidence(label).c_str());
+    // A name that tells no activity has none of another's.
+    facts.facts = {payload("dns"), name("a.time.example.com"), name("time.example.com")};
+    label = labeller.label(facts);
+    STRCMP_EQUAL("company", label.service.c_str());
+    STRCMP_EQUAL("", label.activity.c_str());
 }
 
 TEST(Labeller, a_host_loses_its_port_for_the_look_up) {
