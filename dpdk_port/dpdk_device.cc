@@ -34,6 +34,10 @@ void stop(const std::string& device, const std::string& sentence) {
     throw std::runtime_error(device + ": " + sentence);
 }
 
+void refuse(const std::string& device, const std::string& sentence) {
+    throw DeviceConfigError(device + ": " + sentence);
+}
+
 // All devices of this process are opened on one time.
 const LineClock& line_clock() {
     static const LineClock clock = LineClock::open();
@@ -128,7 +132,7 @@ void Device::Implementation::find() {
     rte_eth_dev_owner_new(&ours.id);
     std::strncpy(ours.name, "curlew", sizeof(ours.name) - 1);
     if (rte_eth_dev_owner_set(port_id, &ours) != 0) {
-        stop(arguments.name, "opened twice; each device is to be named once");
+        refuse(arguments.name, "opened twice; each device is to be named once");
     }
     owner = ours.id;
     if (rte_eth_dev_info_get(port_id, &info) != 0) {
@@ -148,9 +152,9 @@ void Device::Implementation::find() {
 void Device::Implementation::choose_queues() {
     queues = driver.brings_queues ? info.max_rx_queues : config.queues;
     if (queues == 0 || queues > info.max_rx_queues) {
-        stop(arguments.name,
-             std::to_string(config.queues) + " queues are asked for, and it has " +
-                 std::to_string(info.max_rx_queues));
+        refuse(arguments.name,
+               std::to_string(config.queues) + " queues are asked for, and it has " +
+                   std::to_string(info.max_rx_queues));
     }
     facts.is_live = arguments.captures().empty() || arguments.is_endless();
 }
@@ -180,12 +184,12 @@ void Device::Implementation::judge_losses() {
         return;
     }
     if (!config.allow_uncounted_loss) {
-        stop(arguments.name,
-             why +
-                 (driver.name == "net_af_packet"
-                      ? "; net_af_xdp and net_pcap do, so take one of these, or allow it"
-                      : ", or allow it") +
-                 " (allow_uncounted_loss)");
+        refuse(arguments.name,
+               why +
+                   (driver.name == "net_af_packet"
+                        ? "; net_af_xdp and net_pcap do, so take one of these, or allow it"
+                        : ", or allow it") +
+                   " (allow_uncounted_loss)");
     }
     facts.losses_counted = false;
     facts.warnings.push_back(arguments.name + ": " + why);

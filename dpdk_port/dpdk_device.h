@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -31,9 +32,15 @@ struct DeviceFacts {
     std::vector<std::string> warnings;  // one sentence each: link down, not promiscuous, ...
 };
 
+// What is asked of a device is what it cannot do, however often it is tried.
+class DeviceConfigError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 class Device {
   public:
-    // Throws std::runtime_error with one sentence that says what to do.
+    // Throws DeviceConfigError, or else std::runtime_error, with one sentence that says what to do.
     Device(Eal& eal, const DeviceConfig& config);
     ~Device();
     Device(const Device&) = delete;

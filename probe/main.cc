@@ -87,17 +87,34 @@ struct Devices {
     bool keep_flows = false;
 };
 
+// What no further try would mend is a wrong configuration.
+dpdk_port::Eal start_eal(const dpdk_port::EalConfig& config) {
+    try {
+        return dpdk_port::Eal(config);
+    } catch (const dpdk_port::EalOptionError& error) {
+        throw cli::UsageError(error.what());
+    }
+}
+
+std::unique_ptr<dpdk_port::Device> open_device(dpdk_port::Eal& eal,
+                                               const dpdk_port::DeviceConfig& config) {
+    try {
+        return std::make_unique<dpdk_port::Device>(eal, config);
+    } catch (const dpdk_port::DeviceConfigError& error) {
+        throw cli::UsageError(error.what());
+    }
+}
+
 Devices open_devices(dpdk_port::Eal& eal,
                      const probe::ProbeConfig& config,
                      const probe::PortFilter& filter) {
     Devices open;
     for (const probe::PortConfig& port : config.ports) {
-        open.devices.push_back(std::make_unique<dpdk_port::Device>(
-            eal,
-            dpdk_port::DeviceConfig{.device = port.device,
-                                    .queues = port.queues,
-                                    .filter = filter,
-                                    .allow_uncounted_loss = config.allow_uncounted_loss}));
+        open.devices.push_back(open_device(eal,
+                                           {.device = port.device,
+                                            .queues = port.queues,
+                                            .filter = filter,
+                                            .allow_uncounted_loss = config.allow_uncounted_loss}));
         const dpdk_port::DeviceFacts& facts = open.devices.back()->facts();
         for (probe::Port* queue : open.devices.back()->ports()) {
             open.ports.push_back({queue,
@@ -122,7 +139,7 @@ Devices open_devices(dpdk_port::Eal& eal,
     const bool is_live = open.ports.front().port->is_live();
     for (const probe::OpenPort& port : open.ports) {
         if (port.port->is_live() != is_live) {
-            throw std::runtime_error("captures and live ports cannot be metered together");
+            throw cli::UsageError("captures and live ports cannot be metered together");
         }
     }
     return open;
@@ -163,14 +180,6 @@ int serve(proto::ServiceSignals& signals,
         return kFailed;
     }
     return kDone;
-}
-
-dpdk_port::Eal start_eal(const dpdk_port::EalConfig& config) {
-    try {
-        return dpdk_port::Eal(config);
-    } catch (const dpdk_port::EalOptionError& error) {
-        throw cli::UsageError(error.what());
-    }
 }
 
 int meter(const Arguments& arguments,

@@ -49,6 +49,18 @@ std::string refusal(const DeviceConfig& config) {
     return "opened";
 }
 
+// Of what no further try would mend.
+bool is_wrong_configuration(const DeviceConfig& config) {
+    try {
+        const Device device(test::eal(), config);
+    } catch (const DeviceConfigError&) {
+        return true;
+    } catch (const std::runtime_error&) {
+        return false;
+    }
+    return false;
+}
+
 bool is_odd(std::span<const probe::BpfInstruction>, const PacketView& packet) noexcept {
     return packet.wire_octets % 2 == 1;
 }
@@ -210,6 +222,9 @@ TEST(Device, refuses_in_words) {
     CHECK(refusal({.device = "net_null9,sizee=3"}).find("misspelt") != std::string::npos);
     CHECK(refusal({.device = "net_null8", .queues = 5000}).find("5000 queues are asked for") !=
           std::string::npos);
+    CHECK(is_wrong_configuration({.device = "net_null7", .queues = 5000}));
+    CHECK(!is_wrong_configuration(
+        {.device = "net_pcap_x,rx_pcap=" + folder.path().string() + "/none"}));
 }
 
 TEST(Device, refuses_captures_that_the_driver_would_misread) {
