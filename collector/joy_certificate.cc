@@ -32,6 +32,8 @@ struct Freed {
 using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
 using PublicKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using AuthorityKey = std::unique_ptr<AUTHORITY_KEYID, Freed<AUTHORITY_KEYID_free>>;
+using DistributionPoints = std::unique_ptr<CRL_DIST_POINTS, Freed<CRL_DIST_POINTS_free>>;
+using Name = std::unique_ptr<X509_NAME, Freed<X509_NAME_free>>;
 using MemoryBio = std::unique_ptr<BIO, Freed<BIO_free>>;
 
 std::string_view octets_in(const ASN1_STRING* string) {
@@ -108,21 +110,82 @@ bool is_key_alone(X509_EXTENSION* extension) {
     return key && key->keyid != nullptr && key->issuer == nullptr && key->serial == nullptr;
 }
 
+void print_general_names(BIO* out, const GENERAL_NAMES* names) {
+    for (int i = 0; i < sk_GENERAL_NAME_num(names); ++i) {
+        BIO_puts(out, "  ");
+        GENERAL_NAME_print(out, sk_GENERAL_NAME_value(names, i));
+        BIO_puts(out, "\n");
+    }
+}
+
+void print_relative_name(BIO* out, const STACK_OF(X509_NAME_ENTRY) * entries) {
+    const Name name(X509_NAME_new());
+    for (int i = 0; i < sk_X509_NAME_ENTRY_num(entries); ++i) {
+        X509_NAME_add_entry(name.get(), sk_X509_NAME_ENTRY_value(entries, i), -1, i == 0 ? 0 : -1);
+    }
+    BIO_puts(out, "Relative Name:\n  ");
+    X509_NAME_print_ex(out, name.get(), 0, XN_FLAG_ONELINE);
+    BIO_puts(out, "\n");
+}
+
+// RFC 5280 section 4.2.1.13: by their bits.
+void print_reasons(BIO* out, const ASN1_BIT_STRING* reasons) {
+    constexpr std::array<const char*, 9> kReasons = {"Unused",
+                                                     "Key Compromise",
+                                                     "CA Compromise",
+                                                     "Affiliation Changed",
+                                                     "Superseded",
+                                                     "Cessation Of Operation",
+                                                     "Certificate Hold",
+                                                     "Privilege Withdrawn",
+                                                     "AA Compromise"};
+    BIO_puts(out, "Reasons:\n  ");
+    bool is_first = true;
+    for (size_t bit = 0; bit < kReasons.size(); ++bit) {
+        if (ASN1_BIT_STRING_get_bit(reasons, static_cast<int>(bit)) != 0) {
+            BIO_puts(out, is_first ? "" : ", ");
+            BIO_puts(out, kReasons[bit]);
+            is_first = false;
+        }
+    }
+    BIO_puts(out, is_first ? "<EMPTY>\n" : "\n");
+}
+
+// Each begins with a line feed.
+void print_distribution_points(BIO* out, const CRL_DIST_POINTS* points) {
+    for (int i = 0; i < sk_DIST_POINT_num(points); ++i) {
+        const DIST_POINT* point = sk_DIST_POINT_value(points, i);
+        BIO_puts(out, "\n");
+        if (point->distpoint != nullptr && point->distpoint->type == 0) {
+            BIO_puts(out, "Full Name:\n");
+            print_general_names(out, point->distpoint->name.fullname);
+        } else if (point->distpoint != nullptr) {
+            print_relative_name(out, point->distpoint->name.relativename);
+        }
+        if (point->reasons != nullptr) {
+            print_reasons(out, point->reasons);
+        }
+        if (point->CRLissuer != nullptr) {
+            BIO_puts(out, "CRL Issuer:\n");
+            print_general_names(out, point->CRLissuer);
+        }
+    }
+}
+
 // What OpenSSL 3 prints, as versions 1.0 and 1.1 did, with which Joy was built: lists of several
-// lines ended with the last one's line feed, each distribution point began with one, and a key's
-// identifier was called that also where nothing else stood beside it.
+// lines ended with the last one's line feed, and a key's identifier was called that also where
+// nothing else stood beside it. Names of a kind of their own in alternative names, of which they
+// printed that they cannot, are printed.
 std::string as_printed_before(X509_EXTENSION* extension, std::string text) {
-    constexpr std::string_view kPoint = "\nFull Name:";
-    const int nid = OBJ_obj2nid(X509_EXTENSION_get_object(extension));
-    switch (nid) {
+    switch (OBJ_obj2nid(X509_EXTENSION_get_object(extension))) {
         case NID_crl_distribution_points:
-        case NID_freshest_crl:
-            text.insert(0, "\n");
-            for (size_t at = text.find(kPoint, 1); at != std::string::npos;
-                 at = text.find(kPoint, at + kPoint.size())) {
-                text.insert(at++, "\n");
-            }
-            break;
+        case NID_freshest_crl: {
+            const MemoryBio out(BIO_new(BIO_s_mem()));
+            const DistributionPoints points(
+                static_cast<CRL_DIST_POINTS*>(X509V3_EXT_d2i(extension)));
+            print_distribution_points(out.get(), points.get());
+            return std::string(octets_in(out.get()));
+        }
         case NID_authority_key_identifier:
             text.insert(0, is_key_alone(extension) ? "keyid:" : "");
             break;
@@ -130,6 +193,7 @@ std::string as_printed_before(X509_EXTENSION* extension, std::string text) {
         case NID_sinfo_access:
         case NID_certificate_policies:
         case NID_name_constraints:
+        case NID_proxyCertInfo:
             break;
         default:
             return text;

@@ -95,6 +95,22 @@ const typename Hits::value_type* service_hit(const Hits& hits) {
                : first_that(hits, [](const Signature& one) { return !one.service.empty(); });
 }
 
+// Of what names say is done, what that one does which tells where: a socket that asks for several
+// names does with none what is done with another.
+template <typename Hits>
+const typename Hits::value_type* activity_hit(const Hits& hits,
+                                              const typename Hits::value_type* service) {
+    for (const auto& hit : hits) {
+        const bool says =
+            hit.signature != nullptr && !hit.is_overruled && !hit.signature->activity.empty();
+        if (says && (service == nullptr || !is_name(hit) ||
+                     hit.signature->service == service->signature->service)) {
+            return &hit;
+        }
+    }
+    return nullptr;
+}
+
 }  // namespace
 
 std::string confidence_of(EvidenceKind kind) {
@@ -216,19 +232,10 @@ Label Labeller::by_content(const FlowFacts& facts) const {
         hits, [](const Signature& one) { return !one.label.empty() || !one.protocol.empty(); });
     const Hit* protocol =
         first_that(hits, [](const Signature& one) { return !one.protocol.empty(); });
-    const Hit* activity =
-        first_that(hits, [](const Signature& one) { return !one.activity.empty(); });
     const Hit* service = service_hit(hits);
+    const Hit* activity = activity_hit(hits, service);
     const bool by_dns = service == nullptr || service->fact.kind >= EvidenceKind::name_by_dns;
     const bool ambiguous = by_dns && is_ambiguous(hits);
-    // What is done there is told by a name that tells where, if by any: a socket that asks for
-    // several names does with none what is done with another.
-    if (activity != nullptr && is_name(*activity) && service != nullptr &&
-        activity->signature->service != service->signature->service) {
-        activity = first_that(hits, [service](const Signature& one) {
-            return !one.activity.empty() && one.service == service->signature->service;
-        });
-    }
     if (activity != nullptr && activity->fact.kind == EvidenceKind::name_by_dns &&
         (ambiguous || service == nullptr)) {
         activity = nullptr;

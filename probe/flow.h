@@ -112,9 +112,11 @@ struct alignas(64) FlowWarm {
     std::array<uint8_t, 2> inspected{};       // packets scanned per side
     uint8_t hit_count = 0;
     uint8_t name_count = 0;
-    uint8_t protocol = 0;       // what reads its names, see inspector.cc
-    uint8_t message_kind = 0;   // MessageKind that signatures tell; 0: none
-    uint8_t streams_off = 0;    // bit 0 low, bit 1 high: nothing more is kept of this side's stream
+    uint8_t protocol = 0;      // what reads its names, see inspector.cc
+    uint8_t message_kind = 0;  // MessageKind that signatures tell; 0: none
+    // Bit 0 low, bit 1 high: nothing more is kept of this side's stream. Bit 2 low, bit 3 high: all
+    // its payloads so far were padding.
+    uint8_t streams_off = 0;
     uint8_t streams_begun = 0;  // likewise: its first octet's number is known, see tcp_connection.h
     std::array<uint32_t, 2> stream_begin{};  // that number
     uint8_t icmp_type_count = 0;

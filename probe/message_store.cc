@@ -165,12 +165,13 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
 
 // Without a state: whether this payload is worth one. A few octets that may become a front are only
 // at the very beginning of a side.
-bool MessageStore::begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept {
+bool MessageStore::begins_stream(const ParsedPacket& packet,
+                                 const FlowWarm& warm,
+                                 bool first) const noexcept {
     if (packet.payload_captured_octets == 0) {
         return false;
     }
     const MessageKind hint = hint_of(warm);
-    const bool first = warm.data_packets[packet.from_low ? 0 : 1] <= 1;
     if (stream_dns_kind(packet.key, hint) != MessageKind::none) {
         return first || hint == MessageKind::dns;
     }
@@ -179,18 +180,41 @@ bool MessageStore::begins_stream(const ParsedPacket& packet, const FlowWarm& war
 }
 
 // The side's first octets, or those that overtook them, and it is known where they belong.
-bool MessageStore::is_first_seen(const ParsedPacket& packet, const FlowWarm& warm) noexcept {
+bool MessageStore::is_first_seen(const ParsedPacket& packet,
+                                 const FlowWarm& warm,
+                                 bool first) noexcept {
     const size_t side = packet.from_low ? 0 : 1;
-    return packet.payload_captured_octets != 0 && warm.data_packets[side] <= 1 &&
-           (warm.streams_begun >> side & 1) != 0;
+    return packet.payload_captured_octets != 0 && first && (warm.streams_begun >> side & 1) != 0;
 }
 
 // What it is will be told by the segments before it.
-bool MessageStore::overtook_first(const ParsedPacket& packet, const FlowWarm& warm) noexcept {
+bool MessageStore::overtook_first(const ParsedPacket& packet,
+                                  const FlowWarm& warm,
+                                  bool first) noexcept {
     const auto ahead =
         static_cast<int32_t>(packet.tcp_sequence - warm.stream_begin[packet.from_low ? 0 : 1]);
-    return is_first_seen(packet, warm) && ahead > 0 && ahead <= kFarSegment &&
+    return is_first_seen(packet, warm, first) && ahead > 0 && ahead <= kFarSegment &&
            tcp_beginning(packet.tcp_flags) == 0;
+}
+
+// Passes over padding: before the side's stream begins, and where its next octets are awaited.
+// `first` becomes whether the payload is the first that is none.
+bool MessageStore::is_passed_over(const ParsedPacket& packet,
+                                  FlowWarm& warm,
+                                  bool& first) const noexcept {
+    const size_t side = packet.from_low ? 0 : 1;
+    const auto padded = static_cast<uint8_t>(4 << side);
+    const SegmentQueue* queue = warm.messages == 0 ? nullptr : &state(warm).sides[side].queue;
+    const bool begun = queue != nullptr && queue->begun != 0;
+    first = warm.data_packets[side] <= 1 || (warm.streams_off & padded) != 0;
+    if (is_padding(packet) && (!begun || packet.tcp_sequence == queue->next)) {
+        warm.streams_off = static_cast<uint8_t>(warm.streams_off | (first ? padded : 0));
+        return true;
+    }
+    if (packet.payload_captured_octets != 0) {
+        warm.streams_off = static_cast<uint8_t>(warm.streams_off & ~padded);
+    }
+    return false;
 }
 
 bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
@@ -198,12 +222,13 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
     if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0) {
         return false;
     }
-    const bool begun = warm.messages != 0 && state(warm).sides[side].queue.begun != 0;
-    if (!begun && is_padding(packet)) {
+    bool first = false;
+    if (is_passed_over(packet, warm, first)) {
         return false;
     }
-    if (warm.messages == 0 && (!(begins_stream(packet, warm) || overtook_first(packet, warm)) ||
-                               !take_state(hot, warm))) {
+    if (warm.messages == 0 &&
+        (!(begins_stream(packet, warm, first) || overtook_first(packet, warm, first)) ||
+         !take_state(hot, warm))) {
         return false;
     }
     MessageState& flow = state(warm);
@@ -214,7 +239,7 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
         ++sequence;  // the SYN has a number of its own
         sorter.begin(stream.queue, sequence);
         stream.queue.torn = stream.step != CutStep::front ? 1 : 0;
-    } else if (stream.queue.begun == 0 && is_first_seen(packet, warm)) {
+    } else if (stream.queue.begun == 0 && is_first_seen(packet, warm, first)) {
         sorter.begin(stream.queue, warm.stream_begin[side]);
     }
     if (packet.payload_captured_octets == 0) {

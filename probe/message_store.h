@@ -89,9 +89,14 @@ class MessageStore {
     bool add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
-    bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm) const noexcept;
-    static bool is_first_seen(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
-    static bool overtook_first(const ParsedPacket& packet, const FlowWarm& warm) noexcept;
+    bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm, bool first) const noexcept;
+    static bool is_first_seen(const ParsedPacket& packet,
+                              const FlowWarm& warm,
+                              bool first) noexcept;
+    static bool overtook_first(const ParsedPacket& packet,
+                               const FlowWarm& warm,
+                               bool first) noexcept;
+    bool is_passed_over(const ParsedPacket& packet, FlowWarm& warm, bool& first) const noexcept;
 
     ChainPool pool_;
     uint64_t shortages_ = 0;

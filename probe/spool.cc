@@ -86,16 +86,22 @@ std::vector<SpooledRun> SpoolFolder::left(std::vector<std::string>& problems) {
         fs::file_time_type begun = fs::file_time_type::max();
     };
     std::map<uint64_t, Epoch> epochs;
+    std::vector<fs::path> unfinished;  // of a run that died while it wrote them
     for (const fs::directory_entry& entry : fs::directory_iterator(path_)) {
         const fs::path& file = entry.path();
         if (const auto of = epoch_named(file)) {
             epochs[*of];  // of nothing, when a run died in between
+        } else if (file.extension() == kPartSuffix && epoch_named(file.stem())) {
+            unfinished.push_back(file);
         } else if (const auto name = segment_name(file)) {
             std::error_code failure;
             Epoch& epoch = epochs[name->epoch];
             epoch.segments[name->first_sequence] = entry.path();
             epoch.begun = std::min(epoch.begun, entry.last_write_time(failure));
         }
+    }
+    for (const fs::path& file : unfinished) {
+        ::unlink(file.c_str());
     }
     std::vector<std::pair<fs::file_time_type, std::vector<SpooledRun>>> found;
     for (const auto& [epoch, facts] : epochs) {
@@ -162,6 +168,10 @@ struct Spool::Segment {
     // Not trusted any more: takes nothing. Written by the syncing thread, under the mutex.
     bool failed = false;
 };
+
+// A hello and a frame, each as long as it may be.
+static_assert(2 * (proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets) <=
+              Spool::kLeastSegmentOctets);
 
 Spool::Spool(SpoolFolder& folder, uint64_t epoch, std::string hello, uint64_t segment_octets)
     : folder_(folder),

@@ -101,8 +101,8 @@ class Spool {
   public:
     static constexpr uint64_t kSegmentOctets = uint64_t{64} << 20;
     static constexpr uint64_t kLeastSegmentOctets = uint64_t{1} << 20;  // for some frames
-    // Of the segments of a spool of so many octets: what the newest and the oldest one take of the
-    // disk beyond their frames is a quarter more at most, where it is no small one.
+    // Of the segments of a spool of so many octets: the newest and the oldest one may take all of
+    // theirs of the disk, whatever is in them.
     static constexpr uint64_t segment_octets(uint64_t spool_octets) noexcept {
         return std::clamp(spool_octets / 8, kLeastSegmentOctets, kSegmentOctets);
     }

@@ -125,7 +125,7 @@ bool write_at(int descriptor, std::string_view octets, uint64_t offset) {
 }
 
 bool write_durably(const fs::path& path, std::string_view octets) {
-    const fs::path part = path.string() + ".part";
+    const fs::path part = path.string() + std::string(kPartSuffix);
     const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (file < 0) {
         return false;

@@ -212,6 +212,9 @@ std::vector<SpooledRun> spooled_runs(const fs::path& folder,
                                      uint64_t epoch,
                                      const std::map<uint64_t, fs::path>& segments,
                                      std::vector<std::string>& problems) {
+    if (segments.empty()) {
+        return {};
+    }
     const uint64_t acknowledged = position_of(folder, epoch, problems);
     std::vector<SpooledRun> runs;
     std::vector<fs::path> readable;

@@ -76,7 +76,7 @@ class MappedMemory {
 // gives free memory back to its host waits several times as long for them. For what is visited at
 // random, where some tenths of a millisecond may be taken for each page: what fills more than half
 // of a huge page moves into such, with what shares it, and what follows is in such too. Not in a
-// process that has waited long for one, nor where the kernel has none.
+// process that has waited long for one.
 class PagedFront {
   public:
     static constexpr size_t kFewest = size_t{8} << 10;

@@ -193,6 +193,21 @@ TEST(JoyCertificate, extensions_of_several_lines_end_with_a_line_feed) {
          R"(Authority Key Identifier":"keyid:AB:CD."})"}) {
         CHECK_TRUE_TEXT(contains(text, part), (part + (" in " + text)).c_str());
     }
+    // A point with reasons and an issuer, which has a name relative to that one's.
+    CertificateBuilder rare;
+    const std::string points = joy_object(
+        rare.extension("2.5.29.31",
+                       std::string("\x30\x2a\x30\x28"
+                                   "\xa0\x0e\xa1\x0c\x30\x0a\x06\x03\x55\x04\x03\x0c\x03"
+                                   "abc"
+                                   "\x81\x02\x05\x60"
+                                   "\xa2\x12\xa4\x10\x30\x0e\x31\x0c\x30\x0a\x06\x03\x55\x04\x03"
+                                   "\x0c\x03xyz"))
+            .der());
+    CHECK_TRUE_TEXT(contains(points,
+                             R"(Points":".Relative Name:.  CN = abc.Reasons:.  )"
+                             R"(Key Compromise, CA Compromise.CRL Issuer:.  DirName:CN = xyz."})"),
+                    points.c_str());
     CertificateBuilder other;
     const std::string serial =
         joy_object(other.extension("2.5.29.35", std::string("\x30\x03\x82\x01\x05")).der());

@@ -20,6 +20,7 @@ const std::string kSignatures =
     name_signature("logs", "logs.example.net", "service = 'logs'") +
     name_signature("shop", "long-shop.example.net", "service = 'shop'\nactivity = 'buying'") +
     field_signature("speaker", "ssdp.server", ".*Speaker/[0-9]+", "label = 'speaker'") +
+    field_signature("check", "http.path", "/204", "activity = 'check'") +
     other_signature("steps",
                     "kind = 'sequence'\npattern = '>12<3[0-9]>'\nlabel = 'steps'\n"
                     "examples.match = ['>12<30>1']\nexamples.no_match = ['<12']\n") +
@@ -110,6 +111,12 @@ TEST(Labeller, what_is_done_is_told_by_the_name_that_tells_where) {
     label = labeller.label(facts);
     STRCMP_EQUAL("company", label.service.c_str());
     STRCMP_EQUAL("", label.activity.c_str());
+    // What no name tells is the flow's own.
+    facts.facts = {payload("dns"), name("time.example.com"), name("a-longer.example.com")};
+    facts.fields = {{EvidenceKind::field, "http.path", "/204", {}, 0, 0, false}};
+    label = labeller.label(facts);
+    STRCMP_EQUAL("company", label.service.c_str());
+    STRCMP_EQUAL("check", label.activity.c_str());
 }
 
 TEST(Labeller, a_host_loses_its_port_for_the_look_up) {

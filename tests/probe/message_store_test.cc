@@ -191,6 +191,30 @@ TEST(MessageStore, zeros_of_a_bare_acknowledgement_are_not_what_a_side_says_firs
                      .c_str());
 }
 
+TEST(MessageStore, zeros_of_bare_acknowledgements_are_passed_over_wherever_they_are) {
+    const std::string zeros(6, '\0');
+    const std::string one = "GET /a HTTP/1.1\r\n\r\n";
+    const std::string two = "GET /b HTTP/1.1\r\n\r\n";
+    const auto after = static_cast<uint32_t>(100 + one.size());
+    // Between two messages, and inside one.
+    const std::string both = "> " + one + "\n> " + two + "\n";
+    STRCMP_EQUAL(both.c_str(),
+                 messages_of({segment({true, 100, one}),
+                              segment({true, after, zeros, 1, "A"}),
+                              segment({true, after, two.substr(0, 9), 2}),
+                              segment({true, after + 9, zeros, 3, "A"}),
+                              segment({true, after + 9, two.substr(9), 4})})
+                     .c_str());
+    // Before a beginning in two segments, of which the first alone tells nothing.
+    STRCMP_EQUAL(("> " + one + "\n").c_str(),
+                 messages_of({segment({true, 99, "", 0, "S"}),
+                              segment({true, 100, zeros, 1, "A"}),
+                              segment({true, 100, zeros, 2, "A"}),
+                              segment({true, 100, one.substr(0, 2), 3}),
+                              segment({true, 102, one.substr(2), 4})})
+                     .c_str());
+}
+
 TEST(MessageStore, a_hole_that_stays_cuts_the_message) {
     STRCMP_EQUAL("> GET /!\n",
                  messages_of({segment({true, 100, "GET /", 0}),

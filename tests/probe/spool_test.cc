@@ -38,6 +38,15 @@ TEST(Spool, what_another_probe_said_is_left_out) {
     CHECK(fs::exists(folder / "0000000000000063-0000000000000001.spool.damaged"));
 }
 
+TEST(Spool, segments_are_an_eighth_of_it_within_bounds) {
+    constexpr uint64_t kMiB = uint64_t{1} << 20;
+    CHECK_EQUAL(1 * kMiB, Spool::segment_octets(1));
+    CHECK_EQUAL(1 * kMiB, Spool::segment_octets(8 * kMiB));
+    CHECK_EQUAL(2 * kMiB, Spool::segment_octets(16 * kMiB));
+    CHECK_EQUAL(64 * kMiB, Spool::segment_octets(512 * kMiB));
+    CHECK_EQUAL(64 * kMiB, Spool::segment_octets(8192 * kMiB));
+}
+
 TEST(Spool, gives_back_what_was_appended) {
     SpoolFolder opened(folder);
     Spool spool(opened, kEpoch, hello(), kSegment);

@@ -133,6 +133,26 @@ TEST(SpooledRuns, a_position_that_does_not_hold_is_told_and_all_comes_again) {
         put_content(file, text);
         STRCMP_EQUAL("99 1-10 11-20 21-30; ", left().c_str());
     }
+    // Of a run of which nothing is left it is nobody's concern, nor is what was not finished.
+    fs::remove(segment(0));
+    put_content(file.string() + ".part", "00");
+    put_content(folder / "stranger.part", "00");
+    STRCMP_EQUAL("", left().c_str());
+    CHECK(problems.empty());
+    CHECK(!fs::exists(file));
+    CHECK(!fs::exists(file.string() + ".part"));
+    CHECK(fs::exists(folder / "stranger.part"));
+}
+
+TEST(SpooledRuns, a_position_without_a_sum_is_believed) {
+    {
+        SpoolFolder opened(folder);
+        Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, 3);
+        spool.finish(10);
+    }
+    const fs::path file = position_file(folder, kEpoch);
+    const std::string whole = content_of(file);
     // As it was written once.
     put_content(file, whole.substr(0, 16));
     STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
