@@ -174,8 +174,8 @@ void print_distribution_points(BIO* out, const CRL_DIST_POINTS* points) {
 
 // What OpenSSL 3 prints, as versions 1.0 and 1.1 did, with which Joy was built: lists of several
 // lines ended with the last one's line feed, and a key's identifier was called that also where
-// nothing else stood beside it. An otherName in alternative names, which was "<unsupported>" to them,
-// stays as OpenSSL 3 prints it.
+// nothing else stood beside it. An otherName in alternative names, which was "<unsupported>" to
+// them, stays as OpenSSL 3 prints it.
 std::string as_printed_before(X509_EXTENSION* extension, std::string text) {
     switch (OBJ_obj2nid(X509_EXTENSION_get_object(extension))) {
         case NID_crl_distribution_points:
