@@ -25,9 +25,9 @@ class ChildKilled : public std::runtime_error {
 };
 
 // What `work` returns, in the child. Throws std::runtime_error with one sentence: what the work
-// itself threw, which bound it came to, or how it died, as ChildKilled where the signal is one that
-// is sent. In a build with a sanitizer, which maps
-// terabytes, memory has no bound. Requires: no other thread of this process is needed by the work.
+// itself threw, which bound it came to, or how it died; ChildKilled where it died of a signal that
+// people and systems send. In a build with a sanitizer, which maps terabytes, memory has no bound.
+// Requires: no other thread of this process is needed by the work.
 std::string run_bounded(const ChildBounds& bounds, const std::function<std::string()>& work);
 
 }  // namespace curlew::signatures

@@ -78,6 +78,20 @@ struct SpoolFixture : Utest {
         wait_for_sync(spool, static_cast<uint64_t>(count) * 10);
     }
 
+    // A run of so many batches that ends without a word, as a killed one does.
+    void killed_run(int count) {
+        probe::SpoolFolder opened(folder);
+        probe::Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, count);
+    }
+    // One that ends when a collector has all up to `acknowledged`.
+    void ended_run(int count, uint64_t acknowledged) {
+        probe::SpoolFolder opened(folder);
+        probe::Spool spool(opened, kEpoch, hello(), kSegment);
+        spool_batches(spool, count);
+        spool.finish(acknowledged);
+    }
+
     std::filesystem::path segment(uint64_t number) {
         std::vector<std::filesystem::path> found;
         for (const auto& entry : std::filesystem::directory_iterator(folder)) {

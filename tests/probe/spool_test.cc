@@ -96,24 +96,14 @@ TEST(Spool, acknowledged_segments_go_and_their_frames_do_not_come_again) {
 }
 
 TEST(Spool, an_end_with_everything_acknowledged_leaves_nothing) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 20);
-        spool.finish(200);
-    }
+    ended_run(20, 200);
     STRCMP_EQUAL("", left().c_str());
     CHECK_EQUAL(0u, segments());
     CHECK(!fs::exists(folder / "0000000000000063.acknowledged"));
 }
 
 TEST(Spool, an_end_with_a_part_acknowledged_leaves_the_rest) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 3);
-        spool.finish(10);
-    }
+    ended_run(3, 10);
     STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
 }
 

@@ -12,17 +12,12 @@ namespace fs = std::filesystem;
 using namespace curlew::tests;
 using curlew::probe::hello_file;
 using curlew::probe::position_file;
-using curlew::probe::Spool;
 using curlew::probe::SpoolFolder;
 
 TEST_GROUP_BASE(SpooledRuns, curlew::tests::SpoolFixture){};
 
 TEST(SpooledRuns, a_torn_end_is_left_out) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 3);
-    }
+    killed_run(3);
     const std::string whole = content_of(segment(0));
     const size_t end = hello().size() + 3 * batch(1).size();
     for (size_t torn = end - batch(1).size(); torn < end; ++torn) {
@@ -38,22 +33,14 @@ TEST(SpooledRuns, a_torn_end_is_left_out) {
 }
 
 TEST(SpooledRuns, what_ends_with_zeros_is_whole) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 2);
-    }
+    killed_run(2);
     STRCMP_EQUAL("99 1-10 11-20; ", left().c_str());
     CHECK(problems.empty());
     CHECK(!fs::exists(segment(0).string() + ".damaged"));
 }
 
 TEST(SpooledRuns, damage_loses_its_frame_alone_and_is_told_and_kept) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 12);
-    }
+    killed_run(12);
     STRCMP_EQUAL("99 1-10 11-20 21-30 31-40 41-50 51-60 61-70 71-80 81-90 91-100 101-110 111-120; ",
                  left().c_str());
     std::string damaged = content_of(segment(0));
@@ -73,11 +60,7 @@ TEST(SpooledRuns, damage_loses_its_frame_alone_and_is_told_and_kept) {
 }
 
 TEST(SpooledRuns, a_segment_whose_hello_is_damaged_goes_by_that_of_another) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 8);
-    }
+    killed_run(8);
     for (const size_t octet : {size_t{0}, size_t{9}, size_t{40}}) {
         const std::string whole = content_of(segment(0));
         std::string damaged = whole;
@@ -91,11 +74,7 @@ TEST(SpooledRuns, a_segment_whose_hello_is_damaged_goes_by_that_of_another) {
 }
 
 TEST(SpooledRuns, an_epoch_whose_segments_are_all_damaged_in_front_goes_by_its_file) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 3);
-    }
+    killed_run(3);
     std::string damaged = content_of(segment(0));
     damaged[60 % hello().size()] = 'x';
     put_content(segment(0), damaged);
@@ -109,12 +88,7 @@ TEST(SpooledRuns, an_epoch_whose_segments_are_all_damaged_in_front_goes_by_its_f
 }
 
 TEST(SpooledRuns, a_position_that_does_not_hold_is_told_and_all_comes_again) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 3);
-        spool.finish(10);
-    }
+    ended_run(3, 10);
     STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
     CHECK(problems.empty());
     const fs::path file = position_file(folder, kEpoch);
@@ -145,12 +119,7 @@ TEST(SpooledRuns, a_position_that_does_not_hold_is_told_and_all_comes_again) {
 }
 
 TEST(SpooledRuns, a_position_without_a_sum_is_believed) {
-    {
-        SpoolFolder opened(folder);
-        Spool spool(opened, kEpoch, hello(), kSegment);
-        spool_batches(spool, 3);
-        spool.finish(10);
-    }
+    ended_run(3, 10);
     const fs::path file = position_file(folder, kEpoch);
     const std::string whole = content_of(file);
     // As it was written once.
