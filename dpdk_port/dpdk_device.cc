@@ -435,6 +435,13 @@ const DeviceFacts& Device::facts() const noexcept {
     return implementation_->facts;
 }
 
+bool Device::has_link() const noexcept {
+    rte_eth_link link{};
+    return implementation_->is_removed.load(std::memory_order_relaxed) ||
+           rte_eth_link_get_nowait(implementation_->port_id, &link) != 0 ||
+           link.link_status != RTE_ETH_LINK_DOWN;
+}
+
 std::vector<probe::Port*> Device::ports() {
     std::vector<probe::Port*> ports;
     for (const auto& port : implementation_->ports) {

@@ -48,6 +48,10 @@ class Device {
 
     const DeviceFacts& facts() const noexcept;
 
+    // False: the device says that its line is down. One that was taken out is asked no more: its
+    // ports say so. Any thread.
+    bool has_link() const noexcept;
+
     // One for each queue; each is used by one thread. Outlived by this.
     std::vector<probe::Port*> ports();
 

@@ -145,13 +145,21 @@ Devices open_devices(dpdk_port::Eal& eal,
     return open;
 }
 
-// Of the devices that the kernel's interfaces are behind.
-std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config) {
+// The kernel's interfaces know it better than the drivers in front of them.
+std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config,
+                                             const Devices& open) {
     std::vector<probe::LineWatch::Line> lines;
-    for (const probe::PortConfig& port : config.ports) {
-        for (const std::string& name : dpdk_port::DeviceArguments(port.device).interfaces()) {
-            lines.push_back(
-                {port.device, [name] { return dpdk_port::find_interface(name).is_running; }});
+    for (size_t i = 0; i < config.ports.size(); ++i) {
+        const std::string& name = config.ports[i].device;
+        const std::vector<std::string> interfaces = dpdk_port::DeviceArguments(name).interfaces();
+        for (const std::string& interface : interfaces) {
+            lines.push_back({name, [interface] {
+                                 return dpdk_port::find_interface(interface).is_running;
+                             }});
+        }
+        const dpdk_port::Device* device = open.devices[i].get();
+        if (interfaces.empty() && device->facts().is_live) {
+            lines.push_back({name, [device] { return device->has_link(); }});
         }
     }
     return lines;
@@ -214,7 +222,7 @@ int meter(const Arguments& arguments,
     service_config.insecure = arguments.insecure;
     service_config.ports_keep_flows = open.keep_flows;
     service_config.table_memory = table_memory.get();
-    service_config.lines = lines_of(config);
+    service_config.lines = lines_of(config, open);
     service_config.stop_when_idle =
         std::chrono::milliseconds(static_cast<int64_t>(arguments.stop_when_idle * 1000));
     // The first thread keeps what closing the devices takes: it waits, and closes them.

@@ -1,5 +1,6 @@
 #include "dpdk_port/dpdk_device.h"
 
+#include <rte_ethdev.h>
 #include <rte_ring.h>
 
 #include <array>
@@ -213,6 +214,17 @@ TEST(Device, opens_as_many_queues_as_are_asked_for) {
         CHECK_EQUAL(64, port->counters().packets_offered);
         CHECK_EQUAL(0, port->counters().packets_missed);
     }
+}
+
+TEST(Device, tells_whether_its_line_is_up) {
+    Device device(test::eal(), {.device = "net_ring_link", .descriptors = 256});
+    uint16_t port_id = 0;
+    CHECK_EQUAL(0, rte_eth_dev_get_port_by_name("net_ring_link", &port_id));
+    CHECK_TRUE(device.has_link());
+    CHECK_EQUAL(0, rte_eth_dev_set_link_down(port_id));
+    CHECK_FALSE(device.has_link());
+    CHECK_EQUAL(0, rte_eth_dev_set_link_up(port_id));
+    CHECK_TRUE(device.has_link());
 }
 
 TEST(Device, refuses_in_words) {
