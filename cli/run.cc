@@ -108,6 +108,7 @@ Configuration configuration_of(const RunConfig& config,
     const probe::Timeouts& timeouts = worker.meter.timeouts;
     if (is_joy(config)) {
         Configuration joy{{"filter", config.filter.empty() ? "ip or vlan" : config.filter},
+                          {"idp", std::to_string(rules.joy_idp())},
                           {"memory_octets", std::to_string(probe::JoyMeterConfig{}.memory_octets)}};
         add_roles(rules, joy);
         return joy;
@@ -307,7 +308,9 @@ collector::SealResult run_capture(const RunConfig& config,
     delivery.dataset.epoch = derived.epoch;
     if (is_joy(config)) {
         std::optional<probe::JoyReplay> replay;
-        replay.emplace(probe::JoyMeterConfig{.default_filter = config.filter.empty()}, port);
+        replay.emplace(probe::JoyMeterConfig{.default_filter = config.filter.empty(),
+                                             .idp = rules.group.joy_idp()},
+                       port);
         return deliver({{&replay->records()},
                         true,
                         [&replay](const Progress& tick) { replay->run(tick); },

@@ -244,7 +244,7 @@ void JoyHalf::add_ip(const JoyPacket& packet) {
     end_us_ = packet.time_us;
     // The first packet once there is one with payload, whatever this one carries.
     if (!listed_.empty() && first_packet_.empty()) {
-        const auto kept = packet.ip.first(std::min(packet.ip.size(), kJoyFirstPacketOctets));
+        const auto kept = packet.ip.first(std::min(packet.ip.size(), idp_));
         first_packet_.assign(kept.begin(), kept.end());
     }
 }

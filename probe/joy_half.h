@@ -21,7 +21,6 @@ inline constexpr size_t kJoyFirstPayloadOctets = 32;
 // All flags of a segment that opens a connection, and of its answer.
 inline constexpr uint8_t kJoySyn = 2;
 inline constexpr uint8_t kJoySynAck = 18;
-inline constexpr size_t kJoyFirstPacketOctets = 1300;
 inline constexpr size_t kJoyTcpOptionOctets = 24;
 
 // What Joy takes a side for, from its first payloads.
@@ -70,7 +69,8 @@ struct JoyFirstOctetFacts {
 
 class JoyHalf {
   public:
-    explicit JoyHalf(const JoyKey& key) : key_(key) {}
+    // `idp`: octets kept of the first packet.
+    JoyHalf(const JoyKey& key, size_t idp) : key_(key), idp_(idp) {}
 
     // Requires: a packet of this key.
     void add(const JoyPacket& packet);
@@ -115,6 +115,7 @@ class JoyHalf {
     void add_ip(const JoyPacket& packet);
 
     JoyKey key_;
+    size_t idp_;
     JoyIdentity identity_;
     uint8_t minimum_ttl_ = 255;
     uint64_t start_us_ = 0;

@@ -53,9 +53,9 @@ JoyHalf& JoyMeter::half_of(const JoyKey& key) {
     const auto reverse = places_.find(key.reversed());
     if (reverse != known && reverse != places_.end() && !reverse->second.flow->newer) {
         JoyFlow* flow = reverse->second.flow;
-        known->second = {flow, &flow->newer.emplace(key)};
+        known->second = {flow, &flow->newer.emplace(key, config_.idp)};
     } else {
-        JoyFlow* flow = flows_.emplace_back(std::make_unique<JoyFlow>(key)).get();
+        JoyFlow* flow = flows_.emplace_back(std::make_unique<JoyFlow>(key, config_.idp)).get();
         known->second = {flow, &flow->older};
     }
     memory_octets_ += known->second.half->memory_octets();

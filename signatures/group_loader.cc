@@ -54,6 +54,8 @@ void GroupLoader::read(std::string_view text) {
     read_roles(file);
     read_devices(file);
     read_publish(file);
+    rules_.joy_idp_ = static_cast<size_t>(
+        file.optional_integer("joy_idp", 1, int64_t{kMaximumJoyIdp}).value_or(kMaximumJoyIdp));
     read_rules(file);
     file.finish("group file");
     sort_by_place(rules_.problems_);

@@ -166,6 +166,9 @@ std::string GroupRules::content_hash() const {
     ContentHash hash;
     hash.add(name_);
     hash.add(publish_);
+    if (joy_idp_ != kMaximumJoyIdp) {
+        hash.add(uint64_t{joy_idp_});
+    }
     for (const auto& [role, addresses] : roles_) {
         hash.add(role);
         add_texts(hash, addresses);

@@ -30,6 +30,7 @@ struct RuleView {
 inline constexpr size_t kMaximumRules = 256;
 inline constexpr size_t kMaximumConditions = 64;  // of one rule
 inline constexpr size_t kMaximumAddresses = 64;   // of one role
+inline constexpr size_t kMaximumJoyIdp = 1300;
 
 class GroupRules {
   public:
@@ -56,6 +57,9 @@ class GroupRules {
     // roles filled in; empty: everything is published. "host @role" of a role with several
     // addresses becomes "(host A or host B)".
     std::string publish() const;
+
+    // Joy's setting `idp` when the group was published: octets kept of first packets.
+    size_t joy_idp() const noexcept { return joy_idp_; }
 
     // The label of the first rule that holds; "Flow Error" when a rule reached needs the in TTL,
     // its port condition holds and there is none. Empty when the group has no rules. The text
@@ -92,6 +96,7 @@ class GroupRules {
     std::string name_;
     std::string title_;
     std::string publish_;
+    size_t joy_idp_ = kMaximumJoyIdp;
     std::vector<Rule> rules_;     // as the file gives them, with "@role"
     std::vector<Rule> resolved_;  // with addresses
     std::map<std::string, std::vector<std::string>> roles_;

@@ -5,7 +5,8 @@ usage: joy_records.py CURLEW
 
 Every recorded capture that Joy's own records are there for: with `--records all` the same records
 in the same order, with `--records first` the published flows with their labels, as parsed JSON.
-Prints, per field, in how many records it is equal.
+Prints, per field, in how many records it is equal. Of rebuilt captures the lengths of first packets,
+which say how much of them Joy was told to keep.
 """
 
 import collections
@@ -103,6 +104,29 @@ def captures_with_records(datasets):
                 yield capture, group, place
 
 
+def check_rebuilt(results, curlew, datasets, archive):
+    """Of each golden flow of a rebuilt capture: its first packets are kept as far as they were."""
+    wanted = []
+    for capture in sorted((datasets / "replayed").rglob("*.pcap.gz")):
+        group, *folders, name = capture.relative_to(datasets / "replayed").parts
+        golden = datasets.joinpath("golden", group, *folders,
+                                   name.removesuffix(".pcap.gz") + ".json")
+        if golden.exists():
+            wanted.append((capture, group, golden))
+    ours = run(results, curlew, wanted, "first", archive / "rebuilt")
+    for capture, group, golden in wanted:
+        have = {flow_of(record): record for record in ours[capture]}
+        differ = [record for record in records_of(golden)
+                  if any(have.get(flow_of(record), {}).get(field) != record.get(field)
+                         for field in ("idp_len_out", "idp_len_in"))]
+        results.check(f"first packets of {group}/{capture.name}", not differ,
+                      f"{len(differ)} flows differ, {flow_of(differ[0])}" if differ else "")
+
+
+def flow_of(record):
+    return tuple(record[field] for field in ("sa", "sp", "da", "dp", "pr"))
+
+
 def main():
     curlew = sys.argv[1]
     results = Results()
@@ -128,6 +152,7 @@ def main():
             # sleuth has shuffled the published fields.
             counts["first equal"] += compare(results, f"published {group}/{capture.name}", wanted,
                                              ours[capture], first_fields, False)
+        check_rebuilt(results, curlew, datasets, archive)
     all_fields.print("--records all against Joy's records")
     first_fields.print("--records first against the published flows")
     print(f"{counts['all equal']} of {counts['all']} records of Joy equal, "

@@ -14,6 +14,8 @@ using curlew::tests::PacketBuilder;
 
 namespace {
 
+constexpr size_t kIdp = 1300;
+
 PacketBuilder tcp(uint32_t sequence, const std::string& payload) {
     return PacketBuilder{}.ethernet().ipv4().tcp(1000, 80).sequence(sequence).payload(payload);
 }
@@ -30,7 +32,7 @@ JoyHalf half_of(const std::vector<PacketBuilder>& builders) {
         const Packet built = builder.build();
         CHECK(reader.read(built.view(), packet) == JoyVerdict::metered);
         if (!half) {
-            half = std::make_unique<JoyHalf>(packet.key);
+            half = std::make_unique<JoyHalf>(packet.key, kIdp);
         }
         half->add(packet);
     }
@@ -143,8 +145,8 @@ TEST(JoyHalf, first_payload_is_cut_and_first_packet_begins_with_ip) {
     CHECK_EQUAL(0x45, half.first_packet()[0]);
 }
 
-TEST(JoyHalf, first_packet_is_cut_at_1300_octets) {
-    CHECK_EQUAL(1300u, half_of({tcp(1, std::string(1400, 'a'))}).first_packet().size());
+TEST(JoyHalf, first_packet_is_cut_at_idp) {
+    CHECK_EQUAL(kIdp, half_of({tcp(1, std::string(1400, 'a'))}).first_packet().size());
 }
 
 TEST(JoyHalf, groups_of_four_end_with_the_packet) {

@@ -54,6 +54,14 @@ TEST(GroupLoader, every_part_is_read) {
     CHECK(rules.has_rules());
 }
 
+TEST(GroupLoader, joys_setting_is_told_or_1300) {
+    CHECK_EQUAL(1300U, GroupRules::parse(kGoodGroup, "lab.toml").joy_idp());
+    const std::string told = group_with(kGoodGroup, "publish", "joy_idp = 256\npublish");
+    const auto rules = GroupRules::parse(told, "lab.toml");
+    CHECK_EQUAL(256U, rules.joy_idp());
+    CHECK(rules.content_hash() != GroupRules::parse(kGoodGroup, "lab.toml").content_hash());
+}
+
 TEST(GroupLoader, a_syntax_error_has_its_place) {
     const auto rules = GroupRules::parse("name = \n", "lab.toml");
     LONGS_EQUAL(1, rules.problems().size());

@@ -246,6 +246,11 @@ TEST_GROUP(VoiceAssistant) {
     GroupRules rules = shipped("voice-assistant");
 };
 
+TEST(VoiceAssistant, was_published_with_other_first_packets) {
+    CHECK_EQUAL(256U, rules.joy_idp());
+    CHECK_EQUAL(1300U, shipped("ipcam").joy_idp());
+}
+
 TEST(VoiceAssistant, a_scan_goes_to_port_8009_of_the_assistant) {
     LABELLED("Local Client TCP Scan", between(flow(40000, 8009), "192.168.3.109", "192.168.3.110"));
     LABELLED("Unknown", between(flow(40000, 8009), "192.168.3.50", "192.168.3.111"));
