@@ -50,10 +50,31 @@ const typename Hits::value_type* first_that(const Hits& hits, Says says) {
     return nullptr;
 }
 
+// Letters, and what else stands in names of hosts, with a port or without: no address, no zeros in
+// place of a name.
+bool is_host_name(std::string_view text) {
+    if (std::count(text.begin(), text.end(), ':') > 1) {
+        return false;
+    }
+    bool has_letter = false;
+    for (const char octet : text.substr(0, text.find(':'))) {
+        const char small = static_cast<char>(octet | 0x20);
+        const bool letter = (small >= 'a' && small <= 'z') || (octet & 0x80) != 0;
+        const bool other =
+            (octet >= '0' && octet <= '9') || octet == '.' || octet == '-' || octet == '_';
+        if (!letter && !other) {
+            return false;
+        }
+        has_letter = has_letter || letter;
+    }
+    return has_letter;
+}
+
 // Whom the flow speaks to by its own words: other names of that address are others'.
 bool names_its_peer(const Fact& fact) {
     return fact.kind == EvidenceKind::name &&
-           (fact.field == "tls.sni" || fact.field == "quic.sni" || fact.field == "http.host");
+           (fact.field == "tls.sni" || fact.field == "quic.sni" || fact.field == "http.host") &&
+           is_host_name(fact.value);
 }
 
 template <typename Hit>

@@ -192,6 +192,23 @@ TEST(Labeller, a_name_of_the_flow_s_own_overrules_what_dns_said_of_the_address) 
     STRCMP_EQUAL("logs", labeller.label(facts).service.c_str());
 }
 
+TEST(Labeller, what_is_no_name_of_a_host_overrules_nothing) {
+    facts.facts = {payload("tls"), name("logs.example.net", EvidenceKind::name_by_dns), name("")};
+    for (const std::string& value : {std::string(15, '\0'),
+                                     std::string("192.0.2.9"),
+                                     std::string("192.0.2.9:8080"),
+                                     std::string("fe80::1"),
+                                     std::string("[fe80::1]:443"),
+                                     std::string("a b")}) {
+        facts.facts.back().value = value;
+        STRCMP_EQUAL("logs", labeller.label(facts).service.c_str());
+    }
+    for (const char* value : {"unlisted.example.org:80", "Host_1", "m\xc3\xbcnchen.example"}) {
+        facts.facts.back().value = value;
+        STRCMP_EQUAL("", labeller.label(facts).service.c_str());
+    }
+}
+
 TEST(Labeller, a_port_alone_is_a_guess) {
     facts.responder_port = 443;
     const Label label = labeller.label(facts);
