@@ -242,7 +242,8 @@ void write_joy_tcp(JsonLine& json, const proto::JoyRecord& record) {
 void write_joy_segments(JsonLine& json, const proto::JoyRecord& record) {
     Speaker out(record.record().segments());
     Speaker in(record.twin().segments());
-    if (out.done()) {
+    // Of two sides Joy prints both or none.
+    if (out.done() || (record.has_twin() && in.done())) {
         return;
     }
     const uint64_t start_us = in.done() ? out.time_us() : std::min(out.time_us(), in.time_us());

@@ -109,6 +109,7 @@ TEST(JoyRecordWriter, fields_stand_in_joys_order) {
     out().mutable_tcp_start()->set_flags(2);
     out().mutable_tcp_start()->set_window_size(5840);
     add_joy_segment(out(), 0, 1, 0, 2);
+    add_joy_segment(*record().mutable_twin(), 0, 1, 0, 18);
     out().mutable_first_octet()->set_segments(2);
     out().set_retransmissions(1);
     record().mutable_twin()->set_invalid(2);

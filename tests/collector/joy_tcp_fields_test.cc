@@ -124,12 +124,18 @@ TEST(JoyTcpFields, relative_numbers_are_differences_of_numbers) {
     STRCMP_CONTAINS("\"rseq\":-2,", text.c_str());
 }
 
-TEST(JoyTcpFields, a_twins_segments_alone_are_not_told) {
+TEST(JoyTcpFields, of_two_sides_the_segments_of_one_alone_are_not_told) {
     add_joy_segment(in, 0, 100, 0, kSyn);
     STRCMP_EQUAL("{}", text_of(&write_joy_segments).c_str());
+    in.clear_segments();
+    add_joy_segment(out, 0, 100, 0, kSyn);
+    STRCMP_EQUAL("{}", text_of(&write_joy_segments).c_str());
+    record.clear_twin();
+    STRCMP_CONTAINS("\"seq\":100", text_of(&write_joy_segments).c_str());
 }
 
 TEST(JoyTcpFields, keep_twenty_four_octets_of_options_and_tell_how_many_there_were) {
+    record.clear_twin();
     add_joy_segment(out, 0, 100, 0, kSyn, std::string(32, '\x01'));
     add_joy_segment(out, 1, 101, 0, kAck, kMaximumSegment);
     const std::string text = text_of(&write_joy_segments);
