@@ -27,7 +27,7 @@ std::string published_label(const signatures::GroupRules& rules, const proto::Fl
         view.dp = reversed ? initiator_port : responder_port;
     }
     view.out_ttl = flow.published_ttl_out();
-    view.has_in_ttl = flow.published_ttl_in() != 0;
+    view.has_in_ttl = flow.has_published_ttl_in();
     view.in_ttl = flow.published_ttl_in();
     return std::string(rules.label(view));
 }

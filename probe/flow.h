@@ -137,6 +137,7 @@ struct alignas(64) FlowWarm {
     uint8_t published_reversed = 0;
     uint8_t published_ttl_out = 0;
     uint8_t published_ttl_in = 0;
+    uint8_t published_answered = 0;  // there is a TTL in
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
 };
 static_assert(offsetof(FlowWarm, flow_start_ns) <= 64);

@@ -181,7 +181,8 @@ void decide_direction(const FlowHot& hot, FlowWarm& warm) noexcept {
     warm.initiator_is_high = static_cast<uint8_t>(initiator);
     warm.published_reversed = published != initiator ? 1 : 0;
     warm.published_ttl_out = hot.packets[published] != 0 ? hot.ttl_minimum[published] : 0;
-    warm.published_ttl_in = hot.packets[1 - published] != 0 ? hot.ttl_minimum[1 - published] : 0;
+    warm.published_answered = hot.packets[1 - published] != 0 ? 1 : 0;
+    warm.published_ttl_in = warm.published_answered != 0 ? hot.ttl_minimum[1 - published] : 0;
 }
 
 }  // namespace curlew::probe

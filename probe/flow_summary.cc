@@ -135,7 +135,9 @@ void fill_identity(const RecordImage& image, proto::FlowSummary& summary) {
     }
     summary.set_published_reversed(warm.published_reversed != 0);
     summary.set_published_ttl_out(warm.published_ttl_out);
-    summary.set_published_ttl_in(warm.published_ttl_in);
+    if (warm.published_answered != 0) {
+        summary.set_published_ttl_in(warm.published_ttl_in);
+    }
 }
 
 void add_hits(const RecordImage& image,

@@ -44,6 +44,9 @@ TEST(Annotator, published_ttls_are_used_and_none_is_an_error) {
     proto::FlowSummary flow = flow_between("10.0.0.5", 40000, "10.0.0.7", 5684, 17);
     flow.mutable_reverse()->set_minimum_ttl(1);
     STRCMP_EQUAL("Flow Error", flow_type(flow).c_str());
+    // A TTL of 0 is one.
+    flow.set_published_ttl_in(0);
+    STRCMP_EQUAL("Unknown", flow_type(flow).c_str());
     flow.set_published_ttl_in(255);
     STRCMP_EQUAL("Near", flow_type(flow).c_str());
 }

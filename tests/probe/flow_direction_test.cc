@@ -117,7 +117,7 @@ TEST(FlowDirection, an_unanswered_dns_question_is_published_as_it_is) {
     CHECK_EQUAL(3000u, record.initiator_port());
     CHECK_FALSE(record.published_reversed());
     CHECK_EQUAL(10u, record.published_ttl_out());
-    CHECK_EQUAL(0u, record.published_ttl_in());
+    CHECK_FALSE(record.has_published_ttl_in());
 }
 
 TEST(FlowDirection, of_two_packets_in_one_microsecond_the_later_is_published_as_sender) {

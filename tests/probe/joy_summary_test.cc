@@ -86,7 +86,7 @@ TEST(JoySummary, has_no_payload_numbers_without_payload) {
     const proto::JoySide& side = summary.joy().record();
     CHECK_FALSE(summary.joy().has_twin());
     CHECK_FALSE(summary.has_reverse());
-    CHECK_EQUAL(0u, summary.published_ttl_in());
+    CHECK_FALSE(summary.has_published_ttl_in());
     CHECK_EQUAL(0, side.byte_counts_size());
     CHECK_EQUAL(0, side.walsh_sums_size());
     CHECK_FALSE(side.has_listed());
