@@ -23,8 +23,8 @@ constexpr int kSweepBudget = 32;
 // stamps still find it.
 constexpr uint64_t kSilentLag = 5'000'000'000;
 
-// Of a ClientHello that comes in several segments, this much is looked at for its server name.
-constexpr size_t kHelloOctets = 4096;
+// Of a message that comes in several packets, this much is looked at for names.
+constexpr size_t kJoinedOctets = 4096;
 
 // How long a full ring is left alone: the exporter empties megabytes in this time.
 constexpr std::chrono::microseconds kRingPause{50};
@@ -96,7 +96,8 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
       config_(config),
       copies_(memory.copies, config.copies, digest),
       features_(config.list, memory.features),
-      messages_(memory.messages),
+      messages_(memory.messages,
+                config.details ? MessageStore::Keeps::messages : MessageStore::Keeps::names),
       recent_(memory.recent),
       inspector_(&inspector),
       hash_(&hash),
@@ -440,11 +441,28 @@ void FlowMeter::look_into(FlowIndex flow, const ParsedPacket& packet, bool is_ne
         const StageTurn turn(config_.stages, Stage::inspect);
         inspector_->inspect(packet, hot, warm, features_, *scratch_, counters_);
     }
-    if (config_.details && MessageStore::may_add(packet) && messages_.add(packet, hot, warm)) {
-        std::array<uint8_t, kHelloOctets> hello;
-        const size_t octets = messages_.copy_hello(hot, warm, !packet.from_low, hello);
-        inspector_->inspect_hello(packet, std::span(hello).first(octets), hot, warm, features_);
+    // Where messages are kept for their names alone, as long as names are looked for.
+    if (MessageStore::may_add(packet) && (config_.details || is_new)) {
+        keep_messages(hot, warm, packet);
     }
+}
+
+void FlowMeter::keep_messages(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept {
+    const MessageKind joined = messages_.add(packet, hot, warm);
+    const bool is_hello = joined == MessageKind::tls || joined == MessageKind::quic;
+    if (is_hello || (joined != MessageKind::none && hot.payload_packets < kNamedPackets)) {
+        std::array<uint8_t, kJoinedOctets> message;
+        const size_t octets = messages_.copy_joined(joined, warm, !packet.from_low, message);
+        inspector_->inspect_joined(packet,
+                                   joined,
+                                   std::span(message).first(octets),
+                                   hot,
+                                   warm,
+                                   features_,
+                                   *scratch_,
+                                   counters_);
+    }
+    messages_.let_go(hot, warm);
 }
 
 void FlowMeter::tick(uint64_t now_ns) noexcept {

@@ -131,6 +131,7 @@ class FlowMeter {
     void note_sender(FlowIndex flow, const ParsedPacket& packet) noexcept;
     // Payloads, where they may show something new, and what is kept in the dataset profile.
     void look_into(FlowIndex flow, const ParsedPacket& packet, bool is_new) noexcept;
+    void keep_messages(FlowHot& hot, FlowWarm& warm, const ParsedPacket& packet) noexcept;
     void begin_record(FlowIndex flow) noexcept;
     // Writes the record out. The flow stays.
     void export_record(FlowIndex flow, FlowEndReason reason) noexcept;

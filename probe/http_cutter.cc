@@ -128,10 +128,14 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
             side.left = 0;
         }
     }
+    const bool began_earlier = side.kept != 0;
     if (grow(side, octets.first(at), kHttpHeadOctets, ended, sink)) {
         return {};
     }
     const bool whole = ended && side.kept < kHttpHeadOctets;
+    if (whole && began_earlier) {
+        sink.joined = MessageKind::http;
+    }
     const Octets rest = whole ? octets.subspan(at) : Octets{};
     side.kept = 0;
     end_body(side);

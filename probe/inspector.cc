@@ -48,8 +48,23 @@ NameParser parser_for(const std::string& protocol) {
     return protocol == "dhcp" ? NameParser::dhcp : NameParser::none;
 }
 
-void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names) noexcept {
-    std::span<const uint8_t> payload(packet.payload, packet.payload_captured_octets);
+NameParser parser_of(MessageKind kind) noexcept {
+    switch (kind) {
+        case MessageKind::tls:
+            return NameParser::tls;
+        case MessageKind::http:
+            return NameParser::http;
+        case MessageKind::dns:
+            return NameParser::dns;
+        default:
+            return NameParser::none;
+    }
+}
+
+void find_names(NameParser parser,
+                const ParsedPacket& packet,
+                std::span<const uint8_t> payload,
+                FoundNames& names) noexcept {
     switch (parser) {
         case NameParser::dns:
             // Over TCP a message stands behind its length (RFC 1035 section 4.2.2).
@@ -73,6 +88,12 @@ void find_names(NameParser parser, const ParsedPacket& packet, FoundNames& names
         case NameParser::none:
             break;
     }
+}
+
+// A ClientHello in its record: it may follow another protocol, after STARTTLS or a proxy's answer.
+bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) noexcept {
+    return packet.key.protocol == kProtocolTcp && payload.size() > 5 && payload[0] == 22 &&
+           payload[1] == 3 && payload[5] == 1;
 }
 
 // A flow's names in one piece, for comparing with a new one.
@@ -136,33 +157,41 @@ void Inspector::inspect(const ParsedPacket& packet,
     if (!is_scanned_protocol(packet.key.protocol) || packet.transport == nullptr) {
         return;
     }
+    const std::span payload(packet.payload, packet.payload_captured_octets);
     const size_t side = packet.from_low ? 0 : 1;
     if (warm.inspected[side] < kScannedPackets) {
         ++warm.inspected[side];
-        scan(packet, hot, warm, scratch, counters);
+        scan(packet, payload, hot, warm, scratch, counters);
     }
-    if (warm.protocol != 0 && hot.payload_packets < kNamedPackets) {
+    const bool is_hello = begins_hello(packet, payload);
+    if ((warm.protocol != 0 || is_hello) && hot.payload_packets < kNamedPackets) {
+        const auto parser = is_hello ? NameParser::tls : static_cast<NameParser>(warm.protocol);
         FoundNames names;
-        find_names(static_cast<NameParser>(warm.protocol), packet, names);
+        find_names(parser, packet, payload, names);
         store_names(names, !packet.from_low, hot, warm, features);
     }
 }
 
-void Inspector::inspect_hello(const ParsedPacket& packet,
-                              std::span<const uint8_t> stream,
-                              FlowHot& hot,
-                              FlowWarm& warm,
-                              FlowFeatures& features) const noexcept {
+void Inspector::inspect_joined(const ParsedPacket& packet,
+                               MessageKind kind,
+                               std::span<const uint8_t> message,
+                               FlowHot& hot,
+                               FlowWarm& warm,
+                               FlowFeatures& features,
+                               signatures::Scanner::Scratch& scratch,
+                               FlowCounters& counters) const noexcept {
     FoundNames names;
-    if (packet.key.protocol == kProtocolTcp) {
-        find_tls_server_name(stream, names);
+    if (kind == MessageKind::quic) {
+        find_quic_server_name(message, names);
     } else {
-        find_quic_server_name(stream, names);
+        scan(packet, message, hot, warm, scratch, counters);
+        find_names(parser_of(kind), packet, message, names);
     }
     store_names(names, !packet.from_low, hot, warm, features);
 }
 
 void Inspector::scan(const ParsedPacket& packet,
+                     std::span<const uint8_t> payload,
                      FlowHot& hot,
                      FlowWarm& warm,
                      signatures::Scanner::Scratch& scratch,
@@ -174,9 +203,8 @@ void Inspector::scan(const ParsedPacket& packet,
             return;
         }
     }
-    const size_t octets = std::min<size_t>(packet.payload_captured_octets, kScannedOctets);
     signatures::Scanner::Result result;
-    scanner_.scan({packet.payload, octets},
+    scanner_.scan(payload.first(std::min(payload.size(), kScannedOctets)),
                   {.transport = packet.key.protocol == kProtocolTcp ? signatures::Transport::tcp
                                                                     : signatures::Transport::udp,
                    .ordinal = warm.inspected[from_high],

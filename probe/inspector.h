@@ -8,6 +8,7 @@
 #include "probe/counters.h"
 #include "probe/flow.h"
 #include "probe/flow_features.h"
+#include "probe/message_pieces.h"
 #include "probe/packet_parser.h"
 #include "probe/protocols/names.h"
 #include "signatures/scanner.h"
@@ -53,16 +54,20 @@ class Inspector {
                  signatures::Scanner::Scratch& scratch,
                  FlowCounters& counters) const noexcept;
 
-    // Looks at a ClientHello that came in several segments, or in datagrams of QUIC, of which
-    // `packet` is the last: the records of TLS, or the handshake of QUIC.
-    void inspect_hello(const ParsedPacket& packet,
-                       std::span<const uint8_t> stream,
-                       FlowHot& hot,
-                       FlowWarm& warm,
-                       FlowFeatures& features) const noexcept;
+    // Looks at a message that came in several packets, of which `packet` is the last: as one
+    // payload would have shown it, or the handshake of QUIC out of its cipher.
+    void inspect_joined(const ParsedPacket& packet,
+                        MessageKind kind,
+                        std::span<const uint8_t> message,
+                        FlowHot& hot,
+                        FlowWarm& warm,
+                        FlowFeatures& features,
+                        signatures::Scanner::Scratch& scratch,
+                        FlowCounters& counters) const noexcept;
 
   private:
     void scan(const ParsedPacket& packet,
+              std::span<const uint8_t> payload,
               FlowHot& hot,
               FlowWarm& warm,
               signatures::Scanner::Scratch& scratch,

@@ -10,7 +10,7 @@
 namespace curlew::probe {
 
 struct JoyFlow {
-    JoyFlow(const JoyKey& key, size_t idp) : older(key, idp) {}
+    explicit JoyFlow(const JoyKey& key, size_t idp = kJoyIdp) : older(key, idp) {}
 
     JoyHalf older;                 // whose first packet came first; Joy lists this one
     std::optional<JoyHalf> newer;  // the exact reverse

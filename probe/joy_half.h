@@ -22,6 +22,8 @@ inline constexpr size_t kJoyFirstPayloadOctets = 32;
 inline constexpr uint8_t kJoySyn = 2;
 inline constexpr uint8_t kJoySynAck = 18;
 inline constexpr size_t kJoyTcpOptionOctets = 24;
+// Joy's setting of that name: octets kept of a side's first packet.
+inline constexpr size_t kJoyIdp = 1300;
 
 // What Joy takes a side for, from its first payloads.
 enum class JoyRole : uint8_t { unknown, client, server };
@@ -69,8 +71,7 @@ struct JoyFirstOctetFacts {
 
 class JoyHalf {
   public:
-    // `idp`: octets kept of the first packet.
-    JoyHalf(const JoyKey& key, size_t idp) : key_(key), idp_(idp) {}
+    explicit JoyHalf(const JoyKey& key, size_t idp = kJoyIdp) : key_(key), idp_(idp) {}
 
     // Requires: a packet of this key.
     void add(const JoyPacket& packet);

@@ -27,8 +27,7 @@ struct JoyMeterConfig {
     // Without a filter of the user's own: packets that are neither `ip` nor `vlan` do not count
     // for the fifth packet. With one the port has filtered, and every packet counts.
     bool default_filter = true;
-    // Joy's setting of that name: octets kept of a side's first packet.
-    size_t idp = 1300;
+    size_t idp = kJoyIdp;
     // Joy has no bound. Past this the oldest flow is ended, for lack of resources.
     uint64_t memory_octets = uint64_t{1} << 30;
 };

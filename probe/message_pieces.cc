@@ -45,6 +45,7 @@ size_t copy_message(const ChainPool& pool,
     size_t header = 0;  // octets of it that were read
     size_t left = 0;    // octets of the piece that were not
     size_t copied = 0;
+    bool wanted = false;
     const auto read = [&](std::span<const uint8_t> part) {
         while (!part.empty()) {
             if (left == 0) {
@@ -53,10 +54,14 @@ size_t copy_message(const ChainPool& pool,
                 part = part.subspan(count);
                 header = (header + count) % sizeof(piece);
                 left = header == 0 ? piece.octets : 0;
+                wanted = piece.kind == kind && ((piece.flags & kPieceFromHigh) != 0) == from_high;
+                if (header == 0 && wanted && (piece.flags & kPieceBegins) != 0) {
+                    copied = 0;
+                }
                 continue;
             }
             const size_t count = std::min(left, part.size());
-            if (piece.kind == kind && ((piece.flags & kPieceFromHigh) != 0) == from_high) {
+            if (wanted) {
                 const size_t kept = std::min(count, room.size() - copied);
                 std::memcpy(room.data() + copied, part.data(), kept);
                 copied += kept;

@@ -77,7 +77,7 @@ PutResult put_piece(ChainPool& pool,
                     StoredPiece piece,
                     std::span<const uint8_t> octets) noexcept;
 
-// Copies the first message of that kind and side, as far as there is room. Returns its octets
+// Copies the latest message of that kind and side, as far as there is room. Returns its octets
 // there.
 size_t copy_message(const ChainPool& pool,
                     const MessagePieces& pieces,

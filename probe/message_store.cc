@@ -1,7 +1,9 @@
 // Hot path.
 #include "probe/message_store.h"
 
+#include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "probe/protocols/quic_hello.h"
 
@@ -26,6 +28,51 @@ bool is_padding(const ParsedPacket& packet) noexcept {
     return packet.tcp_flags == kTcpAck && packet.payload_octets <= kMostOctets &&
            !payload.empty() &&
            std::all_of(payload.begin(), payload.end(), [](uint8_t octet) { return octet == 0; });
+}
+
+// Of octets that begin a stream: a message that tells names begins there, or may, and is not whole.
+bool begins_split_names(std::span<const uint8_t> octets,
+                        MessageKind hint,
+                        MessageKind dns) noexcept {
+    constexpr size_t kRecordHeaderOctets = 5;
+    constexpr uint8_t kClientHello = 1;
+    if (dns != MessageKind::none) {
+        return octets.size() < 2 ||
+               octets.size() - 2 < static_cast<size_t>(octets[0] << 8 | octets[1]);
+    }
+    const StreamFront front = stream_front(octets, hint);
+    if (front.kind == MessageKind::http) {
+        const std::string_view text(reinterpret_cast<const char*>(octets.data()), octets.size());
+        return !text.starts_with("HTTP/") && text.find("\r\n\r\n") == std::string_view::npos;
+    }
+    if (front.kind == MessageKind::tls && octets.size() > kRecordHeaderOctets) {
+        const auto record_octets = static_cast<size_t>(octets[3] << 8 | octets[4]);
+        return octets[kRecordHeaderOctets] == kClientHello &&
+               octets.size() - kRecordHeaderOctets < record_octets;
+    }
+    return front.kind == MessageKind::tls || front.match == FrontMatch::maybe;
+}
+
+// A message that tells names began on this side and is not whole.
+bool awaits_names(const StreamSide& side) noexcept {
+    if (side.step == CutStep::off) {
+        return false;
+    }
+    if (side.queue.held != 0 || side.pending_octets != 0) {
+        return true;
+    }
+    switch (side.kind) {
+        case MessageKind::http:
+            return side.step == CutStep::head;
+        case MessageKind::tls:
+            return side.hello_ended == 0;
+        case MessageKind::dns:
+        case MessageKind::mdns:
+        case MessageKind::llmnr:
+            return side.step == CutStep::body;
+        default:
+            return false;
+    }
 }
 
 }  // namespace
@@ -62,9 +109,9 @@ void MessageStore::note(const PieceSink& sink, FlowHot& hot) noexcept {
     shortages_ += sink.shortage ? 1 : 0;
 }
 
-bool MessageStore::add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
+MessageKind MessageStore::add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
     if ((packet.notes & kNoteLaterFragment) != 0) {
-        return false;  // the middle of a message
+        return MessageKind::none;  // the middle of a message
     }
     if (packet.key.protocol == kProtocolTcp) {
         return add_segment(packet, hot, warm);
@@ -73,16 +120,22 @@ bool MessageStore::add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm)
         packet.payload_captured_octets != 0) {
         return add_datagram(packet, hot, warm);
     }
-    return false;
+    return MessageKind::none;
 }
 
-bool MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
-    const MessageKind kind = datagram_kind(packet, hint_of(warm));
-    if (kind == MessageKind::quic) {
-        return add_quic(packet, hot, warm);
+MessageKind MessageStore::add_datagram(const ParsedPacket& packet,
+                                       FlowHot& hot,
+                                       FlowWarm& warm) noexcept {
+    const MessageKind hint = hint_of(warm);
+    if (keeps_ == Keeps::names && hint != MessageKind::quic && hint != MessageKind::none) {
+        return MessageKind::none;  // told by one payload
     }
-    if (kind == MessageKind::none || !take_state(hot, warm)) {
-        return false;
+    const MessageKind kind = datagram_kind(packet, hint);
+    if (kind == MessageKind::quic) {
+        return add_quic(packet, hot, warm) ? kind : MessageKind::none;
+    }
+    if (kind == MessageKind::none || keeps_ == Keeps::names || !take_state(hot, warm)) {
+        return MessageKind::none;
     }
     const bool cut = packet.payload_captured_octets < packet.payload_octets ||
                      (packet.notes & kNoteFragment) != 0;
@@ -91,7 +144,7 @@ bool MessageStore::add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWa
            static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)),
            {packet.payload, packet.payload_captured_octets});
     note(to, hot);
-    return false;
+    return MessageKind::none;
 }
 
 // Of a QUIC client's handshake what its Initial packets hold, out of its cipher, until the first
@@ -217,19 +270,33 @@ bool MessageStore::is_passed_over(const ParsedPacket& packet,
     return false;
 }
 
-bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept {
+// Likewise, and that of the profile.
+bool MessageStore::is_worth_state(const ParsedPacket& packet,
+                                  const FlowWarm& warm,
+                                  bool first) const noexcept {
+    if (overtook_first(packet, warm, first)) {
+        return true;
+    }
+    return begins_stream(packet, warm, first) &&
+           (keeps_ == Keeps::messages ||
+            begins_split_names({packet.payload, packet.payload_captured_octets},
+                               hint_of(warm),
+                               stream_dns_kind(packet.key, hint_of(warm))));
+}
+
+MessageKind MessageStore::add_segment(const ParsedPacket& packet,
+                                      FlowHot& hot,
+                                      FlowWarm& warm) noexcept {
     const size_t side = packet.from_low ? 0 : 1;
     if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0) {
-        return false;
+        return MessageKind::none;
     }
     bool first = false;
     if (is_passed_over(packet, warm, first)) {
-        return false;
+        return MessageKind::none;
     }
-    if (warm.messages == 0 &&
-        (!(begins_stream(packet, warm, first) || overtook_first(packet, warm, first)) ||
-         !take_state(hot, warm))) {
-        return false;
+    if (warm.messages == 0 && (!is_worth_state(packet, warm, first) || !take_state(hot, warm))) {
+        return MessageKind::none;
     }
     MessageState& flow = state(warm);
     StreamSide& stream = flow.sides[side];
@@ -243,7 +310,7 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
         sorter.begin(stream.queue, warm.stream_begin[side]);
     }
     if (packet.payload_captured_octets == 0) {
-        return false;
+        return MessageKind::none;
     }
     const MessageKind hint = hint_of(warm);
     const MessageKind dns = stream_dns_kind(packet.key, hint);
@@ -261,24 +328,49 @@ bool MessageStore::add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWar
         sorter.release(stream.queue);
         warm.streams_off = static_cast<uint8_t>(warm.streams_off | 1 << side);
     }
-    return to.hello;
+    return to.cut ? MessageKind::none : to.joined;
 }
 
-size_t MessageStore::copy_hello(const FlowHot& hot,
-                                const FlowWarm& warm,
-                                bool from_high,
-                                std::span<uint8_t> room) const noexcept {
+size_t MessageStore::copy_joined(MessageKind kind,
+                                 const FlowWarm& warm,
+                                 bool from_high,
+                                 std::span<uint8_t> room) const noexcept {
     const MessagePieces& pieces = state(warm).pieces;
-    if (hot.key.protocol == kProtocolTcp) {
-        return copy_message(pool_, pieces, MessageKind::tls, from_high, room);
+    if (kind == MessageKind::quic) {
+        std::array<uint8_t, kQuicOctets> message;
+        const size_t octets = copy_message(pool_, pieces, kind, from_high, message);
+        return join_quic_handshake({message.data(), octets}, room).octets;
     }
-    std::array<uint8_t, kQuicOctets> message;
-    const size_t octets = copy_message(pool_, pieces, MessageKind::quic, from_high, message);
-    return join_quic_handshake({message.data(), octets}, room).octets;
+    if (kind != MessageKind::dns) {
+        return copy_message(pool_, pieces, kind, from_high, room);
+    }
+    // Behind its length, which is not kept.
+    const size_t octets = copy_message(pool_, pieces, kind, from_high, room.subspan(2));
+    room[0] = static_cast<uint8_t>(octets >> 8);
+    room[1] = static_cast<uint8_t>(octets);
+    return 2 + octets;
+}
+
+void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
+    if (keeps_ == Keeps::messages || warm.messages == 0) {
+        return;
+    }
+    const std::array<StreamSide, 2>& sides = state(warm).sides;
+    if (hot.key.protocol != kProtocolTcp) {
+        // The server's datagrams need not be opened behind the client's.
+        if (sides[0].kept != 0 || sides[1].kept != 0) {
+            warm.streams_off |= (warm.streams_off & 3) != 0 ? 3 : 0;
+        }
+        if ((warm.streams_off & 3) != 0) {
+            release(warm);
+        }
+    } else if (!awaits_names(sides[0]) && !awaits_names(sides[1])) {
+        release(warm);
+    }
 }
 
 void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
-    if (warm.messages == 0) {
+    if (!has_messages(warm)) {
         return;
     }
     MessageState& flow = state(warm);

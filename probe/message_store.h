@@ -13,6 +13,9 @@
 // Keeps copies of the messages of recognised protocols, for the collector to decode. A flow without
 // any pays a look at the first octets of each payload; one with takes a block for its state, and
 // blocks for what is kept, from a pool of fixed size. One partition's, one worker's.
+//
+// In the line-rate profile it keeps what names come from and no packet shows whole, until it is: of
+// TLS and QUIC a client's first message, a request of HTTP, a DNS message over TCP.
 
 namespace curlew::probe {
 
@@ -26,14 +29,17 @@ static_assert(sizeof(MessageState) <= kBlockOctets);
 
 class MessageStore {
   public:
+    enum class Keeps : uint8_t { messages, names };
+
     MessageStore() = default;
     // Requires: as BlockPool.
-    explicit MessageStore(std::span<uint8_t> blocks) noexcept : pool_(blocks) {}
+    explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::messages) noexcept
+        : pool_(blocks), keeps_(keeps) {}
 
-    // Looks at one packet of a flow after the inspector did, and note_first_numbers(). True when it
-    // adds to a hello that no single payload shows whole: it completes a first record of TLS that
-    // began in an earlier segment, or is a QUIC client's.
-    bool add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    // Looks at one packet of a flow after the inspector did, and note_first_numbers(). Returns of
+    // what kind the message is that it completes or, of QUIC, adds to, and that no single payload
+    // shows whole: TLS, QUIC, HTTP, DNS. None: nothing new is to be read.
+    MessageKind add(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
 
     // False for packets that add() would do nothing with, and look at no flow for.
     static bool may_add(const ParsedPacket& packet) noexcept {
@@ -49,23 +55,27 @@ class MessageStore {
         }
     }
 
-    // Copies what is kept of a side's TLS stream or QUIC handshake from its beginning, as far as
-    // there is room. Returns its octets there.
-    size_t copy_hello(const FlowHot& hot,
-                      const FlowWarm& warm,
-                      bool from_high,
-                      std::span<uint8_t> room) const noexcept;
+    // Copies what add() told of, as one payload would have shown it, as far as there is room.
+    // Returns its octets there. Requires: room for two.
+    size_t copy_joined(MessageKind kind,
+                       const FlowWarm& warm,
+                       bool from_high,
+                       std::span<uint8_t> room) const noexcept;
+
+    // After add() and what followed from it: gives back what is kept for names alone, once nothing
+    // is awaited.
+    void let_go(const FlowHot& hot, FlowWarm& warm) noexcept;
 
     // The flow ends: what waits for segments that did not come is let go in order.
     void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
 
     // The record's pieces.
     ChainLength chain(const FlowWarm& warm) const noexcept {
-        return {&pool_, warm.messages == 0 ? 0 : state(warm).pieces.head};
+        return {&pool_, has_messages(warm) ? state(warm).pieces.head : 0};
     }
     template <typename Visit>
     void visit(const FlowWarm& warm, Visit&& visit) const {
-        if (warm.messages != 0) {
+        if (has_messages(warm)) {
             visit_chain(pool_, state(warm).pieces.head, visit);
         }
     }
@@ -83,12 +93,19 @@ class MessageStore {
     MessageState& state(const FlowWarm& warm) const noexcept {
         return *reinterpret_cast<MessageState*>(pool_.at(warm.messages - 1));
     }
+    // For the record.
+    bool has_messages(const FlowWarm& warm) const noexcept {
+        return warm.messages != 0 && keeps_ == Keeps::messages;
+    }
     bool take_state(FlowHot& hot, FlowWarm& warm) noexcept;
     PieceSink sink(MessageState& state, size_t side, const FlowHot& hot) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
-    bool add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    MessageKind add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
-    bool add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    MessageKind add_segment(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
+    bool is_worth_state(const ParsedPacket& packet,
+                        const FlowWarm& warm,
+                        bool first) const noexcept;
     bool begins_stream(const ParsedPacket& packet, const FlowWarm& warm, bool first) const noexcept;
     static bool is_first_seen(const ParsedPacket& packet,
                               const FlowWarm& warm,
@@ -99,6 +116,7 @@ class MessageStore {
     bool is_passed_over(const ParsedPacket& packet, FlowWarm& warm, bool& first) const noexcept;
 
     ChainPool pool_;
+    Keeps keeps_ = Keeps::messages;
     uint64_t shortages_ = 0;
 };
 

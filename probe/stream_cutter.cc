@@ -90,7 +90,9 @@ void cut_tls(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
             side.left -= static_cast<uint32_t>(part);
             if (side.left == 0) {
                 side.step = CutStep::header;
-                sink.hello = sink.hello || (side.hello_ended == 0 && side.kept != 0);
+                if (side.hello_ended == 0 && side.kept != 0) {
+                    sink.joined = MessageKind::tls;
+                }
                 side.hello_ended = 1;
             }
         } else if (side.pending_octets == 0 && octets[at] == kApplicationData) {
@@ -201,6 +203,9 @@ Octets cut_unit_body(StreamSide& side, Octets octets, PieceSink& sink) noexcept 
             flags |= kept < part || side.left != 0 ? kPieceEnds | kPieceCut : kPieceEnds;
         }
         sink.put(side.kind, flags, octets.first(kept));
+    }
+    if (side.left == 0 && side.kept != 0 && &shape == &kDnsShape) {
+        sink.joined = MessageKind::dns;
     }
     side.kept += static_cast<uint32_t>(kept);
     if (side.left == 0) {

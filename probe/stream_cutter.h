@@ -77,7 +77,9 @@ struct PieceSink {
     uint32_t offset_us = 0;  // of the packet, from the record's start
     bool cut = false;        // a bound was reached
     bool shortage = false;   // the pool was empty
-    bool hello = false;      // a first record of TLS that began in an earlier segment is whole
+    // Of what began in an earlier segment and is whole now: a first record of TLS, a head of HTTP,
+    // a DNS message.
+    MessageKind joined = MessageKind::none;
 
     void put(MessageKind kind, uint8_t flags, std::span<const uint8_t> octets) noexcept;
 };

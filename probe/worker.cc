@@ -21,6 +21,9 @@ constexpr size_t blocks_per_flow(bool details) {
 // have room for a record of the longest.
 constexpr size_t kMessageBlocksPerFlow = 8;
 constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctets;
+// Without details messages are kept for their names, until they are whole.
+constexpr size_t kFlowsPerNameBlock = 8;
+constexpr size_t kMinimumNameBlocks = kMinimumMessageBlocks / 4;
 // Flows with more than 65,535 octets of payload, as a part of all: one of so many.
 constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
@@ -43,8 +46,9 @@ size_t skewed(size_t count) {
 
 constexpr auto whole_pages = proto::MappedMemory::whole_pages;
 
-size_t message_octets(size_t flows) {
-    return std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks) * kBlockOctets;
+size_t message_octets(size_t flows, bool details) {
+    return kBlockOctets * (details ? std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks)
+                                   : std::max(flows / kFlowsPerNameBlock, kMinimumNameBlocks));
 }
 
 // What each partition needs, and where the parts stand: first what packets visit at random, of all
@@ -69,7 +73,7 @@ struct TableLayout {
           large_at(middle_at + detailed * kMiddleCountsOctets),
           statistics_at(large_at + detailed / kFlowsPerLargeCounts * kLargeCountsOctets),
           messages_at(statistics_at + 2 * detailed * sizeof(SideStatistics)),
-          recent_at(messages_at + (details ? message_octets(flows) : 0)),
+          recent_at(messages_at + message_octets(flows, details)),
           rest_octets(recent_at + skewed<RecentStart>(kRecentStarts)),
           octets(rest_at + partitions * rest_octets) {}
 
@@ -170,18 +174,18 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
     constexpr uint64_t kBucketOctets =
         2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
     constexpr uint64_t kTableOctets = kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm);
-    constexpr uint64_t kLineRateOctets = kTableOctets + blocks_per_flow(false) * kBlockOctets;
+    constexpr uint64_t kLineRateOctets =
+        kTableOctets + blocks_per_flow(false) * kBlockOctets + kBlockOctets / kFlowsPerNameBlock;
     constexpr uint64_t kDatasetOctets =
         kTableOctets + blocks_per_flow(true) * kBlockOctets + kSmallCountsOctets +
         kMiddleCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +
         2 * sizeof(SideStatistics) + kMessageBlocksPerFlow * kBlockOctets;
     // Each part begins a page of its own, and few buckets take one.
     constexpr uint64_t kHugePages = 6;
-    const uint64_t fixed_octets =
-        kPartitions *
-            (CopyTable::kBuckets * sizeof(CopyTable::Bucket) + kRecentStarts * sizeof(RecentStart) +
-             5 * kSkewOctets + (details ? message_octets(0) : 0)) +
-        kHugePages * proto::MappedMemory::kHugePageOctets;
+    const uint64_t fixed_octets = kPartitions * (CopyTable::kBuckets * sizeof(CopyTable::Bucket) +
+                                                 kRecentStarts * sizeof(RecentStart) +
+                                                 5 * kSkewOctets + message_octets(0, details)) +
+                                  kHugePages * proto::MappedMemory::kHugePageOctets;
     const uint64_t for_flows = octets - std::min(octets, fixed_octets);
     return std::max<uint64_t>(for_flows / (details ? kDatasetOctets : kLineRateOctets),
                               kPartitions * kMinimumFlowsPerPartition);

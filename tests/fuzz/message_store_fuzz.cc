@@ -59,7 +59,9 @@ void check_pieces(const std::vector<uint8_t>& octets) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static constexpr uint16_t kPorts[] = {53, 5353, 5355, 67, 123, 1900, 443, 8080};
     curlew::tests::BlockMemory memory(kBlocks);
-    MessageStore store(memory.octets());
+    const auto keeps = size > 1 && (data[1] & 0x80) != 0 ? MessageStore::Keeps::names
+                                                          : MessageStore::Keeps::messages;
+    MessageStore store(memory.octets(), keeps);
     Input input{data, size};
     FlowHot hot;
     FlowWarm warm;
@@ -80,7 +82,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         packet.payload = payload.data();
         packet.payload_captured_octets = static_cast<uint32_t>(payload.size());
         packet.payload_octets = packet.payload_captured_octets + ((choice & 16) != 0 ? 3 : 0);
-        store.add(packet, hot, warm);
+        const MessageKind joined = store.add(packet, hot, warm);
+        if (joined != MessageKind::none) {
+            std::array<uint8_t, 64> room;
+            if (store.copy_joined(joined, warm, !packet.from_low, room) > room.size()) {
+                std::abort();
+            }
+        }
+        store.let_go(hot, warm);
         if ((choice & 0xe0) == 0xe0) {
             store.end_record(warm);
         }

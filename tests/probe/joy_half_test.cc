@@ -14,8 +14,6 @@ using curlew::tests::PacketBuilder;
 
 namespace {
 
-constexpr size_t kIdp = 1300;
-
 PacketBuilder tcp(uint32_t sequence, const std::string& payload) {
     return PacketBuilder{}.ethernet().ipv4().tcp(1000, 80).sequence(sequence).payload(payload);
 }
@@ -24,7 +22,7 @@ PacketBuilder syn() {
     return PacketBuilder{}.ethernet().ipv4().tcp(1000, 80).flags("S");
 }
 
-JoyHalf half_of(const std::vector<PacketBuilder>& builders) {
+JoyHalf half_of(const std::vector<PacketBuilder>& builders, size_t idp = kJoyIdp) {
     JoyPacketReader reader;
     JoyPacket packet;
     std::unique_ptr<JoyHalf> half;
@@ -32,7 +30,7 @@ JoyHalf half_of(const std::vector<PacketBuilder>& builders) {
         const Packet built = builder.build();
         CHECK(reader.read(built.view(), packet) == JoyVerdict::metered);
         if (!half) {
-            half = std::make_unique<JoyHalf>(packet.key, kIdp);
+            half = std::make_unique<JoyHalf>(packet.key, idp);
         }
         half->add(packet);
     }
@@ -146,7 +144,9 @@ TEST(JoyHalf, first_payload_is_cut_and_first_packet_begins_with_ip) {
 }
 
 TEST(JoyHalf, first_packet_is_cut_at_idp) {
-    CHECK_EQUAL(kIdp, half_of({tcp(1, std::string(1400, 'a'))}).first_packet().size());
+    const std::vector<PacketBuilder> large = {tcp(1, std::string(1400, 'a'))};
+    CHECK_EQUAL(1300u, half_of(large).first_packet().size());
+    CHECK_EQUAL(256u, half_of(large, 256).first_packet().size());
 }
 
 TEST(JoyHalf, groups_of_four_end_with_the_packet) {

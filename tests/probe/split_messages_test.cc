@@ -1,0 +1,237 @@
+#include <string>
+#include <vector>
+
+#include "tests/support/metering.h"
+#include "tests/support/packet_builder.h"
+#include "tests/support/quic_packets.h"
+// After everything else: it takes CppUTest's macros with it.
+#include "tests/support/cpputest.h"
+
+// Names of messages that come in several packets, as both profiles tell them.
+
+using namespace curlew::probe;
+using namespace curlew::tests;
+namespace proto = curlew::proto;
+
+namespace {
+
+constexpr uint64_t kFlowSeconds = 400'000'000'000;
+
+Octets split_hello() {
+    return from_hex(
+        "16 0301 0047 01 000043 0303"
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
+        "00 0002 1301 01 00 0018 0000 0014 0012 00 000f 7777772e6b6e6f776e2e6e616d65 2e");
+}
+
+const std::string kSplitRequest =
+    "GET /feed HTTP/1.1\r\nAccept: */*\r\nHost: www.known.name\r\nCookie: a\r\n\r\n";
+
+const Octets kSplitQuery =
+    from_hex("0020 1234 0100 0001 0000 0000 0000 03777777 056b6e6f776e 046e616d65 00 0001 0001");
+
+Octets octets_of(const std::string& text) {
+    return {text.begin(), text.end()};
+}
+
+Packet split_part(const Octets& message,
+                  size_t from,
+                  size_t to,
+                  uint16_t port,
+                  uint64_t time_ns,
+                  uint16_t client_port = 3000) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .tcp(client_port, port)
+        .flags("PA")
+        .sequence(static_cast<uint32_t>(1 + from))
+        .payload(Octets(message.begin() + static_cast<ptrdiff_t>(from),
+                        message.begin() + static_cast<ptrdiff_t>(to)))
+        .time_ns(time_ns)
+        .build();
+}
+
+Packet split_syn(uint16_t port, uint16_t client_port = 3000, uint64_t time_ns = 0) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.1", "10.0.0.2")
+        .tcp(client_port, port)
+        .flags("S")
+        .sequence(0)
+        .time_ns(time_ns)
+        .build();
+}
+
+DispatcherConfig of_profile(bool details) {
+    DispatcherConfig config;
+    config.worker.meter.details = details;
+    return config;
+}
+
+// What the record matched, a line each.
+std::string told_by(const proto::FlowSummary& record) {
+    std::string all;
+    for (const proto::Match& match : record.matches()) {
+        all += match.kind() == proto::EVIDENCE_KIND_NAME ? match.field() + " " + match.value()
+                                                         : match.signature();
+        all += "\n";
+    }
+    return all;
+}
+
+std::string told_by(const std::vector<Packet>& packets, bool details) {
+    const Metered metered = meter(packets, of_profile(details));
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(0u, metered.records[0].quality() & proto::QUALITY_LIST_CUT);
+    CHECK_TRUE(details || metered.records[0].messages_size() == 0);
+    return told_by(metered.records[0]);
+}
+
+// Cut in two anywhere it tells what it tells whole.
+void expect_told(const char* told, const Octets& message, uint16_t port) {
+    for (const bool details : {false, true}) {
+        for (size_t at = 1; at <= message.size(); ++at) {
+            std::vector<Packet> packets{split_syn(port), split_part(message, 0, at, port, 1)};
+            if (at < message.size()) {
+                packets.push_back(split_part(message, at, message.size(), port, 2));
+            }
+            const std::string where = std::to_string(at) + (details ? " dataset" : " line-rate");
+            STRCMP_EQUAL_TEXT(told, told_by(packets, details).c_str(), where.c_str());
+        }
+    }
+}
+
+}  // namespace
+
+TEST_GROUP(SplitMessages){};
+
+TEST(SplitMessages, a_hello_tells_its_name_wherever_it_is_cut) {
+    expect_told("tls-client-hello\ntls.sni www.known.name.\n", split_hello(), 8443);
+}
+
+TEST(SplitMessages, a_request_tells_its_host_wherever_it_is_cut) {
+    expect_told("http-request\nhttp.host www.known.name\n", octets_of(kSplitRequest), 8080);
+}
+
+TEST(SplitMessages, a_query_over_tcp_tells_its_question_wherever_it_is_cut) {
+    for (const bool details : {false, true}) {
+        for (size_t at = 1; at < kSplitQuery.size(); ++at) {
+            STRCMP_EQUAL("dns.question www.known.name\n",
+                         told_by({split_syn(53),
+                                  split_part(kSplitQuery, 0, at, 53, 1),
+                                  split_part(kSplitQuery, at, kSplitQuery.size(), 53, 2)},
+                                 details)
+                             .c_str());
+        }
+    }
+}
+
+TEST(SplitMessages, a_part_that_overtook_another_is_put_behind_it) {
+    const Octets hello = split_hello();
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("tls-client-hello\ntls.sni www.known.name.\n",
+                     told_by({split_syn(8443),
+                              split_part(hello, 50, hello.size(), 8443, 1),
+                              split_part(hello, 0, 50, 8443, 2)},
+                             details)
+                         .c_str());
+    }
+}
+
+TEST(SplitMessages, a_second_request_tells_its_host_too) {
+    Octets stream = octets_of("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    const size_t first = stream.size();
+    const Octets second = octets_of(kSplitRequest);
+    stream.insert(stream.end(), second.begin(), second.end());
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("http-request\nhttp.host a.example\nhttp.host www.known.name\n",
+                     told_by({split_syn(8080),
+                              split_part(stream, 0, first, 8080, 1),
+                              split_part(stream, first, first + 30, 8080, 2),
+                              split_part(stream, first + 30, stream.size(), 8080, 3)},
+                             details)
+                         .c_str());
+    }
+}
+
+TEST(SplitMessages, a_hello_behind_another_protocol_tells_its_name) {
+    Octets stream = octets_of("GET / HTTP/1.1\r\n\r\n");
+    const size_t first = stream.size();
+    const Octets hello = split_hello();
+    stream.insert(stream.end(), hello.begin(), hello.end());
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("http-request\ntls.sni www.known.name.\n",
+                     told_by({split_syn(143),
+                              split_part(stream, 0, first, 143, 1),
+                              split_part(stream, first, stream.size(), 143, 2)},
+                             details)
+                         .c_str());
+    }
+}
+
+TEST(SplitMessages, a_quic_hello_in_two_datagrams_tells_its_name) {
+    const QuicConnection connection = quic_connection(1, from_hex("8394c8f03e515708"));
+    const Octets hello = client_hello_for("www.known.name", 1500);
+    std::vector<Packet> packets;
+    for (const size_t from : {size_t{0}, size_t{1000}}) {
+        const auto begin = hello.begin() + static_cast<ptrdiff_t>(from);
+        const auto end = from == 0 ? begin + 1000 : hello.end();
+        const Octets frame = crypto_frame(from, Octets(begin, end));
+        packets.push_back(PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .udp(50000, 443)
+                              .payload(from == 0 ? sealed_initial(connection, frame)
+                                                 : sealed_initial(connection, connection, frame, 3))
+                              .time_ns(from)
+                              .build());
+    }
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("quic.sni www.known.name\n", told_by(packets, details).c_str());
+    }
+}
+
+TEST(SplitMessages, what_line_rate_keeps_for_names_comes_back) {
+    // Far more flows than would find room at once, one after the other.
+    DispatcherConfig config = of_profile(false);
+    config.worker.flow_capacity = 1;
+    const Octets hello = split_hello();
+    std::vector<Packet> packets;
+    for (uint16_t flow = 10'000; flow < 30'000; ++flow) {
+        const uint64_t time_ns = flow * 1000u;
+        packets.push_back(split_part(hello, 0, 40, 8443, time_ns, flow));
+        packets.push_back(split_part(hello, 40, hello.size(), 8443, time_ns + 1, flow));
+    }
+    const Metered metered = meter(packets, config);
+    size_t told = 0;
+    for (const proto::FlowSummary& record : metered.records) {
+        told += record.matches_size() == 2 ? 1 : 0;
+    }
+    CHECK_EQUAL(20'000u, told);
+    CHECK_EQUAL(0u, metered.flows.list_shortages);
+}
+
+TEST(SplitMessages, hellos_that_never_end_take_no_more_than_there_is) {
+    DispatcherConfig config = of_profile(false);
+    config.worker.flow_capacity = 1;
+    Octets hello = split_hello();
+    hello[3] = 0x3f;  // of 16 KiB
+    hello.resize(1400, 0xaa);
+    std::vector<Packet> packets;
+    for (uint16_t flow = 10'000; flow < 30'000; ++flow) {
+        packets.push_back(split_part(hello, 0, hello.size(), 8443, flow * 1000u, flow));
+    }
+    for (uint64_t time_ns = 0; time_ns < kFlowSeconds; time_ns += kFlowSeconds / 400) {
+        packets.push_back(split_syn(8443, 40'000, time_ns));
+    }
+    // When all of them are over there is room again.
+    packets.push_back(split_part(split_hello(), 0, 40, 8443, kFlowSeconds, 30'000));
+    packets.push_back(
+        split_part(split_hello(), 40, split_hello().size(), 8443, kFlowSeconds, 30'000));
+    const Metered metered = meter(packets, config);
+    CHECK(metered.records.size() > 20'000);
+    CHECK(metered.flows.list_shortages > 0);
+    const proto::FlowSummary& last = metered.records.back();
+    STRCMP_EQUAL("tls-client-hello\ntls.sni www.known.name.\n", told_by(last).c_str());
+}
