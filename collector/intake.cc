@@ -17,8 +17,10 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr const char* kLockName = ".lock";
-// Beyond that, hellos are no probes'.
+// Beyond that, hellos are no probes'. One probe's starts, that are not sealed yet, do not keep
+// others out.
 constexpr size_t kMaximumStreams = 1024;
+constexpr auto kMaximumEpochs = 64;
 // A probe that did not get its last acknowledgement asks again within this.
 constexpr std::chrono::minutes kSilence{10};
 // How long two epochs of a probe may seem connected before the second one is refused.
@@ -216,8 +218,19 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                            other->stream.facts().probe));
         return false;
     }
-    if (find(frame.header.probe_id, frame.header.epoch) == nullptr &&
-        streams_.size() >= kMaximumStreams) {
+    if (find(frame.header.probe_id, frame.header.epoch) != nullptr) {
+        return true;
+    }
+    const auto epochs = std::count_if(streams_.begin(), streams_.end(), [&](const Stream& stream) {
+        return stream.stream.facts().probe_id == frame.header.probe_id;
+    });
+    if (epochs >= kMaximumEpochs) {
+        refuse(frame,
+               proto::REFUSAL_REASON_HELLO,
+               fmt::format("{} starts of this probe are not sealed yet", epochs));
+        return false;
+    }
+    if (streams_.size() >= kMaximumStreams) {
         refuse(frame,
                proto::REFUSAL_REASON_HELLO,
                fmt::format("the collector has {} probes already", kMaximumStreams));

@@ -81,6 +81,7 @@ class Status {
             refusals_next_ = now + std::chrono::minutes(1);
             say("refused so far: " + status.refusals.sentence());
         }
+        tell_unreadable(status.records_refused);
         if (status.datasets_removed > removals_told_ && now >= removals_next_) {
             say(fmt::format("removed to keep the archive within its bounds: {} datasets, {} octets",
                             status.datasets_removed - removals_told_,
@@ -105,6 +106,24 @@ class Status {
         std::chrono::steady_clock::time_point next;
     };
 
+    // What a probe sent and its collector could not read: it is lost, and counted in a manifest.
+    void tell_unreadable(const collector::Tally& refused) {
+        uint64_t records = 0;
+        std::string reasons;
+        for (const auto& [reason, count] : refused) {
+            records += count;
+            reasons += fmt::format("{}{} {}", reasons.empty() ? "" : ", ", count, reason);
+        }
+        const auto now = std::chrono::steady_clock::now();
+        if (records > unreadable_told_ && now >= unreadable_next_) {
+            unreadable_told_ = records;
+            unreadable_next_ = now + std::chrono::minutes(1);
+            say(fmt::format(
+                "records that cannot be read are lost, the manifests count them, so far: {}",
+                reasons));
+        }
+    }
+
     // Trouble that comes and goes, or is told in turns of different words, as of several probes,
     // may not fill a log.
     static void tell(const std::string& trouble, Told& told) {
@@ -120,6 +139,8 @@ class Status {
     Told seal_told_;
     Told retention_told_;
     std::chrono::steady_clock::time_point last_;
+    uint64_t unreadable_told_ = 0;
+    std::chrono::steady_clock::time_point unreadable_next_;
     uint64_t refusals_told_ = 0;
     std::chrono::steady_clock::time_point refusals_next_;
     uint64_t removals_told_ = 0;

@@ -357,7 +357,7 @@ struct Exporter::Implementation {
 
     void deliver(milliseconds timeout) {
         const uint64_t before = sender.last_acknowledged();
-        sender.turn(outbox.first_held(), timeout);
+        sender.turn(outbox.first_held(), timeout, outbox.last_made());
         decide_dropped();
         outbox.acknowledged(sender.last_acknowledged());
         if (spool != nullptr) {

@@ -47,6 +47,7 @@ class Outbox {
 
     // The first sequence that is here, or the next that will be.
     uint64_t first_held() const noexcept;
+    uint64_t last_made() const noexcept { return next_sequence_ - 1; }
     size_t octets() const noexcept;               // in memory
     uint64_t records() const noexcept;            // that wait here
     uint64_t records_in_memory() const noexcept;  // of these, not in the spool

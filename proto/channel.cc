@@ -54,14 +54,19 @@ void set_bound(zmq::socket_t& socket, bool with_keys) {
     socket.set(zmq::sockopt::maxmsgsize, kLongest + (with_keys ? kCurveOctets : 0));
 }
 
-void set_common(zmq::socket_t& socket) {
+void set_heartbeats(zmq::socket_t& socket, bool on) {
+    // ZeroMQ counts whole messages as signs of life, and the longest frame takes a slow line so
+    // long.
     constexpr int kHeartbeatMs = 1000;
-    constexpr int kHeartbeatTimeoutMs = 3000;
+    constexpr int kHeartbeatTimeoutMs = 30'000;
+    socket.set(zmq::sockopt::heartbeat_ivl, on ? kHeartbeatMs : 0);
+    socket.set(zmq::sockopt::heartbeat_timeout, on ? kHeartbeatTimeoutMs : 0);
+    socket.set(zmq::sockopt::heartbeat_ttl, on ? kHeartbeatTimeoutMs : 0);
+}
+
+void set_common(zmq::socket_t& socket) {
     socket.set(zmq::sockopt::linger, 0);
     socket.set(zmq::sockopt::handshake_ivl, static_cast<int>(kHandshakeTimeout.count()));
-    socket.set(zmq::sockopt::heartbeat_ivl, kHeartbeatMs);
-    socket.set(zmq::sockopt::heartbeat_timeout, kHeartbeatTimeoutMs);
-    socket.set(zmq::sockopt::heartbeat_ttl, kHeartbeatTimeoutMs);
     socket.set(zmq::sockopt::tcp_keepalive, 1);
     socket.set(zmq::sockopt::ipv6, true);
 }

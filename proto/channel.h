@@ -21,6 +21,7 @@ namespace curlew::proto {
 
 // More frames than this are never on their way to a collector unacknowledged.
 inline constexpr uint32_t kMaximumWindowFrames = 1024;
+inline constexpr std::chrono::seconds kLongestPatience{60};
 
 // Shared by both ends of an inproc channel; one per process. Closing it waits for nothing: ends
 // that outlive it time out at once and may be destroyed later.
@@ -50,7 +51,8 @@ struct SenderConfig {
     uint64_t epoch = 0;
     std::string hello;            // body of every hello: a serialized Hello, or empty
     uint32_t window_frames = 64;  // sent and not yet acknowledged: 1 .. kMaximumWindowFrames
-    // With frames in flight and no acknowledgement for this long, the connection is made anew.
+    // With frames in flight and no acknowledgement for this long, the connection is made anew; each
+    // time that nothing came of it for twice as long, up to kLongestPatience: lines are slow.
     std::chrono::milliseconds patience{2000};
     // After a refusal, before the collector is asked again.
     std::chrono::milliseconds refused_pause{5000};
@@ -69,7 +71,7 @@ enum class SenderState : uint8_t {
     connecting,  // no welcome yet, or again
     welcomed,    // frames may be sent
     refused,     // the collector does not want this probe or its key, or is not the one with the
-                 // key that was told; asked again every few seconds
+                 // key that was told, or none at all; asked again every few seconds
 };
 
 // The probe's end; never blocks longer than told. One thread calls everything. Either end may be
@@ -84,8 +86,11 @@ class ChannelSender {
     // Says hello when one is due, takes answers, connects anew when nothing comes. Returns when
     // something changed, at the latest after `timeout`. `first_held` is the first sequence that the
     // caller still holds or will give next: hellos tell it. When that leaves out some that were
-    // never sent, the connection is made anew, so that one is due.
-    SenderState turn(uint64_t first_held, std::chrono::milliseconds timeout);
+    // never sent, the connection is made anew, so that one is due. `last_made` is the last sequence
+    // that there is: a collector that says to have more is none, and refused.
+    SenderState turn(uint64_t first_held,
+                     std::chrono::milliseconds timeout,
+                     uint64_t last_made = UINT64_MAX);
 
     // True when the window has room for a frame.
     bool has_room() const noexcept;

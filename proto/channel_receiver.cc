@@ -15,10 +15,13 @@ namespace {
 
 using Clock = ChannelClock;
 
+constexpr std::string_view kIpc = "ipc://";
+// Frames of one peer that are read and not taken: more than a probe has on their way.
+constexpr int kMostWaitingOverIpc = 64 + kSpareMessages;
+
 // ZeroMQ takes a path over from whoever listens there, without a word; a socket file whose owner is
 // dead may be taken, a living one's may not.
 void require_free(const std::string& endpoint) {
-    constexpr std::string_view kIpc = "ipc://";
     if (!endpoint.starts_with(kIpc)) {
         return;
     }
@@ -65,8 +68,6 @@ struct ChannelReceiver::Implementation {
         try {
             socket = zmq::socket_t(*zmq, zmq::socket_type::router);
             set_common(socket);
-            // No bound here: the doorkeeper has one, and says why.
-            socket.set(zmq::sockopt::rcvhwm, 0);
             socket.set(zmq::sockopt::sndhwm, int{kMaximumWindowFrames} + kSpareMessages);
             // Otherwise an answer to a peer that is gone would vanish without a word.
             socket.set(zmq::sockopt::router_mandatory, true);
@@ -92,6 +93,10 @@ struct ChannelReceiver::Implementation {
             doorkeeper = std::make_unique<Doorkeeper>(zmq, socket, config.maximum_connections);
             doorkeeper->allow(config.allowed);
         }
+        // Over ipc who does not wait is made to, by ZeroMQ's bound on what waits. Over tcp the
+        // doorkeeper has one, and says why not this.
+        socket.set(zmq::sockopt::rcvhwm, endpoint.starts_with(kIpc) ? kMostWaitingOverIpc : 0);
+        set_heartbeats(socket, is_tcp(endpoint));
         set_bound(socket, with_keys);
         socket.set(zmq::sockopt::curve_server, with_keys);
         if (with_keys) {

@@ -67,6 +67,7 @@ struct ChannelSender::Implementation {
             stop_news(socket);
             socket = zmq::socket_t(*zmq, zmq::socket_type::dealer);
             set_common(socket);
+            set_heartbeats(socket, is_tcp(config.endpoint));
             // Without a connection nothing is queued: hellos do not pile up.
             socket.set(zmq::sockopt::immediate, true);
             socket.set(zmq::sockopt::reconnect_ivl, kFirstReconnectMs);
@@ -128,7 +129,8 @@ struct ChannelSender::Implementation {
             refusal = number == ZMQ_EVENT_HANDSHAKE_FAILED_AUTH
                           ? "this probe's key is not one of those that it lets in"
                       : config.keys
-                          ? "no keys could be exchanged: it has another public key, or none"
+                          ? "no keys could be exchanged: it has another public key, or none, or is "
+                            "too far away"
                           : "no connection without keys";
             if (!breaks_off) {
                 in_flight.clear();
@@ -152,7 +154,11 @@ struct ChannelSender::Implementation {
 
     void advance_to(uint64_t last_durable_sequence) {
         if (!in_flight.empty() && in_flight.front() <= last_durable_sequence) {
-            last_progress = Clock::now();
+            const auto now = Clock::now();
+            // As long as the line needs, with room for its moods.
+            patience =
+                std::clamp<Clock::duration>(4 * (now - last_progress), config.patience, patience);
+            last_progress = now;
         }
         while (!in_flight.empty() && in_flight.front() <= last_durable_sequence) {
             in_flight.pop_front();
@@ -161,6 +167,13 @@ struct ChannelSender::Implementation {
     }
 
     void take_welcome(uint64_t last_durable_sequence) {
+        if (last_durable_sequence > last_made) {
+            ++counters.answers_refused;
+            refusal = "it says to have records that this probe never made";
+            state = SenderState::refused;
+            hello_due = Clock::now() + config.refused_pause;
+            return;
+        }
         state = SenderState::welcomed;
         refusal.clear();
         ++counters.connections;
@@ -241,7 +254,9 @@ struct ChannelSender::Implementation {
 
     void reopen_if_silent() {
         if (state == SenderState::welcomed && !in_flight.empty() &&
-            Clock::now() - last_progress > config.patience) {
+            Clock::now() - last_progress > patience) {
+            patience = std::min<Clock::duration>(
+                2 * patience, std::max<Clock::duration>(kLongestPatience, config.patience));
             open();
         }
     }
@@ -268,10 +283,11 @@ struct ChannelSender::Implementation {
         if (state != SenderState::welcomed) {
             return hello_due > Clock::now() ? std::min(deadline, hello_due) : deadline;
         }
-        return in_flight.empty() ? deadline : std::min(deadline, last_progress + config.patience);
+        return in_flight.empty() ? deadline : std::min(deadline, last_progress + patience);
     }
 
-    SenderState turn(uint64_t first_held, std::chrono::milliseconds timeout) {
+    SenderState turn(uint64_t first_held, std::chrono::milliseconds timeout, uint64_t last) {
+        last_made = last;
         const auto deadline = deadline_after(timeout);
         bool changed = take_answers();
         while (true) {
@@ -305,6 +321,8 @@ struct ChannelSender::Implementation {
     std::string refusal;
     Clock::time_point hello_due;
     Clock::time_point last_progress;
+    Clock::duration patience{config.patience};
+    uint64_t last_made = UINT64_MAX;
     uint64_t last_sent = 0;
     uint64_t first_held_told = 0;  // by the last hello
     uint64_t acknowledged = 0;
@@ -316,8 +334,10 @@ ChannelSender::ChannelSender(ChannelContext& context, const SenderConfig& config
 
 ChannelSender::~ChannelSender() = default;
 
-SenderState ChannelSender::turn(uint64_t first_held, std::chrono::milliseconds timeout) {
-    return implementation_->turn(first_held, timeout);
+SenderState ChannelSender::turn(uint64_t first_held,
+                                std::chrono::milliseconds timeout,
+                                uint64_t last_made) {
+    return implementation_->turn(first_held, timeout, last_made);
 }
 
 bool ChannelSender::has_room() const noexcept {

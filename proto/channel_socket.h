@@ -19,8 +19,8 @@ using ChannelClock = std::chrono::steady_clock;
 inline constexpr int kSpareMessages = 16;
 
 // Who has not shown a key by then is turned away: with more patience, silent connections take every
-// descriptor.
-inline constexpr std::chrono::milliseconds kHandshakeTimeout{1000};
+// descriptor. A handshake takes three round trips, of which one over a satellite is 0.6 s.
+inline constexpr std::chrono::milliseconds kHandshakeTimeout{5000};
 
 // Each end holds the ZeroMQ context too, so that it is terminated when the last socket is closed;
 // terminating it earlier would wait for that.
@@ -44,6 +44,9 @@ bool is_tcp(const std::string& endpoint) noexcept;
 // What both ends want of a connection: a dead or silent peer is noticed, an honest one is waited
 // for.
 void set_common(zmq::socket_t& socket);
+
+// Of what is bound or connected next. But over tcp the system tells at once who is gone.
+void set_heartbeats(zmq::socket_t& socket, bool on);
 
 // A part of a message with its flags, its length, and what encryption adds (RFC 23, 26).
 uint64_t octets_on_wire(size_t part_octets, bool with_keys) noexcept;

@@ -133,8 +133,11 @@ RefusedConnections Doorkeeper::refused() const {
             return connection.second.since > young_since;
         }));
     const uint64_t accounted = handshakes_done_ + keys_unknown_ + over_bound_ + young;
+    // Who is young may be accounted for already: what was told stays.
+    failed_told_ =
+        std::max(failed_told_, accepted_ > accounted ? accepted_ - accounted : uint64_t{0});
     return {.keys_unknown = keys_unknown_,
-            .handshakes_failed = accepted_ > accounted ? accepted_ - accounted : 0,
+            .handshakes_failed = failed_told_,
             .connections_over_bound = over_bound_,
             .connections_without_measure = without_measure_};
 }

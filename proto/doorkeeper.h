@@ -61,7 +61,7 @@ class Doorkeeper {
     zmq::socket_t events_;
     FileHandle end_;
     const size_t maximum_connections_;
-    mutable std::mutex mutex_;  // guards all down to the thread, which alone writes the counts
+    mutable std::mutex mutex_;  // guards all down to the thread
     std::unordered_map<std::string, KeyOwner> owners_;
     std::unordered_map<int, Connection> connections_;  // by descriptor
     uint64_t accepted_ = 0;
@@ -69,6 +69,7 @@ class Doorkeeper {
     uint64_t keys_unknown_ = 0;
     uint64_t over_bound_ = 0;
     uint64_t without_measure_ = 0;
+    mutable uint64_t failed_told_ = 0;
     std::thread thread_;
 };
 

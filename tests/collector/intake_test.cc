@@ -283,6 +283,22 @@ TEST(Intake, a_probe_that_is_gone_makes_room_for_its_next_start) {
                     sealed_datasets(archive).front().text.c_str());
 }
 
+TEST(Intake, starts_of_one_probe_keep_no_other_out) {
+    reachable = false;
+    TestProbe restless;
+    size_t welcomed = 0;
+    for (; welcomed < 200; ++welcomed, ++restless.epoch) {
+        if (say(restless.hello())[0].kind != Answer::Kind::welcome) {
+            break;
+        }
+    }
+    CHECK_EQUAL(64u, welcomed);
+    refused(restless.hello(),
+            proto::REFUSAL_REASON_HELLO,
+            "64 starts of this probe are not sealed yet");
+    welcome(TestProbe("cellar", 1, "b"), 0, 1);
+}
+
 TEST(Intake, an_ended_epoch_is_in_nobodys_way) {
     TestProbe first("attic", 1, "a");
     welcome(first, 0, 1);

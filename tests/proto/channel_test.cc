@@ -9,9 +9,11 @@
 #include <algorithm>
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 #include <zmq.hpp>
 
@@ -294,6 +296,66 @@ TEST(Channel, a_silent_collector_is_asked_anew_and_says_where_it_stands) {
     CHECK_EQUAL(7u, take(receiver).header.first_sequence);
 }
 
+TEST(Channel, a_slow_line_is_waited_for_longer_each_time) {
+    ChannelReceiver receiver(context, kEndpoint);
+    SenderConfig config = config_with_window(1);
+    config.patience = 20ms;
+    Sender sender(context, config);
+    greet(sender, receiver);
+    CHECK(sender.send(batch(1), 1, kLong));
+    // As if each frame were on its way for so long.
+    constexpr auto kOnItsWay = 150ms;
+    std::string peer;
+    auto due = std::chrono::steady_clock::now() + kOnItsWay;
+    const auto goes_on = [&] {
+        if (auto received = receiver.receive(0ms)) {
+            if (received->header.kind == FrameKind::hello) {
+                CHECK(receiver.welcome(*received, 0));
+            } else {
+                peer = received->peer;
+                due = std::chrono::steady_clock::now() + kOnItsWay;
+            }
+        }
+        if (sender.channel.state() == SenderState::welcomed && sender.channel.last_sent() == 0) {
+            CHECK(sender.channel.send(std::make_shared<const std::string>(batch(1)), 1));
+        }
+        if (!peer.empty() && std::chrono::steady_clock::now() >= due) {
+            receiver.acknowledge(std::exchange(peer, ""), 7, 8, 1);
+        }
+        return sender.last_acknowledged() == 1;
+    };
+    CHECK(sender.turn_until(goes_on, kLong));
+    CHECK(sender.counters().connections > 2);
+}
+
+TEST(Channel, a_collector_that_says_to_have_more_than_there_is_takes_nothing_away) {
+    ChannelReceiver receiver(context, kEndpoint);
+    SenderConfig config = config_with_window(2);
+    config.refused_pause = 20ms;
+    ChannelSender sender(context, config);
+    sender.turn(1, 0ms, 5);
+    CHECK(receiver.welcome(take(receiver), 6));
+    while (sender.state() == SenderState::connecting) {
+        sender.turn(1, 5ms, 5);
+    }
+    CHECK(sender.state() == SenderState::refused);
+    STRCMP_EQUAL("it says to have records that this probe never made", sender.refusal().c_str());
+    CHECK_EQUAL(0u, sender.last_acknowledged());
+    CHECK_EQUAL(0u, sender.last_sent());
+    CHECK_EQUAL(1u, sender.counters().answers_refused);
+    // It is asked again.
+    std::optional<ReceivedFrame> hello;
+    while (!hello) {
+        sender.turn(1, 5ms, 5);
+        hello = receiver.receive(0ms);
+    }
+    CHECK(receiver.welcome(*hello, 5));
+    while (sender.state() != SenderState::welcomed) {
+        sender.turn(1, 5ms, 5);
+    }
+    CHECK_EQUAL(5u, sender.last_acknowledged());
+}
+
 TEST(Channel, hello_tells_what_is_held_and_who_speaks) {
     ChannelReceiver receiver(context, kEndpoint);
     SenderConfig config = config_with_window(2);
@@ -471,4 +533,32 @@ TEST(Channel, refuses_an_endpoint_or_window_that_cannot_be) {
     CHECK_THROWS(std::runtime_error, ChannelSender(context, config_with_window(1025)));
     ChannelReceiver receiver(context, kEndpoint);
     CHECK_THROWS(std::runtime_error, ChannelReceiver(context, kEndpoint));
+}
+
+TEST(Channel, over_ipc_who_does_not_wait_is_made_to) {
+    const curlew::tests::TemporaryFolder folder;
+    const std::string endpoint = "ipc://" + (folder.path() / "socket").string();
+    ChannelReceiver receiver(context, endpoint);
+    zmq::context_t outside;
+    zmq::socket_t flood(outside, zmq::socket_type::dealer);
+    flood.set(zmq::sockopt::linger, 0);
+    flood.set(zmq::sockopt::sndhwm, 1);
+    flood.connect(endpoint);
+    // Far more than waits in both queues and in the system's.
+    constexpr int kMost = 4000;
+    const std::string frame = batch(1, std::string(64 * 1024, 'x'));
+    int sent = 0;
+    for (int pauses = 0; sent < kMost && pauses < 50;) {
+        if (flood.send(zmq::buffer(frame), zmq::send_flags::dontwait)) {
+            ++sent;
+            pauses = 0;
+        } else {
+            std::this_thread::sleep_for(10ms);
+            ++pauses;
+        }
+    }
+    CHECK(sent > 64);
+    CHECK(sent < 500);
+    // And once it is read it goes on.
+    take(receiver);
 }
