@@ -218,6 +218,10 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
                            other->stream.facts().probe));
         return false;
     }
+    return has_room_for(frame);
+}
+
+bool Intake::has_room_for(const proto::ReceivedFrame& frame) {
     if (find(frame.header.probe_id, frame.header.epoch) != nullptr) {
         return true;
     }

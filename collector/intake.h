@@ -130,6 +130,8 @@ class Intake {
                     const Reachable& is_reachable,
                     Moment now,
                     proto::Hello& hello);
+    // One more epoch, if it is one.
+    bool has_room_for(const proto::ReceivedFrame& frame);
     void refuse(const proto::ReceivedFrame& frame,
                 proto::RefusalReason reason,
                 std::string sentence);

@@ -153,9 +153,8 @@ std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config,
         const std::string& name = config.ports[i].device;
         const std::vector<std::string> interfaces = dpdk_port::DeviceArguments(name).interfaces();
         for (const std::string& interface : interfaces) {
-            lines.push_back({name, [interface] {
-                                 return dpdk_port::find_interface(interface).is_running;
-                             }});
+            lines.push_back(
+                {name, [interface] { return dpdk_port::find_interface(interface).is_running; }});
         }
         const dpdk_port::Device* device = open.devices[i].get();
         if (interfaces.empty() && device->facts().is_live) {

@@ -5,8 +5,8 @@ usage: joy_records.py CURLEW
 
 Every recorded capture that Joy's own records are there for: with `--records all` the same records
 in the same order, with `--records first` the published flows with their labels, as parsed JSON.
-Prints, per field, in how many records it is equal. Of rebuilt captures the lengths of first packets,
-which say how much of them Joy was told to keep.
+Prints, per field, in how many records it is equal. Of rebuilt captures the lengths of first
+packets, which say how much of them Joy was told to keep.
 """
 
 import collections

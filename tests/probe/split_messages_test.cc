@@ -30,7 +30,7 @@ const std::string kSplitRequest =
 const Octets kSplitQuery =
     from_hex("0020 1234 0100 0001 0000 0000 0000 03777777 056b6e6f776e 046e616d65 00 0001 0001");
 
-Octets octets_of(const std::string& text) {
+Octets split_octets(const std::string& text) {
     return {text.begin(), text.end()};
 }
 
@@ -111,7 +111,7 @@ TEST(SplitMessages, a_hello_tells_its_name_wherever_it_is_cut) {
 }
 
 TEST(SplitMessages, a_request_tells_its_host_wherever_it_is_cut) {
-    expect_told("http-request\nhttp.host www.known.name\n", octets_of(kSplitRequest), 8080);
+    expect_told("http-request\nhttp.host www.known.name\n", split_octets(kSplitRequest), 8080);
 }
 
 TEST(SplitMessages, a_query_over_tcp_tells_its_question_wherever_it_is_cut) {
@@ -140,9 +140,9 @@ TEST(SplitMessages, a_part_that_overtook_another_is_put_behind_it) {
 }
 
 TEST(SplitMessages, a_second_request_tells_its_host_too) {
-    Octets stream = octets_of("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    Octets stream = split_octets("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
     const size_t first = stream.size();
-    const Octets second = octets_of(kSplitRequest);
+    const Octets second = split_octets(kSplitRequest);
     stream.insert(stream.end(), second.begin(), second.end());
     for (const bool details : {false, true}) {
         STRCMP_EQUAL("http-request\nhttp.host a.example\nhttp.host www.known.name\n",
@@ -156,7 +156,7 @@ TEST(SplitMessages, a_second_request_tells_its_host_too) {
 }
 
 TEST(SplitMessages, a_hello_behind_another_protocol_tells_its_name) {
-    Octets stream = octets_of("GET / HTTP/1.1\r\n\r\n");
+    Octets stream = split_octets("GET / HTTP/1.1\r\n\r\n");
     const size_t first = stream.size();
     const Octets hello = split_hello();
     stream.insert(stream.end(), hello.begin(), hello.end());
