@@ -7,9 +7,12 @@
 namespace curlew::collector {
 namespace {
 
-// Others than those of flow_identity.h: SCTP came later.
+// Others than those of flow_identity.h: SCTP came later, and of a later fragment without its first
+// Joy knows no protocol.
 bool publishes_ports(const proto::FlowSummary& flow) {
-    return flow.protocol_identifier() == 6 || flow.protocol_identifier() == 17;
+    const bool is_middle = (flow.quality() & proto::QUALITY_FRAGMENTED) != 0 &&
+                           flow.initiator_port() == 0 && flow.responder_port() == 0;
+    return (flow.protocol_identifier() == 6 || flow.protocol_identifier() == 17) && !is_middle;
 }
 
 std::string published_label(const signatures::GroupRules& rules, const proto::FlowSummary& flow) {

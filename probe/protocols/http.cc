@@ -7,16 +7,17 @@ namespace curlew::probe {
 namespace {
 
 constexpr size_t kMaximumFields = 64;
+constexpr std::string_view kHostField = "host:";
 
-bool is_host_field(std::string_view line) noexcept {
-    constexpr std::string_view kHost = "host:";
-    if (line.size() < kHost.size()) {
+// Requires: `front` in small letters.
+bool begins_with(std::string_view text, std::string_view front) noexcept {
+    if (text.size() < front.size()) {
         return false;
     }
-    for (size_t i = 0; i < kHost.size(); ++i) {
+    for (size_t i = 0; i < front.size(); ++i) {
         const char lower =
-            (line[i] >= 'A' && line[i] <= 'Z') ? static_cast<char>(line[i] + 32) : line[i];
-        if (lower != kHost[i]) {
+            (text[i] >= 'A' && text[i] <= 'Z') ? static_cast<char>(text[i] + 32) : text[i];
+        if (lower != front[i]) {
             return false;
         }
     }
@@ -39,6 +40,23 @@ bool is_request_line(std::string_view line) noexcept {
     return line.ends_with(" HTTP/1.1") || line.ends_with(" HTTP/1.0");
 }
 
+// What a request to a proxy has in its target: the Host field says no more (RFC 9112 section
+// 3.2.2). Requires: a request line.
+std::string_view host_in_target(std::string_view line) noexcept {
+    const size_t blank = line.find(' ');
+    const std::string_view target = line.substr(blank == std::string_view::npos ? 0 : blank + 1);
+    if (!begins_with(target, "http://") && !begins_with(target, "https://")) {
+        return {};
+    }
+    const std::string_view behind = target.substr(target.find("//") + 2);
+    const std::string_view host = behind.substr(0, behind.find_first_of("/?# "));
+    return host.substr(host.find('@') + 1);
+}
+
+void add_host(std::string_view host, FoundNames& names) noexcept {
+    names.add(NameField::http_host, {reinterpret_cast<const uint8_t*>(host.data()), host.size()});
+}
+
 }  // namespace
 
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept {
@@ -54,15 +72,17 @@ bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcep
             if (!is_request_line(line)) {
                 return true;  // an answer, or the middle of a body
             }
+            if (const std::string_view host = host_in_target(line); !host.empty()) {
+                add_host(host, names);
+                return true;
+            }
             continue;
         }
         if (line.empty() || line == "\r") {
             return true;
         }
-        if (is_host_field(line)) {
-            const std::string_view host = trimmed(line.substr(5));
-            names.add(NameField::http_host,
-                      {reinterpret_cast<const uint8_t*>(host.data()), host.size()});
+        if (begins_with(line, kHostField)) {
+            add_host(trimmed(line.substr(kHostField.size())), names);
             return true;
         }
     }

@@ -76,7 +76,8 @@ bool find_tls_server_name(std::span<const uint8_t> payload, FoundNames& names) n
 bool find_hello_server_name(std::span<const uint8_t> handshake,
                             NameField field,
                             FoundNames& names) noexcept;
-// The Host field of a request (RFC 9110 section 7.2) that begins in this payload.
+// The host of a request that begins in this payload: in its target (RFC 9112 section 3.2.2), else
+// in its Host field (RFC 9110 section 7.2).
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept;
 // Option 12 of a client's message (RFC 2132 section 3.14).
 bool find_dhcp_host_name(std::span<const uint8_t> payload, FoundNames& names) noexcept;

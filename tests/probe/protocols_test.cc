@@ -88,6 +88,16 @@ TEST(HttpHost, the_host_field_is_found_whatever_its_case_and_blanks) {
     STRCMP_EQUAL("a.example:80", text_of(names[0]).c_str());
 }
 
+TEST(HttpHost, a_target_that_names_its_host_is_believed_first) {
+    find_http_host(octets_of("GET HTTP://u:p@a.example:81/b HTTP/1.1\r\nHost: c\r\n\r\n"), names);
+    find_http_host(octets_of("GET https://d.example?q=1 HTTP/1.1\r\n\r\n"), names);
+    find_http_host(octets_of("GET /?q=http://e.example/ HTTP/1.1\r\nHost: f\r\n\r\n"), names);
+    CHECK_EQUAL(3u, names.count());
+    STRCMP_EQUAL("a.example:81", text_of(names[0]).c_str());
+    STRCMP_EQUAL("d.example", text_of(names[1]).c_str());
+    STRCMP_EQUAL("f", text_of(names[2]).c_str());
+}
+
 TEST(HttpHost, an_answer_and_the_middle_of_a_body_have_no_host) {
     find_http_host(octets_of("HTTP/1.1 200 OK\r\nHost: a.example\r\n\r\n"), names);
     find_http_host(octets_of("some text\r\nHost: a.example\r\n\r\n"), names);
