@@ -98,6 +98,8 @@ void add_roles(const signatures::GroupRules& rules, Configuration& configuration
     }
 }
 
+static_assert(signatures::kMaximumJoyIdp == probe::kJoyIdp);
+
 // Everything that shapes the records. The number of workers does not.
 Configuration configuration_of(const RunConfig& config,
                                const signatures::GroupRules& rules,

@@ -226,7 +226,7 @@ bool Intake::has_room_for(const proto::ReceivedFrame& frame) {
         return true;
     }
     const auto epochs = std::count_if(streams_.begin(), streams_.end(), [&](const Stream& stream) {
-        return stream.stream.facts().probe_id == frame.header.probe_id;
+        return stream.stream.facts().probe_id == frame.header.probe_id && !stream.stream.is_done();
     });
     if (epochs >= kMaximumEpochs) {
         refuse(frame,

@@ -390,7 +390,12 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
         ++hot.payload_packets;
     }
     if (is_new) {
-        hot.settled = settled_of(hot, table_.warm(flow));
+        FlowWarm& warm = table_.warm(flow);
+        hot.settled = settled_of(hot, warm);
+        // Nobody looks at this side any more.
+        if (messages_.keeps_names() && (hot.settled & (kSettledPayload << side)) != 0) {
+            messages_.release(warm);
+        }
     }
 }
 

@@ -135,6 +135,7 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     const bool whole = ended && side.kept < kHttpHeadOctets;
     if (whole && began_earlier) {
         sink.joined = MessageKind::http;
+        sink.ended_since = 0;
     }
     const Octets rest = whole ? octets.subspan(at) : Octets{};
     side.kept = 0;

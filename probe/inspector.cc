@@ -55,6 +55,8 @@ NameParser parser_of(MessageKind kind) noexcept {
         case MessageKind::http:
             return NameParser::http;
         case MessageKind::dns:
+        case MessageKind::mdns:
+        case MessageKind::llmnr:
             return NameParser::dns;
         default:
             return NameParser::none;

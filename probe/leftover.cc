@@ -107,7 +107,7 @@ void Leftover::turn(std::chrono::milliseconds timeout) {
         return;
     }
     const std::vector<SpooledRun::Frame>& frames = runs_.front().frames;
-    sender_->turn(frames[acknowledged_].first_sequence, timeout, frames.back().last_sequence);
+    sender_->turn(frames[acknowledged_].first_sequence, timeout);
     while (acknowledged_ < frames.size() &&
            frames[acknowledged_].last_sequence <= sender_->last_acknowledged()) {
         ++acknowledged_;

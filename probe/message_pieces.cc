@@ -10,12 +10,13 @@ namespace curlew::probe {
 PutResult put_piece(ChainPool& pool,
                     MessagePieces& pieces,
                     StoredPiece piece,
-                    std::span<const uint8_t> octets) noexcept {
+                    std::span<const uint8_t> octets,
+                    uint32_t most_octets) noexcept {
     if (pieces.full != 0) {
         return PutResult::over_bound;
     }
     const bool begins = (piece.flags & kPieceBegins) != 0;
-    if (octets.size() + sizeof(piece) > kMaximumMessageOctets - pieces.octets ||
+    if (octets.size() + sizeof(piece) + pieces.octets > most_octets ||
         (begins && pieces.messages == kMaximumMessages)) {
         pieces.full = 1;
         return PutResult::over_bound;
@@ -36,41 +37,93 @@ PutResult put_piece(ChainPool& pool,
     return PutResult::kept;
 }
 
+namespace {
+
+// Calls `begin(const StoredPiece&)` for each piece of that kind and side, then `octets(part)` for
+// what it holds, then `end(const StoredPiece&)`.
+template <typename Begin, typename Part, typename End>
+void visit_pieces(const ChainPool& pool,
+                  const MessagePieces& pieces,
+                  MessageKind kind,
+                  bool from_high,
+                  Begin&& begin,
+                  Part&& octets,
+                  End&& end) noexcept {
+    StoredPiece piece{};
+    size_t header = 0;  // octets of it that were read
+    size_t left = 0;    // octets of the piece that were not
+    bool wanted = false;
+    visit_chain(pool, pieces.head, [&](std::span<const uint8_t> part) {
+        while (!part.empty()) {
+            const bool in_header = left == 0;
+            const size_t count = std::min(in_header ? sizeof(piece) - header : left, part.size());
+            if (in_header) {
+                std::memcpy(reinterpret_cast<uint8_t*>(&piece) + header, part.data(), count);
+                header = (header + count) % sizeof(piece);
+                left = header == 0 ? piece.octets : 0;
+                wanted = header == 0 && piece.kind == kind &&
+                         ((piece.flags & kPieceFromHigh) != 0) == from_high;
+                if (wanted) {
+                    begin(piece);
+                }
+            } else {
+                left -= count;
+                if (wanted) {
+                    octets(part.first(count));
+                }
+            }
+            if (wanted && left == 0) {
+                end(piece);
+                wanted = false;
+            }
+            part = part.subspan(count);
+        }
+    });
+}
+
+}  // namespace
+
+size_t count_ended(const ChainPool& pool,
+                   const MessagePieces& pieces,
+                   MessageKind kind,
+                   bool from_high) noexcept {
+    size_t ended = 0;
+    visit_pieces(
+        pool,
+        pieces,
+        kind,
+        from_high,
+        [](const StoredPiece&) {},
+        [](std::span<const uint8_t>) {},
+        [&](const StoredPiece& piece) { ended += (piece.flags & kPieceEnds) != 0 ? 1 : 0; });
+    return ended;
+}
+
 size_t copy_message(const ChainPool& pool,
                     const MessagePieces& pieces,
                     MessageKind kind,
                     bool from_high,
+                    size_t number,
                     std::span<uint8_t> room) noexcept {
-    StoredPiece piece{};
-    size_t header = 0;  // octets of it that were read
-    size_t left = 0;    // octets of the piece that were not
+    size_t ended = 0;
     size_t copied = 0;
-    bool wanted = false;
-    const auto read = [&](std::span<const uint8_t> part) {
-        while (!part.empty()) {
-            if (left == 0) {
-                const size_t count = std::min(sizeof(piece) - header, part.size());
-                std::memcpy(reinterpret_cast<uint8_t*>(&piece) + header, part.data(), count);
-                part = part.subspan(count);
-                header = (header + count) % sizeof(piece);
-                left = header == 0 ? piece.octets : 0;
-                wanted = piece.kind == kind && ((piece.flags & kPieceFromHigh) != 0) == from_high;
-                if (header == 0 && wanted && (piece.flags & kPieceBegins) != 0) {
-                    copied = 0;
-                }
-                continue;
-            }
-            const size_t count = std::min(left, part.size());
-            if (wanted) {
-                const size_t kept = std::min(count, room.size() - copied);
+    bool has_begun = false;
+    visit_pieces(
+        pool,
+        pieces,
+        kind,
+        from_high,
+        [&](const StoredPiece& piece) {
+            has_begun = has_begun || (ended == number && (piece.flags & kPieceBegins) != 0);
+        },
+        [&](std::span<const uint8_t> part) {
+            if (has_begun && ended == number) {
+                const size_t kept = std::min(part.size(), room.size() - copied);
                 std::memcpy(room.data() + copied, part.data(), kept);
                 copied += kept;
             }
-            part = part.subspan(count);
-            left -= count;
-        }
-    };
-    visit_chain(pool, pieces.head, read);
+        },
+        [&](const StoredPiece& piece) { ended += (piece.flags & kPieceEnds) != 0 ? 1 : 0; });
     return copied;
 }
 

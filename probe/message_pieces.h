@@ -75,14 +75,22 @@ enum class PutResult : uint8_t { kept, over_bound, no_block };
 PutResult put_piece(ChainPool& pool,
                     MessagePieces& pieces,
                     StoredPiece piece,
-                    std::span<const uint8_t> octets) noexcept;
+                    std::span<const uint8_t> octets,
+                    uint32_t most_octets = kMaximumMessageOctets) noexcept;
 
-// Copies the latest message of that kind and side, as far as there is room. Returns its octets
-// there.
+// Messages of that kind and side that have ended.
+size_t count_ended(const ChainPool& pool,
+                   const MessagePieces& pieces,
+                   MessageKind kind,
+                   bool from_high) noexcept;
+
+// Copies the message of that kind and side before which `number` have ended, as far as there is
+// room. Returns its octets there; none of one whose beginning is not kept.
 size_t copy_message(const ChainPool& pool,
                     const MessagePieces& pieces,
                     MessageKind kind,
                     bool from_high,
+                    size_t number,
                     std::span<uint8_t> room) noexcept;
 
 // Ready for the next record.

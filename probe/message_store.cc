@@ -13,6 +13,10 @@ namespace {
 
 // A ClientHello with post-quantum keys is 2 KiB and comes in two datagrams.
 constexpr size_t kQuicOctets = 8 * 1024;
+// Of a message that is kept for its names: they stand in front, but for QUIC's, whose parts come in
+// any order.
+constexpr uint32_t kNamesOctets = 4 * 1024;
+constexpr uint32_t kQuicNamesOctets = 2 * kQuicOctets;
 constexpr uint32_t kQuicTries = 3;       // of a side that opens no packet
 constexpr uint32_t kQuicDatagrams = 16;  // of a side that does
 
@@ -35,6 +39,7 @@ bool begins_split_names(std::span<const uint8_t> octets,
                         MessageKind hint,
                         MessageKind dns) noexcept {
     constexpr size_t kRecordHeaderOctets = 5;
+    constexpr uint8_t kHandshake = 22;
     constexpr uint8_t kClientHello = 1;
     if (dns != MessageKind::none) {
         return octets.size() < 2 ||
@@ -47,7 +52,7 @@ bool begins_split_names(std::span<const uint8_t> octets,
     }
     if (front.kind == MessageKind::tls && octets.size() > kRecordHeaderOctets) {
         const auto record_octets = static_cast<size_t>(octets[3] << 8 | octets[4]);
-        return octets[kRecordHeaderOctets] == kClientHello &&
+        return octets[0] == kHandshake && octets[kRecordHeaderOctets] == kClientHello &&
                octets.size() - kRecordHeaderOctets < record_octets;
     }
     return front.kind == MessageKind::tls || front.match == FrontMatch::maybe;
@@ -94,12 +99,16 @@ bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm) noexcept {
 // For the flow's latest packet.
 PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& hot) noexcept {
     const uint64_t offset_us = (hot.last_ns - hot.start_ns) / 1000;
-    return {&pool_,
-            &state.pieces,
-            &state.smb_fronts,
-            static_cast<uint8_t>(side),
-            hot.payload_packets,
-            static_cast<uint32_t>(std::min<uint64_t>(offset_us, UINT32_MAX))};
+    PieceSink to{&pool_,
+                 &state.pieces,
+                 &state.smb_fronts,
+                 static_cast<uint8_t>(side),
+                 hot.payload_packets,
+                 static_cast<uint32_t>(std::min<uint64_t>(offset_us, UINT32_MAX))};
+    if (keeps_ == Keeps::names) {
+        to.most_octets = hot.key.protocol == kProtocolTcp ? kNamesOctets : kQuicNamesOctets;
+    }
+    return to;
 }
 
 void MessageStore::note(const PieceSink& sink, FlowHot& hot) noexcept {
@@ -163,7 +172,7 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
     ++stream.left;
     std::array<uint8_t, kQuicOctets> message;
     const size_t known_octets =
-        copy_message(pool_, flow.pieces, MessageKind::quic, side == 1, message);
+        copy_message(pool_, flow.pieces, MessageKind::quic, side == 1, 0, message);
     QuicConnection known;
     const bool is_known = find_quic_connection({message.data(), known_octets}, known);
     OpenedQuic opened;
@@ -300,6 +309,9 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
     }
     MessageState& flow = state(warm);
     StreamSide& stream = flow.sides[side];
+    if (keeps_ == Keeps::names && awaits_names(flow.sides[1 - side])) {
+        return MessageKind::none;  // of two sides one asks
+    }
     SegmentSorter sorter(pool_);
     uint32_t sequence = packet.tcp_sequence;
     if (tcp_beginning(packet.tcp_flags) != 0) {
@@ -328,7 +340,9 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
         sorter.release(stream.queue);
         warm.streams_off = static_cast<uint8_t>(warm.streams_off | 1 << side);
     }
-    return to.cut ? MessageKind::none : to.joined;
+    ended_since_ = to.ended_since;
+    // Of a hello what is kept may be enough.
+    return to.cut && to.joined != MessageKind::tls ? MessageKind::none : to.joined;
 }
 
 size_t MessageStore::copy_joined(MessageKind kind,
@@ -338,17 +352,26 @@ size_t MessageStore::copy_joined(MessageKind kind,
     const MessagePieces& pieces = state(warm).pieces;
     if (kind == MessageKind::quic) {
         std::array<uint8_t, kQuicOctets> message;
-        const size_t octets = copy_message(pool_, pieces, kind, from_high, message);
+        const size_t octets = copy_message(pool_, pieces, kind, from_high, 0, message);
         return join_quic_handshake({message.data(), octets}, room).octets;
     }
-    if (kind != MessageKind::dns) {
-        return copy_message(pool_, pieces, kind, from_high, room);
+    if (kind == MessageKind::tls) {
+        return copy_message(pool_, pieces, kind, from_high, 0, room);
     }
-    // Behind its length, which is not kept.
-    const size_t octets = copy_message(pool_, pieces, kind, from_high, room.subspan(2));
+    const size_t behind = size_t{ended_since_} + 1;
+    const size_t ended = count_ended(pool_, pieces, kind, from_high);
+    if (ended < behind) {
+        return 0;  // not kept
+    }
+    if (kind == MessageKind::http) {
+        return copy_message(pool_, pieces, kind, from_high, ended - behind, room);
+    }
+    // DNS behind its length, which is not kept.
+    const size_t octets =
+        copy_message(pool_, pieces, kind, from_high, ended - behind, room.subspan(2));
     room[0] = static_cast<uint8_t>(octets >> 8);
     room[1] = static_cast<uint8_t>(octets);
-    return 2 + octets;
+    return octets == 0 ? 0 : 2 + octets;
 }
 
 void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
@@ -357,11 +380,12 @@ void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
     }
     const std::array<StreamSide, 2>& sides = state(warm).sides;
     if (hot.key.protocol != kProtocolTcp) {
-        // The server's datagrams need not be opened behind the client's.
-        if (sides[0].kept != 0 || sides[1].kept != 0) {
-            warm.streams_off |= (warm.streams_off & 3) != 0 ? 3 : 0;
+        const int client = sides[0].kept != 0 ? 1 : sides[1].kept != 0 ? 2 : 0;
+        if (client != 0 && (warm.streams_off & client) != 0) {
+            // The server's datagrams need not be opened behind the client's.
+            warm.streams_off |= 3;
         }
-        if ((warm.streams_off & 3) != 0) {
+        if ((warm.streams_off & 3) == 3 || (client == 0 && (warm.streams_off & 3) != 0)) {
             release(warm);
         }
     } else if (!awaits_names(sides[0]) && !awaits_names(sides[1])) {
@@ -392,7 +416,7 @@ void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
 }
 
 void MessageStore::end_record(const FlowWarm& warm) noexcept {
-    if (warm.messages == 0) {
+    if (!has_messages(warm)) {
         return;
     }
     MessageState& flow = state(warm);
@@ -404,7 +428,7 @@ void MessageStore::release(FlowWarm& warm) noexcept {
     if (warm.messages == 0) {
         return;
     }
-    end_record(warm);
+    release_pieces(pool_, state(warm).pieces);
     SegmentSorter sorter(pool_);
     for (StreamSide& side : state(warm).sides) {
         sorter.release(side.queue);

@@ -55,8 +55,8 @@ class MessageStore {
         }
     }
 
-    // Copies what add() told of, as one payload would have shown it, as far as there is room.
-    // Returns its octets there. Requires: room for two.
+    // Copies what add() told of last, as one payload would have shown it, as far as there is room.
+    // Returns its octets there, 0 when its beginning is not kept. Requires: room for two.
     size_t copy_joined(MessageKind kind,
                        const FlowWarm& warm,
                        bool from_high,
@@ -65,6 +65,7 @@ class MessageStore {
     // After add() and what followed from it: gives back what is kept for names alone, once nothing
     // is awaited.
     void let_go(const FlowHot& hot, FlowWarm& warm) noexcept;
+    bool keeps_names() const noexcept { return keeps_ == Keeps::names; }
 
     // The flow ends: what waits for segments that did not come is let go in order.
     void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
@@ -117,6 +118,7 @@ class MessageStore {
 
     ChainPool pool_;
     Keeps keeps_ = Keeps::messages;
+    uint16_t ended_since_ = 0;  // behind what add() told of last
     uint64_t shortages_ = 0;
 };
 

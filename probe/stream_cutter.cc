@@ -205,7 +205,8 @@ Octets cut_unit_body(StreamSide& side, Octets octets, PieceSink& sink) noexcept 
         sink.put(side.kind, flags, octets.first(kept));
     }
     if (side.left == 0 && side.kept != 0 && &shape == &kDnsShape) {
-        sink.joined = MessageKind::dns;
+        sink.joined = side.kind;
+        sink.ended_since = 0;
     }
     side.kept += static_cast<uint32_t>(kept);
     if (side.left == 0) {
@@ -276,7 +277,9 @@ void PieceSink::put(MessageKind kind, uint8_t flags, Octets octets) noexcept {
         0,
         0,
         {static_cast<uint16_t>(offset_us), static_cast<uint16_t>(offset_us >> 16)}};
-    const PutResult result = put_piece(*pool, *pieces, piece, octets);
+    const PutResult result = put_piece(*pool, *pieces, piece, octets, most_octets);
+    const bool ends = result == PutResult::kept && (flags & kPieceEnds) != 0;
+    ended_since = static_cast<uint16_t>(ended_since + (ends ? 1 : 0));
     cut = cut || result != PutResult::kept;
     shortage = shortage || result == PutResult::no_block;
 }

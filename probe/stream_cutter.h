@@ -75,11 +75,13 @@ struct PieceSink {
     uint8_t from_high;
     uint8_t packet;
     uint32_t offset_us = 0;  // of the packet, from the record's start
-    bool cut = false;        // a bound was reached
-    bool shortage = false;   // the pool was empty
+    uint32_t most_octets = kMaximumMessageOctets;
+    bool cut = false;       // a bound was reached
+    bool shortage = false;  // the pool was empty
     // Of what began in an earlier segment and is whole now: a first record of TLS, a head of HTTP,
-    // a DNS message.
+    // a DNS message. Of several the last one, behind which so many ended since.
     MessageKind joined = MessageKind::none;
+    uint16_t ended_since = 0;
 
     void put(MessageKind kind, uint8_t flags, std::span<const uint8_t> octets) noexcept;
 };

@@ -155,9 +155,9 @@ struct ChannelSender::Implementation {
     void advance_to(uint64_t last_durable_sequence) {
         if (!in_flight.empty() && in_flight.front() <= last_durable_sequence) {
             const auto now = Clock::now();
-            // As long as the line needs, with room for its moods.
-            patience =
-                std::clamp<Clock::duration>(4 * (now - last_progress), config.patience, patience);
+            // As long as the line needs, with room for its moods; short frames say little of it.
+            patience = std::clamp<Clock::duration>(
+                std::max(4 * (now - last_progress), patience * 7 / 8), config.patience, patience);
             last_progress = now;
         }
         while (!in_flight.empty() && in_flight.front() <= last_durable_sequence) {

@@ -45,7 +45,7 @@ bool is_tcp(const std::string& endpoint) noexcept;
 // for.
 void set_common(zmq::socket_t& socket);
 
-// Of what is bound or connected next. But over tcp the system tells at once who is gone.
+// Of what is bound or connected next. Off where the system tells at once who is gone.
 void set_heartbeats(zmq::socket_t& socket, bool on);
 
 // A part of a message with its flags, its length, and what encryption adds (RFC 23, 26).

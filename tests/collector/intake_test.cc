@@ -297,6 +297,9 @@ TEST(Intake, starts_of_one_probe_keep_no_other_out) {
             proto::REFUSAL_REASON_HELLO,
             "64 starts of this probe are not sealed yet");
     welcome(TestProbe("cellar", 1, "b"), 0, 1);
+    // Those that are sealed are not counted, though they are remembered for a while.
+    CHECK_EQUAL(63u, seal());
+    welcome(restless, 0, 1);
 }
 
 TEST(Intake, an_ended_epoch_is_in_nobodys_way) {

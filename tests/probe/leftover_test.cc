@@ -116,6 +116,15 @@ TEST(Leftover, what_the_collector_has_is_not_sent_again) {
     CHECK(again.is_done());
 }
 
+TEST(Leftover, a_collector_may_have_more_than_was_spooled) {
+    // What found no room in the spool was sent from memory.
+    leave(5);
+    Leftover left = leftover();
+    STRCMP_EQUAL("", collect(left, 40).c_str());
+    CHECK(left.is_done());
+    CHECK_EQUAL(0u, folder.left(problems).size());
+}
+
 TEST(Leftover, all_stays_while_there_is_no_collector) {
     leave(5);
     {

@@ -62,13 +62,30 @@ TEST(MessagePieces, a_message_is_copied_out_of_its_pieces) {
     put_piece(pool, pieces, theirs, std::vector<uint8_t>(300, 2));
     put_piece(pool, pieces, piece_with(0), std::vector<uint8_t>(50, 3));
     std::vector<uint8_t> room(200, 9);
-    CHECK_EQUAL(167u, copy_message(pool, pieces, MessageKind::dns, false, room));
+    CHECK_EQUAL(167u, copy_message(pool, pieces, MessageKind::dns, false, 0, room));
     std::vector<uint8_t> expected(117, 1);
     expected.resize(167, 3);
     expected.resize(200, 9);
     CHECK(expected == room);
-    CHECK_EQUAL(200u, copy_message(pool, pieces, MessageKind::dns, true, room));
-    CHECK_EQUAL(0u, copy_message(pool, pieces, MessageKind::tls, false, room));
+    CHECK_EQUAL(200u, copy_message(pool, pieces, MessageKind::dns, true, 0, room));
+    CHECK_EQUAL(0u, copy_message(pool, pieces, MessageKind::tls, false, 0, room));
+}
+
+TEST(MessagePieces, a_message_is_found_by_how_many_ended_before_it) {
+    std::vector<uint8_t> room(200);
+    // The end of one whose beginning went with the record before.
+    put_piece(pool, pieces, piece_with(kPieceEnds), std::vector<uint8_t>(10, 1));
+    put_piece(pool, pieces, piece_with(kPieceBegins), std::vector<uint8_t>(20, 2));
+    put_piece(pool, pieces, piece_with(kPieceEnds), std::vector<uint8_t>(30, 3));
+    put_piece(pool, pieces, piece_with(kPieceBegins), std::vector<uint8_t>(40, 4));
+    CHECK_EQUAL(2u, count_ended(pool, pieces, MessageKind::dns, false));
+    CHECK_EQUAL(0u, count_ended(pool, pieces, MessageKind::dns, true));
+    CHECK_EQUAL(0u, copy_message(pool, pieces, MessageKind::dns, false, 0, room));
+    CHECK_EQUAL(50u, copy_message(pool, pieces, MessageKind::dns, false, 1, room));
+    CHECK_EQUAL(2, room[19]);
+    CHECK_EQUAL(3, room[20]);
+    CHECK_EQUAL(40u, copy_message(pool, pieces, MessageKind::dns, false, 2, room));
+    CHECK_EQUAL(0u, copy_message(pool, pieces, MessageKind::dns, false, 3, room));
 }
 
 TEST(MessagePieces, a_new_record_begins_with_nothing) {

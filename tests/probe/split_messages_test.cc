@@ -192,13 +192,71 @@ TEST(SplitMessages, a_quic_hello_in_two_datagrams_tells_its_name) {
     }
 }
 
+TEST(SplitMessages, of_two_in_one_segment_the_one_that_ends_there_is_told) {
+    Octets stream = split_octets("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    const size_t first = stream.size();
+    const Octets second = split_octets(kSplitRequest);
+    stream.insert(stream.end(), second.begin(), second.end());
+    // In line-rate a side is let go behind the first.
+    STRCMP_EQUAL("http-request\nhttp.host a.example\nhttp.host www.known.name\n",
+                 told_by({split_syn(8080),
+                          split_part(stream, 0, 20, 8080, 1),
+                          split_part(stream, 20, first + 30, 8080, 2),
+                          split_part(stream, first + 30, stream.size(), 8080, 3)},
+                         true)
+                     .c_str());
+    STRCMP_EQUAL("http-request\nhttp.host a.example\n",
+                 told_by({split_syn(8080),
+                          split_part(stream, 0, 20, 8080, 1),
+                          split_part(stream, 20, first + 30, 8080, 2)},
+                         false)
+                     .c_str());
+}
+
+TEST(SplitMessages, a_query_to_another_port_of_dns_is_read_too) {
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("dns.question www.known.name\n",
+                     told_by({split_syn(5355),
+                              split_part(kSplitQuery, 0, 2, 5355, 1),
+                              split_part(kSplitQuery, 2, kSplitQuery.size(), 5355, 2)},
+                             details)
+                         .c_str());
+    }
+}
+
+TEST(SplitMessages, the_active_timeout_does_not_make_a_message_of_its_end) {
+    DispatcherConfig config = of_profile(true);
+    config.worker.meter.timeouts.active_ns = 1'000'000'000;
+    // What would be a query by itself, behind the front of another.
+    Octets stream = from_hex("0040 1234 0100 0001 0000 0000 0000 20");
+    stream.resize(2 + 0x40 - (kSplitQuery.size() - 2), 'a');
+    const size_t cut = stream.size();
+    stream.insert(stream.end(), kSplitQuery.begin() + 2, kSplitQuery.end());
+    const Metered metered = meter({split_syn(53),
+                                   split_part(stream, 0, cut, 53, 1),
+                                   split_part(stream, cut, stream.size(), 53, 2'000'000'000)},
+                                  config);
+    CHECK_EQUAL(2u, metered.records.size());
+    STRCMP_EQUAL("", told_by(metered.records[1]).c_str());
+    // In line-rate what was kept is no record's, and the message is read whole.
+    config.worker.meter.details = false;
+    const Octets hello = split_hello();
+    const Metered line_rate = meter({split_syn(8443),
+                                     split_part(hello, 0, 40, 8443, 1),
+                                     split_part(hello, 40, hello.size(), 8443, 2'000'000'000)},
+                                    config);
+    CHECK_EQUAL(2u, line_rate.records.size());
+    STRCMP_EQUAL("tls-client-hello\ntls.sni www.known.name.\n",
+                 told_by(line_rate.records[1]).c_str());
+}
+
 TEST(SplitMessages, what_line_rate_keeps_for_names_comes_back) {
-    // Far more flows than would find room at once, one after the other.
+    // More flows at once than there are blocks for, and fewer than find room in the table.
     DispatcherConfig config = of_profile(false);
-    config.worker.flow_capacity = 1;
+    config.worker.flow_capacity = 64 * 1024;
     const Octets hello = split_hello();
     std::vector<Packet> packets;
-    for (uint16_t flow = 10'000; flow < 30'000; ++flow) {
+    for (uint16_t flow = 10'000; flow < 22'000; ++flow) {
         const uint64_t time_ns = flow * 1000u;
         packets.push_back(split_part(hello, 0, 40, 8443, time_ns, flow));
         packets.push_back(split_part(hello, 40, hello.size(), 8443, time_ns + 1, flow));
@@ -208,7 +266,30 @@ TEST(SplitMessages, what_line_rate_keeps_for_names_comes_back) {
     for (const proto::FlowSummary& record : metered.records) {
         told += record.matches_size() == 2 ? 1 : 0;
     }
-    CHECK_EQUAL(20'000u, told);
+    CHECK_EQUAL(12'000u, told);
+    CHECK_EQUAL(0u, metered.flows.list_shortages);
+}
+
+TEST(SplitMessages, what_nobody_looks_at_any_more_comes_back) {
+    // Of each hello the second part is lost; what comes then is not looked at for ever.
+    DispatcherConfig config = of_profile(false);
+    config.worker.flow_capacity = 64 * 1024;
+    const Octets hello = split_hello();
+    std::vector<Packet> packets;
+    for (uint16_t flow = 10'000; flow < 13'000; ++flow) {
+        const uint64_t time_ns = flow * 10'000u;
+        packets.push_back(split_part(hello, 0, 40, 8443, time_ns, flow));
+        for (uint32_t later = 1; later < 40; ++later) {
+            PacketBuilder builder;
+            builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(flow, 8443).flags("PA");
+            packets.push_back(builder.sequence(1 + 40 + later * 100)
+                                  .payload(std::string(100, 'x'))
+                                  .time_ns(time_ns + later)
+                                  .build());
+        }
+    }
+    const Metered metered = meter(packets, config);
+    CHECK_EQUAL(3'000u, metered.records.size());
     CHECK_EQUAL(0u, metered.flows.list_shortages);
 }
 

@@ -325,7 +325,21 @@ TEST(Channel, a_slow_line_is_waited_for_longer_each_time) {
         return sender.last_acknowledged() == 1;
     };
     CHECK(sender.turn_until(goes_on, kLong));
-    CHECK(sender.counters().connections > 2);
+    const uint64_t connections = sender.counters().connections;
+    CHECK(connections > 2);
+    // A short frame between does not make it forget.
+    CHECK(sender.send(batch(2), 2, kLong));
+    const std::string last_peer = take(receiver).peer;
+    receiver.acknowledge(last_peer, 7, 8, 2);
+    CHECK(sender.drain(kLong));
+    CHECK(sender.send(batch(3), 3, kLong));
+    take(receiver);
+    due = std::chrono::steady_clock::now() + 100ms;
+    const auto is_due = [&due] { return std::chrono::steady_clock::now() >= due; };
+    CHECK(sender.turn_until(is_due, kLong));
+    receiver.acknowledge(last_peer, 7, 8, 3);
+    CHECK(sender.drain(kLong));
+    CHECK_EQUAL(connections, sender.counters().connections);
 }
 
 TEST(Channel, a_collector_that_says_to_have_more_than_there_is_takes_nothing_away) {
