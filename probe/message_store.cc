@@ -112,7 +112,8 @@ PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& ho
 }
 
 void MessageStore::note(const PieceSink& sink, FlowHot& hot) noexcept {
-    if (sink.cut) {
+    // Behind its bound a message that is kept for its names tells none.
+    if (sink.cut && (keeps_ == Keeps::messages || sink.shortage)) {
         hot.quality |= kQualityListCut;
     }
     shortages_ += sink.shortage ? 1 : 0;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -211,6 +212,17 @@ TEST(SplitMessages, of_two_in_one_segment_the_one_that_ends_there_is_told) {
                           split_part(stream, 20, first + 30, 8080, 2)},
                          false)
                      .c_str());
+}
+
+TEST(SplitMessages, a_head_longer_than_is_kept_for_names_is_no_cut_list) {
+    const Octets head = split_octets(
+        "GET / HTTP/1.1\r\nHost: a.example\r\nCookie: " + std::string(6000, 'x') + "\r\n\r\n");
+    std::vector<Packet> packets{split_syn(8080)};
+    for (size_t from = 0; from < head.size(); from += 1400) {
+        packets.push_back(
+            split_part(head, from, std::min(from + 1400, head.size()), 8080, 1 + from));
+    }
+    STRCMP_EQUAL("http-request\nhttp.host a.example\n", told_by(packets, false).c_str());
 }
 
 TEST(SplitMessages, a_query_to_another_port_of_dns_is_read_too) {
