@@ -214,6 +214,20 @@ TEST(SplitMessages, of_two_in_one_segment_the_one_that_ends_there_is_told) {
                      .c_str());
 }
 
+TEST(SplitMessages, behind_the_one_that_ends_there_another_may_be_whole) {
+    Octets stream = split_octets("GET / HTTP/1.1\r\nHost: a.example\r\n\r\n");
+    const Octets second = split_octets("GET / HTTP/1.1\r\nHost: b.example\r\n\r\n");
+    stream.insert(stream.end(), second.begin(), second.end());
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("http-request\nhttp.host a.example\n",
+                     told_by({split_syn(8080),
+                              split_part(stream, 0, 20, 8080, 1),
+                              split_part(stream, 20, stream.size(), 8080, 2)},
+                             details)
+                         .c_str());
+    }
+}
+
 TEST(SplitMessages, a_head_longer_than_is_kept_for_names_is_no_cut_list) {
     const Octets head = split_octets(
         "GET / HTTP/1.1\r\nHost: a.example\r\nCookie: " + std::string(6000, 'x') + "\r\n\r\n");
@@ -283,19 +297,21 @@ TEST(SplitMessages, what_line_rate_keeps_for_names_comes_back) {
 }
 
 TEST(SplitMessages, what_nobody_looks_at_any_more_comes_back) {
-    // Of each hello the second part is lost; what comes then is not looked at for ever.
+    // Of each hello the rest never comes, and the other side speaks on.
     DispatcherConfig config = of_profile(false);
     config.worker.flow_capacity = 64 * 1024;
-    const Octets hello = split_hello();
+    Octets hello = split_hello();
+    hello[3] = 0x3f;
+    hello.resize(1300, 0xaa);
     std::vector<Packet> packets;
     for (uint16_t flow = 10'000; flow < 13'000; ++flow) {
         const uint64_t time_ns = flow * 10'000u;
-        packets.push_back(split_part(hello, 0, 40, 8443, time_ns, flow));
+        packets.push_back(split_part(hello, 0, hello.size(), 8443, time_ns, flow));
         for (uint32_t later = 1; later < 40; ++later) {
             PacketBuilder builder;
-            builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").tcp(flow, 8443).flags("PA");
-            packets.push_back(builder.sequence(1 + 40 + later * 100)
-                                  .payload(std::string(100, 'x'))
+            builder.ethernet().ipv4("10.0.0.2", "10.0.0.1").tcp(8443, flow).flags("PA");
+            packets.push_back(builder.sequence(later * 10)
+                                  .payload("0123456789")
                                   .time_ns(time_ns + later)
                                   .build());
         }
