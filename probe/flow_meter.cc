@@ -391,9 +391,10 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     }
     if (is_new) {
         FlowWarm& warm = table_.warm(flow);
-        hot.settled = settled_of(hot, warm);
+        const bool awaits_names = messages_.keeps_names() && warm.messages != 0;
+        hot.settled = settled_of(hot, warm, awaits_names);
         // Nobody looks at this side any more.
-        if (messages_.keeps_names() && (hot.settled & (kSettledPayload << side)) != 0) {
+        if (awaits_names && (hot.settled & (kSettledPayload << side)) != 0) {
             messages_.release(warm);
         }
     }

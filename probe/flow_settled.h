@@ -26,9 +26,10 @@ inline bool shows_new(const FlowHot& hot, const ParsedPacket& packet) noexcept {
 }
 
 // After a packet that showed something new. Names are read on both sides from when a protocol is
-// recognised on one.
-inline uint8_t settled_of(const FlowHot& hot, const FlowWarm& warm) noexcept {
-    const bool names_over = warm.protocol == 0 || hot.payload_packets >= kNamedPackets;
+// recognised on one, or while the rest of a message is awaited for them (`awaits_names`).
+inline uint8_t settled_of(const FlowHot& hot, const FlowWarm& warm, bool awaits_names) noexcept {
+    const bool names_over =
+        (warm.protocol == 0 && !awaits_names) || hot.payload_packets >= kNamedPackets;
     const bool is_scanned = is_scanned_protocol(hot.key.protocol);
     int settled = 0;
     for (const size_t side : {size_t{0}, size_t{1}}) {

@@ -171,25 +171,42 @@ TEST(SplitMessages, a_hello_behind_another_protocol_tells_its_name) {
     }
 }
 
-TEST(SplitMessages, a_quic_hello_in_two_datagrams_tells_its_name) {
+TEST(SplitMessages, a_quic_hello_in_several_datagrams_tells_its_name) {
     const QuicConnection connection = quic_connection(1, from_hex("8394c8f03e515708"));
     const Octets hello = client_hello_for("www.known.name", 1500);
-    std::vector<Packet> packets;
-    for (const size_t from : {size_t{0}, size_t{1000}}) {
-        const auto begin = hello.begin() + static_cast<ptrdiff_t>(from);
-        const auto end = from == 0 ? begin + 1000 : hello.end();
-        const Octets frame = crypto_frame(from, Octets(begin, end));
-        packets.push_back(PacketBuilder{}
-                              .ethernet()
-                              .ipv4("10.0.0.1", "10.0.0.2")
-                              .udp(50000, 443)
-                              .payload(from == 0 ? sealed_initial(connection, frame)
-                                                 : sealed_initial(connection, connection, frame, 3))
-                              .time_ns(from)
-                              .build());
+    for (const size_t part : {size_t{1000}, size_t{300}}) {
+        std::vector<Packet> packets;
+        for (size_t from = 0; from < hello.size(); from += part) {
+            const auto begin = hello.begin() + static_cast<ptrdiff_t>(from);
+            const size_t octets = std::min(part, hello.size() - from);
+            const Octets frame = crypto_frame(
+                static_cast<uint32_t>(from), Octets(begin, begin + static_cast<ptrdiff_t>(octets)));
+            packets.push_back(
+                PacketBuilder{}
+                    .ethernet()
+                    .ipv4("10.0.0.1", "10.0.0.2")
+                    .udp(50000, 443)
+                    .payload(sealed_initial(
+                        connection, connection, frame, static_cast<uint32_t>(2 + packets.size())))
+                    .time_ns(from)
+                    .build());
+        }
+        for (const bool details : {false, true}) {
+            STRCMP_EQUAL("quic.sni www.known.name\n", told_by(packets, details).c_str());
+        }
+    }
+}
+
+TEST(SplitMessages, a_request_that_is_typed_tells_its_host) {
+    // No single segment shows a signature anything.
+    const Octets request = split_octets("GET / HTTP/1.0\r\nHost: a\r\n\r\n");
+    CHECK(request.size() < kNamedPackets);
+    std::vector<Packet> packets{split_syn(8080)};
+    for (size_t at = 0; at < request.size(); ++at) {
+        packets.push_back(split_part(request, at, at + 1, 8080, 1 + at));
     }
     for (const bool details : {false, true}) {
-        STRCMP_EQUAL("quic.sni www.known.name\n", told_by(packets, details).c_str());
+        STRCMP_EQUAL("http-request\nhttp.host a\n", told_by(packets, details).c_str());
     }
 }
 
