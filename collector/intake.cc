@@ -229,9 +229,11 @@ bool Intake::has_room_for(const proto::ReceivedFrame& frame) {
         return stream.stream.facts().probe_id == frame.header.probe_id && !stream.stream.is_done();
     });
     if (epochs >= kMaximumEpochs) {
-        refuse(frame,
-               proto::REFUSAL_REASON_HELLO,
-               fmt::format("{} starts of this probe are not sealed yet", epochs));
+        refuse(
+            frame,
+            proto::REFUSAL_REASON_HELLO,
+            fmt::format("{} starts of this probe are not sealed yet, and it is taken when one is",
+                        epochs));
         return false;
     }
     if (streams_.size() >= kMaximumStreams) {

@@ -169,7 +169,9 @@ struct ChannelSender::Implementation {
     void take_welcome(uint64_t last_durable_sequence) {
         if (last_durable_sequence > last_made) {
             ++counters.answers_refused;
-            refusal = "it says to have records that this probe never made";
+            refusal =
+                "it says to have records that this probe never made; another program may listen "
+                "there";
             state = SenderState::refused;
             hello_due = Clock::now() + config.refused_pause;
             return;

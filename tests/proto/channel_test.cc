@@ -353,7 +353,7 @@ TEST(Channel, a_collector_that_says_to_have_more_than_there_is_takes_nothing_awa
         sender.turn(1, 5ms, 5);
     }
     CHECK(sender.state() == SenderState::refused);
-    STRCMP_EQUAL("it says to have records that this probe never made", sender.refusal().c_str());
+    STRCMP_CONTAINS("it says to have records that this probe never made", sender.refusal().c_str());
     CHECK_EQUAL(0u, sender.last_acknowledged());
     CHECK_EQUAL(0u, sender.last_sent());
     CHECK_EQUAL(1u, sender.counters().answers_refused);
