@@ -4,6 +4,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cstdint>
 #include <cstdlib>
@@ -20,6 +21,9 @@ constexpr int kLargestInHeap = 32 * kMegabyte;
 // More than is free in the heap of a program that has just begun.
 constexpr size_t kProbeOctets = 8 * kMegabyte;
 constexpr int kUsualTopPad = 128 * 1024;
+// What a short run needs. Whether huge pages are dear is seen at the first one; the next ones may
+// be dear all the same, and a program that needs more runs for so long that small ones cost little.
+constexpr size_t kHugeOctets = size_t{16} * kMegabyte;
 
 }  // namespace
 
@@ -36,7 +40,13 @@ void put_heap_in_huge_pages(size_t octets) noexcept {
     const auto end = reinterpret_cast<uintptr_t>(sbrk(0));
     // Another allocator's is elsewhere.
     if (probe != nullptr && begin < end && end - begin <= octets + kProbeOctets) {
-        madvise(reinterpret_cast<void*>(begin), end - begin, MADV_HUGEPAGE);
+        auto* front = reinterpret_cast<uint8_t*>(begin);
+        const size_t front_octets = std::min(end - begin, kHugeOctets);
+        madvise(front, front_octets, MADV_HUGEPAGE);
+        constexpr size_t kFirst = MappedMemory::kHugePageOctets;
+        if (MappedMemory::touch_is_dear(front) && front_octets > kFirst) {
+            madvise(front + kFirst, front_octets - kFirst, MADV_NOHUGEPAGE);
+        }
     }
     std::free(probe);
 }

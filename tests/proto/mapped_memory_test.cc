@@ -2,6 +2,8 @@
 
 #include <linux/mman.h>
 #include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <span>
@@ -50,6 +52,23 @@ TEST(MappedMemory, what_is_taken_is_zero_and_there_before_it_is_touched) {
     }
     CHECK(std::all_of(
         memory.data(), memory.data() + memory.octets(), [](uint8_t octet) { return octet == 0; }));
+}
+
+TEST(MappedMemory, what_was_touched_to_see_how_dear_it_is_is_zero_and_no_longer_dear) {
+    // Of a process of its own: one that found it dear takes no huge pages any more.
+    const pid_t child = fork();
+    if (child == 0) {
+        const MappedMemory memory =
+            MappedMemory::of_huge_pages(MappedMemory::kHugePageOctets, "test");
+        MappedMemory::touch_is_dear(memory.data());
+        unsigned char resident = 0;
+        const bool is_there = mincore(memory.data(), 1, &resident) == 0 && (resident & 1) != 0;
+        _exit(is_there && memory.data()[0] == 0 && !MappedMemory::touch_is_dear(memory.data()) ? 0
+                                                                                               : 1);
+    }
+    int status = -1;
+    waitpid(child, &status, 0);
+    CHECK_EQUAL(0, status);
 }
 
 TEST(MappedMemory, what_is_given_back_is_zero_and_not_there_in_whole_pages) {
