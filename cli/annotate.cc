@@ -33,6 +33,10 @@ std::string known_groups(const std::filesystem::path& folder) {
 }
 
 GroupRules load_rules(const AnnotateConfig& config) {
+    if (!std::filesystem::is_directory(config.groups_folder)) {
+        throw UnknownGroup(
+            fmt::format("{}: there is no such folder of groups", config.groups_folder.string()));
+    }
     const std::filesystem::path file = config.groups_folder / (config.group + ".toml");
     // A group is a name, not a path out of the folder.
     if (config.group.find('/') != std::string::npos || !std::filesystem::exists(file)) {
@@ -163,14 +167,23 @@ AnnotateSummary annotate(const AnnotateConfig& config) {
         }
     }
     std::error_code error;
-    std::filesystem::create_directories(config.output, error);
+    const bool is_new = std::filesystem::create_directories(config.output, error);
     if (error) {
         throw std::runtime_error(
             fmt::format("{}: cannot be made: {}", config.output.string(), error.message()));
     }
     AnnotateSummary summary;
-    for (const std::filesystem::path& input : config.inputs) {
-        annotate_file(input, config.output / without_compression(input.filename()), rules, summary);
+    try {
+        for (const std::filesystem::path& input : config.inputs) {
+            annotate_file(
+                input, config.output / without_compression(input.filename()), rules, summary);
+        }
+    } catch (...) {
+        if (is_new) {
+            // Stays when something is in it.
+            std::filesystem::remove(config.output, error);
+        }
+        throw;
     }
     return summary;
 }

@@ -3,6 +3,7 @@
 #include <rapidjson/writer.h>
 
 #include "cli/bench.h"
+#include "cli/say.h"
 
 namespace curlew::cli {
 
@@ -50,18 +51,18 @@ void write_result(Json& json, const BenchResult& result) {
 }
 
 void print_head(std::FILE* out) {
-    fmt::print(out,
-               "{:<17}{:>10}{:>7}{:>9}{:>17}{:>9}{:>9}{:>7}{:>10}{:>11}\n",
-               "workload",
-               "flows",
-               "octets",
-               "Mpps",
-               "lowest-highest",
-               "Gbit/s",
-               "bare",
-               "ns",
-               "MiB",
-               "records");
+    say(out,
+        "{:<17}{:>10}{:>7}{:>9}{:>17}{:>9}{:>9}{:>7}{:>10}{:>11}\n",
+        "workload",
+        "flows",
+        "octets",
+        "Mpps",
+        "lowest-highest",
+        "Gbit/s",
+        "bare",
+        "ns",
+        "MiB",
+        "records");
 }
 
 }  // namespace
@@ -71,18 +72,18 @@ void BenchTable::add(const BenchResult& result) {
         has_head_ = true;
         print_head(out_);
     }
-    fmt::print(out_,
-               "{:<17}{:>10}{:>7}{:>9.2f}{:>17}{:>9.2f}{:>9.2f}{:>7.0f}{:>10}{:>11}\n",
-               result.workload,
-               result.flows == 0 ? "new" : fmt::format("{}", result.flows),
-               result.frame_octets,
-               result.mpps,
-               fmt::format("{:.2f}-{:.2f}", result.mpps_minimum, result.mpps_maximum),
-               result.gbit_per_s,
-               result.bare_mpps,
-               1e3 / result.mpps,
-               result.peak_rss_octets >> 20,
-               result.records_exported);
+    say(out_,
+        "{:<17}{:>10}{:>7}{:>9.2f}{:>17}{:>9.2f}{:>9.2f}{:>7.0f}{:>10}{:>11}\n",
+        result.workload,
+        result.flows == 0 ? "new" : fmt::format("{}", result.flows),
+        result.frame_octets,
+        result.mpps,
+        fmt::format("{:.2f}-{:.2f}", result.mpps_minimum, result.mpps_maximum),
+        result.gbit_per_s,
+        result.bare_mpps,
+        1e3 / result.mpps,
+        result.peak_rss_octets >> 20,
+        result.records_exported);
 }
 
 std::string bench_json(const std::vector<BenchResult>& results) {

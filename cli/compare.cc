@@ -182,7 +182,9 @@ void Comparison::compare_records(const std::string& flow,
     parse(ours, ours_path_, ours_document);
     const Members golden_members = members_of(golden_document);
     Members ours_members = members_of(ours_document);
-    ours_members.erase(kLabel);
+    if (!config_.exact || golden_members.contains(kLabel)) {
+        ours_members.erase(kLabel);
+    }
     bool equal = true;
     for (const auto& [key, value] : golden_members) {
         if (key != kLabel) {

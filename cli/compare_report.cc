@@ -3,6 +3,8 @@
 #include <rapidjson/writer.h>
 
 #include "cli/compare.h"
+#include "cli/say.h"
+#include "collector/wire_text.h"
 
 // What `curlew compare` tells: the table for people and the object for programs.
 
@@ -21,26 +23,26 @@ std::string label_sentence(const CompareResult& result) {
 
 void print_fields(const CompareResult& result, std::FILE* out) {
     if (!result.fields.empty()) {
-        fmt::print(out, "\n{:<20} {:>10} {:>10}\n", "field", "equal", "differ");
+        say(out, "\n{:<20} {:>10} {:>10}\n", "field", "equal", "differ");
     }
     for (const auto& [name, field] : result.fields) {
         const bool excused = field.differ > 0 && field.differ == field.allowed;
-        fmt::print(out,
-                   "{:<20} {:>10} {:>10}{}\n",
-                   shown_text(name),
-                   field.equal,
-                   field.differ,
-                   excused ? "  allowed" : "");
+        say(out,
+            "{:<20} {:>10} {:>10}{}\n",
+            shown_text(name),
+            field.equal,
+            field.differ,
+            excused ? "  allowed" : "");
     }
     for (const auto& [path, records] : result.allowed_within) {
-        fmt::print(out, "  in {:<28} {:>10}  allowed\n", shown_text(path), records);
+        say(out, "  in {:<28} {:>10}  allowed\n", shown_text(path), records);
     }
     if (!result.fields_extra.empty()) {
-        fmt::print(out, "\nonly in OURS:");
+        say(out, "\nonly in OURS:");
         for (const auto& [name, records] : result.fields_extra) {
-            fmt::print(out, " {} ({})", shown_text(name), records);
+            say(out, " {} ({})", shown_text(name), records);
         }
-        fmt::print(out, "\n");
+        say(out, "\n");
     }
 }
 
@@ -48,15 +50,15 @@ void print_differences(const CompareResult& result, std::FILE* out) {
     if (result.differences.empty()) {
         return;
     }
-    fmt::print(out, "\nfirst differences:\n");
+    say(out, "\nfirst differences:\n");
     for (const Difference& difference : result.differences) {
-        fmt::print(out, "  {}", difference.file);
+        say(out, "  {}", difference.file);
         for (const std::string* part : {&difference.flow, &difference.field}) {
             if (!part->empty()) {
-                fmt::print(out, ": {}", *part);
+                say(out, ": {}", *part);
             }
         }
-        fmt::print(out, "\n      golden {}\n      ours   {}\n", difference.golden, difference.ours);
+        say(out, "\n      golden {}\n      ours   {}\n", difference.golden, difference.ours);
     }
 }
 
@@ -64,13 +66,26 @@ void write_fields(const CompareResult& result, rapidjson::Writer<rapidjson::Stri
     writer.Key("fields");
     writer.StartObject();
     for (const auto& [name, field] : result.fields) {
-        writer.Key(name.data(), static_cast<rapidjson::SizeType>(name.size()));
+        const std::string text = collector::wire_text(name);
+        writer.Key(text.data(), static_cast<rapidjson::SizeType>(text.size()));
         writer.StartObject();
         writer.Key("equal");
         writer.Uint64(field.equal);
         writer.Key("differ");
         writer.Uint64(field.differ);
         writer.EndObject();
+    }
+    writer.EndObject();
+}
+
+void write_extra_fields(const CompareResult& result,
+                        rapidjson::Writer<rapidjson::StringBuffer>& writer) {
+    writer.Key("fields_extra");
+    writer.StartObject();
+    for (const auto& [name, records] : result.fields_extra) {
+        const std::string text = collector::wire_text(name);
+        writer.Key(text.data(), static_cast<rapidjson::SizeType>(text.size()));
+        writer.Uint64(records);
     }
     writer.EndObject();
 }
@@ -91,31 +106,31 @@ std::string shown_text(std::string text) {
 }
 
 void print_compare(const CompareResult& result, std::FILE* out) {
-    fmt::print(out,
-               "files    {} compared, {} missing in OURS, {} only in OURS\n",
-               result.files,
-               result.files_missing.size(),
-               result.files_extra.size());
-    fmt::print(out,
-               "flows    {} of {} found, {} only in OURS{}\n",
-               result.flows_found,
-               result.flows_golden,
-               result.flows_extra,
-               result.flows_extra > 0 && result.allow.contains("extra") ? "  allowed" : "");
-    fmt::print(out, "labels   {}\n", label_sentence(result));
-    fmt::print(out,
-               "records  {} of {} found, {} equal in every field, {} only in OURS\n",
-               result.records_found,
-               result.records_golden,
-               result.records_equal,
-               result.records_extra);
+    say(out,
+        "files    {} compared, {} missing in OURS, {} only in OURS\n",
+        result.files,
+        result.files_missing.size(),
+        result.files_extra.size());
+    say(out,
+        "flows    {} of {} found, {} only in OURS{}\n",
+        result.flows_found,
+        result.flows_golden,
+        result.flows_extra,
+        result.flows_extra > 0 && result.allow.contains("extra") ? "  allowed" : "");
+    say(out, "labels   {}\n", label_sentence(result));
+    say(out,
+        "records  {} of {} found, {} equal in every field, {} only in OURS\n",
+        result.records_found,
+        result.records_golden,
+        result.records_equal,
+        result.records_extra);
     print_fields(result, out);
     print_differences(result, out);
-    fmt::print(out,
-               "\n{}\n",
-               agrees(result)             ? "OURS agrees with GOLDEN"
-               : result.flows_golden == 0 ? "GOLDEN holds no flow: nothing is shown"
-                                          : "OURS differs");
+    say(out,
+        "\n{}\n",
+        agrees(result)             ? "OURS agrees with GOLDEN"
+        : result.flows_golden == 0 ? "GOLDEN holds no flow: nothing is shown"
+                                   : "OURS differs");
 }
 
 std::string compare_json(const CompareResult& result) {
@@ -135,6 +150,7 @@ std::string compare_json(const CompareResult& result) {
     number("records_golden", result.records_golden);
     number("records_extra", result.records_extra);
     number("files", result.files);
+    write_extra_fields(result, writer);
     writer.EndObject();
     return {buffer.GetString(), buffer.GetSize()};
 }

@@ -274,7 +274,7 @@ int run_explain(const fs::path& capture,
         fmt::print(err, "curlew: {}\n", one_line(failure));
     }
     for (const std::string& warning : summary.warnings) {
-        fmt::print(err, "warning: {}\n", warning);
+        fmt::print(err, "warning: {}\n", one_line(warning));
     }
     // As the run has just left them in the cache.
     const auto set =

@@ -1,8 +1,10 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -11,6 +13,7 @@
 #include <iostream>
 #include <stdexcept>
 #include <string>
+#include <system_error>
 
 #include "cli/annotate.h"
 #include "cli/bench.h"
@@ -78,7 +81,8 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
     run->add_option("--records", config.records, "all of a flow, or its first")
         ->check(CLI::IsMember({"all", "first"}));
     run->add_option("--set", config.roles, "role=address of the group, any number of times")
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->option_text("ROLE=ADDRESS");
     run->add_option("--workers", config.workers, "threads that meter (1)")
         ->check(CLI::Range(size_t{1}, size_t{64}));
     run->add_flag("--zstd", config.compress, "compress the datasets");
@@ -178,7 +182,8 @@ CLI::App* add_compare(CLI::App& app, CompareOptions& options) {
                      options.allow,
                      "what may differ: a field, also within (tls.s_cert); flow_type; extra (flows)")
         ->delimiter(',')
-        ->allow_extra_args(false);
+        ->allow_extra_args(false)
+        ->option_text("NAME[,NAME]");
     compare->add_flag(
         "--exact", options.config.exact, "fields and later records only OURS has differ too");
     compare->add_flag("--json", options.json, "agreement as JSON on stdout");
@@ -210,8 +215,10 @@ CLI::App* add_bench(CLI::App& app, BenchOptions& options) {
         });
     bench->add_option("--flows", config.flows, "one workload: so many flows of UDP (1000000)")
         ->check(CLI::Range(uint64_t{1}, BenchConfig::kMostFlows));
-    bench->add_option(
-        "--frame-octets", config.frame_octets, "octets of its frames, FCS included (64)");
+    bench
+        ->add_option(
+            "--frame-octets", config.frame_octets, "octets of its frames, FCS included (64)")
+        ->check(CLI::PositiveNumber);
     bench->add_option("--profile", config.profile, "what the meter keeps of a flow (line-rate)")
         ->check(CLI::IsMember({"line-rate", "dataset"}));
     bench->add_option("--workers", config.workers, "threads that meter (1)")
@@ -249,7 +256,11 @@ CLI::App* add_traffic(CLI::App& app, TrafficConfig& config) {
     traffic->add_option("-o,--output", config.output, "capture to write")->required();
     traffic->add_option("--seed", config.seed, "same seed, same octets (1)")
         ->check([](const std::string& text) {
-            return text.starts_with('-') ? "Value " + text + " is below 0" : std::string();
+            uint64_t seed = 0;
+            const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+            return error == std::errc{} && end == text.data() + text.size()
+                       ? std::string()
+                       : "Value " + text + " is no number from 0 to 18446744073709551615";
         });
     return traffic;
 }
@@ -288,11 +299,19 @@ struct KeysCommands {
 };
 
 UsageError wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
-    const bool is_unknown = app.get_subcommands().empty() && !app.remaining().empty();
-    return UsageError(
-        fmt::format("{} (see curlew --help)",
-                    is_unknown ? fmt::format("there is no command '{}'", app.remaining().front())
-                               : error.what()));
+    std::string what = error.what();
+    if (app.get_subcommands().empty() && !app.remaining().empty()) {
+        what = fmt::format("there is no command '{}'", app.remaining().front());
+    }
+    // Before what is wanted and not there: it may be what is meant.
+    for (const CLI::App* command : app.get_subcommands()) {
+        for (const std::string& word : command->remaining()) {
+            if (word.starts_with('-')) {
+                what = fmt::format("{} has no option '{}'", command->get_name(), word);
+            }
+        }
+    }
+    return UsageError(fmt::format("{} (see curlew --help)", what));
 }
 
 int dispatch(int argument_count, char** arguments) {
@@ -366,11 +385,22 @@ int dispatch(int argument_count, char** arguments) {
     return traffic->parsed() ? do_traffic(traffic_config) : kUsage;
 }
 
+// A file that took the place of a closed descriptor would get what is meant for people. Writing to
+// a closed stdout stays an error.
+void keep_standard_descriptors() {
+    for (const int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+        if (fcntl(descriptor, F_GETFD) == -1) {
+            open("/dev/null", descriptor == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace curlew::cli
 
 int main(int argument_count, char** arguments) {
     namespace cli = curlew::cli;
+    cli::keep_standard_descriptors();
     constexpr size_t kHeapOctets = size_t{256} << 20;
     curlew::proto::put_heap_in_huge_pages(kHeapOctets);
     const auto tell = [](const std::exception& error) {

@@ -13,6 +13,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 
 #include "cli/run_delivery.h"
 #include "cli/usage_error.h"
@@ -147,8 +148,24 @@ void check_places(const RunConfig& config) {
     }
 }
 
+// Some filters are of one link type alone, as "wlan type data" is. What none can have is wrong.
+void check_filter(const std::string& expression) {
+    std::string why;
+    for (int link = 0; link < probe::kLinkTypes; ++link) {
+        try {
+            probe::PacketFilter(expression, static_cast<probe::LinkType>(link));
+            return;
+        } catch (const probe::FilterError& error) {
+            // As of Ethernet, which is the first.
+            why = why.empty() ? error.what() : why;
+        }
+    }
+    throw UsageError(why);
+}
+
 Equipment equip(const RunConfig& config) {
     check_places(config);
+    check_filter(config.filter);
     Equipment equipment{
         signatures::load_compiled(config.signatures_folder, signatures::default_cache_folder()).set,
         load_group(config),
@@ -217,12 +234,12 @@ Derived derive(const std::filesystem::path& capture, const Equipment& equipment)
     return derived;
 }
 
-// The capture's name without .gz or .zst and without .pcap, .pcapng or .cap.
+// The capture's name without .gz or .zst and without .pcap, .pcapng or .cap, in any case.
 std::string dataset_name(const std::filesystem::path& capture) {
     std::string name = capture.filename().string();
     const auto drop = [&name](std::initializer_list<std::string_view> endings) {
         for (const std::string_view ending : endings) {
-            if (name.size() > ending.size() && name.ends_with(ending)) {
+            if (name.size() > ending.size() && collector::lower_case(name).ends_with(ending)) {
                 name.resize(name.size() - ending.size());
                 return;
             }
@@ -284,7 +301,12 @@ collector::SealResult run_capture(const RunConfig& config,
                                   const collector::LabelRules& rules,
                                   const probe::Inspector* inspector,
                                   const std::filesystem::path& capture) {
-    if (std::filesystem::exists(capture) && !std::filesystem::is_regular_file(capture)) {
+    std::error_code error;
+    const std::filesystem::file_status status = std::filesystem::status(capture, error);
+    if (status.type() == std::filesystem::file_type::none) {
+        throw std::runtime_error(fmt::format("{}: {}", capture.string(), error.message()));
+    }
+    if (std::filesystem::exists(status) && !std::filesystem::is_regular_file(status)) {
         throw std::runtime_error(
             fmt::format("{}: not a regular file, and a capture has two ends", capture.string()));
     }
@@ -374,15 +396,6 @@ void add_result(const std::filesystem::path& capture,
     summary.files_sealed_before += result.already_sealed ? 1 : 0;
 }
 
-bool is_filter_of_ethernet(const std::string& expression) {
-    try {
-        probe::PacketFilter(expression, probe::LinkType::ethernet);
-        return true;
-    } catch (const probe::FilterError&) {
-        return false;
-    }
-}
-
 double processor_seconds() {
     rusage usage{};
     getrusage(RUSAGE_SELF, &usage);
@@ -406,15 +419,17 @@ RunSummary run_captures(const RunConfig& config) {
     }
     RunSummary summary;
     for (const std::filesystem::path& capture : config.captures) {
+        if (capture.empty()) {
+            throw UsageError("CAPTURE: a file is wanted");
+        }
+    }
+    for (const std::filesystem::path& capture : config.captures) {
         try {
             add_result(
                 capture,
                 run_capture(config, equipment, rules, inspector ? &*inspector : nullptr, capture),
                 summary);
         } catch (const probe::FilterError& error) {
-            if (!is_filter_of_ethernet(config.filter)) {
-                throw UsageError(error.what());
-            }
             // Right in itself, and not to be had for what this capture holds.
             summary.failures.push_back(fmt::format("{}: {}", capture.string(), error.what()));
         } catch (const std::exception& error) {

@@ -6,6 +6,8 @@
 
 #include "cli/one_line.h"
 #include "cli/run.h"
+#include "cli/say.h"
+#include "collector/wire_text.h"
 
 namespace curlew::cli {
 
@@ -41,7 +43,7 @@ void write_sentences(Json& json, const char* key, const std::vector<std::string>
     json.Key(key);
     json.StartArray();
     for (const std::string& sentence : sentences) {
-        const std::string text = one_line(sentence);
+        const std::string text = one_line(collector::wire_text(sentence));
         json.String(text.c_str(), static_cast<rapidjson::SizeType>(text.size()));
     }
     json.EndArray();
@@ -54,53 +56,52 @@ void print_tally(const char* title, const Tally& tally, std::FILE* out) {
     std::vector<std::pair<std::string, uint64_t>> rows(tally.begin(), tally.end());
     std::stable_sort(
         rows.begin(), rows.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
-    fmt::print(out, "{}\n", title);
+    say(out, "{}\n", title);
     for (const auto& [name, count] : rows) {
-        fmt::print(out, "  {:>12}  {}\n", count, name);
+        say(out, "  {:>12}  {}\n", count, name);
     }
 }
 
 void print_ledger_line(const char* what, uint64_t count, const Tally& reasons, std::FILE* out) {
-    fmt::print(out, "  {:<22}{:>14}", what, count);
+    say(out, "  {:<22}{:>14}", what, count);
     const char* joint = "   ";
     for (const auto& [reason, part] : reasons) {
-        fmt::print(out, "{}{} {}", joint, reason, part);
+        say(out, "{}{} {}", joint, reason, part);
         joint = ", ";
     }
-    fmt::print(out, "\n");
+    say(out, "\n");
 }
 
 }  // namespace
 
 void print_run(const RunSummary& summary, std::FILE* out) {
     for (const std::string& warning : summary.warnings) {
-        fmt::print(out, "warning: {}\n", one_line(warning));
+        say(out, "warning: {}\n", one_line(warning));
     }
     for (const std::string& failure : summary.failures) {
-        fmt::print(out, "curlew: {}\n", one_line(failure));
+        say(out, "curlew: {}\n", one_line(failure));
     }
     if (summary.files.empty()) {
         return;
     }
-    fmt::print(out, "packets\n");
+    say(out, "packets\n");
     print_ledger_line("offered", summary.packets_offered, {}, out);
     print_ledger_line("metered", summary.packets_metered, {}, out);
     print_ledger_line(
         "not metered", sum_of(summary.packets_not_metered), summary.packets_not_metered, out);
     print_ledger_line("lost", sum_of(summary.packets_lost), summary.packets_lost, out);
-    fmt::print(out, "records\n");
+    say(out, "records\n");
     print_ledger_line("created", summary.records_created, {}, out);
     print_ledger_line("written", summary.records_written, {}, out);
     print_ledger_line("not selected", summary.records_not_selected, {}, out);
     print_ledger_line("lost", sum_of(summary.records_lost), summary.records_lost, out);
     print_tally("flow types", summary.flow_types, out);
-    fmt::print(
-        out, "{:.2f} s, {:.2f} s of processor time\n", summary.wall_seconds, summary.cpu_seconds);
+    say(out, "{:.2f} s, {:.2f} s of processor time\n", summary.wall_seconds, summary.cpu_seconds);
     for (const auto& file : summary.files) {
-        fmt::print(out, "sealed {}\n", one_line(file.string()));
+        say(out, "sealed {}\n", one_line(file.string()));
     }
     if (summary.files_sealed_before != 0) {
-        fmt::print(out, "{} of them equal what was sealed before\n", summary.files_sealed_before);
+        say(out, "{} of them equal what was sealed before\n", summary.files_sealed_before);
     }
 }
 
@@ -128,7 +129,7 @@ std::string run_json(const RunSummary& summary) {
     json.Key("files");
     json.StartArray();
     for (const auto& file : summary.files) {
-        json.String(file.c_str());
+        json.String(collector::wire_text(file.string()).c_str());
     }
     json.EndArray();
     write_number(json, "files_sealed_before", summary.files_sealed_before);

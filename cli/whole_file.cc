@@ -19,13 +19,11 @@ constexpr size_t kBufferOctets = 1u << 20;
 
 WholeFile::WholeFile(const std::filesystem::path& path)
     : path_(path), open_path_(path.string() + ".open") {
-    // Two runs must not write one file, so what a broken run left is not written over either.
-    if (std::filesystem::exists(open_path_)) {
-        throw std::runtime_error(
-            fmt::format("{}: is being written by another run or was left by one that broke off",
-                        open_path_.string()));
+    // What one who broke off left is written over; who still writes holds the lock.
+    file_ = collector::open_locked(open_path_);
+    if (::ftruncate(file_.get(), 0) != 0) {
+        collector::throw_file_error("write", open_path_);
     }
-    file_ = collector::open_file(open_path_, O_WRONLY | O_CREAT | O_EXCL);
 }
 
 WholeFile::~WholeFile() {

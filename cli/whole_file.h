@@ -9,8 +9,9 @@
 namespace curlew::cli {
 
 // A file that appears under its name whole and on disk, or not at all: written as <name>.open
-// beside it and renamed by finish(). Without finish() nothing is left. All members throw
-// std::runtime_error with one sentence that names the file.
+// beside it and renamed by finish(). Without finish() nothing is left; what a process left that was
+// killed is written over. All members throw std::runtime_error with one sentence that names the
+// file, also while another process writes it.
 class WholeFile {
   public:
     // Requires: the folder exists.

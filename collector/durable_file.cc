@@ -46,6 +46,14 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags) {
 
 namespace {
 
+// A pipe would wait for ever, for somebody at its other end.
+void require_file(int descriptor, const char* verb, const std::filesystem::path& path) {
+    struct stat opened {};
+    if (::fstat(descriptor, &opened) == 0 && !S_ISREG(opened.st_mode)) {
+        throw std::runtime_error(fmt::format("cannot {} {}: it is no file", verb, path.string()));
+    }
+}
+
 // The one who held the lock may have removed the file under us; then it is another file's turn.
 bool is_still_named(int descriptor, const std::filesystem::path& path) {
     struct stat opened {};
@@ -58,7 +66,8 @@ bool is_still_named(int descriptor, const std::filesystem::path& path) {
 
 FileDescriptor open_locked(const std::filesystem::path& path) {
     while (true) {
-        FileDescriptor file = open_file(path, O_RDWR | O_CREAT);
+        FileDescriptor file = open_file(path, O_RDWR | O_CREAT | O_NOFOLLOW);
+        require_file(file.get(), "write", path);
         if (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
             if (errno == EWOULDBLOCK) {
                 throw std::runtime_error(
@@ -192,7 +201,9 @@ void make_folders_durably(const std::filesystem::path& folder,
 }
 
 InputFile::InputFile(const std::filesystem::path& path)
-    : path_(path), descriptor_(open_file(path, O_RDONLY)) {}
+    : path_(path), descriptor_(open_file(path, O_RDONLY | O_NONBLOCK)) {
+    require_file(descriptor_.get(), "read", path);
+}
 
 size_t InputFile::read(std::span<char> buffer) {
     while (true) {

@@ -30,6 +30,7 @@ class FileDescriptor {
 // A file read from its beginning.
 class InputFile {
   public:
+    // Says so of a pipe, a folder or a device.
     explicit InputFile(const std::filesystem::path& path);
 
     // Fills the front of `buffer`; 0 at the end of the file.
@@ -48,7 +49,7 @@ FileDescriptor open_file(const std::filesystem::path& path, int flags);
 
 // Opens for reading and writing, makes it if need be, and keeps other processes from doing so until
 // it is closed; renamed or removed meanwhile, it is another file's turn. Says so when another
-// process has it.
+// process has it, or when a link or what is no file stands there.
 FileDescriptor open_locked(const std::filesystem::path& path);
 
 void write_all(int descriptor, std::string_view octets, const std::filesystem::path& path);

@@ -165,7 +165,7 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(whole)) != 0) {
         throw_file_error("write", path_);
     }
-    if (!head) {
+    if (!head || head->lines < lines_) {
         write_head();
     }
 }

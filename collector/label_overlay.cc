@@ -179,6 +179,33 @@ class OverlayWriter {
     OverlaySummary summary_;
 };
 
+// Which records some lines are of, and in which order.
+class RecordSequence {
+  public:
+    // False: the line names no record, or has no label where one is wanted.
+    bool take(std::string_view line, bool with_label) {
+        rapidjson::Document document;
+        document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
+        if (document.HasParseError()) {
+            return false;
+        }
+        const std::string flow_id = text_member(document, "flow_id");
+        const Value* number = member(document, "record");
+        const Value* label = member(document, "label");
+        if (flow_id.empty() || number == nullptr || !number->IsUint64() ||
+            (with_label && (label == nullptr || !label->IsObject()))) {
+            return false;
+        }
+        digest_.update(fmt::format("{} {}\n", flow_id, number->GetUint64()));
+        return true;
+    }
+
+    std::string finish() { return digest_.finish(); }
+
+  private:
+    Sha256 digest_;
+};
+
 }  // namespace
 
 OverlaySummary write_overlay(const fs::path& manifest,
@@ -187,27 +214,31 @@ OverlaySummary write_overlay(const fs::path& manifest,
     return OverlayWriter(manifest, group, rules).write();
 }
 
-std::string check_overlay(const fs::path& file, const std::string& content_sha256) {
+std::string check_overlay(const fs::path& file, const OverlaidDataset& dataset) {
     std::string last;
     Sha256 digest;
-    bool is_first = true;
+    RecordSequence labels;
+    uint64_t line_number = 0;
+    uint64_t wrong_line = 0;
     bool is_of_dataset = false;
     bool is_of_its_name = false;
     read_dataset(file, Encoding::json, [&](std::string_view line) {
-        if (is_first) {
+        if (++line_number == 1) {
             rapidjson::Document head;
             head.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
             const std::string end =
                 head.IsObject() ? kOverlayMark + text_member(head, "signatures_hash") + ".json"
                                 : "";
             is_of_dataset =
-                head.IsObject() && text_member(head, "content_sha256") == content_sha256;
+                head.IsObject() && text_member(head, "content_sha256") == dataset.content_sha256;
             is_of_its_name = !end.empty() && file.filename().string().ends_with(end);
         } else {
             digest.update(last);
             digest.update("\n");
+            if (line_number > 2 && !labels.take(last, true) && wrong_line == 0) {
+                wrong_line = line_number - 1;
+            }
         }
-        is_first = false;
         last = line;
     });
     if (!is_of_dataset) {
@@ -216,8 +247,19 @@ std::string check_overlay(const fs::path& file, const std::string& content_sha25
     if (!is_of_its_name) {
         return "it is of other signatures than its name says";
     }
-    return last == fmt::format("{}{}\"}}", kEndMark, digest.finish()) ? ""
-                                                                      : "its sum is another one";
+    if (last != fmt::format("{}{}\"}}", kEndMark, digest.finish())) {
+        return "its sum is another one";
+    }
+    if (wrong_line != 0) {
+        return fmt::format("line {} is no record's label", wrong_line);
+    }
+    RecordSequence records;
+    read_dataset(dataset.file, dataset.encoding, [&records](std::string_view line) {
+        records.take(line, false);
+    });
+    return labels.finish() == records.finish()
+               ? ""
+               : "its lines are not the dataset's records, each once and in their order";
 }
 
 }  // namespace curlew::collector

@@ -6,6 +6,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "collector/dataset_file.h"
 #include "signatures/content_rules.h"
 #include "signatures/group_rules.h"
 
@@ -40,7 +41,15 @@ OverlaySummary write_overlay(const std::filesystem::path& manifest,
                              const signatures::GroupRules& group,
                              const signatures::ContentRules& rules);
 
-// Empty, or one sentence on what is wrong with an overlay of that dataset.
-std::string check_overlay(const std::filesystem::path& file, const std::string& content_sha256);
+// A sealed dataset as an overlay stands beside it.
+struct OverlaidDataset {
+    std::filesystem::path file;
+    Encoding encoding = Encoding::json;
+    std::string content_sha256;
+};
+
+// Empty, or one sentence on what is wrong with an overlay of that dataset: its head, its sum, or
+// that it has not a label for each record in the dataset's order. Throws as read_dataset().
+std::string check_overlay(const std::filesystem::path& file, const OverlaidDataset& dataset);
 
 }  // namespace curlew::collector

@@ -39,7 +39,7 @@ constexpr int kWrongUsage = 2;
 void say(const std::string& sentence) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    fmt::print(stderr, "curlew-collector: {}\n", sentence);
+    std::fputs(fmt::format("curlew-collector: {}\n", sentence).c_str(), stderr);
 }
 
 std::filesystem::path signatures_folder(const collector::CollectorConfig& config) {
@@ -288,7 +288,7 @@ int main(int argc, char** argv) {
         const proto::ReceiverConfig door = collector::receiver_config(config, insecure);
         return check ? kDone : collect(config, door, file);
     } catch (const signatures::ConfigError& error) {
-        fmt::print(stderr, "{}\n", error.what());
+        std::fputs(fmt::format("{}\n", error.what()).c_str(), stderr);
         return kWrongUsage;
     } catch (const std::exception& error) {
         say(error.what());

@@ -48,16 +48,23 @@ class Verifier {
         on_problem_(wire_text(problem));
     }
 
-    // Of what is not there, or is a folder, a link or a pipe.
+    // No folder, link or pipe, nor what stands where we may not look.
+    bool is_file(const fs::path& path) const {
+        std::error_code error;
+        return fs::is_regular_file(fs::symlink_status(path, error));
+    }
+
     void tell_absent(const std::string& name) {
-        std::error_code ignored;
-        const bool is_there = fs::exists(fs::symlink_status(archive_ / name, ignored));
-        tell(fmt::format("{} {}", name, is_there ? "is no file" : "is missing"));
+        std::error_code error;
+        const fs::file_status status = fs::symlink_status(archive_ / name, error);
+        tell(status.type() == fs::file_type::none
+                 ? fmt::format("{} cannot be read: {}", name, error.message())
+                 : fmt::format("{} {}", name, fs::exists(status) ? "is no file" : "is missing"));
     }
 
     void check_index() {
         const fs::path path = archive_ / kIndexName;
-        if (!fs::is_regular_file(fs::symlink_status(path))) {
+        if (!is_file(path)) {
             tell_absent(kIndexName);
             return;
         }
@@ -91,7 +98,7 @@ class Verifier {
     std::optional<IndexHead> read_head(bool index_is_empty) {
         constexpr uint64_t kLongestHead = 4096;
         const fs::path path = archive_ / kIndexHeadName;
-        if (!fs::is_regular_file(fs::symlink_status(path))) {
+        if (!is_file(path)) {
             if (!index_is_empty) {
                 tell_absent(kIndexHeadName);
             }
@@ -99,7 +106,8 @@ class Verifier {
         }
         const std::optional<IndexHead> head = parse_index_head(
             fs::file_size(path) <= kLongestHead ? read_file(path, kLongestHead) : "");
-        if (!head || (head->lines == 0 && (head->last != first_previous() || !index_is_empty))) {
+        // One of fewer lines is one that could not be written anew.
+        if (!head || (head->lines == 0 && head->last != first_previous())) {
             tell(fmt::format("{} is none", kIndexHeadName));
         }
         return head;
@@ -202,7 +210,7 @@ class Verifier {
 
     void check_manifest(const IndexEntry& entry) {
         const fs::path path = archive_ / entry.manifest;
-        if (!fs::is_regular_file(path)) {
+        if (!is_file(path)) {
             tell_absent(entry.manifest);
             return;
         }
@@ -225,7 +233,7 @@ class Verifier {
             tell(fmt::format("{}: its ledgers do not close", entry.manifest));
         }
         const std::string dataset = base + suffix_of(facts->encoding);
-        content_sums_[base] = facts->sums.content_sha256;
+        sealed_[base] = {archive_ / dataset, facts->encoding, facts->sums.content_sha256};
         known_files_.insert(dataset);
         check_devices(base + kDevicesSuffix, text);
         check_guarded(dataset, [&] { check_dataset(dataset, *facts); });
@@ -237,7 +245,7 @@ class Verifier {
             return;
         }
         known_files_.insert(file);
-        if (!fs::is_regular_file(fs::symlink_status(archive_ / file))) {
+        if (!is_file(archive_ / file)) {
             tell_absent(file);
         } else if (sha256_of_file(archive_ / file) != sha256_of(*devices)) {
             tell(fmt::format("{}: it is not what its manifest says", file));
@@ -246,7 +254,7 @@ class Verifier {
 
     void check_dataset(const std::string& dataset, const ManifestFacts& facts) {
         const fs::path path = archive_ / dataset;
-        if (!fs::is_regular_file(fs::symlink_status(path))) {
+        if (!is_file(path)) {
             tell_absent(dataset);
             return;
         }
@@ -276,19 +284,28 @@ class Verifier {
     // of theirs.
     void check_strays() {
         std::vector<std::string> files;
-        auto entries = fs::recursive_directory_iterator(archive_);
-        for (auto entry = fs::begin(entries); entry != fs::end(entries); ++entry) {
-            const bool is_folder = fs::is_directory(entry->symlink_status());
-            if (entry.depth() == 0 && is_folder && entry->path().filename() == open_folder({})) {
-                entry.disable_recursion_pending();
-            } else if (!is_folder || entry.depth() >= 2) {
-                entry.disable_recursion_pending();
-                files.push_back(entry->path().lexically_relative(archive_).string());
-            }
-        }
+        list_folder(archive_, 0, files);
         std::sort(files.begin(), files.end());
         for (const std::string& file : files) {
             check_stray(file);
+        }
+    }
+
+    void list_folder(const fs::path& folder, int depth, std::vector<std::string>& files) {
+        std::error_code error;
+        for (auto entry = fs::directory_iterator(folder, error);
+             !error && entry != fs::directory_iterator();
+             entry.increment(error)) {
+            std::error_code unknown;
+            const bool is_folder = fs::is_directory(entry->symlink_status(unknown));
+            if (!is_folder || depth >= 2) {
+                files.push_back(entry->path().lexically_relative(archive_).string());
+            } else if (depth != 0 || entry->path().filename() != open_folder({})) {
+                list_folder(entry->path(), depth + 1, files);
+            }
+        }
+        if (error) {
+            tell(fmt::format("cannot read {}: {}", folder.string(), error.message()));
         }
     }
 
@@ -299,10 +316,14 @@ class Verifier {
         } else if (known_files_.contains(file) || file == kIndexName || file == kIndexHeadName) {
             return;
         } else if (const size_t mark = file.rfind(kOverlayMark);
-                   mark != std::string::npos && content_sums_.contains(file.substr(0, mark))) {
+                   mark != std::string::npos && sealed_.contains(file.substr(0, mark))) {
+            if (!is_file(archive_ / file)) {
+                tell_absent(file);
+                return;
+            }
             check_guarded(file, [&] {
                 const std::string wrong =
-                    check_overlay(archive_ / file, content_sums_[file.substr(0, mark)]);
+                    check_overlay(archive_ / file, sealed_.at(file.substr(0, mark)));
                 if (!wrong.empty()) {
                     tell(fmt::format("{}: {}", file, wrong));
                 }
@@ -319,10 +340,10 @@ class Verifier {
     const fs::path& archive_;
     const std::function<void(const std::string&)>& on_problem_;
     std::set<std::string> known_files_;
-    std::map<std::string, std::string> content_sums_;  // by path without its ending
-    std::map<std::string, std::string> listed_;        // sums by manifest, of lines read so far
-    std::set<std::string> removed_;                    // manifests with a tombstone
-    std::set<std::string> buried_;                     // the same, of lines read so far
+    std::map<std::string, OverlaidDataset> sealed_;  // by path without its ending
+    std::map<std::string, std::string> listed_;      // sums by manifest, of lines read so far
+    std::set<std::string> removed_;                  // manifests with a tombstone
+    std::set<std::string> buried_;                   // the same, of lines read so far
     VerifyResult result_;
 };
 

@@ -51,7 +51,7 @@ struct Arguments {
 void say(const std::string& sentence) {
     static std::mutex mutex;
     const std::lock_guard lock(mutex);
-    fmt::print(stderr, "curlew-probe: {}\n", sentence);
+    std::fputs(fmt::format("curlew-probe: {}\n", sentence).c_str(), stderr);
 }
 
 // Throws ConfigError with every problem, one a line.
@@ -389,7 +389,7 @@ int main(int argc, char** argv) {
     try {
         return run(arguments);
     } catch (const signatures::ConfigError& error) {
-        fmt::print(stderr, "{}\n", error.what());
+        std::fputs(fmt::format("{}\n", error.what()).c_str(), stderr);
         return kWrongUsage;
     } catch (const cli::UsageError& error) {
         say(error.what());

@@ -44,9 +44,9 @@ class MappedMemory {
     // Requires: whole huge pages before `from`.
     void want_huge_pages(size_t from, size_t to) noexcept;
 
-    // Writes an octet where nothing was touched yet and a huge page is wanted, and tells whether that
-    // took so long that small pages serve better, in what follows of this process: where a host
-    // must find each huge page first, it waits several times as long for it as for small ones.
+    // Writes an octet where nothing was touched yet and a huge page is wanted, and tells whether
+    // that took so long that small pages serve better, in what follows of this process: where a
+    // host must find each huge page first, it waits several times as long for it as for small ones.
     static bool touch_is_dear(uint8_t* octet) noexcept;
 
     // Backs the octets with pages now, in one call: that takes half of the time of touching page

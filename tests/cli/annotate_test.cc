@@ -188,6 +188,15 @@ TEST(Annotate, a_file_without_a_json_object_is_refused) {
     STRCMP_EQUAL(" holds no JSON object", refused("\n \n").c_str());
 }
 
+TEST(Annotate, a_folder_that_was_made_for_nothing_goes) {
+    const auto bad = folder.write("bad.json", "nonsense");
+    refusal([&] { run({bad}); });
+    CHECK_FALSE(folder.has("out"));
+    std::filesystem::create_directory(folder.path() / "out");
+    refusal([&] { run({bad}); });
+    CHECK(folder.has("out"));
+}
+
 TEST(Annotate, files_before_the_refused_one_stay) {
     const auto good = folder.write("good.json", kDns);
     const auto bad = folder.write("bad.json", "nonsense");

@@ -286,6 +286,10 @@ TEST(Compare, exact_lets_nothing_pass_that_only_ours_has) {
     CHECK_FALSE(agrees(exact(web(R"(,"flow_id":"a")"))));
     STRCMP_EQUAL("flow_id", exact(web(R"(,"flow_id":"a")")).differences.at(0).field.c_str());
     CHECK(agrees(exact(web(R"(,"flow_id":"a")"), {"flow_id"})));
+    CHECK_FALSE(agrees(exact(web(R"(,"flow_type":"TLS")"))));
+    CHECK(agrees(exact(web(R"(,"flow_type":"TLS")"), {"flow_type"})));
+    STRCMP_CONTAINS(R"("fields_extra":{"flow_id":1})",
+                    compare_json(exact(web(R"(,"flow_id":"a")"))).c_str());
     CHECK_FALSE(agrees(exact(web() + web({}, "40.5"))));
 }
 
@@ -415,7 +419,7 @@ TEST(Compare, the_json_has_the_keys_programs_ask_for) {
         R"("da":{"equal":1,"differ":0},"dp":{"equal":1,"differ":0},"n":{"equal":0,"differ":1},)"
         R"("pr":{"equal":1,"differ":0},"sa":{"equal":1,"differ":0},"sp":{"equal":1,"differ":0},)"
         R"("time_start":{"equal":1,"differ":0}},"flows_extra":1,"records_golden":1,)"
-        R"("records_extra":0,"files":1})",
+        R"("records_extra":0,"files":1,"fields_extra":{}})",
         compare_json(run(golden, ours)).c_str());
 }
 

@@ -108,6 +108,41 @@ TEST(Run, a_filter_that_one_capture_cannot_have_does_not_stop_the_others) {
     CHECK_EQUAL(1u, summary.files.size());
 }
 
+TEST(Run, a_filter_that_is_not_ethernets_does_not_stop_the_captures_that_can_have_it) {
+    config.filter = "wlan type data";
+    const RunSummary summary = run_captures(config);
+    CHECK_EQUAL(1u, summary.failures.size());
+    STRCMP_CONTAINS("boot.pcap: filter \"wlan type data\": ", summary.failures[0].c_str());
+}
+
+TEST(Run, json_is_utf_8_whatever_a_files_name_is) {
+    config.captures = {folder.path() / "no\xff.pcap"};
+    const std::string json = run_json(run_captures(config));
+    STRCMP_CONTAINS("no\xc3\xbf.pcap", json.c_str());
+    CHECK(json.find('\xff') == std::string::npos);
+}
+
+TEST(Run, endings_are_dropped_in_any_case) {
+    const std::filesystem::path loud = folder.path() / "home" / "LOUD.PCAP";
+    std::filesystem::rename(config.captures[0], loud);
+    config.captures = {loud};
+    CHECK(run_captures(config).files.at(0) == config.archive / "ikea-app" / "home" / "LOUD.json");
+}
+
+TEST(Run, what_is_a_link_in_an_archive_is_not_written_to) {
+    for (const std::string at : {"ikea-app", "ikea-app/home"}) {
+        config.archive = folder.path() / ("archive-" + std::to_string(at.size()));
+        const std::filesystem::path place = config.archive / at;
+        std::filesystem::create_directories(place.parent_path());
+        std::filesystem::create_directories(folder.path() / "elsewhere" / at);
+        std::filesystem::create_symlink(folder.path() / "elsewhere" / at, place);
+        const RunSummary summary = run_captures(config);
+        CHECK_EQUAL(1u, summary.failures.size());
+        STRCMP_CONTAINS((place.string() + " is a link").c_str(), summary.failures[0].c_str());
+        CHECK_EQUAL(0u, summary.files.size());
+    }
+}
+
 TEST(Run, a_role_told_on_the_command_line_moves_the_published_rules) {
     config.group = "voice-assistant";
     config.roles = {"clients=192.168.3.213"};
@@ -132,6 +167,7 @@ TEST(Run, wrong_words_are_the_users) {
     refused([](RunConfig& wrong) { wrong.roles = {"gateway=here"}; });
     refused([](RunConfig& wrong) { wrong.select = "host and"; });
     refused([](RunConfig& wrong) { wrong.filter = "udp prot 53"; });
+    refused([](RunConfig& wrong) { wrong.captures.emplace_back(); });
 }
 
 TEST(Run, the_line_rate_profile_keeps_counters_and_labels) {

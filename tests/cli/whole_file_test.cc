@@ -47,9 +47,16 @@ TEST(WholeFile, does_not_replace_a_file_that_took_its_name) {
 
 TEST(WholeFile, does_not_share_a_file_with_another_run) {
     WholeFile file(path);
-    STRCMP_EQUAL(
-        (path.string() + ".open: is being written by another run or was left by one that broke off")
-            .c_str(),
-        refusal([&] { WholeFile second(path); }).c_str());
+    STRCMP_EQUAL(("cannot write " + path.string() + ".open: another process writes it").c_str(),
+                 refusal([&] { WholeFile second(path); }).c_str());
     CHECK(folder.has("a.open"));
+}
+
+TEST(WholeFile, what_one_who_was_killed_left_is_written_over) {
+    folder.write("a.open", "more than one");
+    WholeFile file(path);
+    file.write("one");
+    file.finish();
+    STRCMP_EQUAL("one", folder.read("a").c_str());
+    CHECK_FALSE(folder.has("a.open"));
 }

@@ -1,10 +1,13 @@
 #include "collector/durable_file.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <functional>
 #include <stdexcept>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -53,6 +56,26 @@ TEST(DurableFile, errors_name_the_file_and_the_cause) {
     } catch (const std::runtime_error& error) {
         STRCMP_CONTAINS("a/below.part: No such file or directory", error.what());
     }
+}
+
+TEST(DurableFile, what_is_no_file_is_not_waited_for) {
+    CHECK_EQUAL(0, mkfifo(path.c_str(), 0600));
+    for (const auto& [verb, deed] : std::vector<std::pair<std::string, std::function<void()>>>{
+             {"read", [this] { InputFile{path}; }}, {"write", [this] { open_locked(path); }}}) {
+        try {
+            deed();
+            FAIL("opened a pipe");
+        } catch (const std::runtime_error& error) {
+            STRCMP_EQUAL(("cannot " + verb + " " + path.string() + ": it is no file").c_str(),
+                         error.what());
+        }
+    }
+}
+
+TEST(DurableFile, a_link_is_not_followed_to_what_is_locked) {
+    std::filesystem::create_symlink(path.parent_path() / "b", path);
+    CHECK_THROWS(std::runtime_error, open_locked(path));
+    CHECK_FALSE(std::filesystem::exists(path.parent_path() / "b"));
 }
 
 TEST(DurableFile, a_full_disk_is_an_error) {

@@ -1,7 +1,14 @@
 #include "collector/label_overlay.h"
 
-#include <fstream>
+#include <sys/stat.h>
 
+#include <fstream>
+#include <sstream>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "collector/digest.h"
 #include "collector/verify.h"
 #include "tests/collector/dataset_fixture.h"
 #include "tests/support/cpputest.h"
@@ -10,16 +17,29 @@ namespace curlew::collector {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+std::vector<std::string> split_lines(const std::string& text) {
+    std::istringstream stream(text);
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(stream, line);) {
+        lines.push_back(line);
+    }
+    return lines;
+}
+
+}  // namespace
+
 TEST_GROUP(LabelOverlay) {
     TemporaryFolder folder;
     fs::path manifest;
-    std::string content_sha256;
+    OverlaidDataset dataset;
 
     void setup() override {
         const SealResult sealed =
             seal_frames(dataset_config(folder.path(), "walk"), frames_of(1, 5));
         manifest = sealed.manifest;
-        content_sha256 = sealed.sums.content_sha256;
+        dataset = {sealed.path, Encoding::json, sealed.sums.content_sha256};
     }
 
     uint64_t problems() const {
@@ -33,9 +53,10 @@ TEST(LabelOverlay, by_the_same_rules_nothing_changes) {
     CHECK_EQUAL(5, summary.records);
     CHECK_EQUAL(0, summary.changed);
     CHECK(summary.differences.empty());
-    STRCMP_EQUAL("", check_overlay(summary.file, content_sha256).c_str());
-    STRCMP_EQUAL("it is of another dataset", check_overlay(summary.file, "00").c_str());
+    STRCMP_EQUAL("", check_overlay(summary.file, dataset).c_str());
     CHECK_EQUAL(0, problems());
+    dataset.content_sha256 = "00";
+    STRCMP_EQUAL("it is of another dataset", check_overlay(summary.file, dataset).c_str());
 }
 
 TEST(LabelOverlay, is_not_that_of_other_signatures) {
@@ -44,7 +65,7 @@ TEST(LabelOverlay, is_not_that_of_other_signatures) {
     const fs::path other = file.parent_path() / "walk.labels-0123456789abcdef.json";
     fs::rename(file, other);
     STRCMP_EQUAL("it is of other signatures than its name says",
-                 check_overlay(other, content_sha256).c_str());
+                 check_overlay(other, dataset).c_str());
     CHECK_EQUAL(1, problems());
 }
 
@@ -69,6 +90,54 @@ TEST(LabelOverlay, a_changed_octet_is_found_wherever_it_is) {
     }
     put_content(file, whole);
     CHECK_EQUAL(0, problems());
+}
+
+TEST(LabelOverlay, whose_sum_holds_has_a_label_for_each_record_in_order) {
+    const LabelFixture same;
+    const fs::path file = write_overlay(manifest, same.group, same.content).file;
+    std::vector<std::string> lines = split_lines(content_of(file));
+    CHECK_EQUAL(7u, lines.size());
+    const auto wrong_with = [&](std::vector<std::string> changed) {
+        changed.pop_back();
+        std::string text;
+        for (const std::string& line : changed) {
+            text += line + "\n";
+        }
+        put_content(file, text + "{\"sha256\":\"" + sha256_of(text) + "\"}\n");
+        return check_overlay(file, dataset);
+    };
+    STRCMP_EQUAL("", wrong_with(lines).c_str());
+    const char* const kOthers =
+        "its lines are not the dataset's records, each once and in their order";
+    auto changed = lines;
+    changed.erase(changed.begin() + 2);
+    STRCMP_EQUAL(kOthers, wrong_with(changed).c_str());
+    changed.insert(changed.begin() + 2, changed[1]);
+    STRCMP_EQUAL(kOthers, wrong_with(changed).c_str());
+    changed = lines;
+    std::swap(changed[1], changed[2]);
+    STRCMP_EQUAL(kOthers, wrong_with(changed).c_str());
+    for (const std::string& none : {std::string("{}"),
+                                    std::string("{\"record\":0,\"label\":{}}"),
+                                    std::string("{\"flow_id\":\"1-00\",\"label\":{}}"),
+                                    std::string("{\"flow_id\":\"1-00\",\"record\":0}"),
+                                    std::string("{\"flow_id\":\"1-00\",\"record\":0,\"label\":1}"),
+                                    std::string("[")}) {
+        changed = lines;
+        changed[3] = none;
+        STRCMP_EQUAL("line 4 is no record's label", wrong_with(changed).c_str());
+    }
+}
+
+TEST(LabelOverlay, that_is_no_file_is_not_waited_for) {
+    const LabelFixture same;
+    const fs::path file = write_overlay(manifest, same.group, same.content).file;
+    fs::rename(file, folder.path() / "aside");
+    fs::create_symlink(folder.path() / "aside", file);
+    CHECK_EQUAL(2, problems());  // what lies aside, too
+    fs::remove(file);
+    CHECK_EQUAL(0, mkfifo(file.c_str(), 0600));
+    CHECK_EQUAL(2, problems());
 }
 
 TEST(LabelOverlay, a_line_that_is_no_record_is_told_however_deep_it_is) {

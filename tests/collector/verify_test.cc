@@ -186,7 +186,10 @@ TEST(Verify, finds_a_head_of_the_index_that_is_changed_or_gone) {
     const std::string text = content_of(head);
     put_content(head, index_head_text({3, std::string(64, 'a')}));
     expect("index.jsonl: line 3 is not the one that index.head names\n");
+    // As a disk left it that was full when the first line came.
     put_content(head, index_head_text({0, first_previous()}));
+    CHECK(verify().holds());
+    put_content(head, index_head_text({0, std::string(64, 'a')}));
     expect("index.head is none\n");
     put_content(head, text + "\n");
     expect("index.head is none\n");

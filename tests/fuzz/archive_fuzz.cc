@@ -93,7 +93,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 4: {
             const MemoryFile file(text);
             try {
-                static_cast<void>(collector::check_overlay(file.path(), "00"));
+                static_cast<void>(collector::check_overlay(
+                    file.path(), {file.path(), collector::Encoding::json, "00"}));
             } catch (const std::runtime_error&) {
                 // Too long a line, or no end of the last.
             }

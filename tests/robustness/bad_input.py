@@ -10,6 +10,7 @@ import json
 import os
 import pathlib
 import random
+import shlex
 import shutil
 import subprocess
 import sys
@@ -99,12 +100,17 @@ def check_command_line(case):
         "seconds that are no number": ["bench", "--seconds", "nan"],
         "capture without a name": ["bench", "--capture", ""],
         "seed": ["traffic", "gateway-boot", "-o", "a", "--seed", "-1"],
+        "seed of 65 bits": ["traffic", "gateway-boot", "-o", "a", "--seed", str(1 << 64)],
+        "frames of nothing": ["bench", "--frame-octets", "0"],
     }.items():
         done = case.run(*arguments)
         case.results.check(f"{claim}: exit code", done.returncode == 2, done.stderr)
         case.results.check(f"{claim}: nothing on stdout", done.stdout == "", done.stdout)
         one_line = len(done.stderr.splitlines()) == 1 and done.stderr.startswith("curlew: ")
         case.results.check(f"{claim}: one line", one_line, done.stderr)
+    done = case.run("run", "--fast", "--archive", "a")
+    told = done.stderr == "curlew: run has no option '--fast' (see curlew --help)\n"
+    case.results.check("an option that is none is named, whatever else is wanted", told, done.stderr)
 
 
 def check_output(case):
@@ -112,6 +118,20 @@ def check_output(case):
         command = [case.curlew, "run", case.capture, "--archive", case.folder / "full", "--json"]
         done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
     case.results.check("lost output: exit code", done.returncode == 1, f"{done.returncode}")
+    # What was done is done, though nobody could be told.
+    archive = case.folder / "untold"
+    records = archive / "any" / case.folder.name / "good.json"
+    for command, key in (
+        (["run", case.capture, "--archive", archive], "records_written"),
+        (["compare", records, records], "records_equal"),
+    ):
+        for how, redirection in (("lost", "2>/dev/full"), ("closed", "2>&-")):
+            line = " ".join([shlex.quote(str(word)) for word in [case.curlew, *command, "--json"]])
+            done = subprocess.run(["sh", "-c", f"{line} {redirection}"], stdout=subprocess.PIPE,
+                                  text=True, check=False)
+            claim = f"{command[0]}, stderr {how}"
+            case.results.check(f"{claim}: exit code", done.returncode == 0, f"{done.returncode}")
+            case.results.check(f"{claim}: JSON", json.loads(done.stdout)[key] > 0, done.stdout)
 
 
 def check_archive(case):
