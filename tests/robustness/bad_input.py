@@ -110,7 +110,7 @@ def check_command_line(case):
         case.results.check(f"{claim}: one line", one_line, done.stderr)
     done = case.run("run", "--fast", "--archive", "a")
     told = done.stderr == "curlew: run has no option '--fast' (see curlew --help)\n"
-    case.results.check("an option that is none is named, whatever else is wanted", told, done.stderr)
+    case.results.check("an option that is none is named before what is wanted", told, done.stderr)
 
 
 def check_output(case):
