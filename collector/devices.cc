@@ -5,6 +5,7 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
+#include <tuple>
 
 #include "collector/wire_text.h"
 
@@ -32,33 +33,63 @@ std::optional<uint32_t> maker_octets(std::string_view mac) {
 
 }  // namespace
 
-MacVendors MacVendors::parse(std::string text) {
-    MacVendors vendors;
-    vendors.text_ = std::move(text);
+void MacVendors::add(std::string_view lines) {
     // "00-0B-57   (hex)", two tabs, "Silicon Laboratories"
     constexpr std::string_view kMark = "   (hex)\t\t";
     constexpr size_t kMakerLetters = 8;
-    const std::string_view all = vendors.text_;
-    for (size_t at = all.find(kMark); at != std::string_view::npos; at = all.find(kMark, at + 1)) {
-        const size_t begin = at + kMark.size();
-        const size_t end = std::min(all.find_first_of("\r\n", begin), all.size());
-        if (at >= kMakerLetters) {
-            if (const auto maker = maker_octets(all.substr(at - kMakerLetters, kMakerLetters))) {
-                vendors.vendors_.emplace(*maker, std::pair(begin, end - begin));
-            }
+    // What is looked for is the mark's rarest letter.
+    constexpr size_t kBracket = kMark.find('(');
+    constexpr size_t kBefore = kMakerLetters + kBracket;
+    for (size_t at = lines.find('('); at != std::string_view::npos; at = lines.find('(', at + 1)) {
+        if (at < kBefore || !lines.substr(at - kBracket).starts_with(kMark)) {
+            continue;
+        }
+        const auto maker = maker_octets(lines.substr(at - kBefore, kMakerLetters));
+        const size_t begin = at - kBracket + kMark.size();
+        const size_t end = std::min(lines.find_first_of("\r\n", begin), lines.size());
+        if (maker) {
+            vendors_.push_back(
+                {*maker, static_cast<uint32_t>(names_.size()), static_cast<uint32_t>(end - begin)});
+            names_.append(lines, begin, end - begin);
         }
     }
+}
+
+void MacVendors::put_in_order() {
+    // Of one that stands there twice, what stands first.
+    std::sort(vendors_.begin(), vendors_.end(), [](const Vendor& left, const Vendor& right) {
+        return std::tie(left.maker, left.begin) < std::tie(right.maker, right.begin);
+    });
+    const auto is_same = [](const Vendor& left, const Vendor& right) {
+        return left.maker == right.maker;
+    };
+    vendors_.erase(std::unique(vendors_.begin(), vendors_.end(), is_same), vendors_.end());
+}
+MacVendors MacVendors::parse(std::string_view text) {
+    MacVendors vendors;
+    vendors.add(text);
+    vendors.put_in_order();
     return vendors;
 }
 
+// By pieces that a cache holds: of what is read one part in seven is kept.
 MacVendors MacVendors::load(const std::filesystem::path& file) {
-    std::error_code failure;
-    const auto octets = std::filesystem::file_size(file, failure);
-    std::string text(failure ? 0 : octets, '\0');
+    constexpr size_t kPieceOctets = size_t{128} << 10;
+    MacVendors vendors;
     std::ifstream stream(file, std::ios::binary);
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    text.resize(static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
-    return parse(std::move(text));
+    std::string piece;
+    while (stream) {
+        const size_t left = piece.size();
+        piece.resize(left + kPieceOctets);
+        stream.read(piece.data() + left, kPieceOctets);
+        piece.resize(left + static_cast<size_t>(std::max<std::streamsize>(stream.gcount(), 0)));
+        // What is behind the last line's end is a part of a line, but at the end of the file.
+        const size_t whole = stream ? piece.rfind('\n') + 1 : piece.size();
+        vendors.add(std::string_view(piece).substr(0, whole));
+        piece.erase(0, whole);
+    }
+    vendors.put_in_order();
+    return vendors;
 }
 
 const MacVendors& MacVendors::installed() {
@@ -68,10 +99,14 @@ const MacVendors& MacVendors::installed() {
 
 std::string MacVendors::vendor(std::string_view mac) const {
     const auto maker = maker_octets(mac);
-    const auto found = maker ? vendors_.find(*maker) : vendors_.end();
-    return found == vendors_.end() ? std::string()
-                                   : wire_text(std::string_view(text_).substr(
-                                         found->second.first, found->second.second));
+    const auto found = std::lower_bound(
+        vendors_.begin(),
+        vendors_.end(),
+        maker.value_or(0),
+        [](const Vendor& vendor, uint32_t wanted) { return vendor.maker < wanted; });
+    return !maker || found == vendors_.end() || found->maker != *maker
+               ? std::string()
+               : wire_text(std::string_view(names_).substr(found->begin, found->octets));
 }
 
 std::string_view name_of(MacKind kind) noexcept {

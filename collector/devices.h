@@ -8,7 +8,6 @@
 #include <set>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 #include <utility>
 #include <vector>
 
@@ -28,7 +27,7 @@ class MacVendors {
   public:
     // Empty when there is no such file.
     static MacVendors load(const std::filesystem::path& file = "/usr/share/ieee-data/oui.txt");
-    static MacVendors parse(std::string text);
+    static MacVendors parse(std::string_view text);
     // The installed registry, read when it is first asked for.
     static const MacVendors& installed();
 
@@ -37,9 +36,17 @@ class MacVendors {
     bool empty() const noexcept { return vendors_.empty(); }
 
   private:
-    std::string text_;
-    // Where a maker's name stands in it: begin and length.
-    std::unordered_map<uint32_t, std::pair<size_t, size_t>> vendors_;
+    struct Vendor {
+        uint32_t maker;  // the first three octets
+        uint32_t begin;  // of its name, in names_
+        uint32_t octets;
+    };
+
+    void add(std::string_view lines);
+    void put_in_order();
+
+    std::string names_;
+    std::vector<Vendor> vendors_;  // in order of maker, each once
 };
 
 enum class MacKind : uint8_t { none, universal, random, router };

@@ -31,12 +31,9 @@ class Walk {
         }
         --steps_left_;
         switch (node.kind) {
-            case Node::Kind::octets: {
+            case Node::Kind::octets:
                 note(node.octets, from);
-                Places to = from << 1;
-                to[kFrontPlaces] = to[kFrontPlaces] || from[kFrontPlaces];
-                return to;
-            }
+                return behind(from);
             case Node::Kind::sequence: {
                 Places at = from;
                 for (const Node& part : node.parts) {
@@ -71,6 +68,9 @@ class Walk {
 
   private:
     Places over_repeat(const Node& node, const Places& from) {
+        if (node.parts.front().kind == Node::Kind::octets) {
+            return over_octets(node, from);
+        }
         Places at = from;
         for (uint32_t i = 0; i < node.least; ++i) {
             const Places next = over(node.parts.front(), at);
@@ -88,6 +88,35 @@ class Walk {
             all |= at;
         }
         return all;
+    }
+
+    // Of one octet each time: what is noted is the same at each place.
+    Places over_octets(const Node& repeat, const Places& from) {
+        const size_t first = from._Find_first();
+        Places noted;
+        Places to;
+        if (repeat.most > kFrontPlaces) {
+            noted = all_from(first);
+            to = all_from(std::min<size_t>(first + repeat.least, kFrontPlaces));
+        } else {
+            Places at = from;
+            for (uint32_t times = 0; times < repeat.most; ++times) {
+                to |= times >= repeat.least ? at : Places();
+                noted |= at;
+                at = behind(at);
+            }
+            to |= at;
+        }
+        note(repeat.parts.front().octets, noted);
+        return to;
+    }
+
+    static Places all_from(size_t place) { return ~Places() << place; }
+
+    static Places behind(const Places& from) {
+        Places to = from << 1;
+        to[kFrontPlaces] = to[kFrontPlaces] || from[kFrontPlaces];
+        return to;
     }
 
     void note(const Octets& octets, const Places& from) {

@@ -48,13 +48,13 @@ PayloadFronts::Checks PayloadFronts::checks_of(const Front& front, const IsKnown
     // How many octets may stand at a place, and the place. Where none may the payload has ended.
     std::vector<std::pair<size_t, uint32_t>> places;
     for (size_t place = 0; place < kFrontPlaces; ++place) {
-        const size_t count = front.octets[place].count();
-        if (count == 0) {
+        const Octets& octets = front.octets[place];
+        if (octets.none()) {
             made.most_octets = static_cast<uint32_t>(place);
             break;
         }
-        if (!is_known(place) && count != front.octets[place].size()) {
-            places.emplace_back(count, static_cast<uint32_t>(place));
+        if (!octets.all() && !is_known(place)) {
+            places.emplace_back(octets.count(), static_cast<uint32_t>(place));
         }
     }
     // What rules out most comes first.

@@ -89,6 +89,7 @@ using Bits = std::array<uint64_t, kBlockWords>;
 // seen.
 struct alignas(64) Block {
     std::array<std::array<Bits, 256>, kSievePlaces> octets{};
+    std::array<Bits, kSievePlaces> any_octet{};          // of them, until all slots are there
     std::array<Bits, kMaximumScannedPackets> packets{};  // by ordinal, from 1
     Bits any_port{};                                     // those that name no port
     std::vector<Bits> port_rows;                         // by Sieve::row_of_port
@@ -132,6 +133,8 @@ struct Sieve {
     size_t port_rows = 1;
 
     void add(uint32_t slot, const Signature& signature, const Front& any_front);
+    // Once all are added.
+    void finish();
     // Which slots of a block a payload seen there may hit. Requires: an ordinal of `packets`.
     Bits may_hit(const Block& block, const Scanner::Seen& seen) const noexcept;
 };
@@ -145,6 +148,10 @@ void Sieve::add(uint32_t slot, const Signature& signature, const Front& any_fron
     Block& block = blocks.back();
     for (size_t place = 0; place < kSievePlaces; ++place) {
         const auto& octets = any_front.octets[place];
+        if (octets.all()) {
+            block.any_octet[place][word] |= bit;
+            continue;
+        }
         for (size_t octet = octets._Find_first(); octet < octets.size();
              octet = octets._Find_next(octet)) {
             block.octets[place][octet][word] |= bit;
@@ -169,6 +176,16 @@ void Sieve::add(uint32_t slot, const Signature& signature, const Front& any_fron
         block.port_rows[row][word] |= bit;
     }
     slots.push_back(slot);
+}
+
+void Sieve::finish() {
+    for (Block& block : blocks) {
+        for (size_t place = 0; place < kSievePlaces; ++place) {
+            for (Bits& slots_of_octet : block.octets[place]) {
+                add_bits(slots_of_octet, block.any_octet[place]);
+            }
+        }
+    }
 }
 
 Bits Sieve::may_hit(const Block& block, const Scanner::Seen& seen) const noexcept {
@@ -214,9 +231,13 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
             continue;
         }
         std::vector<Front> found = pattern_fronts(signature.pattern);
-        std::stable_sort(found.begin(), found.end(), [](const Front& left, const Front& right) {
+        const auto is_shorter = [](const Front& left, const Front& right) {
             return left.least_octets < right.least_octets;
-        });
+        };
+        // They are large, and most are in order.
+        if (!std::is_sorted(found.begin(), found.end(), is_shorter)) {
+            std::stable_sort(found.begin(), found.end(), is_shorter);
+        }
         const Front any_front = any_of(found);
         for (const Transport one : {Transport::any, Transport::tcp, Transport::udp}) {
             if (is_for(signature.transport, one)) {
@@ -228,6 +249,9 @@ void Scanner::Implementation::lay_out(const std::vector<Signature>& signatures) 
         slot.fronts = fronts.add(found, any_front, kSievePlaces);
         slot.signature = static_cast<unsigned>(index);
         slot.length = signature.length;
+    }
+    for (Sieve& sieve : sieves) {
+        sieve.finish();
     }
 }
 

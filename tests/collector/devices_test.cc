@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include "tests/collector/label_fixture.h"
+#include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -30,6 +31,35 @@ TEST_GROUP(Devices) {
             });
     }
 };
+
+// As the registry is, in pieces too: lines of several kinds, longer than one reading takes.
+TEST(Devices, a_maker_has_the_first_name_of_the_registry) {
+    std::string text = "OUI/MA-L\t\tOrganization (company)\r\n";
+    constexpr unsigned kMakers = 9000;
+    for (unsigned maker = kMakers; maker-- > 0;) {
+        const std::string letters = fmt::format("00-{:02X}-{:02X}", maker >> 8, maker & 0xff);
+        text += fmt::format("{}   (hex)\t\tMaker {} (Zug)\r\n", letters, maker);
+        text +=
+            fmt::format("{:06X}     (base 16)\t\tMaker {}\r\n\t\t\t\tCity\r\n\r\n", maker, maker);
+    }
+    text += "00-00-07   (hex)\t\tLater\r\n00-FF-GG   (hex)\t\tNone\r\n FF-FF-FF   (hex)\t\tLast";
+    CHECK(text.size() > 4 * (size_t{128} << 10));
+    const tests::TemporaryFolder folder;
+    tests::put_content(folder.path() / "oui.txt", text);
+    for (const MacVendors& read :
+         {MacVendors::parse(text), MacVendors::load(folder.path() / "oui.txt")}) {
+        for (unsigned maker = 0; maker < kMakers; ++maker) {
+            STRCMP_EQUAL(
+                fmt::format("Maker {} (Zug)", maker).c_str(),
+                read.vendor(fmt::format("00:{:02x}:{:02x}:01:02:03", maker >> 8, maker & 0xff))
+                    .c_str());
+        }
+        STRCMP_EQUAL("Last", read.vendor("ff:ff:ff:00:00:00").c_str());
+        STRCMP_EQUAL("", read.vendor("00:ff:00:00:00:00").c_str());
+        STRCMP_EQUAL("", read.vendor("").c_str());
+    }
+    CHECK(MacVendors::load(folder.path() / "none").empty());
+}
 
 TEST(Devices, who_is_silent_for_a_week_is_forgotten) {
     devices.add(multicast_facts(camera_mac(1), "10.0.0.1", 1000));

@@ -104,6 +104,26 @@ TEST(PatternFronts, what_repeats_without_end_may_stand_together_with_what_follow
     STRCMP_EQUAL("ab", at("^a{1,20}b", 1).c_str());
 }
 
+TEST(PatternFronts, what_repeats_stands_from_the_fewest_times_to_the_most) {
+    // \z, so that nothing stands behind a match.
+    for (const char* pattern :
+         {"^ca{2,20}b\\z", "^ca{2,128}b\\z", "^ca{2,129}b\\z", "^ca{2,}b\\z"}) {
+        STRCMP_EQUAL("c", at(pattern, 0).c_str());
+        STRCMP_EQUAL("a", at(pattern, 1).c_str());
+        STRCMP_EQUAL("a", at(pattern, 2).c_str());
+        STRCMP_EQUAL("ab", at(pattern, 3).c_str());
+        STRCMP_EQUAL("ab", at(pattern, 20).c_str());
+    }
+    STRCMP_EQUAL("b", at("^ca{2,20}b\\z", 21).c_str());
+    STRCMP_EQUAL("", at("^ca{2,20}b\\z", 22).c_str());
+    STRCMP_EQUAL("b", at("^ca{2,126}b\\z", 127).c_str());
+    STRCMP_EQUAL("ab", at("^ca{2,128}b\\z", 127).c_str());
+    STRCMP_EQUAL("ab", at("^ca{2,}b\\z", 127).c_str());
+    STRCMP_EQUAL("a", at("^ca{126,}b\\z", 126).c_str());
+    STRCMP_EQUAL("ab", at("^ca{126,}b\\z", 127).c_str());
+    STRCMP_EQUAL("a", at("^ca{200,}b\\z", 127).c_str());
+}
+
 TEST(PatternFronts, more_branches_than_are_told_apart_stay_together) {
     STRCMP_EQUAL("123456789", at("^a(?:1|2|3|4|5|6|7|8|9)", 1).c_str());
     STRCMP_EQUAL("2", lengths("^a(?:1|2|3|4|5|6|7|8|9)").c_str());
