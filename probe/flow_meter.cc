@@ -485,10 +485,7 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
             return;
         }
         const FlowHot& hot = table_.hot(flow);
-        // Mostly the next one that is due.
-        if (hot.wheel_next != kNoFlow) {
-            table_.prefetch_flow(hot.wheel_next);
-        }
+        prefetch_due(hot.wheel_next, budget == kSweepBudget);
         if (const uint64_t due = due_time(hot); due < now_ns) {
             const uint64_t hash = (*hash_)(hot.key);
             table_.prefetch_erase(hash);
@@ -497,6 +494,22 @@ void FlowMeter::sweep(uint64_t now_ns) noexcept {
         } else {
             wheel_.add(&table_.hot(0), flow, due);
         }
+    }
+}
+
+// Of the flow that is due next, mostly, its names, and the flow behind it. The first of a sweep was
+// not fetched while another ended, so nothing of it is read.
+void FlowMeter::prefetch_due(FlowIndex next, bool is_first) const noexcept {
+    if (next == kNoFlow) {
+        return;
+    }
+    if (is_first) {
+        table_.prefetch_flow(next);
+        return;
+    }
+    features_.prefetch_chain(table_.warm(next).names);
+    if (const FlowIndex behind = table_.hot(next).wheel_next; behind != kNoFlow) {
+        table_.prefetch_flow(behind);
     }
 }
 

@@ -137,6 +137,7 @@ class FlowMeter {
     void export_record(FlowIndex flow, FlowEndReason reason) noexcept;
     // What its sequence numbers say of lost segments, into the counters. Returns quality bits.
     uint16_t count_unseen(const FlowDetails& details) noexcept;
+    void prefetch_due(FlowIndex next, bool is_first) const noexcept;
     void end_flow(FlowIndex flow, uint64_t hash, FlowEndReason reason) noexcept;
     // The flow's last record, and what it holds beside the table.
     void export_last(FlowIndex flow, FlowEndReason reason) noexcept;
