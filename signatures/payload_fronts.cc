@@ -59,9 +59,12 @@ PayloadFronts::Checks PayloadFronts::checks_of(const Front& front, const IsKnown
     }
     // What rules out most comes first.
     std::sort(places.begin(), places.end());
-    made.begin = static_cast<uint32_t>(checks_.size());
+    made.begin = made.sets_begin = static_cast<uint32_t>(checks_.size());
     for (const auto& [count, place] : places) {
-        checks_.push_back({place, index_of(front.octets[place])});
+        const Octets& octets = front.octets[place];
+        made.sets_begin += count == 1 ? 1 : 0;
+        checks_.push_back(
+            {place, count == 1 ? static_cast<uint32_t>(octets._Find_first()) : index_of(octets)});
     }
     made.end = static_cast<uint32_t>(checks_.size());
     return made;
@@ -93,7 +96,13 @@ bool PayloadFronts::pass(const Checks& asked, std::span<const uint8_t> payload) 
     if (payload.size() < asked.least_octets || payload.size() > asked.most_octets) {
         return false;
     }
-    for (uint32_t i = asked.begin; i < asked.end; ++i) {
+    for (uint32_t i = asked.begin; i < asked.sets_begin; ++i) {
+        const Check check = checks_[i];
+        if (check.place < payload.size() && check.octets != payload[check.place]) {
+            return false;
+        }
+    }
+    for (uint32_t i = asked.sets_begin; i < asked.end; ++i) {
         const Check check = checks_[i];
         if (check.place < payload.size() && !octets_[check.octets][payload[check.place]]) {
             return false;

@@ -18,7 +18,8 @@ class PayloadFronts {
   public:
     // What is asked of a payload: of one front, or of what all fronts of a pattern have room for.
     struct Checks {
-        uint32_t begin = 0;  // in checks_
+        uint32_t begin = 0;  // in checks_: first the places of one octet alone
+        uint32_t sets_begin = 0;
         uint32_t end = 0;
         uint32_t least_octets = 0;
         uint32_t most_octets = UINT32_MAX;
@@ -54,7 +55,7 @@ class PayloadFronts {
     // What stands at a place.
     struct Check {
         uint32_t place;
-        uint32_t octets;  // in octets_
+        uint32_t octets;  // the one, or in octets_
     };
 
     struct LaidRun {
