@@ -70,7 +70,8 @@ Labeller::Passage passage_of(const proto::FlowSummary& flow, std::string_view fl
             flow.first_record_start_ns() / 1000,
             flow.flow_end_ns() / 1000,
             (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0,
-            has_payload(flow)};
+            has_payload(flow),
+            flow.protocol_identifier() == kProtocolTcp};
 }
 
 std::string device_word(const DeviceWords& words,
@@ -84,7 +85,7 @@ std::string device_word(const DeviceWords& words,
     ends.responder = address_text(flow.responder_address());
     ends.initiator_mac = mac_text(flow.forward().source_mac());
     ends.responder_mac = mac_text(flow.reverse().source_mac());
-    add_messages({{}, messages.clients}, ends);
+    add_messages({{}, {}, messages.clients}, ends);
     return words.of(ends);
 }
 
@@ -123,7 +124,7 @@ void Annotator::make_label_key(const proto::FlowSummary& flow,
     const uint32_t port =
         has_ports(flow.protocol_identifier()) ? flow.responder_port() : uint32_t{0};
     key_.append(reinterpret_cast<const char*>(&port), sizeof port);
-    for (const auto* facts : {&names, &messages.fields}) {
+    for (const auto* facts : {&names, &messages.fields, &messages.names}) {
         for (const Fact& fact : *facts) {
             append_fact_key(fact, key_);
         }
@@ -152,8 +153,9 @@ Annotation Annotator::annotate(const proto::FlowSummary& flow,
     Annotation annotation;
     annotation.label = label_by_content(flow, messages);
     if (memory_.any_goes_on_between(flow)) {
+        const WrittenLabel& label = *annotation.label;
         if (auto other =
-                labeller_.continued(passage_of(flow, flow_id), annotation.label->passed_on)) {
+                labeller_.continued(passage_of(flow, flow_id), *label.label, label.passed_on)) {
             annotation.label = written(std::move(*other), ruleset_, json_);
         }
     }

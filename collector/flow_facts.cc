@@ -101,10 +101,27 @@ void for_each(const Json& record, const char* name, Visit visit) {
     }
 }
 
+// A longer one is none (RFC 1035 section 2.3.4).
+constexpr size_t kLongestName = 255;
+// As many as the probe tells of a flow.
+constexpr std::ptrdiff_t kMaximumNames = 16;
+
+void add_name(std::string field, std::string name, MessageFacts& facts) {
+    if (!name.empty() && name.size() <= kLongestName) {
+        facts.names.push_back(
+            {EvidenceKind::name, std::move(field), std::move(name), {}, 0, 0, false, {}});
+    }
+}
+
 void add_http(const Json& record, MessageFacts& facts) {
     for_each(record, "http", [&facts](const Json& message) {
         const bool reverse = is_reverse(message);
-        add_field(facts.fields, "http.path", text_of(member(message, "uri")), reverse);
+        const std::string target = text_of(member(message, "uri"));
+        // A target that names its host says more (RFC 9112 section 3.2.2), and the probe reads it.
+        if (!reverse && member(message, "method") != nullptr && target.starts_with('/')) {
+            add_name("http.host", text_of(member(message, "host")), facts);
+        }
+        add_field(facts.fields, "http.path", target, reverse);
         add_field(facts.fields, "http.user_agent", text_of(member(message, "user_agent")), reverse);
         for_each(message, "headers", [&](const Json& header) {
             if (lower_case(text_of(member(header, "name"))) == "server") {
@@ -170,6 +187,7 @@ void add_tls(const Json& record, MessageFacts& facts) {
     for (const char* name : {"tls", "quic"}) {
         if (const Json* tls = member(record, name)) {
             add_field(facts.fields, "tls.ja4", text_of(member(*tls, "ja4")), false);
+            add_name(std::string(name) + ".sni", text_of(member(*tls, "sni")), facts);
             const Json* chain = member(*tls, "s_cert");
             if (chain != nullptr && chain->IsArray() && !chain->Empty()) {
                 const Json& first = (*chain)[0];
@@ -369,6 +387,18 @@ void add_messages(const MessageFacts& messages, FlowFacts& facts) {
     for (const Fact& field : messages.fields) {
         if (facts.fields.size() < kMaximumFields) {
             facts.fields.push_back(field);
+        }
+    }
+    for (const Fact& name : messages.names) {
+        const auto names = std::count_if(facts.facts.begin(), facts.facts.end(), [](auto& fact) {
+            return fact.kind == EvidenceKind::name;
+        });
+        const bool known = std::any_of(facts.facts.begin(), facts.facts.end(), [&](auto& fact) {
+            return fact.kind == EvidenceKind::name && fact.field == name.field &&
+                   fact.value == name.value;
+        });
+        if (!known && names < kMaximumNames) {
+            facts.facts.push_back(name);
         }
     }
     facts.initiator_mac = own_mac(std::move(facts.initiator_mac), messages.clients[0]);

@@ -20,6 +20,9 @@ namespace curlew::collector {
 // What the messages of a flow say.
 struct MessageFacts {
     std::vector<Fact> fields;  // kind field; `signature` stays empty
+    // Kind name: whom the flow speaks to, of messages that came later, or otherwise, than the probe
+    // looks for names. Most are the ones it found.
+    std::vector<Fact> names;
     // Hardware addresses, as text, of those for whom DHCP was spoken from one side: initiator,
     // responder. An end that spoke for another is not known by its own.
     std::array<std::vector<std::string>, 2> clients;

@@ -19,7 +19,7 @@ constexpr size_t kMaximumKnown = 200'000;
 
 signatures::Transport transport_of(uint32_t protocol) {
     using enum signatures::Transport;
-    return protocol == 6 ? tcp : protocol == 17 ? udp : any;
+    return protocol == kProtocolTcp ? tcp : protocol == 17 ? udp : any;
 }
 
 bool sent_by(const Signature& signature, const Fact& fact) {
@@ -230,15 +230,18 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
     return hits;
 }
 
-bool Labeller::says_by(const signatures::ContentRules& rules, const Fact& fact) {
+Labeller::Says Labeller::says_by(const signatures::ContentRules& rules, const Fact& fact) {
     const uint16_t index =
         fact.kind == EvidenceKind::payload ? rules.with_id(fact.signature) : rules.name(fact.value);
     if (index == signatures::ContentRules::kNone || !sent_by(rules[index], fact)) {
-        return false;
+        return Says::nothing;
     }
     const Signature& one = rules[index];
-    return !one.label.empty() || !one.protocol.empty() || !one.service.empty() ||
-           !one.activity.empty();
+    if (!one.service.empty()) {
+        return Says::service;
+    }
+    return !one.label.empty() || !one.protocol.empty() || !one.activity.empty() ? Says::protocol
+                                                                                : Says::nothing;
 }
 
 bool Labeller::matches_sequence(uint32_t protocol, std::string_view symbols) const {
@@ -300,46 +303,74 @@ void Labeller::remember_passed() {
     passed_.clear();
 }
 
-std::optional<Label> Labeller::continued(const Passage& flow,
-                                         const std::shared_ptr<const Label>& by_content) {
-    const bool says = by_content->type_evidence < EvidenceKind::continued;
-    const bool may_go_on = strongest_evidence(*by_content) > EvidenceKind::continued &&
-                           flow.has_payload && !flow.begin_seen;
-    const bool is_told = !flow.flow_id.empty() && flow.flow_id.size() <= kLongestFlowId;
-    if (!flow.endpoints || !is_told || (!says && !may_go_on)) {
-        return std::nullopt;
+void Labeller::pass_on(const Passage& flow, std::shared_ptr<const Label> label) {
+    passed_.push_back({*flow.endpoints, {flow.end_us, FlowId(flow.flow_id), std::move(label)}});
+    if (passed_.size() == kPassedAtOnce) {
+        remember_passed();
     }
-    if (says) {
-        passed_.push_back({*flow.endpoints, {flow.end_us, FlowId(flow.flow_id), by_content}});
-        if (passed_.size() == kPassedAtOnce) {
-            remember_passed();
-        }
-        return std::nullopt;
-    }
+}
+
+const Labeller::Known* Labeller::earlier_of(const Passage& flow) {
     remember_passed();
     const auto known = known_.find(*flow.endpoints);
     if (known == known_.end() || flow.flow_id == known->second.flow_id.text() ||
         flow.start_us > known->second.end_us + kContinuedWithin_us) {
+        return nullptr;
+    }
+    return &known->second;
+}
+
+std::optional<Label> Labeller::continued(const Passage& flow,
+                                         const Label& by_content,
+                                         const std::shared_ptr<const Label>& passed_on) {
+    const bool says = by_content.type_evidence < EvidenceKind::continued;
+    const bool goes_on = flow.has_payload && !flow.begin_seen;
+    const bool may_go_on = strongest_evidence(by_content) > EvidenceKind::continued && goes_on;
+    const bool is_told = !flow.flow_id.empty() && flow.flow_id.size() <= kLongestFlowId;
+    if (!flow.endpoints || !is_told || (!says && !may_go_on)) {
         return std::nullopt;
     }
-    const Label& earlier = *known->second.label;
-    Label label = *by_content;
-    label.type = earlier.type;
-    label.protocol = earlier.protocol;
-    label.service = earlier.service;
-    label.activity = earlier.activity;
-    label.confidence = confidence_of(EvidenceKind::continued);
-    label.type_evidence = EvidenceKind::continued;
+    if (says && (!flow.is_tcp || !goes_on || !by_content.service.empty())) {
+        pass_on(flow, passed_on);
+        return std::nullopt;
+    }
+    const Known* known = earlier_of(flow);
+    const bool is_of_use =
+        known != nullptr && (!says || (known->label->protocol == by_content.protocol &&
+                                       !known->label->service.empty()));
+    if (!is_of_use) {
+        if (says) {
+            pass_on(flow, passed_on);
+        }
+        return std::nullopt;
+    }
+    const Label& earlier = *known->label;
     const Fact fact{EvidenceKind::continued,
                     "flow_id",
-                    std::string(known->second.flow_id.text()),
+                    std::string(known->flow_id.text()),
                     {},
                     0,
                     0,
                     false,
                     {}};
-    label.evidence.insert(label.evidence.begin(), fact);
+    Label label = by_content;
+    label.service = earlier.service;
     label.matched.push_back(fact);
+    if (says) {
+        label.activity = label.activity.empty() ? earlier.activity : label.activity;
+        label.evidence.push_back(fact);
+        auto both = std::make_shared<Label>(*passed_on);
+        both->service = label.service;
+        both->activity = label.activity;
+        pass_on(flow, std::move(both));
+        return label;
+    }
+    label.type = earlier.type;
+    label.protocol = earlier.protocol;
+    label.activity = earlier.activity;
+    label.confidence = confidence_of(EvidenceKind::continued);
+    label.type_evidence = EvidenceKind::continued;
+    label.evidence.insert(label.evidence.begin(), fact);
     return label;
 }
 
@@ -355,7 +386,9 @@ Label Labeller::label(const FlowFacts& facts) {
                                             facts.flow_start_us,
                                             facts.end_us,
                                             facts.begin_seen,
-                                            facts.has_payload},
+                                            facts.has_payload,
+                                            facts.protocol == kProtocolTcp},
+                                           label,
                                            std::move(bare));
     return other ? std::move(*other) : std::move(label);
 }

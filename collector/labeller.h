@@ -28,8 +28,9 @@ class Labeller {
     // What facts, fields, symbols and the responder's port say, whatever came before.
     Label by_content(const FlowFacts& facts) const;
 
-    // Whether a signature says anything by this fact, of kind payload or name.
-    static bool says_by(const signatures::ContentRules& rules, const Fact& fact);
+    // What a signature says by this fact, of kind payload or name.
+    enum class Says : uint8_t { nothing, protocol, service };
+    static Says says_by(const signatures::ContentRules& rules, const Fact& fact);
 
     // Whether a signature knows these first packets.
     bool matches_sequence(uint32_t protocol, std::string_view symbols) const;
@@ -42,11 +43,16 @@ class Labeller {
         uint64_t end_us = 0;                     // of this record
         bool begin_seen = false;
         bool has_payload = false;
+        bool is_tcp = false;
     };
     // The label of a flow of which `by_content` says so much: another one where it goes on with an
-    // earlier flow, else nothing. Only what the content said goes on to later flows.
+    // earlier flow, else nothing. It is told what that was where its content does not say it, and
+    // on TCP the earlier one's service where its content says the protocol alone, as when a
+    // connection was silent for long: whom it speaks to was told when it began. Only what the
+    // content said goes on to later flows: `passed_on`, the same but for what it rests on.
     std::optional<Label> continued(const Passage& flow,
-                                   const std::shared_ptr<const Label>& by_content);
+                                   const Label& by_content,
+                                   const std::shared_ptr<const Label>& passed_on);
 
     // More hits than a record lists: the weakest are left out.
     static constexpr size_t kMaximumMatched = 64;
@@ -79,7 +85,10 @@ class Labeller {
         Known known;
     };
 
+    void pass_on(const Passage& flow, std::shared_ptr<const Label> label);
     void remember_passed();
+    // Of an earlier flow that this one goes on with; null: there is none.
+    const Known* earlier_of(const Passage& flow);
 
     Hits hits_of(const FlowFacts& facts) const;
     void add_fact(const Fact& fact, Hits& hits) const;

@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "collector/labeller.h"
-
 namespace curlew::collector {
 namespace {
 
@@ -69,11 +67,14 @@ uint64_t LineMemory::mark_of(const proto::FlowSummary& flow) {
     return octet_hash({reinterpret_cast<const char*>(endpoints.data()), endpoints.size()});
 }
 
-bool LineMemory::says(const FlowFacts& facts) const {
-    return std::any_of(facts.facts.begin(), facts.facts.end(), [this](const Fact& fact) {
-        return (fact.kind == EvidenceKind::payload || fact.kind == EvidenceKind::name) &&
-               Labeller::says_by(rules_, fact);
-    });
+Labeller::Says LineMemory::says(const FlowFacts& facts) const {
+    Labeller::Says most = Labeller::Says::nothing;
+    for (const Fact& fact : facts.facts) {
+        if (fact.kind == EvidenceKind::payload || fact.kind == EvidenceKind::name) {
+            most = std::max(most, Labeller::says_by(rules_, fact));
+        }
+    }
+    return most;
 }
 
 void LineMemory::read_messages(const proto::FlowSummary& flow, FlowFacts& facts) {
@@ -91,8 +92,8 @@ void LineMemory::read_messages(const proto::FlowSummary& flow, FlowFacts& facts)
     }
 }
 
-// Who its ends are. True when it says what it is.
-bool LineMemory::note(const proto::FlowSummary& flow) {
+// Who its ends are. Returns how much it says itself.
+Labeller::Says LineMemory::note(const proto::FlowSummary& flow) {
     if (!make_clues_key(flow, key_)) {
         FlowFacts facts = facts_of(flow);
         read_messages(flow, facts);
@@ -114,7 +115,12 @@ bool LineMemory::note(const proto::FlowSummary& flow) {
 void LineMemory::add(const proto::FlowSummary& flow) {
     names_.add(flow);
     const bool begin_seen = (flow.quality() & proto::QUALITY_BEGIN_SEEN) != 0;
-    if (note(flow) || begin_seen || !has_payload(flow)) {
+    const Labeller::Says told = note(flow);
+    // Of TCP also the service of a protocol is told by what came before, see Labeller::continued().
+    const bool may_go_on =
+        told == Labeller::Says::nothing ||
+        (told == Labeller::Says::protocol && flow.protocol_identifier() == kProtocolTcp);
+    if (!may_go_on || begin_seen || !has_payload(flow)) {
         return;
     }
     if (going_on_.size() < kMostGoingOn) {

@@ -8,6 +8,7 @@
 #include "collector/devices.h"
 #include "collector/flow_facts.h"
 #include "collector/flow_identity.h"
+#include "collector/labeller.h"
 #include "collector/metadata_fields.h"
 #include "collector/octet_memory.h"
 #include "proto/flow.pb.h"
@@ -37,7 +38,7 @@ class LineMemory {
 
     // False: no flow between the ends of this one goes on with an earlier one, so that nobody has
     // to remember what that was. Only one whose beginning was not seen does, and that does not say
-    // itself what it is.
+    // itself what it is, or over TCP whom it speaks to.
     bool any_goes_on_between(const proto::FlowSummary& flow) const {
         return too_many_go_on_ || (!going_on_.empty() && going_on_.contains(mark_of(flow)));
     }
@@ -56,12 +57,12 @@ class LineMemory {
 
     struct Shown {
         std::vector<Devices::Clue> clues;
-        bool says;  // what the flow is
+        Labeller::Says says;
     };
 
     static uint64_t mark_of(const proto::FlowSummary& flow);
-    bool says(const FlowFacts& facts) const;
-    bool note(const proto::FlowSummary& flow);
+    Labeller::Says says(const FlowFacts& facts) const;
+    Labeller::Says note(const proto::FlowSummary& flow);
     void read_messages(const proto::FlowSummary& flow, FlowFacts& facts);
 
     const signatures::ContentRules& rules_;

@@ -18,8 +18,10 @@ constexpr uint8_t kPastSize = kSizeDigits + 1;
 // More than can be counted.
 constexpr uint32_t kNoLength = std::numeric_limits<uint32_t>::max();
 
-bool begins_message(Octets octets) noexcept {
-    return stream_front(octets, MessageKind::none).match == FrontMatch::yes;
+bool begins_message(const StreamSide& side, Octets octets) noexcept {
+    const StreamFront front = stream_front(octets, MessageKind::none);
+    return front.match == FrontMatch::yes &&
+           (side.answers == 0 || !is_of_who_asks(front.kind, octets));
 }
 
 bool is_in_body(const StreamSide& side) noexcept {
@@ -59,6 +61,7 @@ void note_status(StreamSide& side, size_t known) noexcept {
         std::memcmp(side.pending.data(), kVersion.data(), kVersion.size()) != 0) {
         return;
     }
+    side.answers = 1;
     const auto* status = reinterpret_cast<const char*>(side.pending.data()) + kStatusAt;
     const std::string_view code(status, 3);
     if (code[0] == '1' || code == "204" || code == "304") {
@@ -86,6 +89,7 @@ void note_field(StreamSide& side, Octets part) noexcept {
                std::memcmp(side.pending.data(), name.data(), name.size()) == 0;
     };
     if (side.belief == static_cast<uint8_t>(LengthBelief::unknown) && known >= kAnswer.size()) {
+        side.answers = begins_with(kAnswer) ? 1 : side.answers;
         side.belief =
             static_cast<uint8_t>(begins_with(kAnswer) ? LengthBelief::no : LengthBelief::yes);
     }
@@ -142,7 +146,7 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     end_body(side);
     // Behind a head that was cut comes its rest.
     const bool has_body = side.belief != static_cast<uint8_t>(LengthBelief::empty);
-    if (whole && has_body && (is_believed(side) || !begins_message(rest))) {
+    if (whole && has_body && (is_believed(side) || !begins_message(side, rest))) {
         side.left = side.chunked != 0 ? 0 : side.body;
         side.step = side.chunked != 0 ? CutStep::chunk
                     : side.left != 0  ? CutStep::body
@@ -215,7 +219,7 @@ Octets cut_body(StreamSide& side, Octets octets) noexcept {
 }  // namespace
 
 void meet_segment(StreamSide& side, Octets octets) noexcept {
-    if (is_in_body(side) && !is_believed(side) && begins_message(octets)) {
+    if (is_in_body(side) && !is_believed(side) && begins_message(side, octets)) {
         end_body(side);
     }
 }

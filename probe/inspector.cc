@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <string_view>
 
 #include "probe/message_fronts.h"
 #include "probe/protocols/quic_hello.h"
@@ -33,7 +34,7 @@ namespace {
 constexpr uint16_t kMulticastDnsPort = 5353;
 
 // Values of FlowWarm::protocol.
-enum class NameParser : uint8_t { none, dns, tls, http, dhcp };
+enum class NameParser : uint8_t { none, dns, tls, http, dhcp, dtls };
 
 NameParser parser_for(const std::string& protocol) {
     if (protocol == "dns" || protocol == "mdns" || protocol == "llmnr") {
@@ -44,6 +45,9 @@ NameParser parser_for(const std::string& protocol) {
     }
     if (protocol == "http") {
         return NameParser::http;
+    }
+    if (protocol == "dtls") {
+        return NameParser::dtls;
     }
     return protocol == "dhcp" ? NameParser::dhcp : NameParser::none;
 }
@@ -84,6 +88,9 @@ void find_names(NameParser parser,
         case NameParser::http:
             find_http_host(payload, names);
             break;
+        case NameParser::dtls:
+            find_dtls_server_name(payload, names);
+            break;
         case NameParser::dhcp:
             find_dhcp_host_name(payload, names);
             break;
@@ -92,10 +99,47 @@ void find_names(NameParser parser,
     }
 }
 
+// What comes behind a proxy's header, in the words of 107 octets at most or binary, where there is
+// one (HAProxy's PROXY protocol, versions 1 and 2).
+std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) noexcept {
+    constexpr std::string_view kWords = "PROXY ";
+    constexpr std::string_view kBinary("\r\n\r\n\0\r\nQUIT\n", 12);
+    constexpr size_t kLongestLine = 107;
+    const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+    size_t header = 0;
+    if (text.starts_with(kWords)) {
+        const size_t end = text.substr(0, kLongestLine).find('\n');
+        header = end == std::string_view::npos ? 0 : end + 1;
+    } else if (text.starts_with(kBinary) && payload.size() >= kBinary.size() + 4) {
+        header = kBinary.size() + 4 + static_cast<size_t>(payload[14] << 8 | payload[15]);
+    }
+    return payload.subspan(std::min(header, payload.size()));
+}
+
 // A ClientHello in its record: it may follow another protocol, after STARTTLS or a proxy's answer.
 bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) noexcept {
     return packet.key.protocol == kProtocolTcp && payload.size() > 5 && payload[0] == 22 &&
            payload[1] == 3 && payload[5] == 1;
+}
+
+// Over HTTP who asks is one side, and what follows the head of a request may look like anything.
+// False: this is no message of the side's that names a host.
+bool may_name_host(std::span<const uint8_t> payload, size_t side, FlowWarm& warm) noexcept {
+    constexpr std::string_view kAnswer = "HTTP/1.";
+    const auto answered = static_cast<uint8_t>(1 << side);
+    const auto in_content = static_cast<uint8_t>(4 << side);
+    warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
+    if (payload.size() > kAnswer.size() &&
+        std::memcmp(payload.data(), kAnswer.data(), kAnswer.size()) == 0) {
+        warm.http_sides |= answered;
+    }
+    if ((warm.http_sides & (answered | in_content)) != 0) {
+        return false;
+    }
+    if (http_content_follows(payload)) {
+        warm.http_sides |= in_content;
+    }
+    return true;
 }
 
 // A flow's names in one piece, for comparing with a new one.
@@ -165,11 +209,17 @@ void Inspector::inspect(const ParsedPacket& packet,
         ++warm.inspected[side];
         scan(packet, payload, hot, warm, scratch, counters);
     }
-    const bool is_hello = begins_hello(packet, payload);
+    const std::span behind = behind_proxy_header(payload);
+    const bool is_hello = begins_hello(packet, behind);
     if ((warm.protocol != 0 || is_hello) && hot.payload_packets < kNamedPackets) {
-        const auto parser = is_hello ? NameParser::tls : static_cast<NameParser>(warm.protocol);
+        const auto protocol = static_cast<NameParser>(warm.protocol);
+        const auto parser = is_hello ? NameParser::tls : protocol;
+        if (protocol == NameParser::http && !payload.empty() &&
+            !may_name_host(payload, side, warm)) {
+            return;
+        }
         FoundNames names;
-        find_names(parser, packet, payload, names);
+        find_names(parser, packet, is_hello ? behind : payload, names);
         store_names(names, !packet.from_low, hot, warm, features);
     }
 }

@@ -363,4 +363,13 @@ StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noex
     return maybe;
 }
 
+bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept {
+    constexpr size_t kHandshakeAt = 5;
+    constexpr uint8_t kClientHello = 1;
+    return kind == MessageKind::http ? !text_of(octets).starts_with("HTTP/")
+           : kind == MessageKind::tls
+               ? octets.size() > kHandshakeAt && octets[kHandshakeAt] == kClientHello
+               : false;
+}
+
 }  // namespace curlew::probe

@@ -33,6 +33,9 @@ struct StreamFront {
 // Of octets that begin a segment or follow a message.
 StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noexcept;
 
+// Whether a front of that kind is one of a side that asks: a request of HTTP, a ClientHello.
+bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept;
+
 // DNS over TCP has no front to see: the hint or the port. None: neither.
 MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept;
 

@@ -235,6 +235,14 @@ Octets cut_step(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
                                         : cut_unit_body(side, octets, sink);
 }
 
+// Of a side that answered over HTTP, what asks stands in a content.
+StreamFront front_of(const StreamSide& side, Octets octets, MessageKind hint) noexcept {
+    const StreamFront front = stream_front(octets, hint);
+    return front.match == FrontMatch::yes && side.answers != 0 && is_of_who_asks(front.kind, octets)
+               ? StreamFront{}
+               : front;
+}
+
 // At a front: begins a message, or waits for more, or passes the segment over.
 Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& sink) noexcept {
     if (side.pending_octets != 0) {
@@ -242,7 +250,7 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
         const size_t before = side.pending_octets;
         const size_t part = std::min(octets.size(), joined.size() - before);
         std::memcpy(&joined[before], octets.data(), part);
-        const StreamFront front = stream_front(Octets(joined).first(before + part), hint);
+        const StreamFront front = front_of(side, Octets(joined).first(before + part), hint);
         if (front.match == FrontMatch::maybe && before + part < joined.size()) {
             side.pending = joined;
             side.pending_octets = static_cast<uint8_t>(before + part);
@@ -255,7 +263,7 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
             return octets;
         }
     }
-    const StreamFront front = stream_front(octets, hint);
+    const StreamFront front = front_of(side, octets, hint);
     if (front.match == FrontMatch::yes) {
         start(side, front.kind);
         return octets;

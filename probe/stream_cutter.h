@@ -64,6 +64,7 @@ struct StreamSide {
     uint32_t body;    // HTTP: what Content-Length says
     uint8_t chunked;  // HTTP: the body tells its length itself
     uint8_t belief;   // HTTP: a value of LengthBelief
+    uint8_t answers;  // it answered over HTTP: it asks nobody, whatever its contents look like
 };
 static_assert(sizeof(StreamSide) == 48);
 

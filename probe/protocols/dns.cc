@@ -87,12 +87,12 @@ bool find_dns_names(std::span<const uint8_t> message, bool multicast, FoundNames
     header.skip(4);
     const size_t questions = header.u16();
     const size_t answers = header.u16();
-    if (!header.ok() || message.size() < kHeaderOctets || questions > kMaximumQuestions) {
+    if (!header.ok() || message.size() < kHeaderOctets) {
         return false;
     }
     size_t at = kHeaderOctets;
     Name name;
-    for (size_t i = 0; i < questions; ++i) {
+    for (size_t i = 0; i < questions && i < kMaximumQuestions; ++i) {
         if (!read_name(message, at, name) || message.size() - at < 4) {
             return false;
         }
@@ -100,7 +100,7 @@ bool find_dns_names(std::span<const uint8_t> message, bool multicast, FoundNames
         names.add(multicast ? NameField::mdns_question : NameField::dns_question,
                   {name.text.data(), name.octets});
     }
-    if (!multicast) {
+    if (!multicast || questions > kMaximumQuestions) {
         return true;
     }
     for (size_t i = 0; i < answers && i < kMaximumAnswers; ++i) {

@@ -1,3 +1,4 @@
+#include <charconv>
 #include <string_view>
 
 #include "probe/protocols/names.h"
@@ -8,6 +9,8 @@ namespace {
 
 constexpr size_t kMaximumFields = 64;
 constexpr std::string_view kHostField = "host:";
+constexpr std::string_view kLengthField = "content-length:";
+constexpr std::string_view kCodingField = "transfer-encoding:";
 
 // Requires: `front` in small letters.
 bool begins_with(std::string_view text, std::string_view front) noexcept {
@@ -58,6 +61,33 @@ void add_host(std::string_view host, FoundNames& names) noexcept {
 }
 
 }  // namespace
+
+bool http_content_follows(std::span<const uint8_t> payload) noexcept {
+    std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+    uint64_t content_octets = 0;
+    for (size_t i = 0; i < kMaximumFields; ++i) {
+        const size_t end = text.find('\n');
+        if (end == std::string_view::npos) {
+            return false;  // the head goes on in the next packet
+        }
+        const std::string_view line = text.substr(0, end);
+        text.remove_prefix(end + 1);
+        if (i == 0 && !is_request_line(line)) {
+            return false;
+        }
+        if (line.empty() || line == "\r") {
+            return content_octets > text.size();
+        }
+        if (begins_with(line, kCodingField)) {
+            return true;  // chunks, of which none says which is the last before it is there
+        }
+        if (begins_with(line, kLengthField)) {
+            const std::string_view value = trimmed(line.substr(kLengthField.size()));
+            std::from_chars(value.data(), value.data() + value.size(), content_octets);
+        }
+    }
+    return false;
+}
 
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept {
     std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());

@@ -72,10 +72,15 @@ class FoundNames {
 bool find_dns_names(std::span<const uint8_t> message, bool multicast, FoundNames& names) noexcept;
 // The server name of a ClientHello (RFC 6066 section 3) that begins in this payload.
 bool find_tls_server_name(std::span<const uint8_t> payload, FoundNames& names) noexcept;
+// The same of one over DTLS (RFC 6347), or of its first fragment.
+bool find_dtls_server_name(std::span<const uint8_t> payload, FoundNames& names) noexcept;
 // The same of a ClientHello without a record around it, told as `field`.
 bool find_hello_server_name(std::span<const uint8_t> handshake,
                             NameField field,
                             FoundNames& names) noexcept;
+// Whether the payload is the head of a request whose content comes behind this payload (RFC 9112
+// section 6): what the sender says next is no request, whatever it looks like.
+bool http_content_follows(std::span<const uint8_t> payload) noexcept;
 // The host of a request that begins in this payload: in its target (RFC 9112 section 3.2.2), else
 // in its Host field (RFC 9110 section 7.2).
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept;

@@ -153,6 +153,10 @@ TEST(Annotator, what_is_remembered_is_what_is_given_anew) {
                 {EvidenceKind::field, "ssdp.server", "Plug/1", "", 0, 0, reverse, ""});
         });
     }
+    shown_with([](auto&, auto& messages) {
+        messages.names.push_back(
+            {EvidenceKind::name, "tls.sni", "logs.example", "", 0, 0, false, ""});
+    });
     Annotator remembers(labels.rules(), labels.memory);
     std::set<std::string> texts;
     for (int round = 0; round < 2; ++round) {

@@ -110,6 +110,44 @@ TEST(FlowFacts, say_what_messages_hold) {
     }
 }
 
+TEST(FlowFacts, names_that_messages_alone_tell_are_told) {
+    const auto names_in = [](const proto::FlowSummary& flow) {
+        same_facts(flow);
+        FlowFacts facts;
+        record_of(flow, facts);
+        std::string names;
+        for (const Fact& fact : facts.facts) {
+            names += fact.kind == EvidenceKind::name ? fact.field + ' ' + fact.value + ' ' : "";
+        }
+        return names;
+    };
+    proto::FlowSummary flow = flow_between("10.0.0.5", 40000, "192.0.2.9", 80, 6);
+    const auto request = [&flow](
+                             const std::string& target, const char* host, bool reverse = false) {
+        add_message(flow,
+                    proto::MESSAGE_PROTOCOL_HTTP,
+                    "GET " + target + " HTTP/1.1\r\nHost: " + host + "\r\n\r\n",
+                    reverse);
+    };
+    request("/", "a.example");
+    request("/2", "a.example");
+    request("http://c.example/", "b.example");
+    request("/", "d.example", true);
+    STRCMP_EQUAL("http.host a.example ", names_in(flow).c_str());
+    // What the probe told is not told again, and there are no more than it tells.
+    add_match(flow, proto::EVIDENCE_KIND_NAME, "a.example").set_field("http.host");
+    STRCMP_EQUAL("http.host a.example ", names_in(flow).c_str());
+    for (int i = 0; i < 40; ++i) {
+        request("/", (std::to_string(i) + ".example").c_str());
+    }
+    FlowFacts facts;
+    record_of(flow, facts);
+    CHECK_EQUAL(16u, facts.facts.size());
+    request("/", std::string(256, 'a').c_str());
+    record_of(flow, facts);
+    CHECK_EQUAL(16u, facts.facts.size());
+}
+
 TEST(FlowFacts, a_query_of_mdns_announces_nothing) {
     // One answer, a PTR of _a._tcp.local to b._a._tcp.local; qr is bit 7 of the third octet.
     const std::string answer =

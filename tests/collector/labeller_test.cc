@@ -245,6 +245,59 @@ TEST(Labeller, a_flow_without_beginning_continues_an_earlier_one_of_its_endpoint
     STRCMP_EQUAL("unknown", labeller.label(later).type.c_str());
 }
 
+TEST(Labeller, a_connection_that_was_silent_speaks_to_whom_it_spoke_before) {
+    facts.flow_id = "first";
+    facts.facts = {payload("tls"), name("time.example.com")};
+    facts.begin_seen = true;
+    labeller.label(facts);
+    FlowFacts later = facts;
+    later.facts = {payload("tls")};
+    later.begin_seen = false;
+    const auto at = [&later](const char* flow_id) {
+        later.flow_id = flow_id;
+        later.flow_start_us = later.end_us + 400'000'000;
+        later.end_us = later.flow_start_us + 1'000'000;
+    };
+    // Each hands on what it was told.
+    for (const char* flow_id : {"second", "third"}) {
+        at(flow_id);
+        const Label label = labeller.label(later);
+        STRCMP_EQUAL("tls", label.type.c_str());
+        STRCMP_EQUAL("clock", label.service.c_str());
+        STRCMP_EQUAL("time-sync", label.activity.c_str());
+        STRCMP_EQUAL("certain", label.confidence.c_str());
+        STRCMP_EQUAL("payload continued ", evidence(label).c_str());
+        STRCMP_EQUAL(flow_id[0] == 's' ? "first" : "second", label.matched.back().value.c_str());
+    }
+    // A record of the same flow, a connection that begins, one that says its service, another
+    // protocol.
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+    at("third");
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+    at("begins");
+    later.begin_seen = true;
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+    at("others");
+    later.begin_seen = false;
+    later.facts = {payload("tls"), name("logs.example.net")};
+    STRCMP_EQUAL("logs", labeller.label(later).service.c_str());
+    at("dns");
+    later.facts = {payload("dns")};
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+}
+
+TEST(Labeller, datagrams_between_the_same_ends_are_of_no_one_connection) {
+    facts.protocol = 17;
+    facts.flow_id = "first";
+    facts.facts = {payload("dns"), name("time.example.com")};
+    labeller.label(facts);
+    FlowFacts later = facts;
+    later.flow_id = "second";
+    later.facts = {payload("dns")};
+    later.flow_start_us = facts.end_us + 1;
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+}
+
 TEST(Labeller, the_last_of_many_flows_is_continued) {
     facts.facts = {payload("tls")};
     FlowFacts later = facts;

@@ -61,7 +61,8 @@ TEST(LineMemory, who_says_the_same_is_noted_each_with_its_own_ends) {
 
 TEST(LineMemory, ends_of_flows_without_a_beginning_are_known_before_anything_is_labelled) {
     LabelFixture known{any_group(),
-                       payload_signature("get", "label = 'web'") +
+                       payload_signature("get", "label = 'web'\nservice = 'shop'") +
+                           payload_signature("hello", "protocol = 'tls'") +
                            name_signature("logs", "logs.example", "service = 'logs'")};
     LineMemory& memory = known.memory;
     const auto flow_from = [](uint32_t port, uint64_t payload_octets, uint32_t quality) {
@@ -92,6 +93,14 @@ TEST(LineMemory, ends_of_flows_without_a_beginning_are_known_before_anything_is_
     CHECK_TRUE(memory.any_goes_on_between(web));
     CHECK_TRUE(memory.any_goes_on_between(logs));
     CHECK_FALSE(memory.any_goes_on_between(flow_from(2, 9, 0)));
+    // Whom a connection speaks to may have been told when it began; a datagram goes on with none.
+    for (const uint32_t protocol : {6, 17}) {
+        proto::FlowSummary silent = flow_between("10.0.0.5", 5, "192.0.2.1", 443, protocol);
+        silent.mutable_forward()->set_payload_octets(9);
+        add_match(silent, proto::EVIDENCE_KIND_PAYLOAD, "", "hello");
+        memory.add(silent);
+        CHECK_EQUAL(protocol == 6, memory.any_goes_on_between(silent));
+    }
     // In whatever direction and tunnel.
     proto::FlowSummary back = flow_between("192.0.2.1", 443, "10.0.0.5", 1, 6);
     back.set_tunnel_id(7);

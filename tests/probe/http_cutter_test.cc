@@ -117,6 +117,29 @@ TEST(HttpCutter, the_body_of_an_answer_that_has_one_is_passed_over) {
     STRCMP_EQUAL(kept(head, kAnswer).c_str(), messages().c_str());
 }
 
+TEST(HttpCutter, what_asks_is_content_of_who_answered) {
+    const std::string hello("\x16\x03\x01\x00\x05\x01\x00\x00\x01\x03", 10);
+    const std::string server_hello("\x16\x03\x03\x00\x05\x02\x00\x00\x01\x03", 10);
+    for (const std::string& content : {kGet, hello}) {
+        for (const std::string& head :
+             {std::string("HTTP/1.1 200 OK\r\n\r\n"),
+              std::string("HTTP/1.1 200 OK\r\nContent-Length: 90\r\n\r\n"),
+              kAnswer}) {
+            side = {};
+            pieces = {};
+            cut(text(head));
+            cut(text(content));
+            STRCMP_EQUAL(("[" + head + "]").c_str(), messages().c_str());
+        }
+    }
+    // Behind a proxy's answer the other end answers.
+    side = {};
+    pieces = {};
+    cut(text("HTTP/1.1 200 Established\r\n\r\n"));
+    cut(text(server_hello));
+    STRCMP_CONTAINS(server_hello.substr(0, 3).c_str(), messages().c_str());
+}
+
 TEST(HttpCutter, a_head_follows_chunks) {
     const std::string body =
         "4;name=\"1\"\r\nfour\r\n00A \r\nten octets\r\n0\r\nExpires: never\r\n\r\n";

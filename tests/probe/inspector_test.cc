@@ -1,6 +1,9 @@
 #include "probe/inspector.h"
 
+#include <array>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
@@ -114,7 +117,7 @@ TEST(Inspector, multicast_questions_are_named_as_such) {
 }
 
 TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
-    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    Octets hello = from_hex("16 0301 0045 01 000000 0303");
     hello.resize(hello.size() + 32, 0xaa);
     const Octets rest =
         from_hex("00 0002 1301 01 00 0016 0000 0012 0010 00 000d 6b6e6f776e2e6578616d706c65");
@@ -130,6 +133,60 @@ TEST(Inspector, the_server_name_of_a_client_hello_is_found) {
     CHECK_EQUAL(2, record.matches_size());
     STRCMP_EQUAL("tls.sni", record.matches(1).field().c_str());
     STRCMP_EQUAL("known.example", record.matches(1).value().c_str());
+}
+
+// Of a connection to port 8080: who says it, and what.
+std::string names_of(const std::vector<std::pair<bool, std::string>>& said) {
+    std::vector<Packet> packets;
+    std::array<uint32_t, 2> sequence{};
+    for (const auto& [reverse, text] : said) {
+        packets.push_back(
+            PacketBuilder{}
+                .ethernet()
+                .ipv4(reverse ? "10.0.0.2" : "10.0.0.1", reverse ? "10.0.0.1" : "10.0.0.2")
+                .tcp(reverse ? 8080 : 3000, reverse ? 3000 : 8080)
+                .flags("PA")
+                .sequence(sequence[reverse ? 1 : 0])
+                .payload(Octets(text.begin(), text.end()))
+                .time_ns(packets.size())
+                .build());
+        sequence[reverse ? 1 : 0] += static_cast<uint32_t>(text.size());
+    }
+    const proto::FlowSummary record = inspected(packets);
+    std::string names;
+    for (const proto::Match& match : record.matches()) {
+        names += match.kind() == proto::EVIDENCE_KIND_NAME ? match.value() + ' ' : "";
+    }
+    return names;
+}
+
+TEST(Inspector, what_looks_like_a_request_in_a_content_names_nobody) {
+    const std::string with_content =
+        "GET / HTTP/1.1\r\nHost: a.example\r\nContent-Length: 99\r\n\r\n";
+    const std::string get = "GET / HTTP/1.1\r\nHost: b.example\r\n\r\n";
+    const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 99\r\n\r\n";
+    STRCMP_EQUAL("a.example ", names_of({{false, with_content}, {false, get}}).c_str());
+    STRCMP_EQUAL("a.example ",
+                 names_of({{false, with_content}, {true, answer}, {true, get}}).c_str());
+    // The next request, and one behind a request without content.
+    STRCMP_EQUAL("a.example b.example ",
+                 names_of({{false, with_content}, {true, answer}, {false, get}}).c_str());
+    STRCMP_EQUAL("b.example a.example ", names_of({{false, get}, {false, with_content}}).c_str());
+}
+
+TEST(Inspector, a_hello_behind_a_proxys_header_is_read) {
+    const Octets hello = from_hex(
+        "16 0301 0045 01 000000 0303 "
+        "0000000000000000000000000000000000000000000000000000000000000000"
+        "00 0002 1301 01 00 0016 0000 0012 0010 00 000d 6b6e6f776e2e6578616d706c65");
+    const std::string record(hello.begin(), hello.end());
+    const Octets binary = from_hex("0d0a0d0a000d0a515549540a 21 11 000c 0a0000010a00000204d201bb");
+    STRCMP_EQUAL("known.example ",
+                 names_of({{false, "PROXY TCP4 10.0.0.1 10.0.0.2 1234 443\r\n" + record}}).c_str());
+    STRCMP_EQUAL("known.example ",
+                 names_of({{false, std::string(binary.begin(), binary.end()) + record}}).c_str());
+    STRCMP_EQUAL("", names_of({{false, "PROXY " + std::string(110, 'a') + "\n" + record}}).c_str());
+    STRCMP_EQUAL("", names_of({{false, std::string(binary.begin(), binary.end())}}).c_str());
 }
 
 TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {

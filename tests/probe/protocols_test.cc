@@ -77,6 +77,19 @@ TEST(DnsNames, a_name_longer_than_255_octets_is_refused) {
     CHECK_FALSE(find_dns_names(message, false, names));
 }
 
+TEST(DnsNames, of_many_questions_the_first_are_told_and_that_there_are_more) {
+    Octets message = from_hex("0000 0000 0021 0001 0000 0000");
+    for (int i = 0; i < 33; ++i) {
+        const Octets question = from_hex("0161 00 000c 0001");
+        message.insert(message.end(), question.begin(), question.end());
+        message[message.size() - 6] = static_cast<uint8_t>('A' + i);
+    }
+    CHECK_TRUE(find_dns_names(message, true, names));
+    CHECK_EQUAL(FoundNames::kMaximum, names.count());
+    STRCMP_EQUAL("A", text_of(names[0]).c_str());
+    CHECK_TRUE(names.cut());
+}
+
 TEST_GROUP(HttpHost) {
     FoundNames names;
 };
@@ -116,12 +129,25 @@ TEST(HttpHost, neither_body_nor_request_line_nor_unfinished_line_counts) {
     CHECK_EQUAL(0u, names.count());
 }
 
+TEST(HttpHost, what_follows_a_head_with_content_is_content) {
+    const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
+    CHECK_TRUE(http_content_follows(octets_of(head + "Content-Length: 5\r\n\r\nfour")));
+    CHECK_TRUE(http_content_follows(octets_of(head + "content-length:5\n\n")));
+    CHECK_TRUE(http_content_follows(octets_of(head + "Transfer-Encoding: chunked\r\n\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: 5\r\n\r\nfive!")));
+    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: none\r\n\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of(head + "\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: 5\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of("")));
+}
+
 TEST_GROUP(TlsServerName) {
     FoundNames names;
 };
 
 TEST(TlsServerName, every_truncation_of_a_hello_is_read_without_a_name) {
-    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    Octets hello = from_hex("16 0301 003f 01 000000 0303");
     hello.resize(hello.size() + 32, 0);
     const Octets rest = from_hex("00 0002 1301 01 00 000e 0000 000a 0008 00 0005 612e622e63");
     hello.insert(hello.end(), rest.begin(), rest.end());
@@ -133,8 +159,92 @@ TEST(TlsServerName, every_truncation_of_a_hello_is_read_without_a_name) {
     STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
 }
 
+// A ClientHello without its record: a cookie for DTLS, then the extension as it is given.
+Octets hello_of(std::string_view server_name, bool with_cookie = false) {
+    Octets hello = from_hex("01 000000");
+    if (with_cookie) {
+        const Octets message = from_hex("0000 000000 000000");
+        hello.insert(hello.end(), message.begin(), message.end());
+    }
+    hello.push_back(3);
+    hello.push_back(3);
+    hello.resize(hello.size() + 32, 0);
+    const Octets extension = from_hex(server_name);
+    Octets rest = from_hex(std::string("00") + (with_cookie ? " 02 abcd" : "") +
+                           " 0002 1301 01 00 0000 0000 0000");
+    rest[rest.size() - 5] = static_cast<uint8_t>(extension.size() + 4);
+    rest[rest.size() - 1] = static_cast<uint8_t>(extension.size());
+    hello.insert(hello.end(), rest.begin(), rest.end());
+    hello.insert(hello.end(), extension.begin(), extension.end());
+    return hello;
+}
+
+TEST(TlsServerName, a_hello_in_several_records_is_read_and_not_their_headers) {
+    const Octets hello = hello_of("0008 00 0005 612e622e63");
+    for (size_t first = 1; first < hello.size(); ++first) {
+        for (const size_t second : {size_t{1}, size_t{3}, hello.size()}) {
+            Octets records;
+            for (size_t at = 0, part = first; at < hello.size(); at += part, part = second) {
+                part = std::min(part, hello.size() - at);
+                const Octets header = from_hex("16 0301 0000");
+                records.insert(records.end(), header.begin(), header.end());
+                records.back() = static_cast<uint8_t>(part);
+                records.insert(records.end(),
+                               hello.begin() + static_cast<ptrdiff_t>(at),
+                               hello.begin() + static_cast<ptrdiff_t>(at + part));
+            }
+            FoundNames found;
+            CHECK_TRUE(find_tls_server_name(records, found));
+            CHECK_EQUAL(1u, found.count());
+            STRCMP_EQUAL("a.b.c", text_of(found[0]).c_str());
+            // Behind it, and cut short.
+            const Octets more = from_hex("14 0303 0001 01");
+            records.insert(records.end(), more.begin(), more.end());
+            FoundNames again;
+            find_tls_server_name(records, again);
+            CHECK_EQUAL(1u, again.count());
+            for (size_t octets = 0; octets < records.size(); ++octets) {
+                FoundNames cut;
+                find_tls_server_name({records.data(), octets}, cut);
+                CHECK(cut.count() == 0 || text_of(cut[0]) == "a.b.c");
+            }
+        }
+    }
+}
+
+TEST(TlsServerName, names_of_other_kinds_stand_before_it) {
+    Octets record = from_hex("16 0301 0000");
+    const Octets hello = hello_of("000f 07 0004 61626364 00 0005 612e622e63");
+    record[4] = static_cast<uint8_t>(hello.size());
+    record.insert(record.end(), hello.begin(), hello.end());
+    CHECK_TRUE(find_tls_server_name(record, names));
+    CHECK_EQUAL(1u, names.count());
+    STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
+}
+
+TEST(TlsServerName, of_dtls_is_read_behind_the_cookie_in_its_first_fragment) {
+    const Octets hello = hello_of("0008 00 0005 612e622e63", true);
+    Octets record = from_hex("16 fefd 0000 000000000000 0000");
+    record.back() = static_cast<uint8_t>(hello.size());
+    record.insert(record.end(), hello.begin(), hello.end());
+    for (size_t octets = 0; octets < record.size(); ++octets) {
+        find_dtls_server_name({record.data(), octets}, names);
+    }
+    CHECK_EQUAL(0u, names.count());
+    CHECK_TRUE(find_dtls_server_name(record, names));
+    CHECK_EQUAL(1u, names.count());
+    STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
+    // A later fragment, and a server's.
+    record[13 + 8] = 1;
+    find_dtls_server_name(record, names);
+    record[13 + 8] = 0;
+    record[13] = 2;
+    find_dtls_server_name(record, names);
+    CHECK_EQUAL(1u, names.count());
+}
+
 TEST(TlsServerName, a_name_list_that_lies_is_no_name) {
-    Octets hello = from_hex("16 0301 0000 01 000000 0303");
+    Octets hello = from_hex("16 0301 003f 01 000000 0303");
     hello.resize(hello.size() + 32, 0);
     // The list says 9 octets where 8 are.
     const Octets rest = from_hex("00 0002 1301 01 00 000e 0000 000a 0009 00 0005 612e622e63");
