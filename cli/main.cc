@@ -46,6 +46,9 @@ void print_json(const std::string& json) {
     std::fputc('\n', stdout);
 }
 
+// As long as the probe's.
+constexpr uint32_t kLongestTimeout_s = 86'400;
+
 struct RunOptions {
     RunConfig config;
     bool no_decapsulation = false;
@@ -69,6 +72,16 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
         ->check(CLI::Range(0, 512));
     run->add_option("--packets-of", config.packets_of, "which are listed (payload)")
         ->check(CLI::IsMember({"payload", "all"}));
+    const CLI::Range timeouts(uint32_t{0}, kLongestTimeout_s);
+    run->add_option(
+           "--idle-tcp", config.idle_tcp_s, "seconds of silence that end TCP (300; 0: none)")
+        ->check(timeouts);
+    run->add_option("--idle-other", config.idle_other_s, "seconds of silence that end others (60)")
+        ->check(timeouts);
+    run->add_option("--active", config.active_s, "seconds that a record lasts at most (300)")
+        ->check(timeouts);
+    run->add_option("--closed", config.closed_s, "seconds that closed TCP takes packets (5)")
+        ->check(timeouts);
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
     run->add_flag(
         "--no-decapsulation", options.no_decapsulation, "meter tunnels, not what is inside");

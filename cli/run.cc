@@ -184,6 +184,9 @@ Equipment equip(const RunConfig& config) {
     equipment.dispatcher.workers = config.workers;
     equipment.dispatcher.parser.decapsulate = config.decapsulate;
     equipment.dispatcher.worker.meter.details = config.profile == "dataset";
+    const auto ns = [](uint32_t seconds) { return uint64_t{seconds} * 1'000'000'000; };
+    equipment.dispatcher.worker.meter.timeouts = {
+        ns(config.idle_tcp_s), ns(config.idle_other_s), ns(config.active_s), ns(config.closed_s)};
     equipment.dispatcher.worker.meter.list = {config.packets, config.packets_of == "all"};
     equipment.dispatcher.worker.meter.copies = {probe::copy_action_named(config.copies).value(),
                                                 uint64_t{config.copy_window_us} * 1000};

@@ -17,12 +17,17 @@ struct RunConfig {
     std::filesystem::path signatures_folder;
     std::string group = "any";
     std::string scenario;  // empty: the capture's parent folder
-    // In joy-3.0.3 fields, profile, workers and copies say nothing.
+    // In joy-3.0.3 fields, profile, timeouts, workers and copies say nothing.
     std::string preset = "curlew";
     std::string fields = "full";
     std::string profile = "dataset";
     uint16_t packets = 50;               // listed of each direction
     std::string packets_of = "payload";  // or "all"
+    // Seconds; 0: off. As the probe's [meter.timeouts].
+    uint32_t idle_tcp_s = 300;
+    uint32_t idle_other_s = 60;
+    uint32_t active_s = 300;
+    uint32_t closed_s = 5;
     std::string filter;
     std::string select;  // empty in joy-3.0.3 with first records: what the group published
     std::string records = "all";

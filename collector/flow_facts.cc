@@ -102,12 +102,12 @@ void for_each(const Json& record, const char* name, Visit visit) {
 }
 
 // A longer one is none (RFC 1035 section 2.3.4).
-constexpr size_t kLongestName = 255;
+constexpr size_t kLongestHostName = 255;
 // As many as the probe tells of a flow.
-constexpr std::ptrdiff_t kMaximumNames = 16;
+constexpr std::ptrdiff_t kMostNamesTold = 16;
 
 void add_name(std::string field, std::string name, MessageFacts& facts) {
-    if (!name.empty() && name.size() <= kLongestName) {
+    if (!name.empty() && name.size() <= kLongestHostName) {
         facts.names.push_back(
             {EvidenceKind::name, std::move(field), std::move(name), {}, 0, 0, false, {}});
     }
@@ -397,7 +397,7 @@ void add_messages(const MessageFacts& messages, FlowFacts& facts) {
             return fact.kind == EvidenceKind::name && fact.field == name.field &&
                    fact.value == name.value;
         });
-        if (!known && names < kMaximumNames) {
+        if (!known && names < kMostNamesTold) {
             facts.facts.push_back(name);
         }
     }

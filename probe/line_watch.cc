@@ -19,6 +19,10 @@ std::vector<std::string> LineWatch::look(Clock::time_point now) {
     }
     next_ = now + kInterval;
     for (State& state : states_) {
+        if (state.is_broken) {
+            look_for_return(state);
+            continue;
+        }
         const bool seems_down = !state.line.is_there();
         const bool is_down = seems_down && std::exchange(state.was_down, seems_down);
         state.was_down = seems_down;
@@ -34,6 +38,20 @@ std::vector<std::string> LineWatch::look(Clock::time_point now) {
                                    is_down ? "down, nothing comes from there" : "up again"));
     }
     return news;
+}
+
+void LineWatch::port_broke(const std::string& device) {
+    for (State& state : states_) {
+        state.is_broken = state.is_broken || state.line.device == device;
+    }
+}
+
+void LineWatch::look_for_return(State& state) {
+    const bool was_down = std::exchange(state.was_down, !state.line.is_there());
+    if (was_down && !state.was_down) {
+        returned_ = fmt::format("{}: what broke is there again: the probe ends, to be started anew",
+                                state.line.device);
+    }
 }
 
 }  // namespace curlew::probe

@@ -28,15 +28,25 @@ class LineWatch {
     // down for a moment as they are opened.
     std::vector<std::string> look(Clock::time_point now);
 
+    // The device's port broke: nothing comes from there, whatever its line is.
+    void port_broke(const std::string& device);
+    // A sentence on a device whose port broke and whose line went and is there again: whoever
+    // started the process shall start it anew, with all of its ports. Empty: there is none.
+    const std::string& returned() const noexcept { return returned_; }
+
   private:
     struct State {
         Line line;
+        bool is_broken = false;
         bool was_down = false;
         bool is_down_told = false;
         Clock::time_point told_again;  // that it is down
     };
 
+    void look_for_return(State& state);
+
     std::vector<State> states_;
+    std::string returned_;
     Clock::time_point next_;
 };
 

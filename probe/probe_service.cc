@@ -12,6 +12,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <mutex>
 #include <stdexcept>
@@ -200,9 +201,7 @@ struct ProbeService::Implementation {
         }
         std::vector<std::string> problems;
         std::vector<SpooledRun> runs = folder->left(problems);
-        for (const std::string& problem : problems) {
-            say(problem);
-        }
+        std::ranges::for_each(problems, say);
         auto left =
             std::make_unique<Leftover>(*folder,
                                        std::move(runs),
@@ -227,10 +226,8 @@ struct ProbeService::Implementation {
     }
 
     static std::vector<std::string> devices_of(const std::vector<OpenPort>& open) {
-        std::vector<std::string> found(open.size());
-        std::transform(open.begin(), open.end(), found.begin(), [](const OpenPort& port) {
-            return port.device;
-        });
+        std::vector<std::string> found;
+        std::ranges::transform(open, std::back_inserter(found), &OpenPort::device);
         return found;
     }
 
@@ -278,6 +275,7 @@ struct ProbeService::Implementation {
     std::mutex mutex;
     std::condition_variable changed;
     bool over = false;  // under the mutex: nothing is left to watch
+    std::string fault;  // the watching thread's until it was joined
 
     // The watching thread's.
     uint64_t packets_seen = 0;
@@ -376,10 +374,15 @@ void ProbeService::Implementation::watch_ports() {
         if (!broken_told[i] && dispatcher.port_state(i) == PortState::broken) {
             broken_told[i] = true;
             say(fmt::format("{}: {}", ports[i].device, ports[i].port->fault()));
+            lines.port_broke(ports[i].device);
         }
     }
     std::ranges::for_each(balance.look(dispatcher.port_counters(), Clock::now()), say);
     std::ranges::for_each(lines.look(Clock::now()), say);
+    if (fault.empty() && !lines.returned().empty()) {
+        fault = lines.returned();
+        dispatcher.stop();
+    }
 }
 
 void ProbeService::Implementation::watch_channel(const DeliveryState& state) {
@@ -476,7 +479,7 @@ void ProbeService::Implementation::tell_status(const DeliveryState& state, const
     const char* const channel = state.channel == proto::SenderState::welcomed  ? "connected"
                                 : state.channel == proto::SenderState::refused ? "refuses"
                                                                                : "absent";
-    const auto broken = std::count(broken_told.begin(), broken_told.end(), true);
+    const auto broken = std::ranges::count(broken_told, true);
     proto::notify_status(
         fmt::format("{} packets, {} lost{}; collector {}; {} records sent, {} wait, {} lost",
                     packets_seen,
@@ -581,9 +584,9 @@ ServiceOutcome ProbeService::run() {
     self.watch_losses(self.exporter.state(), self.dispatcher.ledger());
     self.watch_spool();
     self.watch_recording();
+    fault = fault.empty() ? self.fault : fault;
     fault = fault.empty() ? self.exporter.fault() : fault;
-    const bool all_broken =
-        std::count(self.broken_told.begin(), self.broken_told.end(), false) == 0;
+    const bool all_broken = std::ranges::count(self.broken_told, false) == 0;
     if (fault.empty() && all_broken) {
         fault = self.ports.size() == 1 ? "the port broke" : "every port broke";
     }

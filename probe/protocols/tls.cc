@@ -11,7 +11,7 @@ constexpr uint16_t kServerName = 0;       // section 4.2, RFC 6066 section 3
 constexpr uint8_t kHostNameType = 0;
 constexpr size_t kMaximumExtensions = 128;
 constexpr size_t kMaximumServerNames = 8;
-constexpr size_t kRecordHeaderOctets = 5;
+constexpr size_t kTlsHeaderOctets = 5;
 
 void read_server_name(std::span<const uint8_t> extension,
                       NameField field,
@@ -59,10 +59,10 @@ bool read_hello(Cursor cursor, bool has_cookie, NameField field, FoundNames& nam
 class JoinedRecords {
   public:
     explicit JoinedRecords(std::span<const uint8_t> records) noexcept {
-        while (records.size() > kRecordHeaderOctets && records[0] == kHandshakeRecord &&
+        while (records.size() > kTlsHeaderOctets && records[0] == kHandshakeRecord &&
                size_ < octets_.size()) {
             const size_t length = static_cast<size_t>(records[3]) << 8 | records[4];
-            records = records.subspan(kRecordHeaderOctets);
+            records = records.subspan(kTlsHeaderOctets);
             const size_t part = std::min({length, records.size(), octets_.size() - size_});
             std::memcpy(octets_.data() + size_, records.data(), part);
             size_ += part;
@@ -94,11 +94,11 @@ bool find_hello_server_name(std::span<const uint8_t> handshake,
 
 //  record      type 1 | version 2 | length 2
 bool find_tls_server_name(std::span<const uint8_t> payload, FoundNames& names) noexcept {
-    if (payload.size() <= kRecordHeaderOctets || payload[0] != kHandshakeRecord ||
-        payload[1] != 3 || payload[kRecordHeaderOctets] != kClientHello) {
+    if (payload.size() <= kTlsHeaderOctets || payload[0] != kHandshakeRecord || payload[1] != 3 ||
+        payload[kTlsHeaderOctets] != kClientHello) {
         return true;
     }
-    const auto behind = payload.subspan(kRecordHeaderOctets);
+    const auto behind = payload.subspan(kTlsHeaderOctets);
     const size_t length = static_cast<size_t>(payload[3]) << 8 | payload[4];
     if (length >= behind.size()) {
         return find_hello_server_name(behind, NameField::tls_server_name, names);

@@ -122,6 +122,26 @@ TEST(Run, json_is_utf_8_whatever_a_files_name_is) {
     CHECK(json.find('\xff') == std::string::npos);
 }
 
+TEST(Run, timeouts_end_records_and_are_in_the_manifest) {
+    const RunSummary usual = run_captures(config);
+    config.archive = folder.path() / "short";
+    config.idle_tcp_s = 1;
+    config.idle_other_s = 2;
+    config.active_s = 3;
+    config.closed_s = 4;
+    const RunSummary summary = run_captures(config);
+    CHECK(summary.records_created > usual.records_created);
+    CHECK_EQUAL(usual.packets_metered, summary.packets_metered);
+    const std::string manifest =
+        content_of(config.archive / "ikea-app" / "home" / "boot.manifest.json");
+    for (const char* line : {"\"idle_timeout_tcp_s\": \"1.000\"",
+                             "\"idle_timeout_other_s\": \"2.000\"",
+                             "\"active_timeout_s\": \"3.000\"",
+                             "\"closed_timeout_s\": \"4.000\""}) {
+        STRCMP_CONTAINS(line, manifest.c_str());
+    }
+}
+
 TEST(Run, endings_are_dropped_in_any_case) {
     const std::filesystem::path loud = folder.path() / "home" / "LOUD.PCAP";
     std::filesystem::rename(config.captures[0], loud);

@@ -80,6 +80,9 @@ def compare(results, programs, capture, folder, group):
         results.check(f"{capture.name}: {claim}: equal records", not difference, difference)
         results.check(f"{capture.name}: {claim}: nothing lost", not ledger["packets_lost"],
                       ledger["packets_lost"])
+        # Who may reach the collector's socket may not for that write to its archive.
+        open_to_group = [path for path in archive.rglob("*") if path.stat().st_mode & 0o022]
+        results.check(f"{claim}: the archive is its owner's", not open_to_group, str(open_to_group))
         verified = subprocess.run([programs[0], "verify", archive],
                                   capture_output=True, text=True, check=False)
         results.check(f"{capture.name}: {claim}: verify", verified.returncode == 0,

@@ -233,6 +233,37 @@ def interface_vanishes(trouble, driver):
             collector.kill()
 
 
+def interface_returns(trouble):
+    """Of two ports one breaks; when its interface is there again, whoever started the probe shall
+    start it anew, with both."""
+    place = trouble.place()
+    with services.Network("back") as network:
+        switch, tap = network.namespace("switch"), network.namespace("probe")
+        network.pair(switch, "mirror", tap, "tap")
+        network.pair(switch, "mirror2", tap, "tap2")
+        collector = trouble.collector(place)
+        probe = trouble.probe(place, ["net_pcap0,iface=tap", "net_pcap1,iface=tap2"],
+                              ("ip", "netns", "exec", tap))
+        try:
+            probe.wait_for_text("takes records")
+            services.ip("-n", switch, "link", "del", "mirror")
+            probe.wait_for_text("the interface tap is gone")
+            trouble.play(switch, "mirror2")
+            network.pair(switch, "mirror", tap, "tap")
+            found = probe.wait()
+            trouble.results.check("an interface returns: the probe ends to be started anew",
+                                  found == 1 and "is there again" in probe.text()
+                                  and "is up again" not in probe.text(),
+                                  f"{found}: {probe.text()}")
+            ledger = trouble.ledger(place)[0]
+            seen = ledger["packets_metered"] + sum(ledger["packets_lost"].values())
+            trouble.results.check("an interface returns: all is delivered before", seen == FLOWS,
+                                  str(ledger))
+        finally:
+            probe.kill()
+            collector.kill()
+
+
 def device_is_busy(trouble, namespaces):
     _, tap = namespaces
     place = trouble.place()
@@ -299,6 +330,7 @@ def main():
             device_is_busy(trouble, (switch, tap))
         for driver in ("net_pcap", "net_af_xdp"):
             interface_vanishes(trouble, driver)
+        interface_returns(trouble)
     results.exit()
 
 

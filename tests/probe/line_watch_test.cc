@@ -57,6 +57,25 @@ TEST(LineWatch, a_line_that_is_down_for_a_moment_is_not_told) {
     }
 }
 
+TEST(LineWatch, of_a_port_that_broke_is_told_alone_that_its_line_is_there_again) {
+    watch.port_broke("eth2");
+    // It was never away.
+    STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    STRCMP_EQUAL("", watch.returned().c_str());
+    second = false;
+    for (int i = 0; i < 3; ++i) {
+        STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    }
+    STRCMP_EQUAL("", watch.returned().c_str());
+    second = true;
+    STRCMP_EQUAL("", told_after(seconds(1)).c_str());
+    STRCMP_CONTAINS("eth2: what broke is there again", watch.returned().c_str());
+    // The other one goes on as before.
+    first = false;
+    told_after(seconds(1));
+    STRCMP_CONTAINS("eth1: the line is down", told_after(seconds(1)).c_str());
+}
+
 TEST(LineWatch, the_system_is_not_asked_all_the_time) {
     for (int i = 0; i < 30; ++i) {
         told_after(milliseconds(100));
