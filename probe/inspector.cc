@@ -32,6 +32,7 @@ const char* name_of(NameField field) noexcept {
 namespace {
 
 constexpr uint16_t kMulticastDnsPort = 5353;
+constexpr uint8_t kHandshakeType = 22;  // of TLS and DTLS
 
 // Values of FlowWarm::protocol.
 enum class NameParser : uint8_t { none, dns, tls, http, dhcp, dtls };
@@ -118,8 +119,8 @@ std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) n
 
 // A ClientHello in its record: it may follow another protocol, after STARTTLS or a proxy's answer.
 bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) noexcept {
-    return packet.key.protocol == kProtocolTcp && payload.size() > 5 && payload[0] == 22 &&
-           payload[1] == 3 && payload[5] == 1;
+    return packet.key.protocol == kProtocolTcp && payload.size() > 5 &&
+           payload[0] == kHandshakeType && payload[1] == 3 && payload[5] == 1;
 }
 
 // Over HTTP who asks is one side, and what follows the head of a request may look like anything.
@@ -220,6 +221,10 @@ void Inspector::inspect(const ParsedPacket& packet,
         }
         FoundNames names;
         find_names(parser, packet, is_hello ? behind : payload, names);
+        // Behind its handshake no datagram of DTLS tells a name, and there may be many.
+        if (protocol == NameParser::dtls && !payload.empty() && payload[0] != kHandshakeType) {
+            warm.protocol = 0;
+        }
         store_names(names, !packet.from_low, hot, warm, features);
     }
 }

@@ -14,7 +14,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     const std::vector<uint8_t> payload(data + 1, data + size);
     FoundNames names;
-    switch (data[0] % 5) {
+    switch (data[0] % 6) {
         case 0:
             find_dns_names(payload, false, names);
             break;
@@ -26,6 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case 3:
             find_http_host(payload, names);
+            http_content_follows(payload);
+            break;
+        case 4:
+            find_dtls_server_name(payload, names);
             break;
         default:
             find_dhcp_host_name(payload, names);
