@@ -140,7 +140,9 @@ uint64_t DpdkPort::packet_time(const rte_mbuf& packet, uint64_t burst_ns) const 
     }
     // libpcap takes the seconds of a capture for signed; a capture's are 32 bits without a sign.
     constexpr uint64_t kAllSeconds_us = (uint64_t{1} << 32) * 1'000'000;
-    const uint64_t stamp_us = static_cast<int64_t>(stamp) < 0 ? stamp + kAllSeconds_us : stamp;
+    const bool is_negative = static_cast<int64_t>(stamp) < 0;
+    const uint64_t unsigned_us = config_.is_live ? 0 : stamp + kAllSeconds_us;
+    const uint64_t stamp_us = is_negative ? unsigned_us : stamp;
     const uint64_t time_ns =
         std::min(stamp_us, kMaximumTimeNs / kNsPerMicrosecond) * kNsPerMicrosecond;
     return config_.is_live ? line_clock_.time_of_stamp(time_ns) : time_ns;

@@ -123,18 +123,26 @@ bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) 
            payload[0] == kHandshakeType && payload[1] == 3 && payload[5] == 1;
 }
 
+// A status line as far as its code (RFC 9112 section 4). A request line ends with the version.
+bool is_answer(std::span<const uint8_t> payload) noexcept {
+    constexpr std::string_view kVersion = "HTTP/1.";
+    constexpr size_t kCodeAt = kVersion.size() + 2;
+    return payload.size() > kCodeAt &&
+           std::memcmp(payload.data(), kVersion.data(), kVersion.size()) == 0 &&
+           payload[kCodeAt - 1] == ' ' && payload[kCodeAt] >= '0' && payload[kCodeAt] <= '9';
+}
+
 // Over HTTP who asks is one side, and what follows the head of a request may look like anything.
 // False: this is no message of the side's that names a host.
 bool may_name_host(std::span<const uint8_t> payload, size_t side, FlowWarm& warm) noexcept {
-    constexpr std::string_view kAnswer = "HTTP/1.";
     const auto answered = static_cast<uint8_t>(1 << side);
     const auto in_content = static_cast<uint8_t>(4 << side);
     warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
-    if (payload.size() > kAnswer.size() &&
-        std::memcmp(payload.data(), kAnswer.data(), kAnswer.size()) == 0) {
-        warm.http_sides |= answered;
-    }
     if ((warm.http_sides & (answered | in_content)) != 0) {
+        return false;
+    }
+    if (is_answer(payload)) {
+        warm.http_sides |= answered;
         return false;
     }
     if (http_content_follows(payload)) {
@@ -240,7 +248,7 @@ void Inspector::inspect_joined(const ParsedPacket& packet,
     FoundNames names;
     if (kind == MessageKind::quic) {
         find_quic_server_name(message, names);
-    } else {
+    } else if (kind != MessageKind::http || may_name_host(message, packet.from_low ? 0 : 1, warm)) {
         scan(packet, message, hot, warm, scratch, counters);
         find_names(parser_of(kind), packet, message, names);
     }

@@ -168,6 +168,15 @@ TEST(Inspector, what_looks_like_a_request_in_a_content_names_nobody) {
     STRCMP_EQUAL("a.example ", names_of({{false, with_content}, {false, get}}).c_str());
     STRCMP_EQUAL("a.example ",
                  names_of({{false, with_content}, {true, answer}, {true, get}}).c_str());
+    // Its head in two segments; and what looks like an answer is no sign of who answers there.
+    STRCMP_EQUAL(
+        "a.example ",
+        names_of(
+            {{false, with_content.substr(0, 20)}, {false, with_content.substr(20)}, {false, get}})
+            .c_str());
+    STRCMP_EQUAL(
+        "a.example b.example ",
+        names_of({{false, with_content}, {false, answer}, {true, answer}, {false, get}}).c_str());
     // The next request, and one behind a request without content.
     STRCMP_EQUAL("a.example b.example ",
                  names_of({{false, with_content}, {true, answer}, {false, get}}).c_str());
