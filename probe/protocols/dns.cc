@@ -87,7 +87,9 @@ bool find_dns_names(std::span<const uint8_t> message, bool multicast, FoundNames
     header.skip(4);
     const size_t questions = header.u16();
     const size_t answers = header.u16();
-    if (!header.ok() || message.size() < kHeaderOctets) {
+    // Many are asked at once in multicast alone (RFC 6762 section 5.3).
+    if (!header.ok() || message.size() < kHeaderOctets ||
+        (questions > kMaximumQuestions && !multicast)) {
         return false;
     }
     size_t at = kHeaderOctets;

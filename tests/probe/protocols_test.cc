@@ -88,6 +88,9 @@ TEST(DnsNames, of_many_questions_the_first_are_told_and_that_there_are_more) {
     CHECK_EQUAL(FoundNames::kMaximum, names.count());
     STRCMP_EQUAL("A", text_of(names[0]).c_str());
     CHECK_TRUE(names.cut());
+    FoundNames unicast;
+    CHECK_FALSE(find_dns_names(message, false, unicast));
+    CHECK_EQUAL(0u, unicast.count());
 }
 
 TEST_GROUP(HttpHost) {
