@@ -64,15 +64,15 @@ Collector::Collector(DatasetConfig config, const LabelRules& rules, size_t most_
 
 void Collector::make_folders() {
     try {
-        make_folders_durably(part_.parent_path(), made_folders_);
         // What verify does not follow is not written to.
         const std::filesystem::path group = config_.archive / config_.group;
         for (const std::filesystem::path& folder : {group, group / config_.scenario}) {
-            if (std::filesystem::is_symlink(folder)) {
+            if (std::filesystem::is_symlink(std::filesystem::symlink_status(folder))) {
                 throw std::runtime_error(fmt::format(
                     "{} is a link, and an archive's folders are its own", folder.string()));
             }
         }
+        make_folders_durably(part_.parent_path(), made_folders_);
     } catch (const std::runtime_error& error) {
         throw std::runtime_error(
             fmt::format("cannot write the archive {}: {}", config_.archive.string(), error.what()));

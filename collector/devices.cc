@@ -65,6 +65,7 @@ void MacVendors::put_in_order() {
     };
     vendors_.erase(std::unique(vendors_.begin(), vendors_.end(), is_same), vendors_.end());
 }
+
 MacVendors MacVendors::parse(std::string_view text) {
     MacVendors vendors;
     vendors.add(text);

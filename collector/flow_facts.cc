@@ -108,8 +108,14 @@ constexpr std::ptrdiff_t kMostNamesTold = 16;
 
 void add_name(std::string field, std::string name, MessageFacts& facts) {
     if (!name.empty() && name.size() <= kLongestHostName) {
-        facts.names.push_back(
-            {EvidenceKind::name, std::move(field), std::move(name), {}, 0, 0, false, {}});
+        facts.names.push_back({EvidenceKind::name,
+                               std::move(field),
+                               std::move(name),
+                               {},
+                               Fact::kNoPacket,
+                               0,
+                               false,
+                               {}});
     }
 }
 
@@ -233,6 +239,13 @@ bool is_stored_fact(EvidenceKind kind) {
            kind == EvidenceKind::name_by_dns || kind == EvidenceKind::behaviour;
 }
 
+uint32_t packet_of(EvidenceKind kind, const Json& match) {
+    const Json* packet = member(match, "packet");
+    return packet == nullptr && kind == EvidenceKind::name
+               ? Fact::kNoPacket
+               : static_cast<uint32_t>(number_of(packet));
+}
+
 void add_stored_facts(const Json& record, FlowFacts& facts) {
     for_each(record, "matched", [&facts](const Json& match) {
         const EvidenceKind kind = kind_of(match);
@@ -243,7 +256,7 @@ void add_stored_facts(const Json& record, FlowFacts& facts) {
                                    kind == EvidenceKind::payload
                                        ? text_of(member(match, "signature"))
                                        : std::string(),
-                                   static_cast<uint32_t>(number_of(member(match, "packet"))),
+                                   packet_of(kind, match),
                                    static_cast<uint32_t>(number_of(member(match, "offset"))),
                                    is_reverse(match)});
         }

@@ -29,11 +29,14 @@ EvidenceKind evidence_kind_named(std::string_view word) noexcept;
 
 // Something that was seen of a flow. Texts are valid UTF-8.
 struct Fact {
+    // A decoded message alone tells the name: it is behind those whose packet is known.
+    static constexpr uint32_t kNoPacket = UINT32_MAX;
+
     EvidenceKind kind = EvidenceKind::none;
     std::string field;      // where: "payload", "dns.question", "ssdp.server", ...
     std::string value;      // empty for a payload signature
     std::string signature;  // that lists it; empty: none does
-    uint32_t packet = 0;    // payload, name: ordinal among the flow's payload packets, from 0
+    uint32_t packet = 0;    // payload, name: ordinal among the flow's payload packets, or kNoPacket
     uint32_t offset = 0;    // payload: end of the match
     bool reverse = false;   // from the responder
     std::string owner;      // MAC address of whom it tells; empty: of its sender

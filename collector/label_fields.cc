@@ -15,7 +15,8 @@ void write_facts(JsonLine& json, std::string_view name, const std::vector<Fact>&
         json.text("field", fact.field);
         json.text("value", fact.value);
         json.text("signature", fact.signature);
-        if (fact.kind == EvidenceKind::payload || fact.kind == EvidenceKind::name) {
+        const bool has_packet = fact.packet != Fact::kNoPacket;
+        if (has_packet && (fact.kind == EvidenceKind::payload || fact.kind == EvidenceKind::name)) {
             json.number("packet", fact.packet);
             json.number("offset", fact.offset);
         }

@@ -303,8 +303,10 @@ void Labeller::remember_passed() {
     passed_.clear();
 }
 
-void Labeller::pass_on(const Passage& flow, std::shared_ptr<const Label> label) {
-    passed_.push_back({*flow.endpoints, {flow.end_us, FlowId(flow.flow_id), std::move(label)}});
+void Labeller::pass_on(const Passage& flow,
+                       std::string_view said_by,
+                       std::shared_ptr<const Label> label) {
+    passed_.push_back({*flow.endpoints, {flow.end_us, FlowId(said_by), std::move(label)}});
     if (passed_.size() == kPassedAtOnce) {
         remember_passed();
     }
@@ -331,16 +333,17 @@ std::optional<Label> Labeller::continued(const Passage& flow,
         return std::nullopt;
     }
     if (says && (!flow.is_tcp || !goes_on || !by_content.service.empty())) {
-        pass_on(flow, passed_on);
+        pass_on(flow, flow.flow_id, passed_on);
         return std::nullopt;
     }
     const Known* known = earlier_of(flow);
     const bool is_of_use =
-        known != nullptr && (!says || (known->label->protocol == by_content.protocol &&
-                                       !known->label->service.empty()));
+        known != nullptr &&
+        (!says || (known->label->protocol == by_content.protocol &&
+                   !known->label->service.empty() && known->label->service != kAmbiguous));
     if (!is_of_use) {
         if (says) {
-            pass_on(flow, passed_on);
+            pass_on(flow, flow.flow_id, passed_on);
         }
         return std::nullopt;
     }
@@ -362,7 +365,7 @@ std::optional<Label> Labeller::continued(const Passage& flow,
         auto both = std::make_shared<Label>(*passed_on);
         both->service = label.service;
         both->activity = label.activity;
-        pass_on(flow, std::move(both));
+        pass_on(flow, fact.value, std::move(both));
         return label;
     }
     label.type = earlier.type;

@@ -47,9 +47,10 @@ class Labeller {
     };
     // The label of a flow of which `by_content` says so much: another one where it goes on with an
     // earlier flow, else nothing. It is told what that was where its content does not say it, and
-    // on TCP the earlier one's service where its content says the protocol alone, as when a
-    // connection was silent for long: whom it speaks to was told when it began. Only what the
-    // content said goes on to later flows: `passed_on`, the same but for what it rests on.
+    // on TCP the earlier one's service and activity where its content says the protocol alone, as
+    // when a connection was silent for long: whom it speaks to was told when it began. Only what
+    // the content of a flow said goes on to later ones: `passed_on`, the same but for what it rests
+    // on.
     std::optional<Label> continued(const Passage& flow,
                                    const Label& by_content,
                                    const std::shared_ptr<const Label>& passed_on);
@@ -69,8 +70,8 @@ class Labeller {
     using Hits = std::vector<Hit>;
 
     struct Known {
-        uint64_t end_us;
-        FlowId flow_id;
+        uint64_t end_us;  // of the last flow that it holds for
+        FlowId flow_id;   // of the flow whose content said it
         std::shared_ptr<const Label> label;
     };
     struct EndpointsHash {
@@ -85,9 +86,10 @@ class Labeller {
         Known known;
     };
 
-    void pass_on(const Passage& flow, std::shared_ptr<const Label> label);
+    // `said_by`: the flow whose content said the label.
+    void pass_on(const Passage& flow, std::string_view said_by, std::shared_ptr<const Label> label);
     void remember_passed();
-    // Of an earlier flow that this one goes on with; null: there is none.
+    // What an earlier flow said that this one goes on with; null: there is none.
     const Known* earlier_of(const Passage& flow);
 
     Hits hits_of(const FlowFacts& facts) const;

@@ -223,14 +223,15 @@ int collect(const collector::CollectorConfig& config,
     for (const std::string& problem : service.problems()) {
         say(problem);
     }
-    // Probes may be other users of this machine: the socket is for the group, and nothing else is.
+    // Probes may be other users of this machine: the socket is for the group, and all else is the
+    // owner's to write and nobody else's to read.
     const mode_t mask = ::umask(0007);
     proto::ChannelContext context;
     proto::ChannelReceiver receiver(context, config.listen.front(), door);
     for (size_t i = 1; i < config.listen.size(); ++i) {
         receiver.bind(config.listen[i]);
     }
-    ::umask(mask);
+    ::umask(mask | 0027);
     for (const std::string& endpoint : config.listen) {
         say(fmt::format("listens at {}{}", endpoint, told_of(endpoint, door)));
     }

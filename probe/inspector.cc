@@ -100,36 +100,10 @@ void find_names(NameParser parser,
     }
 }
 
-// What comes behind a proxy's header, in the words of 107 octets at most or binary, where there is
-// one (HAProxy's PROXY protocol, versions 1 and 2).
-std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) noexcept {
-    constexpr std::string_view kWords = "PROXY ";
-    constexpr std::string_view kBinary("\r\n\r\n\0\r\nQUIT\n", 12);
-    constexpr size_t kLongestLine = 107;
-    const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
-    size_t header = 0;
-    if (text.starts_with(kWords)) {
-        const size_t end = text.substr(0, kLongestLine).find('\n');
-        header = end == std::string_view::npos ? 0 : end + 1;
-    } else if (text.starts_with(kBinary) && payload.size() >= kBinary.size() + 4) {
-        header = kBinary.size() + 4 + static_cast<size_t>(payload[14] << 8 | payload[15]);
-    }
-    return payload.subspan(std::min(header, payload.size()));
-}
-
 // A ClientHello in its record: it may follow another protocol, after STARTTLS or a proxy's answer.
 bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) noexcept {
     return packet.key.protocol == kProtocolTcp && payload.size() > 5 &&
            payload[0] == kHandshakeType && payload[1] == 3 && payload[5] == 1;
-}
-
-// A status line as far as its code (RFC 9112 section 4). A request line ends with the version.
-bool is_answer(std::span<const uint8_t> payload) noexcept {
-    constexpr std::string_view kVersion = "HTTP/1.";
-    constexpr size_t kCodeAt = kVersion.size() + 2;
-    return payload.size() > kCodeAt &&
-           std::memcmp(payload.data(), kVersion.data(), kVersion.size()) == 0 &&
-           payload[kCodeAt - 1] == ' ' && payload[kCodeAt] >= '0' && payload[kCodeAt] <= '9';
 }
 
 // Over HTTP who asks is one side, and what follows the head of a request may look like anything.
@@ -137,11 +111,15 @@ bool is_answer(std::span<const uint8_t> payload) noexcept {
 bool may_name_host(std::span<const uint8_t> payload, size_t side, FlowWarm& warm) noexcept {
     const auto answered = static_cast<uint8_t>(1 << side);
     const auto in_content = static_cast<uint8_t>(4 << side);
-    warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
+    const char code = http_answer_class(payload);
+    // 1xx is none yet: who was told to go on sends the content now (RFC 9110 section 10.1.1).
+    if (code != '1') {
+        warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
+    }
     if ((warm.http_sides & (answered | in_content)) != 0) {
         return false;
     }
-    if (is_answer(payload)) {
+    if (code != 0) {
         warm.http_sides |= answered;
         return false;
     }
@@ -248,9 +226,11 @@ void Inspector::inspect_joined(const ParsedPacket& packet,
     FoundNames names;
     if (kind == MessageKind::quic) {
         find_quic_server_name(message, names);
-    } else if (kind != MessageKind::http || may_name_host(message, packet.from_low ? 0 : 1, warm)) {
+    } else {
         scan(packet, message, hot, warm, scratch, counters);
-        find_names(parser_of(kind), packet, message, names);
+        if (kind != MessageKind::http || may_name_host(message, packet.from_low ? 0 : 1, warm)) {
+            find_names(parser_of(kind), packet, message, names);
+        }
     }
     store_names(names, !packet.from_low, hot, warm, features);
 }

@@ -8,7 +8,8 @@ namespace curlew::probe {
 
 LineWatch::LineWatch(std::vector<Line> lines) {
     for (Line& line : lines) {
-        states_.push_back({.line = std::move(line), .told_again = {}});
+        const uint32_t which = line.which ? line.which() : 0;
+        states_.push_back({.line = std::move(line), .which = which, .told_again = {}});
     }
 }
 
@@ -48,7 +49,8 @@ void LineWatch::port_broke(const std::string& device) {
 
 void LineWatch::look_for_return(State& state) {
     const bool was_down = std::exchange(state.was_down, !state.line.is_there());
-    if (was_down && !state.was_down) {
+    const bool is_another = state.line.which && state.line.which() != state.which;
+    if (!state.was_down && (was_down || is_another)) {
         returned_ = fmt::format("{}: what broke is there again: the probe ends, to be started anew",
                                 state.line.device);
     }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ class LineWatch {
     struct Line {
         std::string device;
         std::function<bool()> is_there;
+        // A number that another interface of the name would not have; empty: it has always one.
+        std::function<uint32_t()> which = {};
     };
     explicit LineWatch(std::vector<Line> lines);
 
@@ -30,13 +33,15 @@ class LineWatch {
 
     // The device's port broke: nothing comes from there, whatever its line is.
     void port_broke(const std::string& device);
-    // A sentence on a device whose port broke and whose line went and is there again: whoever
-    // started the process shall start it anew, with all of its ports. Empty: there is none.
+    // A sentence on a device whose port broke and whose line, or another in its place, is there
+    // again: whoever started the process shall start it anew, with all of its ports. Empty: there
+    // is none.
     const std::string& returned() const noexcept { return returned_; }
 
   private:
     struct State {
         Line line;
+        uint32_t which = 0;  // at the beginning
         bool is_broken = false;
         bool was_down = false;
         bool is_down_told = false;

@@ -154,11 +154,13 @@ std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config,
         const std::vector<std::string> interfaces = dpdk_port::DeviceArguments(name).interfaces();
         for (const std::string& interface : interfaces) {
             lines.push_back(
-                {name, [interface] { return dpdk_port::find_interface(interface).is_running; }});
+                {name,
+                 [interface] { return dpdk_port::find_interface(interface).is_running; },
+                 [interface] { return dpdk_port::find_interface(interface).index; }});
         }
         const dpdk_port::Device* device = open.devices[i].get();
         if (interfaces.empty() && device->facts().is_live) {
-            lines.push_back({name, [device] { return device->has_link(); }});
+            lines.push_back({name, [device] { return device->has_link(); }, {}});
         }
     }
     return lines;

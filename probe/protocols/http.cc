@@ -62,6 +62,15 @@ void add_host(std::string_view host, FoundNames& names) noexcept {
 
 }  // namespace
 
+char http_answer_class(std::span<const uint8_t> payload) noexcept {
+    constexpr std::string_view kVersion = "HTTP/1.";
+    constexpr size_t kCodeAt = kVersion.size() + 2;
+    const std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
+    const bool is_answer = text.size() > kCodeAt && text.starts_with(kVersion) &&
+                           text[kCodeAt - 1] == ' ' && text[kCodeAt] >= '1' && text[kCodeAt] <= '9';
+    return is_answer ? text[kCodeAt] : '\0';
+}
+
 bool http_content_follows(std::span<const uint8_t> payload) noexcept {
     std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
     uint64_t content_octets = 0;

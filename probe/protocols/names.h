@@ -78,6 +78,12 @@ bool find_dtls_server_name(std::span<const uint8_t> payload, FoundNames& names) 
 bool find_hello_server_name(std::span<const uint8_t> handshake,
                             NameField field,
                             FoundNames& names) noexcept;
+// What comes behind the header that a proxy puts in front (HAProxy's PROXY protocol), where there
+// is one; else the payload.
+std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) noexcept;
+// The first digit of the code of an answer that begins in this payload (RFC 9112 section 4), '1' to
+// '9'; 0: none does.
+char http_answer_class(std::span<const uint8_t> payload) noexcept;
 // Whether the payload is the head of a request whose content comes behind this payload (RFC 9112
 // section 6): what the sender says next is no request, whatever it looks like.
 bool http_content_follows(std::span<const uint8_t> payload) noexcept;

@@ -116,9 +116,13 @@ bool find_dtls_server_name(std::span<const uint8_t> payload, FoundNames& names) 
     if (record.u8() != kHandshakeRecord || record.u8() != kMajor) {
         return true;
     }
-    record.skip(1 + 2 + 6);
-    Cursor handshake(record.take_counted(2));
-    if (handshake.u8() != kClientHello) {
+    record.skip(1);
+    const bool is_in_the_clear = record.u16() == 0;
+    record.skip(6);
+    const size_t length = record.u16();
+    // As much as was captured.
+    Cursor handshake(record.take(std::min(length, record.left())));
+    if (!is_in_the_clear || handshake.u8() != kClientHello) {
         return true;
     }
     handshake.skip(3 + 2);

@@ -267,13 +267,14 @@ TEST(Labeller, a_connection_that_was_silent_speaks_to_whom_it_spoke_before) {
         STRCMP_EQUAL("time-sync", label.activity.c_str());
         STRCMP_EQUAL("certain", label.confidence.c_str());
         STRCMP_EQUAL("payload continued ", evidence(label).c_str());
-        STRCMP_EQUAL(flow_id[0] == 's' ? "first" : "second", label.matched.back().value.c_str());
+        STRCMP_EQUAL("first", label.matched.back().value.c_str());
+        // The flow's next records, too.
+        for (int record = 1; record < 3; ++record) {
+            later.end_us += 300'000'000;
+            STRCMP_EQUAL("clock", labeller.label(later).service.c_str());
+        }
     }
-    // A record of the same flow, a connection that begins, one that says its service, another
-    // protocol.
-    STRCMP_EQUAL("", labeller.label(later).service.c_str());
-    at("third");
-    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+    // A connection that begins, one that says its service, another protocol.
     at("begins");
     later.begin_seen = true;
     STRCMP_EQUAL("", labeller.label(later).service.c_str());
@@ -283,6 +284,21 @@ TEST(Labeller, a_connection_that_was_silent_speaks_to_whom_it_spoke_before) {
     STRCMP_EQUAL("logs", labeller.label(later).service.c_str());
     at("dns");
     later.facts = {payload("dns")};
+    STRCMP_EQUAL("", labeller.label(later).service.c_str());
+}
+
+TEST(Labeller, what_is_ambiguous_is_no_service_to_go_on_with) {
+    facts.flow_id = "first";
+    facts.facts = {payload("tls"),
+                   name("time.example.com", EvidenceKind::name_by_dns),
+                   name("logs.example.net", EvidenceKind::name_by_dns)};
+    facts.begin_seen = true;
+    STRCMP_EQUAL("ambiguous", labeller.label(facts).service.c_str());
+    FlowFacts later = facts;
+    later.flow_id = "second";
+    later.facts = {payload("tls")};
+    later.begin_seen = false;
+    later.flow_start_us = facts.end_us + 1;
     STRCMP_EQUAL("", labeller.label(later).service.c_str());
 }
 

@@ -12,7 +12,8 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     if (size == 0) {
         return 0;
     }
-    const std::vector<uint8_t> payload(data + 1, data + size);
+    const std::vector<uint8_t> octets(data + 1, data + size);
+    const std::span<const uint8_t> payload = behind_proxy_header(octets);
     FoundNames names;
     switch (data[0] % 6) {
         case 0:
@@ -27,6 +28,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
         case 3:
             find_http_host(payload, names);
             http_content_follows(payload);
+            http_answer_class(payload);
             break;
         case 4:
             find_dtls_server_name(payload, names);

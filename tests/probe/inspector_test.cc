@@ -177,6 +177,11 @@ TEST(Inspector, what_looks_like_a_request_in_a_content_names_nobody) {
     STRCMP_EQUAL(
         "a.example b.example ",
         names_of({{false, with_content}, {false, answer}, {true, answer}, {false, get}}).c_str());
+    // Who is told to go on sends the content then.
+    STRCMP_EQUAL(
+        "a.example ",
+        names_of({{false, with_content}, {true, "HTTP/1.1 100 Continue\r\n\r\n"}, {false, get}})
+            .c_str());
     // The next request, and one behind a request without content.
     STRCMP_EQUAL("a.example b.example ",
                  names_of({{false, with_content}, {true, answer}, {false, get}}).c_str());

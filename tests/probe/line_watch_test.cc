@@ -15,8 +15,9 @@ TEST_GROUP(LineWatch) {
                       [this] {
                           ++asked;
                           return first;
-                      }},
-                     {"eth2", [this] { return second; }}}};
+                      },
+                      {}},
+                     {"eth2", [this] { return second; }, {}}}};
     LineWatch::Clock::time_point now = LineWatch::Clock::time_point() + seconds(1000);
 
     std::string told_after(milliseconds pause) {
@@ -74,6 +75,17 @@ TEST(LineWatch, of_a_port_that_broke_is_told_alone_that_its_line_is_there_again)
     first = false;
     told_after(seconds(1));
     STRCMP_CONTAINS("eth1: the line is down", told_after(seconds(1)).c_str());
+}
+
+TEST(LineWatch, another_interface_of_the_name_is_a_return_though_none_was_missed) {
+    uint32_t index = 7;
+    LineWatch one{{{"eth1", [] { return true; }, [&index] { return index; }}}};
+    one.port_broke("eth1");
+    one.look(now + seconds(1));
+    STRCMP_EQUAL("", one.returned().c_str());
+    index = 8;
+    one.look(now + seconds(2));
+    STRCMP_CONTAINS("eth1: what broke is there again", one.returned().c_str());
 }
 
 TEST(LineWatch, the_system_is_not_asked_all_the_time) {

@@ -225,6 +225,16 @@ TEST(TlsServerName, names_of_other_kinds_stand_before_it) {
     STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
 }
 
+TEST(TlsServerName, of_dtls_is_read_as_far_as_was_captured) {
+    Octets hello = hello_of("0008 00 0005 612e622e63", true);
+    // An extension behind it, that is not there.
+    hello[hello.size() - 15] += 4;
+    Octets record = from_hex("16 fefd 0000 000000000000 00ff");
+    record.insert(record.end(), hello.begin(), hello.end());
+    find_dtls_server_name(record, names);
+    CHECK_EQUAL(1u, names.count());
+}
+
 TEST(TlsServerName, of_dtls_is_read_behind_the_cookie_in_its_first_fragment) {
     const Octets hello = hello_of("0008 00 0005 612e622e63", true);
     Octets record = from_hex("16 fefd 0000 000000000000 0000");
@@ -237,7 +247,10 @@ TEST(TlsServerName, of_dtls_is_read_behind_the_cookie_in_its_first_fragment) {
     CHECK_TRUE(find_dtls_server_name(record, names));
     CHECK_EQUAL(1u, names.count());
     STRCMP_EQUAL("a.b.c", text_of(names[0]).c_str());
-    // A later fragment, and a server's.
+    // Enciphered, a later fragment, and a server's.
+    record[4] = 1;
+    find_dtls_server_name(record, names);
+    record[4] = 0;
     record[13 + 8] = 1;
     find_dtls_server_name(record, names);
     record[13 + 8] = 0;
