@@ -89,7 +89,6 @@ void note_field(StreamSide& side, Octets part) noexcept {
                std::memcmp(side.pending.data(), name.data(), name.size()) == 0;
     };
     if (side.belief == static_cast<uint8_t>(LengthBelief::unknown) && known >= kAnswer.size()) {
-        side.answers = begins_with(kAnswer) ? 1 : side.answers;
         side.belief =
             static_cast<uint8_t>(begins_with(kAnswer) ? LengthBelief::no : LengthBelief::yes);
     }
