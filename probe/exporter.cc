@@ -282,7 +282,7 @@ struct Exporter::Implementation {
 
     void send_ledger(const MeterLedger& ledger, bool final) {
         if (final) {
-            // There is no later one to tell it.
+            // Nobody said in time what became of them.
             std::for_each(undecided.begin(), undecided.end(), [this](const Dropped& frame) {
                 count_dropped(frame);
             });
@@ -464,14 +464,28 @@ struct Exporter::Implementation {
         }
     }
 
-    void drain() {
-        const auto deadline = Clock::now() + config.drain;
-        while (!outbox.empty() && fault.empty()) {
+    // Until `is_done`, as long as anything may come of it.
+    template <typename Done>
+    void pump_until(Done is_done, Clock::time_point deadline) {
+        while (!is_done() && fault.empty()) {
             pump(kFullTurn);
             if (abandoned.load(std::memory_order_acquire) || Clock::now() >= deadline) {
-                break;
+                return;
             }
         }
+    }
+
+    // The last ledger waits for what a collector that is away may have: no later one would tell it.
+    void end() {
+        const auto deadline = Clock::now() + config.drain;
+        close_batch();
+        pump_until([this] { return undecided.empty(); }, deadline);
+        send_ledger(final_ledger, true);
+        pump_until([this] { return outbox.empty(); }, deadline);
+        settle();
+    }
+
+    void settle() {
         if (spool != nullptr) {
             spool->finish(std::max(sender.last_acknowledged(), dropped_through));
         }
@@ -545,9 +559,7 @@ void Exporter::run(const std::vector<ByteRing*>& rings,
     Implementation& self = *implementation_;
     self.last_progress = Clock::now();
     self.empty_rings(rings, ledger);
-    self.close_batch();
-    self.send_ledger(self.final_ledger, true);
-    self.drain();
+    self.end();
 }
 
 void Exporter::finish(const MeterLedger& ledger) {
