@@ -68,6 +68,7 @@ class BlockPool {
         return memory_ + static_cast<size_t>(index) * kOctets;
     }
 
+    uint32_t size() const noexcept { return capacity_; }
     uint32_t left() const noexcept { return capacity_ - used_; }
 
   private:

@@ -97,7 +97,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
       copies_(memory.copies, config.copies, digest),
       features_(config.list, memory.features),
       messages_(memory.messages,
-                config.details ? MessageStore::Keeps::messages : MessageStore::Keeps::names),
+                config.details ? MessageStore::Keeps::all : MessageStore::Keeps::little),
       recent_(memory.recent),
       inspector_(&inspector),
       hash_(&hash),
@@ -391,7 +391,7 @@ void FlowMeter::update(FlowIndex flow, const ParsedPacket& packet) noexcept {
     }
     if (is_new) {
         FlowWarm& warm = table_.warm(flow);
-        const bool awaits_names = messages_.keeps_names() && warm.messages != 0;
+        const bool awaits_names = messages_.awaits_names(warm);
         hot.settled = settled_of(hot, warm, awaits_names);
         // Nobody looks at this side any more.
         if (awaits_names && (hot.settled & (kSettledPayload << side)) != 0) {

@@ -18,8 +18,6 @@ constexpr uint16_t kDhcpClientPort = 68;
 constexpr uint16_t kNtpPort = 123;
 constexpr uint16_t kSsdpPort = 1900;
 
-constexpr size_t kDnsHeaderOctets = 12;
-
 // RFC 9110 section 9, RFC 4918 section 9, RFC 3253, RFC 5323, UPnP Device Architecture 1.1, and
 // what else tools and remote procedures over HTTP use.
 constexpr std::string_view kMethods[] = {

@@ -39,7 +39,9 @@ bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept;
 // DNS over TCP has no front to see: the hint or the port. None: neither.
 MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept;
 
-// A DNS header (RFC 1035 section 4.1.1) with counts that a message can have. Requires: 12 octets.
+// A DNS header (RFC 1035 section 4.1.1) with counts that a message can have. Requires: that many
+// octets.
+inline constexpr size_t kDnsHeaderOctets = 12;
 bool is_dns_header(std::span<const uint8_t> octets) noexcept;
 
 }  // namespace curlew::probe

@@ -58,6 +58,19 @@ bool begins_split_names(std::span<const uint8_t> octets,
     return front.kind == MessageKind::tls || front.match == FrontMatch::maybe;
 }
 
+// What labels of other flows rest on: answers of DNS that are some (RFC 1035 section 4.1.1), and
+// what DHCP's clients say of themselves (RFC 2131 section 2). By the front alone.
+bool tells_of_others(MessageKind kind, std::span<const uint8_t> datagram) noexcept {
+    constexpr uint8_t kResponse = 0x80;
+    constexpr uint8_t kCode = 0x0f;
+    constexpr uint8_t kBootRequest = 1;
+    if (kind == MessageKind::dns && datagram.size() >= kDnsHeaderOctets) {
+        const bool is_answer = (datagram[2] & kResponse) != 0 && (datagram[3] & kCode) == 0;
+        return is_answer && (datagram[6] | datagram[7]) != 0;
+    }
+    return kind == MessageKind::dhcp && datagram.front() == kBootRequest;
+}
+
 // A message that tells names began on this side and is not whole.
 bool awaits_names(const StreamSide& side) noexcept {
     if (side.step == CutStep::off) {
@@ -82,11 +95,11 @@ bool awaits_names(const StreamSide& side) noexcept {
 
 }  // namespace
 
-bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm) noexcept {
+bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared) noexcept {
     if (warm.messages != 0) {
         return true;
     }
-    const uint32_t block = pool_.take();
+    const uint32_t block = pool_.left() > spared ? pool_.take() : kNoBlock;
     if (block == kNoBlock) {
         ++shortages_;
         hot.quality |= kQualityListCut;
@@ -105,7 +118,7 @@ PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& ho
                  static_cast<uint8_t>(side),
                  hot.payload_packets,
                  static_cast<uint32_t>(std::min<uint64_t>(offset_us, UINT32_MAX))};
-    if (keeps_ == Keeps::names) {
+    if (keeps_ == Keeps::little && state.of_record == 0) {
         to.most_octets = hot.key.protocol == kProtocolTcp ? kNamesOctets : kQuicNamesOctets;
     }
     return to;
@@ -113,7 +126,7 @@ PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& ho
 
 void MessageStore::note(const PieceSink& sink, FlowHot& hot) noexcept {
     // Behind its bound a message that is kept for its names tells none.
-    if (sink.cut && (keeps_ == Keeps::messages || sink.shortage)) {
+    if (sink.cut && (sink.most_octets == kMaximumMessageOctets || sink.shortage)) {
         hot.quality |= kQualityListCut;
     }
     shortages_ += sink.shortage ? 1 : 0;
@@ -137,22 +150,26 @@ MessageKind MessageStore::add_datagram(const ParsedPacket& packet,
                                        FlowHot& hot,
                                        FlowWarm& warm) noexcept {
     const MessageKind hint = hint_of(warm);
-    if (keeps_ == Keeps::names && hint != MessageKind::quic && hint != MessageKind::none) {
-        return MessageKind::none;  // told by one payload
+    const std::span datagram(packet.payload, packet.payload_captured_octets);
+    if (keeps_ == Keeps::little && hint != MessageKind::quic && hint != MessageKind::none &&
+        !tells_of_others(hint, datagram)) {
+        return MessageKind::none;
     }
     const MessageKind kind = datagram_kind(packet, hint);
     if (kind == MessageKind::quic) {
         return add_quic(packet, hot, warm) ? kind : MessageKind::none;
     }
-    if (kind == MessageKind::none || keeps_ == Keeps::names || !take_state(hot, warm)) {
+    // In profile line-rate half of the pool is for names: of a flow of its own they tell more.
+    const bool is_kept =
+        keeps_ == Keeps::all ? kind != MessageKind::none : tells_of_others(kind, datagram);
+    if (!is_kept || !take_state(hot, warm, keeps_ == Keeps::all ? 0 : pool_.size() / 2)) {
         return MessageKind::none;
     }
+    state(warm).of_record = 1;
     const bool cut = packet.payload_captured_octets < packet.payload_octets ||
                      (packet.notes & kNoteFragment) != 0;
     PieceSink to = sink(state(warm), packet.from_low ? 0 : 1, hot);
-    to.put(kind,
-           static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)),
-           {packet.payload, packet.payload_captured_octets});
+    to.put(kind, static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)), datagram);
     note(to, hot);
     return MessageKind::none;
 }
@@ -288,7 +305,7 @@ bool MessageStore::is_worth_state(const ParsedPacket& packet,
         return true;
     }
     return begins_stream(packet, warm, first) &&
-           (keeps_ == Keeps::messages ||
+           (keeps_ == Keeps::all ||
             begins_split_names({packet.payload, packet.payload_captured_octets},
                                hint_of(warm),
                                stream_dns_kind(packet.key, hint_of(warm))));
@@ -310,7 +327,7 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
     }
     MessageState& flow = state(warm);
     StreamSide& stream = flow.sides[side];
-    if (keeps_ == Keeps::names && awaits_names(flow.sides[1 - side])) {
+    if (keeps_ == Keeps::little && probe::awaits_names(flow.sides[1 - side])) {
         return MessageKind::none;  // of two sides one asks
     }
     SegmentSorter sorter(pool_);
@@ -376,7 +393,7 @@ size_t MessageStore::copy_joined(MessageKind kind,
 }
 
 void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
-    if (keeps_ == Keeps::messages || warm.messages == 0) {
+    if (!awaits_names(warm)) {
         return;
     }
     const std::array<StreamSide, 2>& sides = state(warm).sides;
@@ -389,7 +406,7 @@ void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
         if ((warm.streams_off & 3) == 3 || (client == 0 && (warm.streams_off & 3) != 0)) {
             release(warm);
         }
-    } else if (!awaits_names(sides[0]) && !awaits_names(sides[1])) {
+    } else if (!probe::awaits_names(sides[0]) && !probe::awaits_names(sides[1])) {
         release(warm);
     }
 }

@@ -14,8 +14,10 @@
 // any pays a look at the first octets of each payload; one with takes a block for its state, and
 // blocks for what is kept, from a pool of fixed size. One partition's, one worker's.
 //
-// In the line-rate profile it keeps what names come from and no packet shows whole, until it is: of
-// TLS and QUIC a client's first message, a request of HTTP, a DNS message over TCP.
+// In the line-rate profile it keeps for the record what labels of other flows rest on, of UDP:
+// answers of DNS, and what DHCP's clients say. Besides, what names come from and no packet shows
+// whole, until it is: of TLS and QUIC a client's first message, a request of HTTP, a DNS message
+// over TCP.
 
 namespace curlew::probe {
 
@@ -24,16 +26,17 @@ struct MessageState {
     MessagePieces pieces;
     std::array<StreamSide, 2> sides;
     uint8_t smb_fronts;  // kept in this record
+    uint8_t of_record;   // line-rate: the pieces are the record's, not kept for names alone
 };
 static_assert(sizeof(MessageState) <= kBlockOctets);
 
 class MessageStore {
   public:
-    enum class Keeps : uint8_t { messages, names };
+    enum class Keeps : uint8_t { all, little };
 
     MessageStore() = default;
     // Requires: as BlockPool.
-    explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::messages) noexcept
+    explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::all) noexcept
         : pool_(blocks), keeps_(keeps) {}
 
     // Looks at one packet of a flow after the inspector did, and note_first_numbers(). Returns of
@@ -65,7 +68,10 @@ class MessageStore {
     // After add() and what followed from it: gives back what is kept for names alone, once nothing
     // is awaited.
     void let_go(const FlowHot& hot, FlowWarm& warm) noexcept;
-    bool keeps_names() const noexcept { return keeps_ == Keeps::names; }
+    // Something is kept for names alone.
+    bool awaits_names(const FlowWarm& warm) const noexcept {
+        return warm.messages != 0 && !has_messages(warm);
+    }
 
     // The flow ends: what waits for segments that did not come is let go in order.
     void finish(FlowHot& hot, const FlowWarm& warm) noexcept;
@@ -96,9 +102,10 @@ class MessageStore {
     }
     // For the record.
     bool has_messages(const FlowWarm& warm) const noexcept {
-        return warm.messages != 0 && keeps_ == Keeps::messages;
+        return warm.messages != 0 && (keeps_ == Keeps::all || state(warm).of_record != 0);
     }
-    bool take_state(FlowHot& hot, FlowWarm& warm) noexcept;
+    // False when there is no block, or none but the `spared` ones.
+    bool take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared = 0) noexcept;
     PieceSink sink(MessageState& state, size_t side, const FlowHot& hot) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
     MessageKind add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
@@ -117,7 +124,7 @@ class MessageStore {
     bool is_passed_over(const ParsedPacket& packet, FlowWarm& warm, bool& first) const noexcept;
 
     ChainPool pool_;
-    Keeps keeps_ = Keeps::messages;
+    Keeps keeps_ = Keeps::all;
     uint16_t ended_since_ = 0;  // behind what add() told of last
     uint64_t shortages_ = 0;
 };

@@ -21,9 +21,9 @@ constexpr size_t blocks_per_flow(bool details) {
 // have room for a record of the longest.
 constexpr size_t kMessageBlocksPerFlow = 8;
 constexpr size_t kMinimumMessageBlocks = 2 * kMaximumMessageOctets / kBlockOctets;
-// Without details messages are kept for their names, until they are whole.
-constexpr size_t kFlowsPerNameBlock = 8;
-constexpr size_t kMinimumNameBlocks = kMinimumMessageBlocks / 4;
+// Without details answers of DNS are kept, and others until they have told their names.
+constexpr size_t kFlowsPerMessageBlock = 2;
+constexpr size_t kFewestMessageBlocks = kMinimumMessageBlocks / 4;
 // Flows with more than 65,535 octets of payload, as a part of all: one of so many.
 constexpr size_t kFlowsPerLargeCounts = 4;
 constexpr size_t kMinimumFlowsPerPartition = 64;
@@ -48,7 +48,7 @@ constexpr auto whole_pages = proto::MappedMemory::whole_pages;
 
 size_t message_octets(size_t flows, bool details) {
     return kBlockOctets * (details ? std::max(flows * kMessageBlocksPerFlow, kMinimumMessageBlocks)
-                                   : std::max(flows / kFlowsPerNameBlock, kMinimumNameBlocks));
+                                   : std::max(flows / kFlowsPerMessageBlock, kFewestMessageBlocks));
 }
 
 // What each partition needs, and where the parts stand: first what packets visit at random, of all
@@ -175,7 +175,7 @@ uint64_t flow_capacity_in(uint64_t octets, bool details) noexcept {
         2 * 2 * sizeof(FlowTable::Bucket) / FlowTable::kSlotsPerBucket;
     constexpr uint64_t kTableOctets = kBucketOctets + sizeof(FlowHot) + sizeof(FlowWarm);
     constexpr uint64_t kLineRateOctets =
-        kTableOctets + blocks_per_flow(false) * kBlockOctets + kBlockOctets / kFlowsPerNameBlock;
+        kTableOctets + blocks_per_flow(false) * kBlockOctets + kBlockOctets / kFlowsPerMessageBlock;
     constexpr uint64_t kDatasetOctets =
         kTableOctets + blocks_per_flow(true) * kBlockOctets + kSmallCountsOctets +
         kMiddleCountsOctets + kLargeCountsOctets / kFlowsPerLargeCounts +

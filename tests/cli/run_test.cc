@@ -38,6 +38,16 @@ size_t lines_in(const std::filesystem::path& file) {
     return lines;
 }
 
+// A line each.
+std::string labels_in(const std::filesystem::path& file) {
+    std::ifstream stream(file);
+    std::string labels;
+    for (std::string line; std::getline(stream, line);) {
+        labels += line.substr(line.find("\"label\":")) + "\n";
+    }
+    return labels;
+}
+
 }  // namespace
 
 TEST_GROUP(Run) {
@@ -199,6 +209,10 @@ TEST(Run, the_line_rate_profile_keeps_counters_and_labels) {
     CHECK(rich.labels == lean.labels);
     CHECK_EQUAL(rich.packets_metered, lean.packets_metered);
     CHECK(std::filesystem::file_size(lean.files[0]) < std::filesystem::file_size(rich.files[0]));
+    // Names that others told, as answers of DNS, too.
+    CHECK(labels_in(rich.files[0]) == labels_in(lean.files[0]));
+    STRCMP_CONTAINS("\"kind\":\"name-by-dns\",\"field\":\"dns.answer\"",
+                    labels_in(lean.files[0]).c_str());
 }
 
 TEST(Run, the_packet_list_is_as_long_as_asked_for_and_the_manifest_says_so) {

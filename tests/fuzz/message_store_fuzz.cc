@@ -59,8 +59,8 @@ void check_pieces(const std::vector<uint8_t>& octets) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     static constexpr uint16_t kPorts[] = {53, 5353, 5355, 67, 123, 1900, 443, 8080};
     curlew::tests::BlockMemory memory(kBlocks);
-    const auto keeps = size > 1 && (data[1] & 0x80) != 0 ? MessageStore::Keeps::names
-                                                         : MessageStore::Keeps::messages;
+    const auto keeps =
+        size > 1 && (data[1] & 0x80) != 0 ? MessageStore::Keeps::little : MessageStore::Keeps::all;
     MessageStore store(memory.octets(), keeps);
     Input input{data, size};
     FlowHot hot;

@@ -31,7 +31,7 @@ TEST(ProbeConfig, memory_decides_how_many_flows_there_are) {
             .flow_capacity;
     };
     CHECK_EQUAL(4096u, flows("dataset", "0"));
-    CHECK_EQUAL(1'200'700u, flows("line-rate", "\"1 GiB\""));
+    CHECK_EQUAL(1'138'595u, flows("line-rate", "\"1 GiB\""));
     CHECK_EQUAL(236'134u, flows("dataset", "\"1 GiB\""));
     CHECK_EQUAL(4096u, flows("dataset", "\"1 KiB\""));
 }

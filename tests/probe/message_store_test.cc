@@ -1,6 +1,7 @@
 #include "probe/message_store.h"
 
 #include <algorithm>
+#include <cstring>
 #include <string>
 #include <vector>
 
@@ -57,6 +58,14 @@ Packet stored_datagram(const Octets& payload, uint64_t time_ns, uint16_t port = 
         .build();
 }
 
+DispatcherConfig of_line_rate() {
+    DispatcherConfig config;
+    config.worker.meter.details = false;
+    return config;
+}
+
+const Octets kStoredAnswer = from_hex(
+    "1234 8180 0001 0001 0000 0000 0161 00 0001 0001 c00c 0001 0001 0000003c 0004 0a000009");
 const Octets kStoredQuestion = from_hex("1234 0100 0001 0000 0000 0000 0161 00 0001 0001");
 
 // "> octets", "!" behind what was cut, a line each.
@@ -261,10 +270,77 @@ TEST(MessageStore, a_flow_without_messages_has_none) {
     STRCMP_EQUAL("", messages_of({segment({true, 1, "hello", 0})}).c_str());
 }
 
-TEST(MessageStore, the_line_rate_profile_keeps_none) {
-    DispatcherConfig config;
-    config.worker.meter.details = false;
-    CHECK_EQUAL(0, meter({stored_datagram(kStoredQuestion, 0)}, config).records[0].messages_size());
+TEST(MessageStore, the_line_rate_profile_keeps_what_labels_of_other_flows_rest_on) {
+    const auto kept = [](const Octets& payload, uint16_t port) {
+        const Metered metered = meter({stored_datagram(payload, 0, port)}, of_line_rate());
+        CHECK_EQUAL(1u, metered.records.size());
+        return metered.records[0].messages_size();
+    };
+    CHECK_EQUAL(1, kept(kStoredAnswer, 53));
+    CHECK_EQUAL(0, kept(kStoredAnswer, 5353));
+    CHECK_EQUAL(0, kept(kStoredQuestion, 53));
+    Octets none = kStoredAnswer;
+    none[7] = 0;
+    CHECK_EQUAL(0, kept(none, 53));
+    Octets no_such_name = kStoredAnswer;
+    no_such_name[3] |= 3;
+    CHECK_EQUAL(0, kept(no_such_name, 53));
+    Octets dhcp(240, 0);
+    std::memcpy(&dhcp[236], "\x63\x82\x53\x63", 4);
+    dhcp[0] = 1;
+    dhcp[4] = 0xaf;  // its transaction
+    CHECK_EQUAL(1, kept(dhcp, 67));
+    dhcp[0] = 2;
+    CHECK_EQUAL(0, kept(dhcp, 67));
+}
+
+TEST(MessageStore, in_line_rate_a_records_messages_are_its_own_and_stay_when_no_more_is_looked_at) {
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < 100; ++i) {
+        packets.push_back(
+            stored_datagram(i == 0 ? kStoredAnswer : kStoredQuestion, i * 4'000'000'000));
+    }
+    const Metered metered = meter(packets, of_line_rate());
+    CHECK_EQUAL(2u, metered.records.size());
+    CHECK_EQUAL(1, metered.records[0].messages_size());
+    const std::string& octets = metered.records[0].messages(0).octets();
+    CHECK(octets == std::string(kStoredAnswer.begin(), kStoredAnswer.end()));
+    CHECK_EQUAL(0, metered.records[1].messages_size());
+    CHECK_EQUAL(0u, metered.flows.list_shortages);
+}
+
+TEST(MessageStore, in_line_rate_answers_leave_room_for_names) {
+    // A partition has half a block a flow, an answer takes two, and half of all are for names.
+    constexpr uint16_t kFlows = 20'000;
+    DispatcherConfig config = of_line_rate();
+    config.worker.flow_capacity = 64 * 1024;
+    std::vector<Packet> packets;
+    for (uint16_t flow = 0; flow < kFlows; ++flow) {
+        packets.push_back(PacketBuilder{}
+                              .ethernet()
+                              .ipv4("10.0.0.1", "10.0.0.2")
+                              .udp(static_cast<uint16_t>(flow + 10'000), 53)
+                              .payload(kStoredAnswer)
+                              .time_ns(flow)
+                              .build());
+    }
+    for (const std::string& part : {"GET / HTTP/1.1\r\nHo", "st: www.known.name\r\n\r\n"}) {
+        packets.push_back(segment({true, part[0] == 'G' ? 1u : 19u, part, kFlows}));
+    }
+    const Metered metered = meter(packets, config);
+    uint64_t kept = 0;
+    std::string told;
+    for (const proto::FlowSummary& record : metered.records) {
+        kept += record.messages_size();
+        if (record.protocol_identifier() == kProtocolTcp) {
+            told += record.matches(1).value();
+        }
+        const bool is_cut = (record.quality() & proto::QUALITY_LIST_CUT) != 0;
+        CHECK_EQUAL(record.protocol_identifier() == 17 && record.messages_size() == 0, is_cut);
+    }
+    CHECK(kept > 64 * 120 && kept <= 64 * 128);
+    CHECK_EQUAL(kFlows - kept, metered.flows.list_shortages);
+    STRCMP_EQUAL("www.known.name", told.c_str());
 }
 
 TEST(MessageStore, messages_are_bounded_and_the_record_says_so) {
