@@ -45,7 +45,7 @@ struct ExporterConfig {
 // How delivery fares, for people and for the status.
 struct DeliveryState {
     proto::SenderState channel = proto::SenderState::connecting;
-    std::string refusal;           // the collector's sentence while refused
+    std::string refusal;           // ChannelSender::refusal()
     uint64_t records_sent = 0;     // took a sequence number
     uint64_t records_waiting = 0;  // not acknowledged, those of earlier runs included
     uint64_t records_lost = 0;     // found no room, or were never acknowledged

@@ -387,17 +387,12 @@ void ProbeService::Implementation::watch_ports() {
 
 void ProbeService::Implementation::watch_channel(const DeliveryState& state) {
     const std::string& endpoint = config.probe.collector;
-    std::string sentence;
-    switch (state.channel) {
-        case proto::SenderState::welcomed:
-            sentence = fmt::format("the collector at {} takes records", endpoint);
-            break;
-        case proto::SenderState::refused:
-            sentence = fmt::format("the collector at {} refuses: {}", endpoint, state.refusal);
-            break;
-        case proto::SenderState::connecting:
-            sentence = fmt::format("waiting for the collector at {}", endpoint);
-            break;
+    const std::string why = state.refusal.empty() ? "" : ": " + state.refusal;
+    std::string sentence = fmt::format("waiting for the collector at {}{}", endpoint, why);
+    if (state.channel == proto::SenderState::welcomed) {
+        sentence = fmt::format("the collector at {} takes records", endpoint);
+    } else if (state.channel == proto::SenderState::refused) {
+        sentence = fmt::format("the collector at {} refuses{}", endpoint, why);
     }
     Topic& topic = channel_topics[static_cast<size_t>(state.channel)];
     if (sentence != channel_told && topic.may_be_told(channel_changes)) {

@@ -103,8 +103,8 @@ class ChannelSender {
     uint64_t last_sent() const noexcept;
     uint64_t last_acknowledged() const noexcept;
     SenderState state() const noexcept;
-    // Why the collector refused, in its words made printable, or why no keys could be exchanged;
-    // empty unless refused.
+    // Why the collector refused, in its words made printable, or why no keys could be exchanged; of
+    // one that is connecting, what stands in the way, if that is known. Empty when welcomed.
     const std::string& refusal() const noexcept;
     const SenderCounters& counters() const noexcept;
 

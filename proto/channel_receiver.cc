@@ -15,7 +15,6 @@ namespace {
 
 using Clock = ChannelClock;
 
-constexpr std::string_view kIpc = "ipc://";
 // Frames of one peer that are read and not taken: more than a probe has on their way.
 constexpr int kMostWaitingOverIpc = 64 + kSpareMessages;
 

@@ -1,9 +1,11 @@
 #include <fmt/core.h>
+#include <unistd.h>
 #include <zmq.h>
 
 #include <algorithm>
 #include <atomic>
 #include <cassert>
+#include <cerrno>
 #include <cstring>
 #include <deque>
 #include <stdexcept>
@@ -254,6 +256,19 @@ struct ChannelSender::Implementation {
         return true;
     }
 
+    // Who may not use a socket is told by nobody: ZeroMQ tries for ever.
+    void look_for_socket() {
+        const auto now = Clock::now();
+        if (state != SenderState::connecting || !config.endpoint.starts_with(kIpc) ||
+            now < socket_due) {
+            return;
+        }
+        socket_due = now + kSocketRound;
+        const bool is_barred =
+            ::access(config.endpoint.c_str() + kIpc.size(), W_OK) != 0 && errno == EACCES;
+        refusal = is_barred ? "this user may not use its socket" : "";
+    }
+
     void reopen_if_silent() {
         if (state == SenderState::welcomed && !in_flight.empty() &&
             Clock::now() - last_progress > patience) {
@@ -297,6 +312,7 @@ struct ChannelSender::Implementation {
             leave_a_gap_if_any(first_held);
             try_again_if_given_up();
             say_hello_if_due(first_held);
+            look_for_socket();
             const auto now = Clock::now();
             if (changed || now >= deadline || closed) {
                 return state;
@@ -311,6 +327,7 @@ struct ChannelSender::Implementation {
 
     static constexpr std::chrono::milliseconds kHelloPause{250};
     static constexpr std::chrono::milliseconds kHandshakeRound{50};
+    static constexpr std::chrono::milliseconds kSocketRound{1000};
 
     SenderConfig config;
     std::shared_ptr<zmq::context_t> zmq;
@@ -322,6 +339,7 @@ struct ChannelSender::Implementation {
     bool is_given_up = false;  // ZeroMQ does not connect again on this socket
     std::string refusal;
     Clock::time_point hello_due;
+    Clock::time_point socket_due = Clock::now();  // to be looked at
     Clock::time_point last_progress;
     Clock::duration patience{config.patience};
     uint64_t last_made = UINT64_MAX;

@@ -40,6 +40,8 @@ zmq::message_t message_of(std::string&& octets);
 std::string frame_of(const FrameHeader& header, const std::string& body = {});
 
 bool is_tcp(const std::string& endpoint) noexcept;
+// What ipc endpoints begin with, before the path.
+inline constexpr std::string_view kIpc = "ipc://";
 
 // What both ends want of a connection: a dead or silent peer is noticed, an honest one is waited
 // for.

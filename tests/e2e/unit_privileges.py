@@ -120,11 +120,17 @@ def check_driver(results, programs, driver, unit, capture, folder):
         collector = services.Service(
             "collector", [programs[2], "--config", collector_config], place,
             with_rights_of("curlew-collector.service")).start()
+        collector.wait_for_text("ready")
+        # Root's alone, until the probe has said so.
+        socket = run / "collector.ipc"
+        os.chown(socket, 0, 0)
         probe = services.Service(
             "probe", [programs[1], "--config", probe_config], place,
             ("env", f"RUNTIME_DIRECTORY={own}", "ip", "netns", "exec", tap,
              *with_rights_of(*unit))).start()
         try:
+            probe.wait_for_text(f"waiting for the collector at {endpoint}: this user may not use")
+            os.chown(socket, USER, GROUP)
             probe.wait_for_text("takes records")
             check_threads(results, f"{driver}: the probe", probe.process.pid, NET_ADMIN)
             check_threads(results, f"{driver}: the collector", collector.process.pid, 0)
