@@ -14,6 +14,7 @@
 #include "probe/flow_summary.h"
 #include "probe/ledger_message.h"
 #include "probe/outbox.h"
+#include "probe/record_batch.h"
 #include "probe/record_image.h"
 #include "proto/flow.pb.h"
 
@@ -37,17 +38,6 @@ constexpr std::chrono::seconds kSpoolSilence{60};
 constexpr size_t kMostNews = 64;
 // Between two looks at the rings, so that a rush of records does not keep answers waiting.
 constexpr int kRecordsPerTurn = 4096;
-// Field 2 of FlowBatch, length-delimited (protobuf wire format).
-constexpr char kFlowsTag = (2 << 3) | 2;
-
-void append_varint(std::string& out, uint64_t value) {
-    while (value >= 0x80) {
-        out.push_back(static_cast<char>(value | 0x80));
-        value >>= 7;
-    }
-    out.push_back(static_cast<char>(value));
-}
-
 std::span<const uint8_t> body_octets(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
@@ -65,9 +55,7 @@ struct Exporter::Implementation {
           sender(channel_sender),
           spool(own_spool),
           leftover(left),
-          outbox(exporter_config.outbox_octets, spool == nullptr ? 0 : config.spool_octets) {
-        begin_batch();
-    }
+          outbox(exporter_config.outbox_octets, spool == nullptr ? 0 : config.spool_octets) {}
 
     // What is known of a frame that the outbox has no more.
     struct Dropped {
@@ -85,72 +73,46 @@ struct Exporter::Implementation {
             ++taken;
             ++records_taken;
             if (config.serialized_records) {
-                begin_record(image.size());
-                batch.append(reinterpret_cast<const char*>(image.data()), image.size());
+                make_room_in_batch(image.size());
+                batch.add(image);
                 ring.pop();
             } else {
                 summarize(image, set, summary);
                 ring.pop();
-                add_to_batch();
+                const size_t octets = summary.ByteSizeLong();
+                make_room_in_batch(octets);
+                batch.add(summary, octets);
             }
         }
         return taken != 0;
     }
 
-    void add_to_batch() {
-        const size_t octets = summary.ByteSizeLong();
-        begin_record(octets);
-        batch_from_ns = std::min(batch_from_ns, summary.flow_start_ns());
-        batch_to_ns = std::max(batch_to_ns, summary.flow_end_ns());
-        const size_t before = batch.size();
-        batch.resize(before + octets);
-        // The sizes of its parts are those that ByteSizeLong() has just found.
-        summary.SerializeWithCachedSizesToArray(reinterpret_cast<uint8_t*>(&batch[before]));
-    }
-
-    // What follows in the batch is a record of so many octets.
-    void begin_record(size_t octets) {
-        if (batch_records != 0 && (batch.size() + octets > config.batch_octets ||
-                                   batch_records == proto::kMaximumFrameRecords)) {
+    void make_room_in_batch(size_t record_octets) {
+        if (!batch.has_room(record_octets, config.batch_octets)) {
             close_batch();
         }
-        if (batch_records == 0) {
+        if (batch.records() == 0) {
             batch_begun = Clock::now();
         }
-        batch.push_back(kFlowsTag);
-        append_varint(batch, octets);
-        ++batch_records;
-    }
-
-    void begin_batch() {
-        proto::FlowBatch header;
-        header.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
-        header.SerializeToString(&batch);
-        batch_records = 0;
-        batch_from_ns = std::numeric_limits<uint64_t>::max();
-        batch_to_ns = 0;
     }
 
     // A batch gets its numbers only with its place in the outbox: numbers have no gaps.
     void close_batch() {
-        if (batch_records == 0) {
+        if (batch.records() == 0) {
             return;
         }
-        const size_t frame_octets = proto::kFrameHeaderOctets + batch.size();
+        const size_t frame_octets = proto::kFrameHeaderOctets + batch.octets().size();
         while (!outbox.has_spool_room(frame_octets) && !outbox.has_room(frame_octets) &&
                config.wait_for_collector && fault.empty()) {
             pump(kFullTurn);
             give_up_if_silent();
         }
-        if (fault.empty() && enqueue(proto::FrameKind::batch, batch, batch_records)) {
-            records_sent += batch_records;
+        if (fault.empty() && enqueue(proto::FrameKind::batch, batch.octets(), batch.records())) {
+            records_sent += batch.records();
         } else {
-            records_lost += batch_records;
-            if (batch_from_ns <= batch_to_ns) {
-                losses.note(LossReason::outbox, batch_from_ns, batch_to_ns, batch_records);
-            }
+            lose(LossReason::outbox, batch.records(), batch.from_ns(), batch.to_ns());
         }
-        begin_batch();
+        batch.clear();
     }
 
     // False when it finds no room. A ledger always does.
@@ -166,8 +128,8 @@ struct Exporter::Implementation {
                           .first_sequence = next_sequence,
                           .last_sequence = next_sequence + numbers - 1,
                           .records = records,
-                          .from_ns = batch_from_ns,
-                          .to_ns = batch_to_ns};
+                          .from_ns = batch.from_ns(),
+                          .to_ns = batch.to_ns()};
         bool is_spooled = to_spool(*octets, frame);
         while (!is_spooled && records != 0 && !outbox.has_room(octets->size())) {
             if (!config.drop_oldest || outbox.empty()) {
@@ -223,9 +185,13 @@ struct Exporter::Implementation {
         if (frame.records == 0) {
             return;
         }
-        records_dropped += frame.records;
-        if (frame.from_ns <= frame.to_ns) {
-            losses.note(LossReason::dropped, frame.from_ns, frame.to_ns, frame.records);
+        lose(LossReason::dropped, frame.records, frame.from_ns, frame.to_ns);
+    }
+
+    void lose(LossReason reason, uint32_t records, uint64_t from_ns, uint64_t to_ns) {
+        (reason == LossReason::dropped ? records_dropped : records_lost) += records;
+        if (from_ns <= to_ns) {
+            losses.note(reason, from_ns, to_ns, records);
         }
     }
 
@@ -448,7 +414,7 @@ struct Exporter::Implementation {
             if (was_finished && !moved) {
                 return;
             }
-            if (batch_records != 0 && Clock::now() - batch_begun >= config.batch_age) {
+            if (batch.records() != 0 && Clock::now() - batch_begun >= config.batch_age) {
                 close_batch();
             }
             if (ledger_now && ledger_is_due()) {
@@ -475,14 +441,32 @@ struct Exporter::Implementation {
         }
     }
 
-    // The last ledger waits for what a collector that is away may have: no later one would tell it.
+    // What the last ledger does not tell no later one does. So it waits for what a collector that
+    // is away may have, and for what nobody would deliver later.
     void end() {
         const auto deadline = Clock::now() + config.drain;
         close_batch();
-        pump_until([this] { return undecided.empty(); }, deadline);
+        pump_until(
+            [this] {
+                return undecided.empty() && (spool == nullptr || outbox.records_in_memory() == 0);
+            },
+            deadline);
+        if (spool != nullptr) {
+            lose_memory();
+        }
         send_ledger(final_ledger, true);
         pump_until([this] { return outbox.empty(); }, deadline);
         settle();
+    }
+
+    void lose_memory() {
+        for (const OutboxFrame& frame : outbox.take_memory()) {
+            if (frame.records != 0) {
+                lose(LossReason::outbox, frame.records, frame.from_ns, frame.to_ns);
+                lost_at_end += frame.records;
+            }
+        }
+        records_sent -= lost_at_end;
     }
 
     void settle() {
@@ -492,12 +476,13 @@ struct Exporter::Implementation {
         if (outbox.empty() && fault.empty()) {
             return;
         }
-        const uint64_t lost = outbox.records_in_memory();
-        records_lost += lost;
-        if (outbox.records() != lost) {
+        const uint64_t in_memory = outbox.records_in_memory();
+        records_lost += in_memory;
+        if (outbox.records() != in_memory) {
             tell(fmt::format("{} records wait in the spool for the next run",
-                             outbox.records() - lost));
+                             outbox.records() - in_memory));
         }
+        const uint64_t lost = lost_at_end + in_memory;
         // What is in the spool is delivered yet, the final ledger with it.
         if (fault.empty() && (lost != 0 || spool == nullptr)) {
             fault = lost == 0
@@ -517,11 +502,7 @@ struct Exporter::Implementation {
     std::atomic<bool> abandoned{false};  // written by abandon(), read by run()
     MeterLedger final_ledger;            // written before finished
     proto::FlowSummary summary;
-    std::string batch;
-    uint32_t batch_records = 0;
-    // From the start of its earliest record to the end of its latest.
-    uint64_t batch_from_ns = 0;
-    uint64_t batch_to_ns = 0;
+    RecordBatch batch;
     LossIntervals losses;  // of records
     Clock::time_point batch_begun;
     uint64_t next_sequence = 1;
@@ -529,6 +510,7 @@ struct Exporter::Implementation {
     uint64_t records_taken = 0;  // out of the rings
     uint64_t records_sent = 0;
     uint64_t records_lost = 0;
+    uint64_t lost_at_end = 0;       // of these, with a sequence number
     uint64_t records_dropped = 0;   // of those sent
     std::deque<Dropped> undecided;  // dropped, and perhaps with the collector
     uint64_t dropped_through = 0;   // the last sequence that was dropped

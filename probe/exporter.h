@@ -46,7 +46,7 @@ struct ExporterConfig {
 struct DeliveryState {
     proto::SenderState channel = proto::SenderState::connecting;
     std::string refusal;           // ChannelSender::refusal()
-    uint64_t records_sent = 0;     // took a sequence number
+    uint64_t records_sent = 0;     // took a sequence number, less what the end found in memory
     uint64_t records_waiting = 0;  // not acknowledged, those of earlier runs included
     uint64_t records_lost = 0;     // found no room, or were never acknowledged
     // Of those sent: made room for newer ones, or cannot be read, and the collector has them not.
@@ -67,7 +67,8 @@ class Exporter {
     // Empties the rings until finish() was called and they are empty, then sends the final ledger
     // and waits for the last acknowledgement. `ledger` is asked, from this thread, whenever one is
     // due before the end. When the collector is given up, the rings are emptied all the same and
-    // what was not acknowledged, and is not in the spool, counts as lost.
+    // what was not acknowledged, and is not in the spool, counts as lost; a final ledger that waits
+    // in the spool tells that.
     void run(const std::vector<ByteRing*>& rings, const std::function<MeterLedger()>& ledger = {});
 
     // Any thread: no worker writes any more; this is what they counted.

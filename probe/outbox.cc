@@ -47,6 +47,22 @@ void Outbox::acknowledged(uint64_t last_sequence) {
     }
 }
 
+std::vector<OutboxFrame> Outbox::take_memory() {
+    std::vector<OutboxFrame> taken;
+    std::deque<OutboxFrame> spooled;
+    for (OutboxFrame& frame : frames_) {
+        if (frame.octets != nullptr) {
+            taken.push_back(std::move(frame));
+        } else {
+            spooled.push_back(std::move(frame));
+        }
+    }
+    frames_ = std::move(spooled);
+    octets_ = 0;
+    records_ -= std::exchange(records_in_memory_, 0);
+    return taken;
+}
+
 const OutboxFrame* Outbox::after(uint64_t sequence) const noexcept {
     const auto found =
         std::partition_point(frames_.begin(), frames_.end(), [sequence](const OutboxFrame& frame) {

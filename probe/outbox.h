@@ -4,6 +4,7 @@
 #include <deque>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "probe/spool.h"
 
@@ -39,6 +40,9 @@ class Outbox {
 
     // Forgets all up to `last_sequence`.
     void acknowledged(uint64_t last_sequence);
+
+    // Takes out what is in memory alone, in order.
+    std::vector<OutboxFrame> take_memory();
 
     // Requires: not empty.
     const OutboxFrame& front() const noexcept { return frames_.front(); }

@@ -43,6 +43,26 @@ TEST(Outbox, keeps_a_frame_until_all_of_it_is_acknowledged) {
     CHECK_EQUAL(0u, outbox.records());
 }
 
+TEST(Outbox, gives_up_what_is_in_memory_and_keeps_the_rest) {
+    Outbox both{250, 1000};
+    both.append(frame(1, 10));
+    OutboxFrame spooled = frame(11, 20);
+    spooled.octets = nullptr;
+    spooled.place.octets = 100;
+    both.append(spooled);
+    both.append(frame(21, 30));
+    const std::vector<OutboxFrame> taken = both.take_memory();
+    CHECK_EQUAL(2u, taken.size());
+    CHECK_EQUAL(1u, taken[0].first_sequence);
+    CHECK_EQUAL(30u, taken[1].last_sequence);
+    CHECK_EQUAL(11u, both.first_held());
+    CHECK_EQUAL(10u, both.records());
+    CHECK_EQUAL(0u, both.records_in_memory());
+    CHECK_EQUAL(0u, both.octets());
+    CHECK_FALSE(both.has_spool_room(901));
+    CHECK_EQUAL(30u, both.last_made());
+}
+
 TEST(Outbox, finds_the_frame_that_follows_a_sequence) {
     CHECK_TRUE(outbox.after(0) == nullptr);
     outbox.append(frame(1, 10));
