@@ -236,7 +236,7 @@ bool Intake::has_room_for(const proto::ReceivedFrame& frame) {
                         epochs));
         return false;
     }
-    if (streams_.size() >= kMaximumStreams) {
+    if (streams_.size() >= kMaximumStreams && !make_room()) {
         refuse(frame,
                proto::REFUSAL_REASON_HELLO,
                fmt::format("the collector has {} probes already", kMaximumStreams));
@@ -418,31 +418,48 @@ void Intake::seal_failed(const SealJob& job, Moment now) {
     find(job.facts.probe_id, job.facts.epoch)->stream.seal_failed(now);
 }
 
-void Intake::forget_if(const std::function<bool(const ProbeStream&)>& is_over) {
+void Intake::forget(std::list<Stream>::iterator stream) {
+    try {
+        stream->stream.remove();
+        streams_.erase(stream);
+    } catch (const std::runtime_error& error) {
+        trouble_ = error.what();
+    }
+}
+
+// Whether a probe heard the last acknowledgement it alone knows, and what its spool has it sends
+// again. But it delivers that before it begins another epoch: then older ones come no more.
+void Intake::forget_older(std::chrono::steady_clock::duration silence, Moment now) {
     for (auto stream = streams_.begin(); stream != streams_.end();) {
         const auto at = stream++;
-        if (!at->stream.is_done() || !is_over(at->stream)) {
-            continue;
-        }
-        try {
-            at->stream.remove();
-            streams_.erase(at);
-        } catch (const std::runtime_error& error) {
-            trouble_ = error.what();
+        if (at->stream.is_done() && at->stream.superseded() &&
+            now - at->stream.last_heard() >= silence) {
+            forget(at);
         }
     }
 }
 
 void Intake::tidy_up(Moment now) {
-    forget_if([&](const ProbeStream& stream) { return now - stream.last_heard() >= kSilence; });
+    forget_older(kSilence, now);
 }
 
-void Intake::finish(const Reachable& is_reachable) {
-    // A probe delivers what its spool has of older epochs before it begins another: those ask no
-    // more.
-    forget_if([&](const ProbeStream& stream) {
-        return stream.superseded() || (!stream.peer().empty() && !is_reachable(stream));
-    });
+void Intake::finish(Moment now) {
+    forget_older({}, now);
+}
+
+bool Intake::make_room() {
+    auto oldest = streams_.end();
+    for (auto stream = streams_.begin(); stream != streams_.end(); ++stream) {
+        if (stream->stream.is_done() &&
+            (oldest == streams_.end() ||
+             stream->stream.last_heard() < oldest->stream.last_heard())) {
+            oldest = stream;
+        }
+    }
+    if (oldest != streams_.end()) {
+        forget(oldest);
+    }
+    return streams_.size() < kMaximumStreams;
 }
 
 size_t Intake::probes() const noexcept {
@@ -464,6 +481,9 @@ uint64_t Intake::waiting_octets() const noexcept {
 std::vector<ProbeStatus> Intake::probe_status(Moment now) const {
     std::map<std::string, const Stream*> newest;
     for (const Stream& one : streams_) {
+        if (one.stream.is_done() && now - one.stream.last_heard() >= kSilence) {
+            continue;
+        }
         const Stream*& chosen = newest[one.stream.facts().probe];
         if (chosen == nullptr || is_newer(one.stream, chosen->stream)) {
             chosen = &one;

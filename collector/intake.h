@@ -94,15 +94,16 @@ class Intake {
     // In force for each probe when nothing of it is being sealed.
     void set_rotation(const Rotation& rotation) { rotation_ = rotation; }
 
-    // Forgets epochs that are sealed to their end and silent for a while.
+    // Forgets epochs that are sealed to their end and silent for a while, whose probe has begun
+    // another.
     void tidy_up(Moment now);
-    // At the end: those, too, whose probe has gone since it was acknowledged, or has begun another.
-    void finish(const Reachable& is_reachable);
+    // At the end: however long they were silent.
+    void finish(Moment now);
 
     // Of probes that have an epoch which has not ended.
     size_t probes() const noexcept;
     uint64_t waiting_octets() const noexcept;
-    // One for each name, in order of the names.
+    // One for each name, in order of the names; none that ended and is silent for a while.
     std::vector<ProbeStatus> probe_status(Moment now) const;
     // One sentence while the disk does not take what comes; else empty.
     const std::string& trouble() const noexcept { return trouble_; }
@@ -137,7 +138,10 @@ class Intake {
                 std::string sentence);
     void take_records(const proto::ReceivedFrame& frame, Moment now);
     bool commit(Stream& stream, Moment now);
-    void forget_if(const std::function<bool(const ProbeStream&)>& is_over);
+    void forget(std::list<Stream>::iterator stream);
+    void forget_older(std::chrono::steady_clock::duration silence, Moment now);
+    // For one more stream, where there is one that is sealed to its end.
+    bool make_room();
     void disk_failed(const std::exception& error);
 
     std::filesystem::path folder_;

@@ -228,7 +228,7 @@ struct LiveCollector::Implementation {
             }
             take_reports(sealing);
         } while (submit_jobs(sealing, receiver));
-        intake.finish(reachable_by(receiver));
+        intake.finish(Clock::now());
     }
 
     Refusals refusals(const proto::ChannelReceiver& receiver) const {

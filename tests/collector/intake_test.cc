@@ -338,19 +338,58 @@ TEST(Intake, after_a_restart_the_youngest_epoch_goes_on) {
     CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
 }
 
-TEST(Intake, a_sealed_epoch_is_forgotten_after_a_while) {
-    TestProbe probe;
-    welcome(probe, 0, 1);
-    acknowledged(probe.ledger(kWindow, true), 1);
+TEST(Intake, a_sealed_epoch_is_forgotten_a_while_after_its_probe_began_another) {
+    TestProbe first("attic", 1, "a");
+    welcome(first, 0, 1);
+    acknowledged(first.ledger(kWindow, true), 1);
+    seal();
+    CHECK_EQUAL(1, intake->probe_status(kNow + minutes(9)).size());
+    CHECK(intake->probe_status(kNow + minutes(10)).empty());
+    intake->tidy_up(kNow + minutes(10));
+    CHECK_EQUAL(3, files_in(archive / "open").size());
+    TestProbe second("attic", 2, "b");
+    welcome(second, 0, 1);
+    acknowledged(second.ledger(kWindow, true), 1);
     seal();
     intake->tidy_up(kNow + minutes(9));
-    CHECK_EQUAL(3, files_in(archive / "open").size());
-    // Its last acknowledgement may have been lost.
-    acknowledged(TestProbe().ledger(kWindow, true), 1);
-    CHECK_EQUAL(1, intake->probe_status(kNow).size());
+    CHECK_EQUAL(5, files_in(archive / "open").size());
     intake->tidy_up(kNow + minutes(10));
-    CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
-    CHECK(intake->probe_status(kNow).empty());
+    CHECK_EQUAL(3, files_in(archive / "open").size());
+    CHECK_EQUAL(kWindow, intake->probe_status(kNow)[0].ledger->complete_until_ns());
+}
+
+TEST(Intake, what_a_probe_that_heard_nothing_sends_again_is_known_after_any_time_and_restart) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    acknowledged(probe.ledger(kWindow, true), 2);
+    CHECK_EQUAL(1, seal());
+    const auto say_again = [&](const char* peer) {
+        TestProbe again("attic", 1, peer);
+        welcome(again, 2, 1);
+        acknowledged(again.batch({live_flow(1, kWindow)}), 2);
+        acknowledged(again.ledger(kWindow, true), 2);
+    };
+    intake->tidy_up(kNow + minutes(60));
+    say_again("b");
+    intake->finish(kNow + minutes(60));
+    restart();
+    say_again("c");
+    CHECK_EQUAL(0, seal());
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
+}
+
+TEST(Intake, of_many_probes_that_ended_the_longest_silent_one_makes_room) {
+    constexpr uint64_t kMost = 1024;
+    for (uint64_t i = 0; i <= kMost; ++i) {
+        if (i == kMost) {
+            seal();
+        }
+        TestProbe probe("probe-" + std::to_string(i));
+        welcome(probe, 0, 1);
+        acknowledged(probe.ledger(kWindow, true), 1);
+    }
+    CHECK_EQUAL(kMost, intake->probe_status(kNow).size());
 }
 
 TEST(Intake, tells_of_each_probe_its_newest_epoch) {
@@ -383,16 +422,16 @@ TEST(Intake, tells_of_each_probe_its_newest_epoch) {
     CHECK_FALSE(intake->probe_status(kNow)[0].heard_ago.has_value());
 }
 
-TEST(Intake, at_the_end_forgets_what_is_sealed_and_whose_probe_is_gone) {
-    TestProbe probe;
-    welcome(probe, 0, 1);
-    acknowledged(probe.ledger(kWindow, true), 1);
-    intake->finish([](const ProbeStream&) { return false; });
+TEST(Intake, at_the_end_forgets_what_is_sealed_and_whose_probe_began_another) {
+    TestProbe first("attic", 1, "a");
+    welcome(first, 0, 1);
+    acknowledged(first.ledger(kWindow, true), 1);
+    TestProbe second("attic", 2, "b");
+    welcome(second, 0, 1);
+    intake->finish(kNow);
     CHECK_EQUAL(2, files_in(archive / "open").size());
     seal();
-    intake->finish([](const ProbeStream&) { return true; });
-    CHECK_EQUAL(3, files_in(archive / "open").size());
-    intake->finish([](const ProbeStream&) { return false; });
+    intake->finish(kNow);
     CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
 }
 
