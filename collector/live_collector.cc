@@ -29,6 +29,8 @@ constexpr int kLiveFramesPerCommit = 256;
 // its way.
 constexpr int kFramesToDrain = 2 * static_cast<int>(proto::kMaximumWindowFrames);
 constexpr std::chrono::seconds kTurn{1};
+// Room is made in less, where old datasets are left to remove.
+constexpr std::chrono::seconds kRoomIsMade{3};
 constexpr std::chrono::minutes kTidyUp{1};
 
 }  // namespace
@@ -170,7 +172,12 @@ struct LiveCollector::Implementation {
     void take_if_possible(proto::ChannelReceiver& receiver, SealingThread& sealing) {
         if (!is_there) {
             std::this_thread::sleep_for(kLivePoll);
-        } else if (!has_room()) {
+            return;
+        }
+        const bool is_full = !has_room();
+        full_since =
+            is_full ? full_since.value_or(Clock::now()) : std::optional<Clock::time_point>();
+        if (is_full) {
             sealing.make_room();
             std::this_thread::sleep_for(kLivePoll);
         } else if (!has_enough_to_seal() || sealing.wait_until_idle(kLivePoll)) {
@@ -245,11 +252,16 @@ struct LiveCollector::Implementation {
     }
 
     std::string intake_trouble() const {
-        return is_there ? intake.trouble()
-                        : fmt::format(
-                              "nothing is taken: {} is not the folder any more that it was "
-                              "at the start",
-                              archive.string());
+        if (!is_there) {
+            return fmt::format(
+                "nothing is taken: {} is not the folder any more that it was at the start",
+                archive.string());
+        }
+        if (full_since && Clock::now() - *full_since >= kRoomIsMade) {
+            return fmt::format("nothing is taken: less is free for {} than half of min_free",
+                               archive.string());
+        }
+        return intake.trouble();
     }
 
     LiveStatus status(const SealingThread& sealing, const proto::ChannelReceiver& receiver) {
@@ -280,6 +292,7 @@ struct LiveCollector::Implementation {
     Intake intake;
     const std::optional<std::pair<dev_t, ino_t>> place;  // the archive's, at the start
     bool is_there = true;                                // as of the last look
+    std::optional<Clock::time_point> full_since;         // no room for datasets to be sealed
 };
 
 LiveCollector::LiveCollector(CollectorConfig config,

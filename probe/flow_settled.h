@@ -6,6 +6,7 @@
 #include "probe/flow.h"
 #include "probe/flow_direction.h"
 #include "probe/inspector.h"
+#include "probe/message_pieces.h"
 #include "probe/packet_parser.h"
 
 // When a packet need not look at its flow's FlowWarm: most never do after a flow's first ones.
@@ -31,10 +32,13 @@ inline uint8_t settled_of(const FlowHot& hot, const FlowWarm& warm, bool awaits_
     const bool names_over =
         (warm.protocol == 0 && !awaits_names) || hot.payload_packets >= kNamedPackets;
     const bool is_scanned = is_scanned_protocol(hot.key.protocol);
+    // Each answer tells something new.
+    const bool is_dns = hot.key.protocol == kProtocolUdp &&
+                        warm.message_kind == static_cast<uint8_t>(MessageKind::dns);
     int settled = 0;
     for (const size_t side : {size_t{0}, size_t{1}}) {
         const bool payload_over =
-            has_told_payloads(warm, side) &&
+            has_told_payloads(warm, side) && !is_dns &&
             (!is_scanned || (names_over && warm.inspected[side] >= kScannedPackets));
         settled |= (hot.packets[side] != 0 && warm.has_macs[side] != 0 ? kSettledSender : 0)
                    << side;

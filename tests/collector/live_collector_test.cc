@@ -123,6 +123,23 @@ TEST(LiveCollector, an_archive_that_is_moved_away_takes_nothing_until_it_is_back
     STRCMP_EQUAL("", told[3].c_str());
 }
 
+TEST(LiveCollector, without_room_for_what_it_would_seal_it_takes_nothing_and_says_so) {
+    CollectorConfig config = live_config(archive);
+    config.keep.min_free = UINT64_MAX;
+    LiveCollector collector(config, folder.path(), "0.1.0");
+    proto::ChannelReceiver receiver(context, kLiveEndpoint);
+    std::vector<std::string> told;
+    std::stop_source stop;
+    collector.run(receiver, stop.get_token(), [&](const LiveStatus& status) {
+        told.push_back(status.intake_trouble);
+        if (told.size() == 10 || !status.intake_trouble.empty()) {
+            stop.request_stop();
+        }
+    });
+    STRCMP_EQUAL("", told.front().c_str());
+    STRCMP_CONTAINS("nothing is taken: less is free for", told.back().c_str());
+}
+
 TEST(LiveCollector, tells_what_it_refused_by_reason) {
     LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
     TestProbe probe;

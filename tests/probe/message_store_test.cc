@@ -294,11 +294,11 @@ TEST(MessageStore, the_line_rate_profile_keeps_what_labels_of_other_flows_rest_o
     CHECK_EQUAL(0, kept(dhcp, 67));
 }
 
-TEST(MessageStore, in_line_rate_a_records_messages_are_its_own_and_stay_when_no_more_is_looked_at) {
+TEST(MessageStore, in_line_rate_a_records_messages_are_its_own) {
     std::vector<Packet> packets;
     for (uint64_t i = 0; i < 100; ++i) {
         packets.push_back(
-            stored_datagram(i == 0 ? kStoredAnswer : kStoredQuestion, i * 4'000'000'000));
+            stored_datagram(i == 0 ? kStoredAnswer : kStoredQuestion, i * 4 * kStoreSecond));
     }
     const Metered metered = meter(packets, of_line_rate());
     CHECK_EQUAL(2u, metered.records.size());
@@ -307,6 +307,18 @@ TEST(MessageStore, in_line_rate_a_records_messages_are_its_own_and_stay_when_no_
     CHECK(octets == std::string(kStoredAnswer.begin(), kStoredAnswer.end()));
     CHECK_EQUAL(0, metered.records[1].messages_size());
     CHECK_EQUAL(0u, metered.flows.list_shortages);
+}
+
+TEST(MessageStore, in_line_rate_a_port_that_asks_again_and_again_has_all_its_answers) {
+    constexpr int kAnswers = 200;
+    std::vector<Packet> packets;
+    for (uint64_t i = 0; i < kAnswers; ++i) {
+        packets.push_back(stored_datagram(kStoredQuestion, 2 * i));
+        packets.push_back(stored_datagram(kStoredAnswer, 2 * i + 1));
+    }
+    const Metered metered = meter(packets, of_line_rate());
+    CHECK_EQUAL(1u, metered.records.size());
+    CHECK_EQUAL(kAnswers, metered.records[0].messages_size());
 }
 
 TEST(MessageStore, in_line_rate_answers_leave_room_for_names) {
