@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <span>
+#include <utility>
 
 #include "collector/protocols/dns.h"
 #include "collector/wire_text.h"
@@ -108,10 +110,11 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
         const Origin origin = origin_of(decoded, record);
         // An answer to something that was not asked is nobody's name.
         if (origin.name == asked) {
-            bind(BindingKey(client, record.data).view(),
-                 wire_text(asked),
-                 time_of(flow, message),
-                 std::max(origin.ttl * kSecond_us, kShortestLife_us));
+            const uint64_t from_us = time_of(flow, message);
+            bind(bound(BindingKey(client, record.data).view(), record.data, false),
+                 {wire_text(asked),
+                  from_us,
+                  from_us + std::max(origin.ttl * kSecond_us, kShortestLife_us)});
         }
     }
 }
@@ -125,37 +128,48 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
     for (const auto* section : {&decoded.answers, &decoded.additionals}) {
         for (const DnsRecord& record : *section) {
             if (record.type == kDnsSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
-                bind(BindingKey(host, static_cast<uint16_t>(record.numbers[kPortOfSrv])).view(),
-                     wire_text(lower_case(record.name)),
-                     time_of(flow, message),
-                     std::max(record.ttl * kSecond_us, kShortestLife_us));
+                const BindingKey key(host, static_cast<uint16_t>(record.numbers[kPortOfSrv]));
+                const uint64_t from_us = time_of(flow, message);
+                bind(bound(key.view(), host, true),
+                     {wire_text(lower_case(record.name)),
+                      from_us,
+                      from_us + std::max(record.ttl * kSecond_us, kShortestLife_us)});
             }
         }
     }
 }
 
-void AddressNames::bind(std::string_view key,
-                        const std::string& name,
-                        uint64_t from_us,
-                        uint64_t life_us) {
-    auto place = bindings_.find(key);
-    if (place == bindings_.end()) {
-        place = bindings_.emplace(key, std::vector<Binding>()).first;
+// Null: it has none, and there is no room for one.
+AddressNames::Bound* AddressNames::bound(std::string_view key,
+                                         std::string_view address,
+                                         bool is_service) {
+    auto place = bound_.find(key);
+    if (place == bound_.end()) {
+        if (size_ == capacity_) {
+            return nullptr;
+        }
+        const uint64_t hash = octet_hash(address);
+        (is_service ? hosts_ : named_).insert(hash);
+        place = bound_.emplace(key, Bound{{}, hash, is_service}).first;
     }
-    std::vector<Binding>& bindings = place->second;
+    return &place->second;
+}
+
+void AddressNames::bind(Bound* to, Binding binding) {
     // The same again is one that lasts longer, whichever of the two is added first.
-    for (Binding& known : bindings) {
-        if (known.name == name && from_us <= known.until_us && known.from_us <= from_us + life_us) {
-            known.from_us = std::min(known.from_us, from_us);
-            known.until_us = std::max(known.until_us, from_us + life_us);
+    for (Binding& known : to == nullptr ? std::span<Binding>() : std::span(to->bindings)) {
+        if (known.name == binding.name && binding.from_us <= known.until_us &&
+            known.from_us <= binding.until_us) {
+            known.from_us = std::min(known.from_us, binding.from_us);
+            known.until_us = std::max(known.until_us, binding.until_us);
             return;
         }
     }
-    if (size_ == capacity_ || bindings.size() == kMaximumOfOne) {
+    if (to == nullptr || size_ == capacity_ || to->bindings.size() == kMaximumOfOne) {
         ++left_out_;
         return;
     }
-    bindings.push_back({name, from_us, from_us + life_us});
+    to->bindings.push_back(std::move(binding));
     ++size_;
 }
 
@@ -163,11 +177,11 @@ std::vector<std::string> AddressNames::names_of(std::string_view key,
                                                 uint64_t from_us,
                                                 uint64_t to_us) const {
     std::vector<std::string> names;
-    const auto found = bindings_.find(key);
-    if (found == bindings_.end()) {
+    const auto found = bound_.find(key);
+    if (found == bound_.end()) {
         return names;
     }
-    for (const Binding& binding : found->second) {
+    for (const Binding& binding : found->second.bindings) {
         if (binding.from_us <= to_us && from_us <= binding.until_us) {
             names.push_back(binding.name);
         }
@@ -181,23 +195,33 @@ std::vector<std::string> AddressNames::names_of(std::string_view key,
 std::vector<std::string> AddressNames::find(std::string_view client,
                                             std::string_view address,
                                             uint64_t time_us) const {
-    return names_of(BindingKey(client, address).view(), time_us, time_us);
+    return named_.contains(octet_hash(address))
+               ? names_of(BindingKey(client, address).view(), time_us, time_us)
+               : std::vector<std::string>();
 }
 
 std::vector<std::string> AddressNames::find_services(std::string_view address,
                                                      uint16_t port,
                                                      uint64_t start_us,
                                                      uint64_t end_us) const {
-    return names_of(BindingKey(address, port).view(), start_us, end_us);
+    return !hosts_.empty() && hosts_.contains(octet_hash(address))
+               ? names_of(BindingKey(address, port).view(), start_us, end_us)
+               : std::vector<std::string>();
 }
 
 void AddressNames::forget_before(uint64_t time_us) {
-    for (auto at = bindings_.begin(); at != bindings_.end();) {
-        size_ -= std::erase_if(
-            at->second, [time_us](const Binding& binding) { return binding.until_us < time_us; });
+    named_.clear();
+    hosts_.clear();
+    for (auto at = bound_.begin(); at != bound_.end();) {
         const auto here = at++;
-        if (here->second.empty()) {
-            bindings_.erase(here);
+        Bound& bound = here->second;
+        size_ -= std::erase_if(bound.bindings, [time_us](const Binding& binding) {
+            return binding.until_us < time_us;
+        });
+        if (bound.bindings.empty()) {
+            bound_.erase(here);
+        } else {
+            (bound.is_service ? hosts_ : named_).insert(bound.address_hash);
         }
     }
 }

@@ -60,12 +60,23 @@ class AddressNames {
         uint64_t until_us;
     };
 
+    // Of a client and an address, or of a service.
+    struct Bound {
+        std::vector<Binding> bindings;
+        uint64_t address_hash;
+        bool is_service;
+    };
+
     void add_answers(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
     void add_services(const proto::FlowSummary& flow, const proto::ProtocolMessage& message);
-    void bind(std::string_view key, const std::string& name, uint64_t from_us, uint64_t life_us);
+    Bound* bound(std::string_view key, std::string_view address, bool is_service);
+    void bind(Bound* to, Binding binding);
     std::vector<std::string> names_of(std::string_view key, uint64_t from, uint64_t to) const;
 
-    OctetMap<std::vector<Binding>> bindings_;  // by client and address, or by service
+    OctetMap<Bound> bound_;  // by client and address, or by service
+    // Hashes of the addresses that have names, and of those with services: most have none.
+    FlatSet<uint64_t> named_;
+    FlatSet<uint64_t> hosts_;
     size_t capacity_;
     size_t size_ = 0;
     uint64_t left_out_ = 0;

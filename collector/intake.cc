@@ -21,7 +21,9 @@ constexpr const char* kLockName = ".lock";
 // others out.
 constexpr size_t kMaximumStreams = 1024;
 constexpr auto kMaximumEpochs = 64;
-// A probe that did not get its last acknowledgement asks again within this.
+// Of a probe, those that ended and are sealed: what they had is known when it comes again.
+constexpr auto kRememberedEpochs = 4;
+// So long is told of one that ended.
 constexpr std::chrono::minutes kSilence{10};
 // How long two epochs of a probe may seem connected before the second one is refused.
 constexpr std::chrono::seconds kRivalPatience{1};
@@ -428,23 +430,19 @@ void Intake::forget(std::list<Stream>::iterator stream) {
 }
 
 // Whether a probe heard the last acknowledgement it alone knows, and what its spool has it sends
-// again. But it delivers that before it begins another epoch: then older ones come no more.
-void Intake::forget_older(std::chrono::steady_clock::duration silence, Moment now) {
+// again: before it begins another epoch, or later, where it was refused.
+void Intake::tidy_up() {
     for (auto stream = streams_.begin(); stream != streams_.end();) {
         const auto at = stream++;
-        if (at->stream.is_done() && at->stream.superseded() &&
-            now - at->stream.last_heard() >= silence) {
+        const EpochFacts& facts = at->stream.facts();
+        const auto later = std::count_if(streams_.begin(), streams_.end(), [&](const Stream& one) {
+            return one.stream.facts().probe_id == facts.probe_id &&
+                   is_newer(one.stream, at->stream);
+        });
+        if (at->stream.is_done() && at->stream.superseded() && later >= kRememberedEpochs) {
             forget(at);
         }
     }
-}
-
-void Intake::tidy_up(Moment now) {
-    forget_older(kSilence, now);
-}
-
-void Intake::finish(Moment now) {
-    forget_older({}, now);
 }
 
 bool Intake::make_room() {

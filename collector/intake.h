@@ -94,11 +94,8 @@ class Intake {
     // In force for each probe when nothing of it is being sealed.
     void set_rotation(const Rotation& rotation) { rotation_ = rotation; }
 
-    // Forgets epochs that are sealed to their end and silent for a while, whose probe has begun
-    // another.
-    void tidy_up(Moment now);
-    // At the end: however long they were silent.
-    void finish(Moment now);
+    // Forgets epochs that are sealed to their end, but for the newest few of each probe.
+    void tidy_up();
 
     // Of probes that have an epoch which has not ended.
     size_t probes() const noexcept;
@@ -139,7 +136,6 @@ class Intake {
     void take_records(const proto::ReceivedFrame& frame, Moment now);
     bool commit(Stream& stream, Moment now);
     void forget(std::list<Stream>::iterator stream);
-    void forget_older(std::chrono::steady_clock::duration silence, Moment now);
     // For one more stream, where there is one that is sealed to its end.
     bool make_room();
     void disk_failed(const std::exception& error);

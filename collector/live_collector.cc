@@ -235,7 +235,7 @@ struct LiveCollector::Implementation {
             }
             take_reports(sealing);
         } while (submit_jobs(sealing, receiver));
-        intake.finish(Clock::now());
+        intake.tidy_up();
     }
 
     Refusals refusals(const proto::ChannelReceiver& receiver) const {
@@ -326,7 +326,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
         self.submit_jobs(sealing, receiver);
         const Clock::time_point now = Clock::now();
         if (now >= next_tidy_up) {
-            self.intake.tidy_up(now);
+            self.intake.tidy_up();
             next_tidy_up = now + kTidyUp;
         }
         if (now >= next_turn) {

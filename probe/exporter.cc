@@ -398,7 +398,10 @@ struct Exporter::Implementation {
         }
         close_batch();
         MeterLedger ledger = ledger_now();
-        ledger.complete_until_ns = complete_until_ns;
+        // A ledger in the spool outlives what is in memory alone, should the probe be killed.
+        ledger.complete_until_ns =
+            spool == nullptr ? complete_until_ns
+                             : std::min(complete_until_ns, outbox.earliest_in_memory_ns());
         last_ledger = next_sequence;
         send_ledger(ledger, false);
     }

@@ -32,13 +32,14 @@ inline uint8_t settled_of(const FlowHot& hot, const FlowWarm& warm, bool awaits_
     const bool names_over =
         (warm.protocol == 0 && !awaits_names) || hot.payload_packets >= kNamedPackets;
     const bool is_scanned = is_scanned_protocol(hot.key.protocol);
-    // Each answer tells something new.
-    const bool is_dns = hot.key.protocol == kProtocolUdp &&
-                        warm.message_kind == static_cast<uint8_t>(MessageKind::dns);
+    // Each answer of DNS, and each client of DHCP, tells something new.
+    const auto kind = static_cast<MessageKind>(warm.message_kind);
+    const bool tells_more =
+        hot.key.protocol == kProtocolUdp && (kind == MessageKind::dns || kind == MessageKind::dhcp);
     int settled = 0;
     for (const size_t side : {size_t{0}, size_t{1}}) {
         const bool payload_over =
-            has_told_payloads(warm, side) && !is_dns &&
+            has_told_payloads(warm, side) && !tells_more &&
             (!is_scanned || (names_over && warm.inspected[side] >= kScannedPackets));
         settled |= (hot.packets[side] != 0 && warm.has_macs[side] != 0 ? kSettledSender : 0)
                    << side;

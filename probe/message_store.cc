@@ -160,8 +160,9 @@ MessageKind MessageStore::add_datagram(const ParsedPacket& packet,
         return add_quic(packet, hot, warm) ? kind : MessageKind::none;
     }
     // In profile line-rate half of the pool is for names: of a flow of its own they tell more.
-    const bool is_kept =
-        keeps_ == Keeps::all ? kind != MessageKind::none : tells_of_others(kind, datagram);
+    const bool is_kept = keeps_ == Keeps::all
+                             ? kind != MessageKind::none
+                             : hint != MessageKind::none && tells_of_others(kind, datagram);
     if (!is_kept || !take_state(hot, warm, keeps_ == Keeps::all ? 0 : pool_.size() / 2)) {
         return MessageKind::none;
     }

@@ -63,6 +63,16 @@ std::vector<OutboxFrame> Outbox::take_memory() {
     return taken;
 }
 
+uint64_t Outbox::earliest_in_memory_ns() const noexcept {
+    uint64_t earliest = UINT64_MAX;
+    for (const OutboxFrame& frame : frames_) {
+        if (frame.octets != nullptr && frame.records != 0) {
+            earliest = std::min(earliest, frame.from_ns);
+        }
+    }
+    return earliest;
+}
+
 const OutboxFrame* Outbox::after(uint64_t sequence) const noexcept {
     const auto found =
         std::partition_point(frames_.begin(), frames_.end(), [sequence](const OutboxFrame& frame) {

@@ -43,6 +43,8 @@ class Outbox {
 
     // Takes out what is in memory alone, in order.
     std::vector<OutboxFrame> take_memory();
+    // The earliest start among these; the end of time when nothing with a known one is.
+    uint64_t earliest_in_memory_ns() const noexcept;
 
     // Requires: not empty.
     const OutboxFrame& front() const noexcept { return frames_.front(); }

@@ -338,24 +338,30 @@ TEST(Intake, after_a_restart_the_youngest_epoch_goes_on) {
     CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
 }
 
-TEST(Intake, a_sealed_epoch_is_forgotten_a_while_after_its_probe_began_another) {
-    TestProbe first("attic", 1, "a");
-    welcome(first, 0, 1);
-    acknowledged(first.ledger(kWindow, true), 1);
+TEST(Intake, of_a_probe_the_newest_sealed_epochs_are_remembered) {
+    for (uint64_t epoch = 1; epoch <= 7; ++epoch) {
+        TestProbe probe("attic", epoch, "peer-" + std::to_string(epoch));
+        probe.started_ns += epoch;
+        welcome(probe, 0, 1);
+        acknowledged(probe.ledger(kWindow, true), 1);
+        seal();
+        intake->tidy_up();
+        // A journal, its state, and the lock.
+        CHECK_EQUAL(1 + 2 * std::min<uint64_t>(epoch, 4), files_in(archive / "open").size());
+    }
+    TestProbe again("attic", 4, "again");
+    welcome(again, 1, 1);
+    TestProbe forgotten("attic", 3, "forgotten");
+    welcome(forgotten, 0, 1);
+}
+
+TEST(Intake, who_ended_and_is_silent_for_a_while_is_not_told_of) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.ledger(kWindow, true), 1);
     seal();
     CHECK_EQUAL(1, intake->probe_status(kNow + minutes(9)).size());
     CHECK(intake->probe_status(kNow + minutes(10)).empty());
-    intake->tidy_up(kNow + minutes(10));
-    CHECK_EQUAL(3, files_in(archive / "open").size());
-    TestProbe second("attic", 2, "b");
-    welcome(second, 0, 1);
-    acknowledged(second.ledger(kWindow, true), 1);
-    seal();
-    intake->tidy_up(kNow + minutes(9));
-    CHECK_EQUAL(5, files_in(archive / "open").size());
-    intake->tidy_up(kNow + minutes(10));
-    CHECK_EQUAL(3, files_in(archive / "open").size());
-    CHECK_EQUAL(kWindow, intake->probe_status(kNow)[0].ledger->complete_until_ns());
 }
 
 TEST(Intake, what_a_probe_that_heard_nothing_sends_again_is_known_after_any_time_and_restart) {
@@ -370,9 +376,8 @@ TEST(Intake, what_a_probe_that_heard_nothing_sends_again_is_known_after_any_time
         acknowledged(again.batch({live_flow(1, kWindow)}), 2);
         acknowledged(again.ledger(kWindow, true), 2);
     };
-    intake->tidy_up(kNow + minutes(60));
+    intake->tidy_up();
     say_again("b");
-    intake->finish(kNow + minutes(60));
     restart();
     say_again("c");
     CHECK_EQUAL(0, seal());
@@ -420,19 +425,6 @@ TEST(Intake, tells_of_each_probe_its_newest_epoch) {
     CHECK_EQUAL(kWindow, now[1].ledger->complete_until_ns());
     restart();
     CHECK_FALSE(intake->probe_status(kNow)[0].heard_ago.has_value());
-}
-
-TEST(Intake, at_the_end_forgets_what_is_sealed_and_whose_probe_began_another) {
-    TestProbe first("attic", 1, "a");
-    welcome(first, 0, 1);
-    acknowledged(first.ledger(kWindow, true), 1);
-    TestProbe second("attic", 2, "b");
-    welcome(second, 0, 1);
-    intake->finish(kNow);
-    CHECK_EQUAL(2, files_in(archive / "open").size());
-    seal();
-    intake->finish(kNow);
-    CHECK(files_in(archive / "open") == std::vector<std::string>{".lock"});
 }
 
 TEST(Intake, what_cannot_be_stored_is_not_acknowledged_and_comes_again) {

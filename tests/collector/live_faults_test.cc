@@ -261,7 +261,7 @@ class Line {
                 intake->set_rotation(config.rotate);
             }
         } else if (what < 97) {
-            intake->tidy_up(now + std::chrono::minutes(chance(20) ? 11 : 0));
+            intake->tidy_up();
         } else {
             const Fault faults[] = {Fault::no_space, Fault::broken, Fault::crash, Fault::crash};
             arm_fault(faults[random() % 4], 1 + random() % 60);

@@ -1,3 +1,4 @@
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <string>
@@ -326,4 +327,53 @@ TEST(ExporterLosses, what_is_in_memory_alone_at_the_end_is_in_the_ledger_that_wa
     CHECK_EQUAL(lost, ledger.records_lost(0).packets());
     CHECK_EQUAL(1, ledger.losses_size());
     CHECK_EQUAL(lost, ledger.losses(0).lost());
+}
+
+TEST(ExporterLosses, a_ledger_in_the_spool_calls_nothing_complete_that_is_in_memory_alone) {
+    constexpr uint16_t kFlows = 3000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    {
+        Spool spool(folder, 99, hello_frame());
+        ScriptedPort port(datagrams(kFlows));
+        Dispatcher dispatcher({}, {&port}, test_inspector());
+        Exporter exporter({.probe_id = 7,
+                           .epoch = 99,
+                           .batch_octets = 4 * 1024,
+                           .spool_octets = 100'000,
+                           .wait_for_collector = false,
+                           .ledger_interval = std::chrono::hours(1),
+                           .drain = std::chrono::milliseconds(0)},
+                          test_signatures(),
+                          sender,
+                          &spool);
+        dispatcher.run({});
+        exporter.run(dispatcher.record_rings(), [&] {
+            MeterLedger ledger = dispatcher.ledger();
+            ledger.complete_until_ns = 1'000'000;
+            exporter.finish(dispatcher.ledger());
+            return ledger;
+        });
+        CHECK(exporter.state().records_lost > 0);
+    }
+    std::vector<std::string> problems;
+    Leftover left(
+        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    std::vector<std::string> frames;
+    std::atomic<bool> came{false};
+    std::thread receiving([&] {
+        frames = receive_all(receiver);
+        came = true;
+    });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!came && std::chrono::steady_clock::now() < end) {
+        left.turn(std::chrono::milliseconds(1));
+    }
+    receiving.join();
+    proto::ProbeLedger ledger;
+    const proto::FrameView first = view_of(frames.back());
+    CHECK_TRUE(ledger.ParseFromArray(first.body.data(), static_cast<int>(first.body.size())));
+    CHECK_FALSE(ledger.final());
+    CHECK(ledger.complete_until_ns() < kFlows);
 }

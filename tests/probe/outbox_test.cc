@@ -45,13 +45,20 @@ TEST(Outbox, keeps_a_frame_until_all_of_it_is_acknowledged) {
 
 TEST(Outbox, gives_up_what_is_in_memory_and_keeps_the_rest) {
     Outbox both{250, 1000};
-    both.append(frame(1, 10));
+    OutboxFrame first = frame(1, 10);
+    first.from_ns = 50;
+    both.append(first);
     OutboxFrame spooled = frame(11, 20);
     spooled.octets = nullptr;
     spooled.place.octets = 100;
+    spooled.from_ns = 10;
     both.append(spooled);
-    both.append(frame(21, 30));
+    OutboxFrame second = frame(21, 30);
+    second.from_ns = 30;
+    both.append(second);
+    CHECK_EQUAL(30u, both.earliest_in_memory_ns());
     const std::vector<OutboxFrame> taken = both.take_memory();
+    CHECK_EQUAL(UINT64_MAX, both.earliest_in_memory_ns());
     CHECK_EQUAL(2u, taken.size());
     CHECK_EQUAL(1u, taken[0].first_sequence);
     CHECK_EQUAL(30u, taken[1].last_sequence);
