@@ -4,7 +4,6 @@
 #include <chrono>
 #include <deque>
 #include <exception>
-#include <limits>
 #include <mutex>
 #include <thread>
 #include <utility>
@@ -38,6 +37,7 @@ constexpr std::chrono::seconds kSpoolSilence{60};
 constexpr size_t kMostNews = 64;
 // Between two looks at the rings, so that a rush of records does not keep answers waiting.
 constexpr int kRecordsPerTurn = 4096;
+
 std::span<const uint8_t> body_octets(const std::string& text) {
     return {reinterpret_cast<const uint8_t*>(text.data()), text.size()};
 }
@@ -476,7 +476,7 @@ struct Exporter::Implementation {
         if (spool != nullptr) {
             spool->finish(std::max(sender.last_acknowledged(), dropped_through));
         }
-        if (outbox.empty() && fault.empty()) {
+        if (outbox.empty() && fault.empty() && lost_at_end == 0) {
             return;
         }
         const uint64_t in_memory = outbox.records_in_memory();

@@ -96,10 +96,11 @@ bool awaits_names(const StreamSide& side) noexcept {
 }  // namespace
 
 bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared) noexcept {
-    if (warm.messages != 0) {
+    const bool has_room = spared == 0 || pool_.left() > spared;
+    if (warm.messages != 0 && has_room) {
         return true;
     }
-    const uint32_t block = pool_.left() > spared ? pool_.take() : kNoBlock;
+    const uint32_t block = has_room ? pool_.take() : kNoBlock;
     if (block == kNoBlock) {
         ++shortages_;
         hot.quality |= kQualityListCut;

@@ -104,7 +104,7 @@ class MessageStore {
     bool has_messages(const FlowWarm& warm) const noexcept {
         return warm.messages != 0 && (keeps_ == Keeps::all || state(warm).of_record != 0);
     }
-    // False when there is no block, or none but the `spared` ones.
+    // False when there is no block, or none but the `spared` ones: then nothing more is kept.
     bool take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared = 0) noexcept;
     PieceSink sink(MessageState& state, size_t side, const FlowHot& hot) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
