@@ -250,6 +250,13 @@ BatchError check(const google::protobuf::RepeatedPtrField<proto::RecordingFile>&
     return BatchError::none;
 }
 
+BatchError check(const proto::LossInterval& loss) {
+    if (loss.reason().size() > kMaximumNameOctets) {
+        return BatchError::too_long_octets;
+    }
+    return loss.to_ns() < loss.from_ns() ? BatchError::out_of_range : BatchError::none;
+}
+
 BatchError check(const google::protobuf::RepeatedPtrField<proto::Count>& counts) {
     if (counts.size() > kMaximumReasons) {
         return BatchError::too_many_elements;
@@ -348,15 +355,18 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
     if (ledger.capture_warning().size() > kMaximumNameOctets) {
         return BatchError::too_long_octets;
     }
-    if (ledger.losses_size() > kMaximumLosses || ledger.clock_steps_size() > kMaximumClockSteps) {
+    if (ledger.losses_size() > kMaximumLosses || ledger.clock_steps_size() > kMaximumClockSteps ||
+        ledger.in_doubt_size() > kMaximumInDoubt) {
         return BatchError::too_many_elements;
     }
     for (const proto::LossInterval& loss : ledger.losses()) {
-        if (loss.reason().size() > kMaximumNameOctets) {
-            return BatchError::too_long_octets;
+        if (const BatchError error = check(loss); error != BatchError::none) {
+            return error;
         }
-        if (loss.to_ns() < loss.from_ns()) {
-            return BatchError::out_of_range;
+    }
+    for (const proto::RecordsInDoubt& doubt : ledger.in_doubt()) {
+        if (const BatchError error = check(doubt.loss()); error != BatchError::none) {
+            return error;
         }
     }
     for (const auto* counts : {&ledger.packets_not_metered(),

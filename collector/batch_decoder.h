@@ -45,6 +45,7 @@ inline constexpr size_t kMaximumMessageOctets = 64 * 1024;  // of one record
 inline constexpr int kMaximumReasons = 256;
 inline constexpr int kMaximumLosses = 2048;
 inline constexpr int kMaximumClockSteps = 32;
+inline constexpr int kMaximumInDoubt = 4096;
 inline constexpr int kMaximumRecordingFiles = 1024;
 inline constexpr int kMaximumSettings = 256;
 inline constexpr int kMaximumPorts = 256;

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "collector/durable_file.h"
+#include "collector/settled_ledger.h"
 #include "collector/window.h"
 
 namespace curlew::collector {
@@ -135,7 +136,7 @@ void Journal::count_file(File& file, uint64_t before_sequence, const SealState& 
     file.last_sequence = reader.last_sequence();
     file.octets = reader.octets();
     if (reader.facts().ledger) {
-        facts_.ledger = reader.facts().ledger;
+        facts_.ledger = settled(*reader.facts().ledger, facts_.gaps);
         facts_.ledger_frame = reader.facts().ledger_frame;
     }
 }
@@ -229,7 +230,7 @@ void Journal::sync() {
     }
     pending_waiting_.clear();
     if (pending_ledger_) {
-        facts_.ledger = std::exchange(pending_ledger_, std::nullopt);
+        facts_.ledger = settled(*std::exchange(pending_ledger_, std::nullopt), facts_.gaps);
         facts_.ledger_frame = std::exchange(pending_ledger_frame_, {});
     }
     if (file.octets >= file_octets_) {

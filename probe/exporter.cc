@@ -247,14 +247,7 @@ struct Exporter::Implementation {
     }
 
     void send_ledger(const MeterLedger& ledger, bool final) {
-        if (final) {
-            // Nobody said in time what became of them.
-            std::for_each(undecided.begin(), undecided.end(), [this](const Dropped& frame) {
-                count_dropped(frame);
-            });
-            undecided.clear();
-        }
-        if (spool != nullptr && records_dropped != 0) {
+        if (spool != nullptr && (records_dropped != 0 || !undecided.empty())) {
             // What is told as dropped no later run sends.
             spool->forget(dropped_through);
         }
@@ -263,6 +256,9 @@ struct Exporter::Implementation {
         message.set_records_sent(records_sent - records_dropped);
         for (const LossInterval& loss : losses) {
             add_loss(*message.add_losses(), loss);
+        }
+        if (final) {
+            add_doubts(message);
         }
         if (records_lost != 0) {
             add_count(*message.add_records_lost(), name_of(LossReason::outbox), records_lost);
@@ -280,6 +276,28 @@ struct Exporter::Implementation {
         enqueue(proto::FrameKind::ledger, body, 0);
         ledger_due = Clock::now() + config.ledger_interval;
         spooled_ledger_due = Clock::now() + kSpooledLedgers * config.ledger_interval;
+    }
+
+    // Nobody said in time what became of these: who stores the ledger knows.
+    void add_doubts(proto::ProbeLedger& message) const {
+        const auto add = [&message](LossReason reason, const std::deque<Dropped>& frames) {
+            for (const Dropped& frame : frames) {
+                if (frame.records == 0) {
+                    continue;
+                }
+                const bool is_timed = frame.from_ns <= frame.to_ns;
+                proto::RecordsInDoubt& doubt = *message.add_in_doubt();
+                doubt.set_first_sequence(frame.last_sequence - frame.records + 1);
+                doubt.set_last_sequence(frame.last_sequence);
+                add_loss(*doubt.mutable_loss(),
+                         {.from_ns = is_timed ? frame.from_ns : 0,
+                          .to_ns = is_timed ? frame.to_ns : 0,
+                          .reason = reason,
+                          .lost = frame.records});
+            }
+        };
+        add(LossReason::dropped, undecided);
+        add(LossReason::outbox, given_up);
     }
 
     // While the collector is away ledgers would pile up, and the next one says all that they would.
@@ -444,8 +462,8 @@ struct Exporter::Implementation {
         }
     }
 
-    // What the last ledger does not tell no later one does. So it waits for what a collector that
-    // is away may have, and for what nobody would deliver later.
+    // What the last ledger does not tell no later one does. So it waits, as long as it may, to hear
+    // what a collector has, and for what nobody would deliver later.
     void end() {
         const auto deadline = Clock::now() + config.drain;
         close_batch();
@@ -464,12 +482,18 @@ struct Exporter::Implementation {
 
     void lose_memory() {
         for (const OutboxFrame& frame : outbox.take_memory()) {
-            if (frame.records != 0) {
+            if (frame.records == 0) {
+                continue;
+            }
+            lost_at_end += frame.records;
+            if (frame.last_sequence <= sender.last_sent()) {
+                given_up.push_back(
+                    {frame.last_sequence, frame.records, frame.from_ns, frame.to_ns});
+            } else {
+                records_sent -= frame.records;
                 lose(LossReason::outbox, frame.records, frame.from_ns, frame.to_ns);
-                lost_at_end += frame.records;
             }
         }
-        records_sent -= lost_at_end;
     }
 
     void settle() {
@@ -513,9 +537,10 @@ struct Exporter::Implementation {
     uint64_t records_taken = 0;  // out of the rings
     uint64_t records_sent = 0;
     uint64_t records_lost = 0;
-    uint64_t lost_at_end = 0;       // of these, with a sequence number
+    uint64_t lost_at_end = 0;       // found in memory at the end, those given up among them
     uint64_t records_dropped = 0;   // of those sent
     std::deque<Dropped> undecided;  // dropped, and perhaps with the collector
+    std::deque<Dropped> given_up;   // at the end, likewise
     uint64_t dropped_through = 0;   // the last sequence that was dropped
     uint64_t connections_seen = 0;
     Clock::time_point ledger_due = Clock::now();

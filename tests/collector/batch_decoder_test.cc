@@ -326,6 +326,17 @@ TEST(BatchDecoder, a_ledger_keeps_its_limits) {
     STRCMP_EQUAL("too_long_octets", decode_ledger(recorded));
     recorded.mutable_recording()->add_files();
     STRCMP_EQUAL("too_many_elements", decode_ledger(recorded));
+    proto::ProbeLedger doubtful = ledger_of(3);
+    for (int i = 0; i < kMaximumInDoubt; ++i) {
+        doubtful.add_in_doubt();
+    }
+    STRCMP_EQUAL("none", decode_ledger(doubtful));
+    doubtful.mutable_in_doubt(5)->mutable_loss()->set_from_ns(1);
+    STRCMP_EQUAL("out_of_range", decode_ledger(doubtful));
+    doubtful.mutable_in_doubt(5)->mutable_loss()->set_reason(std::string(513, 'a'));
+    STRCMP_EQUAL("too_long_octets", decode_ledger(doubtful));
+    doubtful.add_in_doubt();
+    STRCMP_EQUAL("too_many_elements", decode_ledger(doubtful));
     proto::ProbeLedger wordy = ledger_of(3);
     wordy.set_capture_warning(std::string(513, 'x'));
     STRCMP_EQUAL("too_long_octets", decode_ledger(wordy));

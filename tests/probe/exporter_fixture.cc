@@ -41,9 +41,12 @@ proto::FrameView view_of(const std::string& octets) {
     return view;
 }
 
-void put_records(probe::ByteRing& ring, uint64_t count) {
+void put_records(probe::ByteRing& ring, uint64_t count, size_t more_octets) {
     proto::FlowSummary record;
     record.set_protocol_identifier(17);
+    if (more_octets != 0) {
+        record.add_messages()->set_octets(std::string(more_octets, 'x'));
+    }
     const std::string octets = record.SerializeAsString();
     for (uint64_t i = 0; i < count; ++i) {
         std::memcpy(ring.reserve(octets.size()), octets.data(), octets.size());

@@ -377,3 +377,72 @@ TEST(ExporterLosses, a_ledger_in_the_spool_calls_nothing_complete_that_is_in_mem
     CHECK_FALSE(ledger.final());
     CHECK(ledger.complete_until_ns() < kFlows);
 }
+
+TEST(ExporterLosses, what_was_on_its_way_at_the_end_is_in_doubt) {
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    constexpr uint64_t kRecords = 10;
+    constexpr uint32_t kOnTheirWay = 4;
+    {
+        proto::ChannelSender narrow{context,
+                                    {.endpoint = kExporterEndpoint,
+                                     .probe_id = 7,
+                                     .epoch = 99,
+                                     .window_frames = kOnTheirWay}};
+        proto::ChannelReceiver receiver(context, kExporterEndpoint);
+        // Room for a ledger, and for no batch.
+        Spool spool(folder, 99, hello_frame());
+        ByteRing ring(65536);
+        put_records(ring, kRecords, 4000);
+        Exporter exporter({.probe_id = 7,
+                           .epoch = 99,
+                           .batch_octets = 1,
+                           .spool_octets = 3000,
+                           .wait_for_collector = false,
+                           .serialized_records = true,
+                           .drain = std::chrono::milliseconds(0)},
+                          test_signatures(),
+                          narrow,
+                          &spool);
+        std::thread exporting([&] { exporter.run({&ring}); });
+        for (uint32_t taken = 0; taken < kOnTheirWay;) {
+            const auto frame = receiver.receive(std::chrono::seconds(20));
+            CHECK_TRUE(frame.has_value());
+            if (frame->header.kind == proto::FrameKind::hello) {
+                receiver.welcome(*frame, 0);
+            } else {
+                ++taken;
+            }
+        }
+        exporter.finish(with_records_created(kRecords));
+        exporting.join();
+        STRCMP_EQUAL("the collector did not acknowledge 10 records in time",
+                     exporter.fault().c_str());
+    }
+    std::vector<std::string> problems;
+    Leftover left(
+        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    std::vector<std::string> frames;
+    std::thread receiving([&] { frames = receive_all(receiver); });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!left.is_done() && std::chrono::steady_clock::now() < end) {
+        left.turn(std::chrono::milliseconds(1));
+    }
+    receiving.join();
+    CHECK_EQUAL(1u, frames.size());
+    proto::ProbeLedger ledger;
+    const proto::FrameView view = view_of(frames[0]);
+    CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+    CHECK_TRUE(ledger.final());
+    CHECK_EQUAL(kOnTheirWay, ledger.records_sent());
+    CHECK_EQUAL(kRecords - kOnTheirWay, ledger.records_lost(0).packets());
+    CHECK_EQUAL(static_cast<int>(kOnTheirWay), ledger.in_doubt_size());
+    for (uint64_t i = 1; i <= kOnTheirWay; ++i) {
+        const proto::RecordsInDoubt& doubt = ledger.in_doubt(static_cast<int>(i) - 1);
+        CHECK_EQUAL(i, doubt.first_sequence());
+        CHECK_EQUAL(i, doubt.last_sequence());
+        STRCMP_EQUAL("outbox", doubt.loss().reason().c_str());
+        CHECK_EQUAL(1u, doubt.loss().lost());
+    }
+}
