@@ -316,7 +316,7 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
         case MessageKind::mdns:
         case MessageKind::llmnr:
             // Where DNS is spoken, what is not its form is malformed and not something else.
-            return is_dns(payload) || (hint == MessageKind::dns && !payload.empty())
+            return (hint == MessageKind::dns && !payload.empty()) || is_dns(payload)
                        ? kind
                        : MessageKind::none;
         case MessageKind::dhcp:

@@ -414,7 +414,7 @@ void MessageStore::let_go(const FlowHot& hot, FlowWarm& warm) noexcept {
 }
 
 void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
-    if (!has_messages(warm)) {
+    if (hot.key.protocol != kProtocolTcp || !has_messages(warm)) {
         return;
     }
     MessageState& flow = state(warm);
