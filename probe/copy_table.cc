@@ -40,11 +40,13 @@ Number number_of(const ParsedPacket& packet) noexcept {
     return is_segment ? Number::sequence : Number::none;
 }
 
-// Every bit of the value moves every bit that is used.
+// Every bit of the value moves every bit that is used, the lowest, which are the bucket, too:
+// sequence numbers go by the length of a segment, which has factors of two.
 uint64_t mixed(uint64_t value) noexcept {
     value *= 0x9e3779b97f4a7c15;
     value ^= value >> 32;
-    return value * 0xd6e8feb86659fd93;
+    value *= 0xd6e8feb86659fd93;
+    return value ^ value >> 32;
 }
 
 // Where a packet is remembered: equal for packets of one flow, direction and number. What a router

@@ -90,6 +90,29 @@ TEST(CopyTable, a_copy_may_come_behind_later_packets) {
     }
 }
 
+TEST(CopyTable, segments_of_any_length_are_remembered_side_by_side) {
+    constexpr uint32_t kSegments = 32;
+    for (const uint32_t length : {1u, 512u, 536u, 724u, 1024u, 1220u, 1440u, 1448u, 2896u, 8948u}) {
+        const auto sent = [length](uint32_t number) {
+            return PacketBuilder{}
+                .ethernet()
+                .ipv6()
+                .tcp(40000, 80)
+                .flags("PA")
+                .sequence(77 + number * length)
+                .payload("hello");
+        };
+        now_ns += 2 * kSecond;
+        for (uint32_t number = 0; number < kSegments; ++number) {
+            CHECK_FALSE(is_copy(sent(number), kMicrosecond));
+        }
+        for (uint32_t number = 0; number < kSegments; ++number) {
+            const std::string which = std::to_string(length) + ": " + std::to_string(number);
+            CHECK_TRUE_TEXT(is_copy(sent(number), kMicrosecond), which.c_str());
+        }
+    }
+}
+
 TEST(CopyTable, what_is_sent_again_has_another_identification) {
     CHECK_FALSE(is_copy(segment(PacketBuilder{}.ethernet().ipv4().ip_id(1))));
     CHECK_FALSE(is_copy(segment(PacketBuilder{}.ethernet().ipv4().ip_id(2))));
