@@ -41,11 +41,9 @@ proto::ProbeLedger settled(proto::ProbeLedger ledger, const std::vector<Gap>& ga
         }
         const auto [place, is_new] = intervals.try_emplace(loss.reason(), loss);
         proto::LossInterval& interval = place->second;
-        if (!is_new) {
-            interval.set_from_ns(std::min(interval.from_ns(), loss.from_ns()));
-            interval.set_to_ns(std::max(interval.to_ns(), loss.to_ns()));
-            interval.set_lost(interval.lost() + lost);
-        }
+        interval.set_from_ns(std::min(interval.from_ns(), loss.from_ns()));
+        interval.set_to_ns(std::max(interval.to_ns(), loss.to_ns()));
+        interval.set_lost(is_new ? lost : interval.lost() + lost);
     }
     for (const auto& [reason, interval] : intervals) {
         *ledger.add_losses() = interval;

@@ -73,12 +73,20 @@ TEST(SettledLedger, what_is_missing_is_lost_and_told_when) {
     CHECK_EQUAL(20u, now.losses(1).lost());
 }
 
-TEST(SettledLedger, without_times_it_is_counted_and_no_more_than_was_sent) {
-    add_doubt(ledger, "outbox", 1, 200, 0);
+TEST(SettledLedger, without_times_it_is_counted) {
+    add_doubt(ledger, "outbox", 1, 20, 0);
+    const proto::ProbeLedger now = settled(ledger, {{15, 15}});
+    CHECK_EQUAL(70u, now.records_sent());
+    STRCMP_EQUAL("outbox 30\n", lost_by(now).c_str());
+    CHECK_EQUAL(0, now.losses_size());
+}
+
+TEST(SettledLedger, no_more_is_lost_than_was_sent) {
+    add_doubt(ledger, "outbox", 1, 200, 500);
     const proto::ProbeLedger now = settled(ledger, {{150, 150}});
     CHECK_EQUAL(0u, now.records_sent());
     STRCMP_EQUAL("outbox 100\n", lost_by(now).c_str());
-    CHECK_EQUAL(0, now.losses_size());
+    CHECK_EQUAL(90u, now.losses(0).lost());
 }
 
 }  // namespace curlew::collector
