@@ -384,6 +384,32 @@ TEST(Intake, what_a_probe_that_heard_nothing_sends_again_is_known_after_any_time
     CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
 }
 
+TEST(Intake, what_a_last_ledger_leaves_in_doubt_is_lost_where_it_is_missing_after_a_restart_too) {
+    for (const bool with_restart : {false, true}) {
+        TestProbe probe(with_restart ? "cellar" : "attic");
+        probe.skip(3);
+        welcome(probe, 0, 4);
+        for (const uint64_t first : {1, 4}) {
+            proto::RecordsInDoubt& doubt = probe.in_doubt.emplace_back();
+            doubt.set_first_sequence(first);
+            doubt.set_last_sequence(first + 2);
+            doubt.mutable_loss()->set_reason("outbox");
+            doubt.mutable_loss()->set_lost(3);
+            doubt.mutable_loss()->set_from_ns(kWindow);
+            doubt.mutable_loss()->set_to_ns(kWindow + 1);
+        }
+        acknowledged(
+            probe.batch({live_flow(1, kWindow), live_flow(2, kWindow), live_flow(3, kWindow)}), 6);
+        acknowledged(probe.ledger(kWindow, true), 7);
+        if (with_restart) {
+            restart();
+        }
+        CHECK_EQUAL(1, seal());
+        const std::string manifest = sealed_datasets(archive).back().text;
+        STRCMP_CONTAINS("\"outbox\": 3", manifest.c_str());
+    }
+}
+
 TEST(Intake, of_many_probes_that_ended_the_longest_silent_one_makes_room) {
     constexpr uint64_t kMost = 1024;
     for (uint64_t i = 0; i <= kMost; ++i) {

@@ -100,6 +100,9 @@ proto::ReceivedFrame TestProbe::ledger(uint64_t complete_until_ns, bool final) {
     ledger.set_complete_until_ns(complete_until_ns);
     ledger.set_clock_ns(complete_until_ns);
     ledger.set_final(final);
+    if (final) {
+        ledger.mutable_in_doubt()->Assign(in_doubt.begin(), in_doubt.end());
+    }
     return frame(proto::FrameKind::ledger, next_sequence_++, 1, ledger.SerializeAsString());
 }
 

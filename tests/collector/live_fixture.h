@@ -53,6 +53,8 @@ class TestProbe {
     uint64_t started_ns = kWindow;
     std::string peer;
     int schema = proto::SCHEMA_VERSION_CURRENT;
+    // In its last ledger.
+    std::vector<proto::RecordsInDoubt> in_doubt;
 
   private:
     proto::ReceivedFrame frame(proto::FrameKind kind,
