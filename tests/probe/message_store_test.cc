@@ -341,7 +341,7 @@ TEST(MessageStore, in_line_rate_answers_leave_room_for_names) {
     std::string told;
     for (const proto::FlowSummary& record : metered.records) {
         kept += record.messages_size();
-        if (record.protocol_identifier() == kProtocolTcp) {
+        if (record.protocol_identifier() == kProtocolTcp && record.matches_size() == 2) {
             told += record.matches(1).value();
         }
         const bool is_cut = (record.quality() & proto::QUALITY_LIST_CUT) != 0;
