@@ -18,6 +18,30 @@
 using namespace curlew::probe;
 using namespace curlew::tests;
 
+namespace {
+
+// To a collector: the frames that it gets, up to a ledger.
+std::vector<std::string> deliver_left(SpoolFolder& folder, proto::ChannelContext& context) {
+    std::vector<std::string> problems;
+    Leftover left(
+        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    std::vector<std::string> frames;
+    std::atomic<bool> came{false};
+    std::thread receiving([&] {
+        frames = receive_all(receiver);
+        came = true;
+    });
+    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!came && std::chrono::steady_clock::now() < end) {
+        left.turn(std::chrono::milliseconds(1));
+    }
+    receiving.join();
+    return frames;
+}
+
+}  // namespace
+
 // What finds no room, and what makes some, is in the ledgers to the record.
 TEST_GROUP(ExporterLosses) {
     proto::ChannelContext context;
@@ -305,17 +329,12 @@ TEST(ExporterLosses, what_is_in_memory_alone_at_the_end_is_in_the_ledger_that_wa
             exporter.fault().c_str());
     }
     std::vector<std::string> problems;
-    Leftover left(
-        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
-    CHECK_EQUAL(kFlows - lost, left.records_waiting());
-    proto::ChannelReceiver receiver(context, kExporterEndpoint);
-    std::vector<std::string> frames;
-    std::thread receiving([&] { frames = receive_all(receiver); });
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!left.is_done() && std::chrono::steady_clock::now() < end) {
-        left.turn(std::chrono::milliseconds(1));
+    uint64_t waiting = 0;
+    for (const SpooledRun& run : folder.left(problems)) {
+        waiting += run.records();
     }
-    receiving.join();
+    CHECK_EQUAL(kFlows - lost, waiting);
+    const std::vector<std::string> frames = deliver_left(folder, context);
     proto::ProbeLedger ledger;
     const proto::FrameView last = view_of(frames.back());
     CHECK_TRUE(ledger.ParseFromArray(last.body.data(), static_cast<int>(last.body.size())));
@@ -356,21 +375,7 @@ TEST(ExporterLosses, a_ledger_in_the_spool_calls_nothing_complete_that_is_in_mem
         });
         CHECK(exporter.state().records_lost > 0);
     }
-    std::vector<std::string> problems;
-    Leftover left(
-        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
-    proto::ChannelReceiver receiver(context, kExporterEndpoint);
-    std::vector<std::string> frames;
-    std::atomic<bool> came{false};
-    std::thread receiving([&] {
-        frames = receive_all(receiver);
-        came = true;
-    });
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!came && std::chrono::steady_clock::now() < end) {
-        left.turn(std::chrono::milliseconds(1));
-    }
-    receiving.join();
+    const std::vector<std::string> frames = deliver_left(folder, context);
     proto::ProbeLedger ledger;
     const proto::FrameView first = view_of(frames.back());
     CHECK_TRUE(ledger.ParseFromArray(first.body.data(), static_cast<int>(first.body.size())));
@@ -419,17 +424,7 @@ TEST(ExporterLosses, what_was_on_its_way_at_the_end_is_in_doubt) {
         STRCMP_EQUAL("the collector did not acknowledge 10 records in time",
                      exporter.fault().c_str());
     }
-    std::vector<std::string> problems;
-    Leftover left(
-        folder, folder.left(problems), context, {.endpoint = kExporterEndpoint, .hello = {}});
-    proto::ChannelReceiver receiver(context, kExporterEndpoint);
-    std::vector<std::string> frames;
-    std::thread receiving([&] { frames = receive_all(receiver); });
-    const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    while (!left.is_done() && std::chrono::steady_clock::now() < end) {
-        left.turn(std::chrono::milliseconds(1));
-    }
-    receiving.join();
+    const std::vector<std::string> frames = deliver_left(folder, context);
     CHECK_EQUAL(1u, frames.size());
     proto::ProbeLedger ledger;
     const proto::FrameView view = view_of(frames[0]);
