@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
-#include <span>
+#include <iterator>
 #include <utility>
 
 #include "collector/protocols/dns.h"
@@ -111,10 +111,11 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
         // An answer to something that was not asked is nobody's name.
         if (origin.name == asked) {
             const uint64_t from_us = time_of(flow, message);
-            bind(bound(BindingKey(client, record.data).view(), record.data, false),
-                 {wire_text(asked),
-                  from_us,
-                  from_us + std::max(origin.ttl * kSecond_us, kShortestLife_us)});
+            bind(BindingKey(client, record.data).view(),
+                 record.data,
+                 false,
+                 wire_text(asked),
+                 {from_us, from_us + std::max(origin.ttl * kSecond_us, kShortestLife_us)});
         }
     }
 }
@@ -130,65 +131,81 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
             if (record.type == kDnsSrv && record.decoded && record.numbers.size() > kPortOfSrv) {
                 const BindingKey key(host, static_cast<uint16_t>(record.numbers[kPortOfSrv]));
                 const uint64_t from_us = time_of(flow, message);
-                bind(bound(key.view(), host, true),
-                     {wire_text(lower_case(record.name)),
-                      from_us,
-                      from_us + std::max(record.ttl * kSecond_us, kShortestLife_us)});
+                bind(key.view(),
+                     host,
+                     true,
+                     wire_text(lower_case(record.name)),
+                     {from_us, from_us + std::max(record.ttl * kSecond_us, kShortestLife_us)});
             }
         }
     }
 }
 
-// Null: it has none, and there is no room for one.
-AddressNames::Bound* AddressNames::bound(std::string_view key,
-                                         std::string_view address,
-                                         bool is_service) {
-    auto place = bound_.find(key);
-    if (place == bound_.end()) {
-        if (size_ == capacity_) {
-            return nullptr;
-        }
-        const uint64_t hash = octet_hash(address);
-        (is_service ? hosts_ : named_).insert(hash);
-        place = bound_.emplace(key, Bound{{}, hash, is_service}).first;
-    }
-    return &place->second;
-}
-
-void AddressNames::bind(Bound* to, Binding binding) {
-    // The same again is one that lasts longer, whichever of the two is added first.
-    for (Binding& known : to == nullptr ? std::span<Binding>() : std::span(to->bindings)) {
-        if (known.name == binding.name && binding.from_us <= known.until_us &&
-            known.from_us <= binding.until_us) {
-            known.from_us = std::min(known.from_us, binding.from_us);
-            known.until_us = std::max(known.until_us, binding.until_us);
-            return;
-        }
-    }
-    if (to == nullptr || size_ == capacity_ || to->bindings.size() == kMaximumOfOne) {
-        ++left_out_;
+void AddressNames::bind(
+    std::string_view key, std::string_view address, bool is_service, std::string name, Time time) {
+    const uint64_t hash = octet_hash(address);
+    Bound* const bound = bound_.find_or_add(
+        key,
+        [hash, is_service] {
+            return Bound{{}, hash, is_service};
+        },
+        [this](const Bound& one) {
+            for (const auto& [known, times] : one.names) {
+                times_ -= times.size();
+            }
+        });
+    if (bound == nullptr) {
         return;
     }
-    to->bindings.push_back(std::move(binding));
-    ++size_;
+    (is_service ? hosts_ : named_).insert(hash);
+    add_time(bound->names[std::move(name)], time);
+    if (bound->names.size() > kMaximumOfOne) {
+        const auto last = std::prev(bound->names.end());
+        times_ -= last->second.size();
+        bound->names.erase(last);
+        left_out_ = true;
+    }
+}
+
+// Those that it touches and it are one.
+void AddressNames::add_time(Times& times, Time time) {
+    const auto first = std::lower_bound(
+        times.begin(), times.end(), time.from_us, [](const Time& one, uint64_t at) {
+            return one.until_us < at;
+        });
+    const auto behind =
+        std::upper_bound(first, times.end(), time.until_us, [](uint64_t at, const Time& one) {
+            return at < one.from_us;
+        });
+    if (first != behind) {
+        *first = {std::min(first->from_us, time.from_us),
+                  std::max(std::prev(behind)->until_us, time.until_us)};
+        times_ -= static_cast<size_t>(behind - first) - 1;
+        times.erase(std::next(first), behind);
+    } else if (times_ < kMaximumTimes) {
+        times.insert(first, time);
+        ++times_;
+    } else {
+        left_out_ = true;
+    }
 }
 
 std::vector<std::string> AddressNames::names_of(std::string_view key,
                                                 uint64_t from_us,
                                                 uint64_t to_us) const {
     std::vector<std::string> names;
-    const auto found = bound_.find(key);
-    if (found == bound_.end()) {
+    const auto found = bound_.entries().find(key);
+    if (found == bound_.entries().end()) {
         return names;
     }
-    for (const Binding& binding : found->second.bindings) {
-        if (binding.from_us <= to_us && from_us <= binding.until_us) {
-            names.push_back(binding.name);
+    for (const auto& [name, times] : found->second.names) {
+        const bool is_valid = std::any_of(times.begin(), times.end(), [&](const Time& time) {
+            return time.from_us <= to_us && from_us <= time.until_us;
+        });
+        if (is_valid && names.size() < kMaximumFound) {
+            names.push_back(name);
         }
     }
-    std::sort(names.begin(), names.end());
-    names.erase(std::unique(names.begin(), names.end()), names.end());
-    names.resize(std::min(names.size(), kMaximumFound));
     return names;
 }
 
@@ -212,18 +229,19 @@ std::vector<std::string> AddressNames::find_services(std::string_view address,
 void AddressNames::forget_before(uint64_t time_us) {
     named_.clear();
     hosts_.clear();
-    for (auto at = bound_.begin(); at != bound_.end();) {
-        const auto here = at++;
-        Bound& bound = here->second;
-        size_ -= std::erase_if(bound.bindings, [time_us](const Binding& binding) {
-            return binding.until_us < time_us;
-        });
-        if (bound.bindings.empty()) {
-            bound_.erase(here);
-        } else {
+    times_ = 0;
+    left_out_ = false;
+    bound_.erase_if([this, time_us](const std::string&, Bound& bound) {
+        for (auto& [name, times] : bound.names) {
+            std::erase_if(times, [time_us](const Time& time) { return time.until_us < time_us; });
+            times_ += times.size();
+        }
+        std::erase_if(bound.names, [](const auto& name) { return name.second.empty(); });
+        if (!bound.names.empty()) {
             (bound.is_service ? hosts_ : named_).insert(bound.address_hash);
         }
-    }
+        return bound.names.empty();
+    });
 }
 
 }  // namespace curlew::collector

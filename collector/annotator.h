@@ -60,6 +60,7 @@ class Annotator {
     FlowFacts facts(const proto::FlowSummary& flow, const MessageFacts& messages) const;
 
     // Of the line, with the group's roles. When all is annotated: leaves none.
+    bool names_complete() const noexcept { return memory_.names().complete(); }
     DeviceList devices_of_dataset(const AddressSpan& span, size_t most) {
         return devices_.of_dataset(span, most);
     }

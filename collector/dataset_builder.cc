@@ -81,6 +81,7 @@ void DatasetBuilder::finish(SealResult& result) {
     result.evidence = std::move(evidence_);
     result.metadata = writer_.metadata();
     if (!is_joy_) {
+        result.names_complete = annotator_.names_complete();
         result.devices = annotator_.devices_of_dataset(span_, kMaximumListedDevices);
     }
 }

@@ -99,6 +99,7 @@ const rapidjson::Value* devices_of(const rapidjson::Document& document) {
 
 void write_devices(ManifestOutput& json, const DeviceList& list) {
     json.number("devices_found", list.found);
+    json.flag("devices_complete", list.complete);
     json.key("devices");
     json.start_array();
     for (const Device& device : list.devices) {

@@ -22,7 +22,7 @@ inline constexpr size_t kMaximumListedDevices = 10'000;
 
 using ManifestOutput = JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
 
-// The members `devices_found` and `devices`.
+// The members `devices_found`, `devices_complete` and `devices`.
 void write_devices(ManifestOutput& json, const DeviceList& list);
 
 // The file that belongs to a manifest; nothing when the manifest tells no devices.

@@ -17,6 +17,13 @@ using signatures::Signature;
 constexpr size_t kMaximumNames = 16;
 constexpr size_t kMaximumClues = 64;
 
+// Of more those that come first in their order, whichever were there first.
+void keep_first(auto& ordered, size_t most) {
+    if (ordered.size() > most) {
+        ordered.erase(std::prev(ordered.end()));
+    }
+}
+
 std::optional<uint32_t> maker_octets(std::string_view mac) {
     uint32_t value = 0;
     for (const size_t at : {size_t{0}, size_t{3}, size_t{6}}) {
@@ -123,56 +130,58 @@ bool is_own_name(const Fact& fact) {
 Devices::Presence* Devices::note_end(const End& end, const Ends& times) {
     key_.assign(1, static_cast<char>(end.mac.size()));
     key_.append(end.mac).append(end.address);
-    auto found = presences_.find(key_);
-    if (found == presences_.end()) {
-        if (presences_.size() == kMaximumPresences) {
-            return nullptr;
-        }
-        found = presences_.emplace(key_, Presence{{times.start_us, times.end_us}, {}, {}}).first;
+    Presence* const presence = presences_.find_or_add(
+        key_,
+        [&times] {
+            return Presence{{times.start_us, times.end_us}, {}, {}};
+        },
+        [](const Presence&) {});
+    if (presence != nullptr) {
+        AddressSpan& span = presence->span;
+        span.first_us = std::min(span.first_us, times.start_us);
+        span.last_us = std::max(span.last_us, times.end_us);
     }
-    AddressSpan& span = found->second.span;
-    span.first_us = std::min(span.first_us, times.start_us);
-    span.last_us = std::max(span.last_us, times.end_us);
-    return &found->second;
+    return presence;
 }
 
 void Devices::forget_before(uint64_t time_us) {
-    for (auto at = presences_.begin(); at != presences_.end();) {
-        const uint64_t last_us = at->second.span.last_us;
-        const auto next = std::next(at);
-        if (last_us < time_us && time_us - last_us > kRemembered_us) {
-            presences_.erase(at);
-        }
-        at = next;
-    }
-    if (presences_.size() <= kMaximumPresences / 2) {
+    presences_.erase_if([time_us](const std::string&, const Presence& presence) {
+        const uint64_t last_us = presence.span.last_us;
+        return last_us < time_us && time_us - last_us > kRemembered_us;
+    });
+    if (presences().size() <= kMaximumPresences / 2) {
         return;
     }
-    const size_t too_many = presences_.size() - kMaximumPresences / 2;
+    const size_t too_many = presences().size() - kMaximumPresences / 2;
+    const auto told_nothing = [](const Presence& presence) {
+        return presence.names.empty() && presence.clues.empty();
+    };
     std::vector<std::pair<uint64_t, std::string>> silent;
-    for (const auto& [key, presence] : presences_) {
-        if (presence.names.empty() && presence.clues.empty()) {
+    for (const auto& [key, presence] : presences()) {
+        if (told_nothing(presence)) {
             silent.emplace_back(presence.span.last_us, key);
         }
     }
-    std::sort(silent.begin(), silent.end());
-    silent.resize(std::min(silent.size(), too_many));
-    for (const auto& [last_us, key] : silent) {
-        presences_.erase(key);
+    if (silent.empty()) {
+        return;
     }
+    std::sort(silent.begin(), silent.end());
+    const auto& last = silent[std::min(silent.size(), too_many) - 1];
+    presences_.erase_if([&](const std::string& key, const Presence& presence) {
+        return told_nothing(presence) &&
+               std::tie(presence.span.last_us, key) <= std::tie(last.first, last.second);
+    });
 }
 
 void Devices::note_clue(const Clue& clue, Presence& presence) {
     if (!clue.key.empty()) {
-        const auto known = presence.clues.find(clue.key);
-        if (known != presence.clues.end()) {
-            ++known->second.flows;
-        } else if (presence.clues.size() < kMaximumClues) {
-            presence.clues.emplace(clue.key, clue.hit);
-        }
+        const auto [known, is_new] = presence.clues.emplace(clue.key, clue.hit);
+        known->second.flows += is_new ? 0 : clue.hit.flows;
+        keep_first(presence.clues, kMaximumClues);
     }
-    if (!clue.name.empty() && presence.names.size() < kMaximumNames) {
+    if (!clue.name.empty()) {
         presence.names.insert(clue.name);
+        keep_first(presence.names, kMaximumNames);
     }
 }
 
@@ -231,14 +240,19 @@ void Devices::note(const Ends& ends, const std::vector<Clue>& clues) {
     for (const bool reverse : {false, true}) {
         const End& end = ends.ends[reverse ? 1 : 0];
         const bool sent_nothing = end.mac.empty() && reverse && !ends.ends[0].mac.empty();
-        Presence* presence = sent_nothing ? nullptr : note_end(end, ends);
+        if (!sent_nothing) {
+            note_end(end, ends);
+        }
         for (const Clue& clue : clues) {
             if (clue.reverse != reverse) {
                 continue;
             }
             const std::string owner = mac_octets(clue.owner);
-            Presence* of =
-                owner.empty() || owner == end.mac ? presence : note_end({owner, end.address}, ends);
+            const bool is_own = owner.empty() || owner == end.mac;
+            // Looked for anew each time: one that is added may let another go.
+            Presence* const of = !is_own        ? note_end({owner, end.address}, ends)
+                                 : sent_nothing ? nullptr
+                                                : note_end(end, ends);
             if (of != nullptr) {
                 note_clue(clue, *of);
             }

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "collector/bounded_map.h"
 #include "collector/flow_facts.h"
 #include "collector/hash_map.h"
 #include "signatures/content_rules.h"
@@ -18,7 +19,7 @@
 // The devices of one line: who they are by MAC address, address, and what they say of themselves.
 // What that makes of them is decided in found_devices.h.
 //
-// The order in which flows are added does not matter.
+// The order in which flows are added does not matter, of more than there is room for neither.
 
 namespace curlew::collector {
 
@@ -119,7 +120,7 @@ class Devices {
     // the longest silent ones first, so that new ones find room.
     void forget_before(uint64_t time_us);
 
-    // Ends of flows beyond these are not looked at.
+    // Ends of flows, each once. Of more so many are looked at.
     static constexpr size_t kMaximumPresences = 100'000;
     static constexpr uint64_t kRemembered_us = uint64_t{7} * 24 * 3600 * 1'000'000;
 
@@ -131,8 +132,10 @@ class Devices {
     };
     // By one octet with the length of the MAC address, the MAC address, the address. All stay where
     // they are until the next call that adds or forgets.
-    using Presences = OctetMap<Presence>;
-    const Presences& presences() const noexcept { return presences_; }
+    using Presences = BoundedMap<Presence>;
+    const Presences::Map& presences() const noexcept { return presences_.entries(); }
+    // All there were, since the last forget_before().
+    bool complete() const noexcept { return !presences_.left_out(); }
 
     const signatures::ContentRules& rules() const noexcept { return *rules_; }
     const MacVendors& vendors() const noexcept { return *vendors_; }
@@ -145,7 +148,7 @@ class Devices {
 
     const signatures::ContentRules* rules_;
     const MacVendors* vendors_;
-    Presences presences_;
+    Presences presences_{kMaximumPresences};
     std::string key_;  // of the presence looked for
 };
 

@@ -238,7 +238,7 @@ bool FoundDevices::is_of(const Found& found, const AddressSpan& span) const {
 }
 
 DeviceList FoundDevices::of_dataset(const AddressSpan& span, size_t most) {
-    DeviceList list;
+    DeviceList list{.complete = devices_.complete()};
     size_t known = 0;
     size_t others = 0;
     for (const Found& found : found_) {

@@ -24,6 +24,7 @@ namespace curlew::collector {
 struct DeviceList {
     std::vector<Device> devices;  // in order of id
     uint64_t found = 0;           // with those that are not described
+    bool complete = true;         // false: there were more ends of flows than are looked at
 };
 
 class FoundDevices {

@@ -45,6 +45,7 @@ class ManifestWriter {
         tally("evidence", input_.sealed.evidence);
         metadata();
         if (input_.sealed.devices) {
+            json_.flag("names_complete", input_.sealed.names_complete);
             write_devices(json_, *input_.sealed.devices);
         }
         unclean_end();

@@ -29,10 +29,7 @@ uint64_t fold(uint64_t one, uint64_t other) noexcept {
     return static_cast<uint64_t>(product) ^ static_cast<uint64_t>(product >> 64);
 }
 
-}  // namespace
-
-uint64_t octet_hash(std::string_view octets) noexcept {
-    const HashKey& secret = key();
+uint64_t keyed(const HashKey& secret, std::string_view octets) noexcept {
     uint64_t hash = fold(secret.start ^ octets.size(), secret.factor);
     uint64_t word;
     // By two at once, for each product waits for the one before.
@@ -54,6 +51,16 @@ uint64_t octet_hash(std::string_view octets) noexcept {
         std::memcpy(&word, octets.data(), octets.size());
     }
     return fold(hash ^ word, secret.factor);
+}
+
+}  // namespace
+
+uint64_t octet_hash(std::string_view octets) noexcept {
+    return keyed(key(), octets);
+}
+
+uint64_t fixed_octet_hash(std::string_view octets) noexcept {
+    return keyed({0x9e3779b97f4a7c15, 0xd6e8feb86659fd93}, octets);
 }
 
 }  // namespace curlew::collector

@@ -10,6 +10,10 @@ namespace curlew::collector {
 // of the octets' order: what is written must not follow it.
 uint64_t octet_hash(std::string_view octets) noexcept;
 
+// The same in every process. Who knows it can make octets with any: for choices alone that have to
+// come out alike, not for tables.
+uint64_t fixed_octet_hash(std::string_view octets) noexcept;
+
 // For the standard's containers, with look-up by views.
 struct OctetHash {
     using is_transparent = void;

@@ -47,6 +47,7 @@ struct SealResult {
     Tally labels;      // label.type
     Tally evidence;    // kind of the strongest evidence
     MetadataCounts metadata;
+    bool names_complete = true;         // false: AddressNames left some out
     std::optional<DeviceList> devices;  // see FoundDevices; preset joy-3.0.3 has none
     DatasetSums sums;
     std::optional<proto::ProbeLedger> ledger;  // nothing: the input ended without one

@@ -1,5 +1,10 @@
 #include "collector/address_names.h"
 
+#include <fmt/core.h>
+
+#include <algorithm>
+#include <random>
+
 #include "tests/collector/label_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -68,15 +73,71 @@ TEST(AddressNames, more_than_its_capacity_is_counted_and_left_out) {
     small.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 0));
     small.add(answer_to("10.0.0.5", "b.example", "192.0.2.2", 60, 0));
     CHECK_EQUAL(1, small.size());
-    CHECK_EQUAL(1, small.left_out());
+    CHECK_FALSE(small.complete());
+}
+
+// Which are left out does not depend on who came first.
+TEST(AddressNames, past_each_bound_the_order_does_not_matter) {
+    std::vector<proto::FlowSummary> answers;
+    for (int i = 0; i < 100; ++i) {
+        const std::string name = fmt::format("n{:02}.example", i);
+        answers.push_back(answer_to("10.0.0.5", name.c_str(), "192.0.2.1", 60, 0));
+        answers.push_back(
+            answer_to("10.0.0.6", name.c_str(), fmt::format("192.0.2.{}", i).c_str(), 60, 0));
+    }
+    std::mt19937 random(1);
+    std::string before;
+    for (int round = 0; round < 10; ++round) {
+        names = AddressNames(20);
+        for (const proto::FlowSummary& answer : answers) {
+            names.add(answer);
+        }
+        CHECK_EQUAL(20, names.size());
+        CHECK_FALSE(names.complete());
+        std::string all = found("10.0.0.5", "192.0.2.1", 1);
+        for (int i = 0; i < 100; ++i) {
+            all += found("10.0.0.6", fmt::format("192.0.2.{}", i).c_str(), 1) + ",";
+        }
+        CHECK(all.size() > 100 + 19 * sizeof "n00.example");
+        STRCMP_EQUAL(round == 0 ? all.c_str() : before.c_str(), all.c_str());
+        before = all;
+        std::shuffle(answers.begin(), answers.end(), random);
+    }
 }
 
 TEST(AddressNames, of_one_address_no_more_than_some_are_kept) {
-    for (int i = 0; i < 100; ++i) {
-        names.add(answer_to("10.0.0.5", "n" + std::to_string(i) + ".example", "192.0.2.1", 60, 0));
+    for (int i = 99; i >= 0; --i) {
+        const std::string name = fmt::format("n{:02}.example", i);
+        names.add(answer_to("10.0.0.5", name.c_str(), "192.0.2.1", 60, i == 0 ? 5 : 0));
     }
-    CHECK_EQUAL(AddressNames::kMaximumOfOne, names.size());
-    CHECK_EQUAL(100 - AddressNames::kMaximumOfOne, names.left_out());
+    CHECK_FALSE(names.complete());
+    STRCMP_CONTAINS("n00.example n01.example n02.example ",
+                    found("10.0.0.5", "192.0.2.1", 5).c_str());
+}
+
+// A client that asks again and again, each time when the answer is over: no name is another.
+TEST(AddressNames, a_name_is_valid_as_often_as_it_is_told) {
+    constexpr uint32_t kPause_us = 4'000'000;
+    constexpr uint32_t kTimes = 1000;
+    std::vector<uint32_t> times;
+    for (uint32_t i = 0; i < kTimes; ++i) {
+        times.push_back(i * kPause_us);
+    }
+    std::shuffle(times.begin(), times.end(), std::mt19937(1));
+    for (const uint32_t after_us : times) {
+        names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 1, after_us));
+    }
+    CHECK(names.complete());
+    for (const uint32_t after_us : times) {
+        STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", after_us + 1'000'000).c_str());
+        STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", after_us + 1'000'001).c_str());
+    }
+    // Bridged by one answer that lasts from the second to the fourth.
+    names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 8, kPause_us));
+    STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", 2 * kPause_us - 1).c_str());
+    STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", 3 * kPause_us + 1'000'000).c_str());
+    STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", 3 * kPause_us + 1'000'001).c_str());
+    STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", kPause_us - 1).c_str());
 }
 
 TEST(AddressNames, what_is_over_is_forgotten) {

@@ -2,6 +2,10 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+#include <map>
+#include <numeric>
+
 #include "tests/collector/label_fixture.h"
 #include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
@@ -80,6 +84,44 @@ TEST(Devices, of_too_many_the_longest_silent_make_room) {
     CHECK_EQUAL(Devices::kMaximumPresences / 2, devices.presences().size());
     CHECK(has(camera_mac(Devices::kMaximumPresences / 2)));
     CHECK_FALSE(has(camera_mac(Devices::kMaximumPresences / 2 - 1)));
+}
+
+// Which are looked at, and what is kept of each, does not depend on who came first.
+TEST(Devices, of_too_many_at_once_the_same_stay_whatever_the_order) {
+    std::vector<size_t> numbers(Devices::kMaximumPresences + 50);
+    std::iota(numbers.begin(), numbers.end(), 0);
+    std::string before;
+    for (const bool again : {false, true}) {
+        Devices some(content, vendors);
+        for (const size_t number : numbers) {
+            FlowFacts facts = multicast_facts(
+                camera_mac(number % (numbers.size() - 50)), "10.0.0.1", 1000 + number);
+            if (number % 1000 < 40) {
+                facts.initiator_mac = camera_mac(number - number % 1000);
+                facts.facts.push_back({EvidenceKind::name,
+                                       "mdns.answer",
+                                       fmt::format("n{}.local", number),
+                                       "",
+                                       0,
+                                       0,
+                                       false});
+            }
+            some.add(facts);
+        }
+        std::map<std::string, Devices::Presence> sorted(some.presences().begin(),
+                                                        some.presences().end());
+        std::string all;
+        for (const auto& [key, presence] : sorted) {
+            all += fmt::format("{}:{}-{}", key, presence.span.first_us, presence.span.last_us);
+            for (const std::string& name : presence.names) {
+                all += " " + name;
+            }
+        }
+        CHECK(all.find(" n") != std::string::npos);
+        CHECK(!again || all == before);
+        before = all;
+        std::reverse(numbers.begin(), numbers.end());
+    }
 }
 
 TEST(Devices, a_flow_has_the_word_of_its_initiator_before_its_responders) {

@@ -96,7 +96,9 @@ const std::string kBehindFile = R"(  },
     "messages": 0,
     "malformed": 0
   },
+  "names_complete": true,
   "devices_found": 2,
+  "devices_complete": true,
   "devices": [
     {
       "id": "address-10.0.0.1",
