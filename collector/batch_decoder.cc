@@ -12,6 +12,7 @@
 #include "collector/spread.h"
 #include "collector/tunnel_fields.h"
 #include "collector/wire_walk.h"
+#include "proto/body_limits.h"
 
 namespace curlew::collector {
 namespace {
@@ -40,15 +41,15 @@ BatchError check_elements(std::span<const uint8_t> flow) {
         messages += field == kFlowMessages ? 1 : 0;
         tunnels += field == kFlowTunnels ? 1 : 0;
         joy = field == kFlowJoy ? check_joy_elements(content) : joy;
-        return matches <= kMaximumMatches && icmp_types <= kMaximumIcmpTypes &&
-               messages <= kMaximumMessages && tunnels <= kMaximumTunnels &&
+        return matches <= proto::kMaximumMatches && icmp_types <= proto::kMaximumIcmpTypes &&
+               messages <= proto::kMaximumMessages && tunnels <= proto::kMaximumTunnels &&
                joy == BatchError::none;
     });
     if (joy != BatchError::none) {
         return joy;
     }
-    if (matches > kMaximumMatches || icmp_types > kMaximumIcmpTypes ||
-        messages > kMaximumMessages || tunnels > kMaximumTunnels) {
+    if (matches > proto::kMaximumMatches || icmp_types > proto::kMaximumIcmpTypes ||
+        messages > proto::kMaximumMessages || tunnels > proto::kMaximumTunnels) {
         return BatchError::too_many_elements;
     }
     return whole ? BatchError::none : BatchError::not_a_batch;
@@ -87,11 +88,11 @@ bool is_mac(const std::string& mac) {
 }
 
 BatchError check(const proto::Direction& direction) {
-    if (direction.ip_ids_size() > kMaximumIpIds) {
+    if (direction.ip_ids_size() > proto::kMaximumIpIds) {
         return BatchError::too_many_elements;
     }
-    if (direction.first_packet().size() > kMaximumFirstPacketOctets ||
-        direction.tcp_start().options().size() > kMaximumTcpOptionOctets) {
+    if (direction.first_packet().size() > proto::kMaximumFirstPacketOctets ||
+        direction.tcp_start().options().size() > proto::kMaximumTcpOptionOctets) {
         return BatchError::too_long_octets;
     }
     if (!is_mac(direction.source_mac()) || !is_mac(direction.destination_mac())) {
@@ -102,7 +103,7 @@ BatchError check(const proto::Direction& direction) {
                                  direction.payload_octets(),
                                  direction.frame_octets(),
                                  direction.copies()}) {
-        if (count > kMaximumCount) {
+        if (count > proto::kMaximumCount) {
             return BatchError::out_of_range;
         }
     }
@@ -123,7 +124,7 @@ BatchError check(const proto::Direction& direction) {
 
 BatchError check(const proto::PacketList& packets, uint64_t start_ns) {
     const int entries = packets.gap_ns_size();
-    if (entries > kMaximumListedPackets) {
+    if (entries > proto::kMaximumListedPackets) {
         return BatchError::too_many_elements;
     }
     if (packets.payload_octets_size() != entries || packets.flags_size() != entries ||
@@ -151,7 +152,7 @@ BatchError check_payload_counts(const proto::FlowSummary& flow) {
         return BatchError::out_of_range;
     }
     for (const auto& [count, value] : byte_counts.counts()) {
-        if (count > kMaximumCount) {
+        if (count > proto::kMaximumCount) {
             return BatchError::out_of_range;
         }
     }
@@ -159,8 +160,9 @@ BatchError check_payload_counts(const proto::FlowSummary& flow) {
 }
 
 BatchError check_lists(const proto::FlowSummary& flow) {
-    if (flow.vlan_ids_size() > kMaximumVlans || flow.matches_size() > kMaximumMatches ||
-        flow.icmp_types_size() > kMaximumIcmpTypes) {
+    if (flow.vlan_ids_size() > proto::kMaximumVlans ||
+        flow.matches_size() > proto::kMaximumMatches ||
+        flow.icmp_types_size() > proto::kMaximumIcmpTypes) {
         return BatchError::too_many_elements;
     }
     for (const std::string& type_and_code : flow.icmp_types()) {
@@ -170,7 +172,7 @@ BatchError check_lists(const proto::FlowSummary& flow) {
     }
     for (const proto::Match& match : flow.matches()) {
         for (const std::string* octets : {&match.field(), &match.value(), &match.signature()}) {
-            if (octets->size() > kMaximumNameOctets) {
+            if (octets->size() > proto::kMaximumTextOctets) {
                 return BatchError::too_long_octets;
             }
         }
@@ -179,18 +181,18 @@ BatchError check_lists(const proto::FlowSummary& flow) {
 }
 
 BatchError check_messages(const proto::FlowSummary& flow) {
-    if (flow.messages_size() > kMaximumMessages) {
+    if (flow.messages_size() > proto::kMaximumMessages) {
         return BatchError::too_many_elements;
     }
     size_t octets = 0;
     for (const proto::ProtocolMessage& message : flow.messages()) {
         octets += message.octets().size();
     }
-    return octets > kMaximumMessageOctets ? BatchError::too_long_octets : BatchError::none;
+    return octets > proto::kMaximumMessageOctets ? BatchError::too_long_octets : BatchError::none;
 }
 
 BatchError check_tunnels(const proto::FlowSummary& flow) {
-    if (flow.tunnels_size() > kMaximumTunnels) {
+    if (flow.tunnels_size() > proto::kMaximumTunnels) {
         return BatchError::too_many_elements;
     }
     for (const proto::Tunnel& tunnel : flow.tunnels()) {
@@ -236,11 +238,11 @@ BatchError check(const proto::FlowSummary& flow) {
 }
 
 BatchError check(const google::protobuf::RepeatedPtrField<proto::RecordingFile>& files) {
-    if (files.size() > kMaximumRecordingFiles) {
+    if (files.size() > proto::kMaximumRecordingFiles) {
         return BatchError::too_many_elements;
     }
     for (const proto::RecordingFile& file : files) {
-        if (file.name().size() > kMaximumNameOctets) {
+        if (file.name().size() > proto::kMaximumTextOctets) {
             return BatchError::too_long_octets;
         }
         if (file.to_ns() < file.from_ns()) {
@@ -251,18 +253,18 @@ BatchError check(const google::protobuf::RepeatedPtrField<proto::RecordingFile>&
 }
 
 BatchError check(const proto::LossInterval& loss) {
-    if (loss.reason().size() > kMaximumNameOctets) {
+    if (loss.reason().size() > proto::kMaximumTextOctets) {
         return BatchError::too_long_octets;
     }
     return loss.to_ns() < loss.from_ns() ? BatchError::out_of_range : BatchError::none;
 }
 
 BatchError check(const google::protobuf::RepeatedPtrField<proto::Count>& counts) {
-    if (counts.size() > kMaximumReasons) {
+    if (counts.size() > proto::kMaximumReasons) {
         return BatchError::too_many_elements;
     }
     for (const proto::Count& count : counts) {
-        if (count.reason().size() > kMaximumNameOctets) {
+        if (count.reason().size() > proto::kMaximumTextOctets) {
             return BatchError::too_long_octets;
         }
     }
@@ -352,11 +354,12 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
     if (!is_known_schema(ledger.schema_version())) {
         return BatchError::unknown_schema;
     }
-    if (ledger.capture_warning().size() > kMaximumNameOctets) {
+    if (ledger.capture_warning().size() > proto::kMaximumTextOctets) {
         return BatchError::too_long_octets;
     }
-    if (ledger.losses_size() > kMaximumLosses || ledger.clock_steps_size() > kMaximumClockSteps ||
-        ledger.in_doubt_size() > kMaximumInDoubt) {
+    if (ledger.losses_size() > proto::kMaximumLosses ||
+        ledger.clock_steps_size() > proto::kMaximumClockSteps ||
+        ledger.in_doubt_size() > proto::kMaximumInDoubt) {
         return BatchError::too_many_elements;
     }
     for (const proto::LossInterval& loss : ledger.losses()) {
@@ -396,16 +399,18 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::Hello& hel
     if (!is_known_schema(hello.schema_version())) {
         return BatchError::unknown_schema;
     }
-    if (hello.configuration_size() > kMaximumSettings || hello.ports_size() > kMaximumPorts) {
+    if (hello.configuration_size() > proto::kMaximumSettings ||
+        hello.ports_size() > proto::kMaximumPorts) {
         return BatchError::too_many_elements;
     }
     const auto is_short = [](const std::string& octets) {
-        return octets.size() <= kMaximumNameOctets;
+        return octets.size() <= proto::kMaximumTextOctets;
     };
     bool all_short = is_short(hello.probe_name()) && is_short(hello.program_version()) &&
                      is_short(hello.signatures_hash());
     for (const proto::Setting& setting : hello.configuration()) {
-        all_short = all_short && is_short(setting.name()) && is_short(setting.value());
+        all_short = all_short && is_short(setting.name()) &&
+                    setting.value().size() <= proto::kMaximumSettingOctets;
     }
     for (const proto::PortFacts& port : hello.ports()) {
         all_short = all_short && is_short(port.device()) && is_short(port.driver()) &&

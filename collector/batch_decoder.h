@@ -31,27 +31,6 @@ const char* name_of(BatchError error) noexcept;
 // that was released a probe's frames are kept in tests/collector/schemas.
 inline constexpr int kOldestSchema = 2;
 
-inline constexpr int kMaximumListedPackets = 1024;
-inline constexpr int kMaximumMatches = 64;
-inline constexpr int kMaximumIpIds = 1024;
-inline constexpr int kMaximumVlans = 8;
-inline constexpr int kMaximumIcmpTypes = 256;
-inline constexpr int kMaximumTunnels = 8;
-inline constexpr size_t kMaximumFirstPacketOctets = 2048;
-inline constexpr size_t kMaximumNameOctets = 512;
-inline constexpr size_t kMaximumTcpOptionOctets = 40;
-inline constexpr int kMaximumMessages = 512;
-inline constexpr size_t kMaximumMessageOctets = 64 * 1024;  // of one record
-inline constexpr int kMaximumReasons = 256;
-inline constexpr int kMaximumLosses = 2048;
-inline constexpr int kMaximumClockSteps = 32;
-inline constexpr int kMaximumInDoubt = 4096;
-inline constexpr int kMaximumRecordingFiles = 1024;
-inline constexpr int kMaximumSettings = 256;
-inline constexpr int kMaximumPorts = 256;
-// Of one count of octets or packets: sums of them neither overflow nor lose digits as a double.
-inline constexpr uint64_t kMaximumCount = uint64_t{1} << 53;
-
 class BatchDecoder {
   public:
     // Silences libprotobuf's own log, which hostile input would fill, for the whole process.

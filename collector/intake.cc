@@ -325,6 +325,9 @@ void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {
             counters_.records_stored +=
                 frame.header.kind == proto::FrameKind::batch ? frame.header.record_count : 0;
             known->to_answer = true;
+            if (frame.header.kind == proto::FrameKind::ledger) {
+                judge_ledger(*known);
+            }
             break;
         case FrameVerdict::duplicate:
             // An acknowledgement may have been lost.
@@ -341,6 +344,21 @@ void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {
             ++counters_.frames_unexpected;
             break;
     }
+}
+
+// Its number is taken all the same: sent again it would be no better.
+void Intake::judge_ledger(Stream& stream) {
+    const BatchError error = stream.stream.ledger_error();
+    const bool is_refused = error != BatchError::none;
+    counters_.frames_unexpected += is_refused ? 1 : 0;
+    if (is_refused && !stream.is_ledger_refused) {
+        news_.push_back(
+            fmt::format("a ledger of {} cannot be read ({}): what it tells is missing in manifests "
+                        "and metrics",
+                        stream.stream.facts().probe,
+                        name_of(error)));
+    }
+    stream.is_ledger_refused = is_refused;
 }
 
 void Intake::disk_failed(const std::exception& error) {

@@ -41,8 +41,9 @@ struct IntakeCounters {
     uint64_t frames_out_of_sequence = 0;
     uint64_t frames_foreign = 0;        // of a peer that said no hello, nor anybody before it
     uint64_t frames_impersonating = 0;  // of a probe that the peer's key does not stand for
-    uint64_t frames_unexpected = 0;     // empty batches, and kinds that no probe sends
-    uint64_t frames_unstored = 0;       // the disk failed: they come again
+    // Empty batches, kinds that no probe sends, ledgers that cannot be read.
+    uint64_t frames_unexpected = 0;
+    uint64_t frames_unstored = 0;  // the disk failed: they come again
     uint64_t hellos_refused = 0;
     uint64_t commits = 0;
     uint64_t gaps = 0;  // times that something is lost for good
@@ -111,6 +112,7 @@ class Intake {
         ProbeStream stream;
         bool to_answer = false;
         std::optional<Moment> acknowledged = std::nullopt;
+        bool is_ledger_refused = false;  // the last one
         // Another epoch of the probe that said hello while this one was connected.
         uint64_t rival = 0;
         Moment rival_since;
@@ -134,6 +136,7 @@ class Intake {
                 proto::RefusalReason reason,
                 std::string sentence);
     void take_records(const proto::ReceivedFrame& frame, Moment now);
+    void judge_ledger(Stream& stream);
     bool commit(Stream& stream, Moment now);
     void forget(std::list<Stream>::iterator stream);
     // For one more stream, where there is one that is sealed to its end.

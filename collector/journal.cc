@@ -203,7 +203,8 @@ void Journal::append(const proto::FrameView& frame, std::string_view octets) {
         return;
     }
     proto::ProbeLedger ledger;
-    if (decoder_.decode(frame, ledger) != BatchError::none) {
+    ledger_error_ = decoder_.decode(frame, ledger);
+    if (ledger_error_ != BatchError::none) {
         return;
     }
     times_.set_clock(ledger.clock_ns());

@@ -61,6 +61,8 @@ class Journal {
 
     // Requires: judged `next`; `octets` is the whole frame.
     void append(const proto::FrameView& frame, std::string_view octets);
+    // What is wrong with the last ledger appended, which tells nothing then.
+    BatchError ledger_error() const noexcept { return ledger_error_; }
 
     bool is_dirty() const noexcept { return durable_sequence_ < sequence_.last(); }
     // All that was appended is durable once this returns.
@@ -134,6 +136,7 @@ class Journal {
     uint64_t durable_sequence_ = 0;
     bool final_ledger_sealed_ = false;
     bool unclean_end_sealed_ = false;
+    BatchError ledger_error_ = BatchError::none;
     std::deque<File> files_;
     std::unique_ptr<Segment> segment_;  // of the last file; null: it is closed
 

@@ -32,6 +32,7 @@ class ProbeStream {
     explicit ProbeStream(Journal journal);
 
     const EpochFacts& facts() const noexcept { return journal_.facts(); }
+    BatchError ledger_error() const noexcept { return journal_.ledger_error(); }
     uint64_t last_durable() const noexcept { return journal_.last_durable(); }
     // Without what came never: the last that is in the journal, or was.
     uint64_t last_received() const noexcept;

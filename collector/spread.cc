@@ -4,7 +4,7 @@
 #include <cmath>
 #include <cstdint>
 
-#include "collector/batch_decoder.h"
+#include "proto/body_limits.h"
 
 namespace curlew::collector {
 namespace {
@@ -14,7 +14,7 @@ __extension__ typedef unsigned __int128 Wide;
 }  // namespace
 
 bool is_plausible(const proto::Spread& spread) {
-    if (spread.count() > kMaximumCount || spread.minimum() > spread.maximum()) {
+    if (spread.count() > proto::kMaximumCount || spread.minimum() > spread.maximum()) {
         return false;
     }
     if (spread.histogram_size() != kSpreadBins) {

@@ -12,7 +12,7 @@ struct SpreadNumbers {
     double deviation = 0;  // of the sample: sqrt(M2 / (n - 1)); 0 for one value
 };
 
-// False where the sums are no one's: a count over kMaximumCount (batch_decoder.h), a histogram that
+// False where the sums are no one's: a count over proto::kMaximumCount, a histogram that
 // does not hold `count` values in 8 bins, a minimum over the maximum. Empty is plausible.
 bool is_plausible(const proto::Spread& spread);
 

@@ -9,6 +9,7 @@
 #include <system_error>
 
 #include "probe/thread_placement.h"
+#include "proto/body_limits.h"
 
 namespace curlew::probe {
 
@@ -22,6 +23,7 @@ constexpr std::chrono::milliseconds kPublishInterval{50};
 constexpr uint64_t kRecordDelay = 10'000'000'000;
 // Of loss intervals told in one ledger: it has to fit into a frame.
 constexpr size_t kMostLosses = 1024;
+static_assert(kMostLosses < proto::kMaximumLosses);
 
 // Until when records are complete on a line that is swept until `clock_ns`; 0: cannot be told.
 uint64_t complete_until(uint64_t clock_ns, const Timeouts& timeouts) {
@@ -43,6 +45,13 @@ void take_out_copies(MeterLedger& ledger) {
         ledger.packets.by_note[i] -= removed.by_note[i];
     }
     ledger.not_metered.emplace_back("copy", removed.packets);
+}
+
+// Queues of one device break with one sentence.
+void add_fault(const std::string& sentence, std::string& all) {
+    if (all.find(sentence) == std::string::npos) {
+        all += (all.empty() ? "" : "; ") + sentence;
+    }
 }
 
 }  // namespace
@@ -307,8 +316,7 @@ MeterLedger Dispatcher::ledger() const {
         ledger.fragments.add(part.fragments);
         ledger.flows.add(part.flows);
         if (part.state == PortState::broken) {
-            ledger.capture_warning += (ledger.capture_warning.empty() ? "" : "; ");
-            ledger.capture_warning += receiver->port().fault();
+            add_fault(receiver->port().fault(), ledger.capture_warning);
         }
         if (!receiver->progress().ended.load(std::memory_order_acquire)) {
             clock_ns =

@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "proto/body_limits.h"
+
 namespace curlew::probe {
 
 void add_count(proto::Count& count, const char* reason, uint64_t packets) {
@@ -109,7 +111,7 @@ proto::ProbeLedger ledger_message(const MeterLedger& ledger) {
             add_count(*message.add_notes(), reason, count);
         }
     }
-    message.set_capture_warning(ledger.capture_warning);
+    message.set_capture_warning(proto::bounded(ledger.capture_warning));
     message.set_clock_ns(ledger.clock_ns);
     message.set_complete_until_ns(ledger.complete_until_ns);
     for (size_t i = 0; i < ledger.clock_steps.count; ++i) {

@@ -5,6 +5,7 @@
 #include <span>
 
 #include "probe/block_chain.h"
+#include "proto/body_limits.h"
 
 // What a record keeps of the messages of recognised protocols, for the collector to decode: pieces
 // in the order they came. A message that comes in several segments has several pieces, and pieces
@@ -32,8 +33,8 @@ enum class MessageKind : uint8_t {
 };
 
 // Bounds of one record: octets with the pieces' headers, and messages.
-inline constexpr uint32_t kMaximumMessageOctets = 64 * 1024;
-inline constexpr uint16_t kMaximumMessages = 512;
+inline constexpr uint32_t kMaximumMessageOctets = proto::kMaximumMessageOctets;
+inline constexpr uint16_t kMaximumMessages = proto::kMaximumMessages;
 
 // Bits of StoredPiece::flags.
 inline constexpr uint8_t kPieceFromHigh = 1;

@@ -1,9 +1,7 @@
 #include "probe/probe_service.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 #include <sys/random.h>
-#include <sys/timex.h>
 
 #include <algorithm>
 #include <array>
@@ -20,6 +18,7 @@
 
 #include "probe/dispatcher.h"
 #include "probe/exporter.h"
+#include "probe/hello_message.h"
 #include "probe/inspector.h"
 #include "probe/packet_filter.h"
 #include "probe/queue_balance.h"
@@ -41,7 +40,6 @@ constexpr milliseconds kWatchRound{100};
 constexpr milliseconds kStatusInterval{1000};
 // Of one kind of news at most this often a line.
 constexpr std::chrono::seconds kSilence{60};
-constexpr size_t kLongestSetting = 500;
 // Many flows may end at once, and a live worker waits for nobody.
 constexpr size_t kLiveRecordRing = size_t{64} << 20;
 
@@ -149,7 +147,8 @@ struct ProbeService::Implementation {
           record_filter(service_config.probe.record.filter, LinkType::ethernet),
           dispatcher(own_dispatcher_config(), ports_of(open_ports), inspector),
           recorder(own_recorder()),
-          hello_body(hello()),
+          hello_body(
+              hello_message(config.probe, config.program_version, set.content_hash(), ports)),
           sender(context,
                  {.endpoint = service_config.probe.collector,
                   .probe_id = proto::probe_id_of(service_config.probe.name),
@@ -231,8 +230,6 @@ struct ProbeService::Implementation {
         return found;
     }
 
-    std::string hello() const;
-
     MeterLedger ledger() const {
         MeterLedger ledger = dispatcher.ledger();
         ledger.packets_lost_unknown = std::any_of(
@@ -297,62 +294,6 @@ struct ProbeService::Implementation {
     Topic recording_topic;
     Topic clock_topic;
 };
-
-std::string ProbeService::Implementation::hello() const {
-    proto::Hello message;
-    const ProbeConfig& probe = config.probe;
-    message.set_schema_version(proto::SCHEMA_VERSION_CURRENT);
-    message.set_probe_name(probe.name);
-    message.set_program_version(config.program_version);
-    message.set_signatures_hash(set.content_hash());
-    message.set_started_ns(static_cast<uint64_t>(
-        std::chrono::nanoseconds(std::chrono::system_clock::now().time_since_epoch()).count()));
-    const auto seconds = [](uint64_t ns) {
-        return fmt::format("{:.3f}", static_cast<double>(ns) / 1e9);
-    };
-    timex clock{};
-    if (const int state = ::adjtimex(&clock); state >= 0) {
-        message.set_clock_synchronised(state != TIME_ERROR && (clock.status & STA_UNSYNC) == 0);
-        message.set_clock_maximum_error_us(static_cast<uint64_t>(std::max(clock.maxerror, 0L)));
-    }
-    const std::pair<const char*, std::string> settings[] = {
-        {"profile", probe.profile},
-        {"packets", std::to_string(probe.list.packets)},
-        {"packets_of", name_of_listed(probe.list)},
-        {"filter", probe.filter},
-        {"decapsulation", probe.decapsulate ? "true" : "false"},
-        {"flow_capacity", std::to_string(probe.flow_capacity)},
-        {"idle_timeout_tcp_s", seconds(probe.timeouts.idle_tcp_ns)},
-        {"idle_timeout_other_s", seconds(probe.timeouts.idle_other_ns)},
-        {"active_timeout_s", seconds(probe.timeouts.active_ns)},
-        {"closed_timeout_s", seconds(probe.timeouts.closed_ns)},
-        {"copies", name_of(probe.copies.action)},
-        {"copy_window_us", std::to_string(probe.copies.window_ns / 1000)}};
-    const auto add = [&message](const char* name, const std::string& value) {
-        proto::Setting& setting = *message.add_configuration();
-        setting.set_name(name);
-        setting.set_value(value);
-    };
-    for (const auto& [name, value] : settings) {
-        add(name, value);
-    }
-    if (const RecordConfig& record = probe.record; !record.folder.empty()) {
-        // The whole of them is in the configuration; a hello has bounds.
-        add("record_filter", record.filter.substr(0, kLongestSetting));
-        add("record_protocols",
-            fmt::format("{}", fmt::join(record.protocols, " ")).substr(0, kLongestSetting));
-        add("record_octets_per_flow", std::to_string(record.octets_per_flow));
-    }
-    for (const OpenPort& port : ports) {
-        proto::PortFacts& facts = *message.add_ports();
-        facts.set_device(port.device);
-        facts.set_driver(port.driver);
-        facts.set_clock(port.clock);
-        facts.set_filter(port.filter);
-        facts.set_losses_counted(port.losses_counted);
-    }
-    return message.SerializeAsString();
-}
 
 // A line is quiet when every port is asked for packets and has none. A thread that waits for room
 // in a ring asks nobody: a capture is not at its end then.

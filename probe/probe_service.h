@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "probe/config.h"
+#include "probe/hello_message.h"
 #include "probe/line_watch.h"
 #include "probe/port.h"
 #include "proto/mapped_memory.h"
@@ -18,16 +19,6 @@
 // The probe put together: ports, dispatcher, exporter and channel, and who watches over them.
 
 namespace curlew::probe {
-
-// A port and what the collector shall know of it.
-struct OpenPort {
-    Port* port = nullptr;
-    std::string device;
-    std::string driver;
-    std::string clock;
-    std::string filter;
-    bool losses_counted = true;
-};
 
 struct ServiceConfig {
     ProbeConfig probe;

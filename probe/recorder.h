@@ -16,6 +16,7 @@
 #include "probe/port.h"
 #include "probe/recording_folder.h"
 #include "probe/recording_lane.h"
+#include "proto/body_limits.h"
 #include "proto/settled_clock.h"
 
 // Writes what the workers' lanes bring into files of pcapng that take turns (RECORDING.md): one
@@ -51,7 +52,7 @@ class Recorder {
   public:
     static constexpr std::chrono::milliseconds kPatience{20};
     // Of files told in one ledger.
-    static constexpr size_t kMostFiles = 1024;
+    static constexpr size_t kMostFiles = proto::kMaximumRecordingFiles;
 
     // Makes and locks the folder, and completes what an earlier run left open. Throws
     // std::runtime_error with one sentence. Requires: the lanes outlive this; `port_counters` has

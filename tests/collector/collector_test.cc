@@ -11,6 +11,7 @@
 #include "collector/index.h"
 #include "collector/selection.h"
 #include "collector/verify.h"
+#include "proto/body_limits.h"
 #include "tests/collector/dataset_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -176,7 +177,7 @@ TEST(Collector, stops_when_asked_and_nothing_waits) {
 
 TEST(Collector, a_ledger_that_is_refused_is_one_sentence) {
     Collector collector(config, labels.rules());
-    feed(collector, {{ledger_frame(1, std::string(kMaximumNameOctets + 1, 'x')), 1}}, 1);
+    feed(collector, {{ledger_frame(1, std::string(proto::kMaximumTextOctets + 1, 'x')), 1}}, 1);
     try {
         collector.seal();
         FAIL("a ledger over its bounds was taken");

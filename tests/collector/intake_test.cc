@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "collector/index.h"
+#include "proto/body_limits.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
@@ -93,6 +94,22 @@ TEST(Intake, welcomes_stores_and_acknowledges) {
     CHECK_EQUAL(2, intake->counters().records_stored);
     CHECK_EQUAL(2, intake->counters().frames_stored);
     CHECK_EQUAL(1, intake->probes());
+}
+
+TEST(Intake, a_ledger_that_cannot_be_read_is_told_of) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    probe.capture_warning = std::string(proto::kMaximumTextOctets + 1, 'x');
+    acknowledged(probe.ledger(kWindow), 1);
+    acknowledged(probe.ledger(kWindow), 2);
+    CHECK_EQUAL(2, intake->counters().frames_unexpected);
+    const std::vector<std::string> news = intake->news();
+    CHECK_EQUAL(1, news.size());
+    STRCMP_CONTAINS("cannot be read (too_long_octets)", news[0].c_str());
+    probe.capture_warning.pop_back();
+    acknowledged(probe.ledger(kWindow), 3);
+    CHECK_EQUAL(2, intake->counters().frames_unexpected);
+    CHECK(intake->news().empty());
 }
 
 TEST(Intake, one_sync_covers_all_that_waits) {

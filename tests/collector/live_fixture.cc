@@ -100,6 +100,7 @@ proto::ReceivedFrame TestProbe::ledger(uint64_t complete_until_ns, bool final) {
     ledger.set_complete_until_ns(complete_until_ns);
     ledger.set_clock_ns(complete_until_ns);
     ledger.set_final(final);
+    ledger.set_capture_warning(capture_warning);
     if (final) {
         ledger.mutable_in_doubt()->Assign(in_doubt.begin(), in_doubt.end());
     }

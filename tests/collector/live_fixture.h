@@ -55,6 +55,7 @@ class TestProbe {
     int schema = proto::SCHEMA_VERSION_CURRENT;
     // In its last ledger.
     std::vector<proto::RecordsInDoubt> in_doubt;
+    std::string capture_warning;  // of the ledgers
 
   private:
     proto::ReceivedFrame frame(proto::FrameKind kind,

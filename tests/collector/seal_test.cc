@@ -8,6 +8,7 @@
 #include "collector/digest.h"
 #include "collector/index.h"
 #include "collector/verify.h"
+#include "proto/body_limits.h"
 #include "tests/collector/dataset_fixture.h"
 #include "tests/collector/joy_records.h"
 #include "tests/support/cpputest.h"
@@ -152,8 +153,8 @@ TEST(Seal, a_refused_batch_is_counted_by_its_reason) {
 }
 
 TEST(Seal, a_ledger_over_its_bounds_seals_nothing) {
-    const std::string frames =
-        batch_frame({small_flow()}, 1) + ledger_frame(2, std::string(kMaximumNameOctets + 1, 'x'));
+    const std::string frames = batch_frame({small_flow()}, 1) +
+                               ledger_frame(2, std::string(proto::kMaximumTextOctets + 1, 'x'));
     CHECK_THROWS(std::runtime_error, seal_frames(config, frames));
     CHECK(names_in(archive / "any/kitchen").empty());
     CHECK_FALSE(fs::exists(archive / kIndexName));

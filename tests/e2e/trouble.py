@@ -136,6 +136,28 @@ def wrong_signature(trouble):
         trouble.refused(f"bad signature {options}", service, 2, "bad.toml:")
 
 
+def much_to_say(trouble):
+    """A filter of many hosts, a capture far down: the collector takes what the probe says of it."""
+    place = trouble.place()
+    deep = place / ("d" * 200) / ("e" * 200) / ("f" * 200)
+    deep.mkdir(parents=True)
+    capture = deep / "flows.pcap"
+    capture.symlink_to(trouble.capture)
+    hosts = " or ".join(f"host 10.99.{i}.1" for i in range(100))
+    long_filter = f"udp or {hosts}"
+    collector = trouble.collector(place)
+    config = services.probe_config(place, f"ipc://{place}/channel",
+                                   [f"net_pcap0,rx_pcap={capture}"], filter=long_filter)
+    probe = services.Service("much-to-say", [trouble.probe_program, "--config", config,
+                                             "--stop-when-idle", "1"], place).start()
+    trouble.results.check("much to say: the probe ends well", probe.wait() == 0, probe.text())
+    trouble.ends_with_all("much to say", place, FLOWS, collector)
+    manifests = services.manifests(place / "archive")
+    trouble.results.check("much to say: the manifest has the filter whole",
+                          manifests and manifests[0][1]["configuration"]["filter"] == long_filter,
+                          manifests and manifests[0][1]["configuration"])
+
+
 def two_collectors(trouble):
     place = trouble.place()
     first = trouble.collector(place)
@@ -315,6 +337,7 @@ def main():
         trouble = Trouble(results, sys.argv[1:4], pathlib.Path(name))
         wrong_start(trouble)
         wrong_signature(trouble)
+        much_to_say(trouble)
         two_collectors(trouble)
         spool_is_damaged(trouble)
         reason = services.may_make_namespaces()

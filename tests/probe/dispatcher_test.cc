@@ -99,6 +99,18 @@ TEST(Dispatcher, packets_seen_before_the_input_broke_are_metered) {
     CHECK_FALSE(dispatcher.record_rings()[0]->front().empty());
 }
 
+// Queues of one device tell the same.
+TEST(Dispatcher, each_fault_is_told_once) {
+    ScriptedPort first({}, 1, PortState::broken, "eth1: gone");
+    ScriptedPort second({}, 1, PortState::broken, "eth1: gone");
+    ScriptedPort other({}, 1, PortState::broken, "eth2: torn");
+    DispatcherConfig config;
+    config.workers = 3;
+    Dispatcher dispatcher(config, {&first, &second, &other}, test_inspector());
+    dispatcher.run({});
+    CHECK_EQUAL(std::string("eth1: gone; eth2: torn"), dispatcher.ledger().capture_warning);
+}
+
 TEST(Dispatcher, an_input_without_packets_gives_no_record) {
     for (const size_t workers : {size_t{1}, size_t{4}}) {
         DispatcherConfig config;
