@@ -81,6 +81,30 @@ class CollectorThread {
     std::jthread thread_;
 };
 
+// The exporter's thread. Unless it was finished the exporter has nothing more to wait for.
+class ExporterThread {
+  public:
+    ExporterThread(probe::Exporter& exporter, const RunMeter& meter)
+        : exporter_(exporter), thread_([&exporter, &meter] { exporter.run(meter.rings); }) {}
+    ~ExporterThread() {
+        if (thread_.joinable()) {
+            exporter_.abandon();
+            finish({});
+        }
+    }
+    ExporterThread(const ExporterThread&) = delete;
+    ExporterThread& operator=(const ExporterThread&) = delete;
+
+    void finish(const probe::MeterLedger& ledger) {
+        exporter_.finish(ledger);
+        thread_.join();
+    }
+
+  private:
+    probe::Exporter& exporter_;
+    std::thread thread_;
+};
+
 }  // namespace
 
 collector::SealResult deliver(const RunMeter& meter, const Delivery& delivery) {
@@ -97,22 +121,18 @@ collector::SealResult deliver(const RunMeter& meter, const Delivery& delivery) {
     exporter_config.serialized_records = meter.serialized_records;
     probe::Exporter exporter(exporter_config, delivery.signatures, sender);
     collector::Collector collector(delivery.dataset, delivery.rules);
-    {
+    try {
         CollectorThread collecting(collector, receiver, exporter);
-        std::thread exporting([&] { exporter.run(meter.rings); });
+        ExporterThread exporting(exporter, meter);
         ProgressBar bar(delivery.shown_name);
         meter.run([&bar](double progress) { bar.draw(progress); });
-        exporter.finish(meter.ledger());
-        exporting.join();
+        exporting.finish(meter.ledger());
         const bool complete = collecting.join();
         const std::string fault =
             collecting.fault().empty() ? exporter.fault() : collecting.fault();
         if (!fault.empty() || !complete) {
-            collector.discard();
             throw std::runtime_error(fault.empty() ? "the collector stopped early" : fault);
         }
-    }
-    try {
         collector.set_capture(meter.capture());
         meter.release();
         return collector.seal();

@@ -11,6 +11,8 @@
 #include <tuple>
 #include <utility>
 
+#include "collector/seal_state.h"
+
 namespace curlew::collector {
 namespace {
 
@@ -55,6 +57,7 @@ Intake::Intake(const fs::path& archive,
             fmt::format("cannot write the archive {}: {}", archive.string(), error.what()));
     }
     lock();
+    set_damaged_aside(problems);
     complete_publications(archive);
     recover(problems, now);
 }
@@ -71,6 +74,39 @@ void Intake::lock() {
     }
 }
 
+// Without its state nobody knows what of an epoch is sealed, and nothing may be sealed twice. The
+// others go on.
+void Intake::set_damaged_aside(std::vector<std::string>& problems) {
+    std::vector<fs::path> files;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
+        files.push_back(entry.path());
+    }
+    std::sort(files.begin(), files.end());
+    for (const fs::path& state : files) {
+        if (!state.native().ends_with(kSealStateSuffix)) {
+            continue;
+        }
+        try {
+            static_cast<void>(load_seal_state(state));
+        } catch (const SealStateError& error) {
+            const std::string journals = state.stem().string() + "-";
+            size_t aside = 0;
+            for (const fs::path& file : files) {
+                const std::string name = file.filename().string();
+                const bool is_journal = parse_journal_name(name) && name.starts_with(journals);
+                if (file == state || is_journal) {
+                    rename_durably(file, file.string() + ".damaged");
+                    aside += is_journal ? 1 : 0;
+                }
+            }
+            problems.push_back(
+                fmt::format("{}: it is kept as .damaged, {} journals of its epoch with it",
+                            error.what(),
+                            aside));
+        }
+    }
+}
+
 void Intake::recover(std::vector<std::string>& problems, Moment now) {
     // Names sort by sequence within an epoch.
     std::map<std::pair<std::string, uint64_t>, std::vector<fs::path>> epochs;
@@ -80,7 +116,10 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
     }
     std::sort(files.begin(), files.end());
     for (const fs::path& file : files) {
-        if (const auto name = parse_journal_name(file.filename().string())) {
+        const auto name = parse_journal_name(file.filename().string());
+        if (name && !fs::is_regular_file(file)) {
+            problems.push_back(fmt::format("{} is no file", file.string()));
+        } else if (name) {
             epochs[{name->probe, name->epoch}].push_back(file);
         }
     }

@@ -119,6 +119,7 @@ class Intake {
     };
 
     void lock();
+    void set_damaged_aside(std::vector<std::string>& problems);
     void recover(std::vector<std::string>& problems, Moment now);
     Stream* find(uint64_t probe_id, uint64_t epoch);
     // The epoch of the probe that is not superseded.

@@ -121,12 +121,14 @@ bool read_publication(const rapidjson::Value& item, Publication& publication) {
     return members.whole() && (plain || encoding == suffix_of(Encoding::json_zstd));
 }
 
-bool read_state(std::string_view text, SealState& state) {
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
-    if (document.HasParseError()) {
-        return false;
-    }
+bool is_of_another_version(const rapidjson::Document& document) {
+    Members members(document);
+    uint64_t schema = 0;
+    members.read("schema", schema);
+    return members.whole() && schema != kStateSchema && schema != kSchemaWithoutUncleanEnd;
+}
+
+bool read_state(const rapidjson::Document& document, SealState& state) {
     Members members(document);
     uint64_t schema = 0;
     members.read("schema", schema);
@@ -139,7 +141,7 @@ bool read_state(std::string_view text, SealState& state) {
     members.each("publications", [&](const rapidjson::Value& item) {
         return read_publication(item, state.publications.emplace_back());
     });
-    return members.whole() && (schema == kStateSchema || schema == kSchemaWithoutUncleanEnd);
+    return members.whole();
 }
 
 }  // namespace
@@ -178,7 +180,7 @@ void SealState::forget_before(uint64_t sequence) {
 std::filesystem::path seal_state_path(const std::filesystem::path& folder,
                                       const std::string& probe,
                                       uint64_t epoch) {
-    return folder / fmt::format("{}-{:016x}.sealed", probe, epoch);
+    return folder / fmt::format("{}-{:016x}{}", probe, epoch, kSealStateSuffix);
 }
 
 SealState load_seal_state(const std::filesystem::path& path) {
@@ -186,9 +188,15 @@ SealState load_seal_state(const std::filesystem::path& path) {
     if (!std::filesystem::exists(path)) {
         return state;
     }
-    if (!read_state(read_file(path, kLongestState), state)) {
+    const std::string text = read_file(path, kLongestState);
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseIterativeFlag>(text.data(), text.size());
+    if (!document.HasParseError() && is_of_another_version(document)) {
         throw std::runtime_error(
-            fmt::format("cannot read {}: it is damaged, or of another version", path.string()));
+            fmt::format("cannot read {}: it is of another version", path.string()));
+    }
+    if (document.HasParseError() || !read_state(document, state)) {
+        throw SealStateError(fmt::format("cannot read {}: it is damaged", path.string()));
     }
     return state;
 }

@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -45,11 +47,20 @@ struct SealState {
     void forget_before(uint64_t sequence);
 };
 
+inline constexpr std::string_view kSealStateSuffix = ".sealed";
+
+// What stands in the file is no state of any version.
+class SealStateError : public std::runtime_error {
+  public:
+    using std::runtime_error::runtime_error;
+};
+
 std::filesystem::path seal_state_path(const std::filesystem::path& folder,
                                       const std::string& probe,
                                       uint64_t epoch);
 
-// All throw std::runtime_error with one sentence. No file: nothing is sealed.
+// All throw std::runtime_error with one sentence. No file: nothing is sealed. This also throws
+// SealStateError.
 SealState load_seal_state(const std::filesystem::path& path);
 // Durable once it returns; the file is the old one or the new one, whatever happens.
 void save_seal_state(const std::filesystem::path& path, const SealState& state);

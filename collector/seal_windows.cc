@@ -22,7 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::string_view kStateSuffix = ".sealed";
 constexpr std::string_view kPartSuffix = ".part";
 // Written between two looks at what is free. One has some kilobytes, seldom a megabyte.
 constexpr uint64_t kRecordsPerLook = 64;
@@ -385,6 +384,16 @@ fs::path open_folder(const fs::path& archive) {
     return archive / "open";
 }
 
+uint64_t forgotten_before_ns(const SealJob& job) {
+    // A flow has the names of its beginning, and its record comes at its end.
+    constexpr uint64_t kLongestFlow = 600'000'000'000;
+    uint64_t complete_ns = job.windows.empty() ? 0 : job.windows.back();
+    if (job.minutes == 0) {
+        complete_ns = job.facts.ledger ? job.facts.ledger->complete_until_ns() : 0;
+    }
+    return complete_ns - std::min(complete_ns, kLongestFlow);
+}
+
 SealedWindows seal_windows(const SealJob& job,
                            const SealSetup& setup,
                            LineMemory& memory,
@@ -403,7 +412,7 @@ void complete_publications(const fs::path& archive) {
         files.push_back(entry.path());
     }
     for (const fs::path& file : files) {
-        if (file.native().ends_with(kStateSuffix)) {
+        if (file.native().ends_with(kSealStateSuffix)) {
             SealState state = load_seal_state(file);
             publish_left(archive, file, state);
         }

@@ -35,6 +35,10 @@ struct SealJob {
     std::optional<LossSpan> lost_at_the_end;  // of an unclean end
 };
 
+// Once the job is done: what the line said of itself until then labels no record that is yet to
+// come. 0: that cannot be told.
+uint64_t forgotten_before_ns(const SealJob& job);
+
 // What the sealing side holds between two configurations.
 struct SealSetup {
     CollectorConfig config;

@@ -112,9 +112,7 @@ SealReport SealingThread::seal(SealJob job, const std::shared_ptr<const LiveSetu
     try {
         LineMemory& memory = memory_of(report.job.facts.probe, setup);
         report.sealed = seal_windows(report.job, setup->seal, memory);
-        if (!report.job.windows.empty()) {
-            memory.forget_before(report.job.windows.back() / 1000);
-        }
+        memory.forget_before(forgotten_before_ns(report.job) / 1000);
     } catch (const std::exception& error) {
         report.failure = error.what();
     }

@@ -54,7 +54,33 @@ class Verifier {
         return fs::is_regular_file(fs::symlink_status(path, error));
     }
 
+    // The archive of a living collector changes meanwhile: what the index has got lines about since
+    // it was read is left to the next time.
+    bool changed_meanwhile(const std::string& name) {
+        std::error_code unknown;
+        const fs::path path = archive_ / kIndexName;
+        if (index_octets_ == 0 || fs::file_size(path, unknown) <= index_octets_ || unknown) {
+            return false;
+        }
+        const std::string content = read_file(path, kLongestIndex);
+        std::string_view added = std::string_view(content).substr(index_octets_);
+        for (size_t end = added.find('\n'); end != std::string_view::npos; end = added.find('\n')) {
+            const std::optional<IndexEntry> entry = parse_index_line(added.substr(0, end));
+            const size_t suffix = std::string_view(kManifestSuffix).size();
+            if (entry && entry->manifest.ends_with(kManifestSuffix) &&
+                name.starts_with(entry->manifest.substr(0, entry->manifest.size() - suffix) +
+                                 ".")) {
+                return true;
+            }
+            added.remove_prefix(end + 1);
+        }
+        return false;
+    }
+
     void tell_absent(const std::string& name) {
+        if (changed_meanwhile(name)) {
+            return;
+        }
         std::error_code error;
         const fs::file_status status = fs::symlink_status(archive_ / name, error);
         tell(status.type() == fs::file_type::none
@@ -68,11 +94,13 @@ class Verifier {
             tell_absent(kIndexName);
             return;
         }
+        // Before the index, which may grow in between: the head names a line that is there then.
+        const std::optional<IndexHead> head = read_head(fs::file_size(path) == 0);
         const std::string content = read_file(path, kLongestIndex);
+        index_octets_ = content.size();
         find_tombstones(content);
         std::string_view rest = content;
         std::string previous = first_previous();
-        const std::optional<IndexHead> head = read_head(content.empty());
         uint64_t lines = 0;
         for (uint64_t line_number = 1; !rest.empty(); ++line_number) {
             const size_t end = rest.find('\n');
@@ -204,7 +232,9 @@ class Verifier {
         try {
             check();
         } catch (const std::runtime_error& error) {
-            tell(fmt::format("{}: {}", what, error.what()));
+            if (!changed_meanwhile(what)) {
+                tell(fmt::format("{}: {}", what, error.what()));
+            }
         }
     }
 
@@ -328,6 +358,8 @@ class Verifier {
                     tell(fmt::format("{}: {}", file, wrong));
                 }
             });
+        } else if (changed_meanwhile(file)) {
+            return;
         } else if (file.ends_with(kManifestSuffix)) {
             tell(fmt::format("{} is not listed in the index", file));
         } else if (file.ends_with(".json") || file.ends_with(".json.zst")) {
@@ -344,6 +376,7 @@ class Verifier {
     std::map<std::string, std::string> listed_;      // sums by manifest, of lines read so far
     std::set<std::string> removed_;                  // manifests with a tombstone
     std::set<std::string> buried_;                   // the same, of lines read so far
+    uint64_t index_octets_ = 0;                      // as it was read
     VerifyResult result_;
 };
 

@@ -8,7 +8,8 @@
 // Holds an archive's index, manifests and files against each other. What this cannot tell: that the
 // newest datasets were taken out together with their manifests and their lines of the index; keep a
 // copy of the index elsewhere for that. That an overlay of labels was taken out: it can be made
-// again. What a collector keeps in open/ is its own affair.
+// again. What a collector keeps in open/ is its own affair, and what it seals or removes meanwhile
+// is left to the next time.
 
 namespace curlew::collector {
 

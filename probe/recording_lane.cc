@@ -7,7 +7,7 @@
 #include <cstring>
 #include <thread>
 
-#include "signatures/signature_set.h"
+#include "probe/inspector.h"
 
 namespace curlew::probe {
 
@@ -16,14 +16,20 @@ namespace {
 // Room reserved for the packets of a burst at once; a longer packet gets a message of its own.
 constexpr size_t kRecordingBatchOctets = 128 * 1024;
 
-bool is_wanted_flow(const std::vector<uint8_t>& signatures, const FlowWarm& warm) noexcept {
+// A flow that has sent no payload within so many packets is of no protocol.
+constexpr uint32_t kUndecidedPackets = 64;
+
+bool is_wanted_flow(const std::vector<uint8_t>& signatures,
+                    const FlowHot& hot,
+                    const FlowWarm& warm) noexcept {
     for (size_t i = 0; i < warm.hit_count; ++i) {
         if (signatures[warm.hits[i].signature] != 0) {
             return true;
         }
     }
-    return warm.hit_count == 0 && warm.inspected[0] < signatures::kMaximumScannedPackets &&
-           warm.inspected[1] < signatures::kMaximumScannedPackets;
+    return warm.hit_count == 0 && is_scanned_protocol(hot.key.protocol) &&
+           hot.packets[0] + hot.packets[1] <= kUndecidedPackets &&
+           warm.inspected[0] < kScannedPackets && warm.inspected[1] < kScannedPackets;
 }
 
 void add(std::atomic<uint64_t>& counter, uint64_t count) noexcept {
@@ -45,7 +51,7 @@ bool RecordingLane::is_chosen(const ParsedPacket& packet,
         hot.octets[0] + hot.octets[1] - packet.octets >= choice.octets_per_flow) {
         return false;
     }
-    if (!choice.signatures.empty() && !is_wanted_flow(choice.signatures, warm)) {
+    if (!choice.signatures.empty() && !is_wanted_flow(choice.signatures, hot, warm)) {
         return false;
     }
     return choice.filter.instructions.empty() ||

@@ -59,34 +59,56 @@ struct ChannelSender::Implementation {
     Implementation(const Implementation&) = delete;
     Implementation& operator=(const Implementation&) = delete;
 
-    // A new socket is a new peer to the collector: nothing of an earlier connection can arrive on
-    // it. The high-water mark is above the window, so ZeroMQ never is what holds a frame back.
-    void open() {
+    // The high-water mark is above the window, so ZeroMQ never is what holds a frame back.
+    zmq::socket_t make_socket() const {
         constexpr int kFirstReconnectMs = 20;
         constexpr int kLastReconnectMs = 1000;
         const int queue = static_cast<int>(config.window_frames) + kSpareMessages;
+        zmq::socket_t made(*zmq, zmq::socket_type::dealer);
+        set_common(made);
+        set_heartbeats(made, is_tcp(config.endpoint));
+        // Without a connection nothing is queued: hellos do not pile up.
+        made.set(zmq::sockopt::immediate, true);
+        made.set(zmq::sockopt::reconnect_ivl, kFirstReconnectMs);
+        made.set(zmq::sockopt::reconnect_ivl_max, kLastReconnectMs);
+        made.set(zmq::sockopt::sndhwm, queue);
+        made.set(zmq::sockopt::rcvhwm, queue);
+        const bool with_keys = is_tcp(config.endpoint) && config.keys.has_value();
+        set_bound(made, with_keys);
+        if (with_keys) {
+            made.set(zmq::sockopt::curve_serverkey, config.keys->collector);
+            made.set(zmq::sockopt::curve_publickey, config.keys->own.public_key);
+            made.set(zmq::sockopt::curve_secretkey, config.keys->own.secret_key);
+        }
+        return made;
+    }
+
+    zmq::socket_t handshakes_of(zmq::socket_t& watched) const {
+        // The one before is closed by ZeroMQ when it gets round to it: each has its own name.
+        static std::atomic<uint64_t> count = 0;
+        const std::string name = fmt::format("inproc://handshakes-{}", ++count);
+        constexpr int kNews = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
+                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
+        if (zmq_socket_monitor(watched.handle(), name.c_str(), kNews) != 0) {
+            throw zmq::error_t();
+        }
+        zmq::socket_t news(*zmq, zmq::socket_type::pair);
+        news.set(zmq::sockopt::linger, 0);
+        news.set(zmq::sockopt::rcvhwm, 0);
+        news.connect(name);
+        return news;
+    }
+
+    // A new socket is a new peer to the collector: nothing of an earlier connection can arrive on
+    // it. The one before stays where there is none to be had.
+    void open() {
         try {
+            zmq::socket_t made = make_socket();
+            zmq::socket_t news = is_tcp(config.endpoint) ? handshakes_of(made) : zmq::socket_t();
+            made.connect(config.endpoint);
             stop_news(socket);
-            socket = zmq::socket_t(*zmq, zmq::socket_type::dealer);
-            set_common(socket);
-            set_heartbeats(socket, is_tcp(config.endpoint));
-            // Without a connection nothing is queued: hellos do not pile up.
-            socket.set(zmq::sockopt::immediate, true);
-            socket.set(zmq::sockopt::reconnect_ivl, kFirstReconnectMs);
-            socket.set(zmq::sockopt::reconnect_ivl_max, kLastReconnectMs);
-            socket.set(zmq::sockopt::sndhwm, queue);
-            socket.set(zmq::sockopt::rcvhwm, queue);
-            const bool with_keys = is_tcp(config.endpoint) && config.keys.has_value();
-            set_bound(socket, with_keys);
-            if (with_keys) {
-                socket.set(zmq::sockopt::curve_serverkey, config.keys->collector);
-                socket.set(zmq::sockopt::curve_publickey, config.keys->own.public_key);
-                socket.set(zmq::sockopt::curve_secretkey, config.keys->own.secret_key);
-            }
-            if (is_tcp(config.endpoint)) {
-                watch_handshakes();
-            }
-            socket.connect(config.endpoint);
+            handshakes = std::move(news);
+            socket = std::move(made);
         } catch (const zmq::error_t& error) {
             throw std::runtime_error(
                 fmt::format("channel {}: cannot connect: {}", config.endpoint, error.what()));
@@ -98,19 +120,17 @@ struct ChannelSender::Implementation {
         is_given_up = false;
     }
 
-    void watch_handshakes() {
-        // The one before is closed by ZeroMQ when it gets round to it: each has its own name.
-        static std::atomic<uint64_t> count = 0;
-        const std::string name = fmt::format("inproc://handshakes-{}", ++count);
-        constexpr int kNews = ZMQ_EVENT_HANDSHAKE_FAILED_NO_DETAIL |
-                              ZMQ_EVENT_HANDSHAKE_FAILED_PROTOCOL | ZMQ_EVENT_HANDSHAKE_FAILED_AUTH;
-        if (zmq_socket_monitor(socket.handle(), name.c_str(), kNews) != 0) {
-            throw zmq::error_t();
+    // A process may be short of descriptors for a while.
+    void reopen() {
+        try {
+            open();
+        } catch (const std::runtime_error& error) {
+            state = SenderState::refused;
+            refusal = error.what();
+            in_flight.clear();
+            is_given_up = true;
+            hello_due = Clock::now() + config.refused_pause;
         }
-        handshakes = zmq::socket_t(*zmq, zmq::socket_type::pair);
-        handshakes.set(zmq::sockopt::linger, 0);
-        handshakes.set(zmq::sockopt::rcvhwm, 0);
-        handshakes.connect(name);
     }
 
     // After a refused key and a wrong answer ZeroMQ never connects again; after a connection that
@@ -145,7 +165,7 @@ struct ChannelSender::Implementation {
     void try_again_if_given_up() {
         if (is_given_up && Clock::now() >= hello_due) {
             const std::string why = refusal;
-            open();
+            reopen();
             // Until it is known better.
             state = SenderState::refused;
             refusal = why;
@@ -274,7 +294,7 @@ struct ChannelSender::Implementation {
             Clock::now() - last_progress > patience) {
             patience = std::min<Clock::duration>(
                 2 * patience, std::max<Clock::duration>(kLongestPatience, config.patience));
-            open();
+            reopen();
         }
     }
 
@@ -282,7 +302,7 @@ struct ChannelSender::Implementation {
     void leave_a_gap_if_any(uint64_t first_held) {
         if (state == SenderState::welcomed && first_held > last_sent + 1 &&
             first_held > first_held_told) {
-            open();
+            reopen();
         }
     }
 
@@ -373,7 +393,7 @@ bool ChannelSender::send(std::shared_ptr<const std::string> frame, uint64_t last
     if (!send_now(self.socket, message, zmq::send_flags::none)) {
         // Nothing takes it: the connection is gone. ZeroMQ makes a new one, whose other end may be
         // another collector, so it has to be asked again.
-        self.open();
+        self.reopen();
         return false;
     }
     if (self.in_flight.empty()) {

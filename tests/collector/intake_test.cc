@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "collector/index.h"
+#include "collector/seal_state.h"
 #include "proto/body_limits.h"
 #include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
@@ -511,6 +512,28 @@ TEST(Intake, one_archive_has_one_collector) {
         STRCMP_EQUAL(("another collector serves the archive " + archive.string()).c_str(),
                      error.what());
     }
+}
+
+TEST(Intake, a_damaged_state_sets_its_epoch_aside_and_no_other) {
+    TestProbe attic("attic", 1, "a");
+    TestProbe cellar("cellar", 2, "b");
+    for (TestProbe* probe : {&attic, &cellar}) {
+        welcome(*probe, 0, 1);
+        acknowledged(probe->batch({live_flow(1, kWindow)}), 1);
+    }
+    const fs::path open = archive / "open";
+    const fs::path state = seal_state_path(open, "attic", attic.epoch);
+    tests::put_content(state, "");
+    fs::create_directory(open / "cellar-00000000000000ff-00000000000000000001.open");
+    restart();
+    CHECK_EQUAL(2, problems.size());
+    STRCMP_CONTAINS("attic", problems[0].c_str());
+    STRCMP_CONTAINS("it is kept as .damaged, 1 journals of its epoch with it", problems[0].c_str());
+    STRCMP_CONTAINS("is no file", problems[1].c_str());
+    CHECK_FALSE(fs::exists(state));
+    CHECK(fs::exists(state.string() + ".damaged"));
+    welcome(cellar, 1, 1);
+    welcome(attic, 0, 1);
 }
 
 TEST(Intake, an_archive_that_cannot_be_written_is_one_sentence) {

@@ -94,7 +94,21 @@ TEST(SealState, a_damaged_file_is_one_sentence) {
     const auto path = folder.path() / "attic-1.sealed";
     for (const char* content : {"", "{}", "[]", "{\"schema\":2}"}) {
         tests::put_content(path, content);
-        CHECK_THROWS(std::runtime_error, load_seal_state(path));
+        CHECK_THROWS(SealStateError, load_seal_state(path));
+    }
+}
+
+// That of a newer program is not to be taken for rubbish.
+TEST(SealState, a_file_of_another_version_is_not_damaged) {
+    const auto path = folder.path() / "attic-1.sealed";
+    tests::put_content(path, "{\"schema\":99}");
+    try {
+        static_cast<void>(load_seal_state(path));
+        FAIL("it was read");
+    } catch (const SealStateError&) {
+        FAIL("it is damaged");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("of another version", error.what());
     }
 }
 

@@ -4,6 +4,7 @@
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/digest.h"
@@ -232,6 +233,34 @@ TEST(Verify, finds_a_tombstone_of_what_was_never_there) {
     expect(
         "index.jsonl: line 4 removes any/kitchen/four.manifest.json, which is not listed so "
         "before it\n");
+}
+
+// The first problem is a moment at which the index was read and the other files were not.
+TEST(Verify, what_a_living_collector_seals_and_removes_meanwhile_is_no_problem) {
+    change_lines(datasets / "one.json", [](auto& lines) { lines.erase(lines.begin() + 3); });
+    const auto count = [this] {
+        problems.clear();
+        bool is_done = false;
+        const VerifyResult result =
+            verify_archive(archive, [this, &is_done](const std::string& problem) {
+                problems += problem + "\n";
+                if (std::exchange(is_done, true)) {
+                    return;
+                }
+                seal_frames(dataset_config(archive, "four"), frames_of(36, 12));
+                ArchiveIndex(archive).append_tombstone("any/kitchen/two.manifest.json", {});
+                for (const char* ending : {".json", ".manifest.json", ".devices.json"}) {
+                    fs::remove(datasets / (std::string("two") + ending));
+                }
+            });
+        return result.problems;
+    };
+    const uint64_t alone = verify().problems;
+    CHECK_EQUAL(alone, count());
+    STRCMP_CONTAINS("one.json: its length", problems.c_str());
+    // What no line tells of is missed as ever.
+    fs::remove(datasets / "four.json");
+    expect("any/kitchen/four.json is missing\n");
 }
 
 TEST(Verify, finds_a_second_tombstone) {

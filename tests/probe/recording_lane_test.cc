@@ -119,18 +119,24 @@ TEST(RecordingLane, a_flow_is_recorded_up_to_the_packet_that_passes_its_octets) 
 }
 
 TEST(RecordingLane, a_flow_is_recorded_while_it_may_be_of_a_protocol_that_is_wanted) {
-    const auto taken = [](const FlowWarm& warm) {
+    FlowHot hot;
+    const auto taken = [&hot](const FlowWarm& warm) {
         RecordingLane lane(config({.signatures = {0, 1}}));
         ParsedPacket parsed;
         const Packet packet = packet_at(1);
         CHECK(parse_packet(packet.view(), {}, parsed) == ParseResult::metered);
-        FlowHot hot;
-        hot.octets[0] = parsed.octets;
         lane.offer(parsed, hot, warm);
         lane.flush();
         return Taken(lane).packets.size() == 1;
     };
     FlowWarm warm;
+    hot.key.protocol = 1;
+    CHECK_FALSE(taken(warm));
+    hot.key.protocol = kProtocolUdp;
+    CHECK_TRUE(taken(warm));
+    hot.packets = {30, 35};
+    CHECK_FALSE(taken(warm));
+    hot.packets = {30, 34};
     CHECK_TRUE(taken(warm));
     warm.inspected = {2, 1};
     CHECK_TRUE(taken(warm));
