@@ -44,7 +44,8 @@ class Reader {
     CollectorConfig read() {
         for (const auto& endpoint : root_.optional_texts("listen")) {
             if (!proto::is_endpoint(endpoint.text)) {
-                root_.problem(endpoint.place, "'listen' wants tcp://ADDRESS:PORT or ipc://PATH");
+                root_.problem(endpoint.place,
+                              fmt::format("'listen' wants {}", proto::kEndpointForm));
             }
             if (std::find(config_.listen.begin(), config_.listen.end(), endpoint.text) !=
                 config_.listen.end()) {
@@ -145,7 +146,12 @@ class Reader {
             config_.rotate.minutes =
                 static_cast<uint32_t>(rotate->optional_integer("minutes", 0, kMostMinutes)
                                           .value_or(config_.rotate.minutes));
-            read_octets(*rotate, "octets", config_.rotate.octets);
+            if (const auto octets = rotate->optional_octets("octets")) {
+                config_.rotate.octets = *octets;
+                if (*octets == 0) {
+                    rotate->problem(rotate->place(), "'octets' of 'rotate' is to be above 0");
+                }
+            }
             rotate->finish("table rotate");
         }
         if (auto keep = table->optional_table("keep")) {

@@ -8,6 +8,7 @@ BUILD is the folder with the programs. What a probe cannot read, `curlew run` do
 import json
 import pathlib
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -56,17 +57,27 @@ def write_toml(path, template, **values):
                                        for key, value in values.items()}), encoding="utf-8")
 
 
-def plain_capture(capture, folder):
+def unpack(command, capture, place):
+    """What is packed may end early, and then as much as there is; the disk has to take it all."""
+    print(f"run: {command[0]} unpacks the capture", flush=True)
+    try:
+        with place.open("wb") as out, subprocess.Popen([*command, "--", capture],
+                                                       stdout=subprocess.PIPE) as packer:
+            shutil.copyfileobj(packer.stdout, out)
+    except OSError as error:
+        fail(f"the unpacked capture cannot be written to {place.parent}: {error.strerror}.")
+
+
+def plain_capture(capture, folder, roomy):
     """A name without characters that mean something to DPDK, of the unpacked capture."""
     place = folder / "capture"
     with capture.open("rb") as file:
         head = file.read(4)
     for magic, command in UNPACKERS.items():
         if head.startswith(magic):
-            print(f"run: {command[0]} unpacks the capture", flush=True)
-            with place.open("wb") as out:
-                subprocess.run([*command, "--", capture], stdout=out, check=False)
-            return place
+            unpack(command, capture, roomy / "unpacked")
+            capture = roomy / "unpacked"
+            break
     place.symlink_to(capture)
     return place
 
@@ -129,14 +140,14 @@ def show_ledger(manifest):
           f"{not_metered} not metered, {lost} lost; {ledger['records_created']} records")
 
 
-def by_services(build, capture, group, archive, folder):
+def by_services(build, capture, group, archive, folder, roomy):
     """The new datasets; nothing when the probe does not take the capture."""
     endpoint = f"ipc://{folder}/collector.ipc"
     write_toml(folder / "collector.toml", COLLECTOR_TOML, endpoint=endpoint, archive=archive,
                scenario=plain_name(capture.parent.name, "capture"), group=group)
     write_toml(folder / "probe.toml", PROBE_TOML, endpoint=endpoint,
                name=plain_name(capture.name.split(".")[0], "capture"),
-               device=f"net_pcap0,rx_pcap={plain_capture(capture, folder)}")
+               device=f"net_pcap0,rx_pcap={plain_capture(capture, folder, roomy)}")
     before = manifests(archive)
     collector = Service(build, "curlew-collector", folder / "collector.toml")
     probe = None
@@ -183,8 +194,12 @@ def main():
         return 2
     build, capture, archive = (pathlib.Path(sys.argv[i]).absolute() for i in (1, 2, 4))
     group = sys.argv[3]
-    with tempfile.TemporaryDirectory(prefix="curlew-") as name:
-        datasets = by_services(build, capture, group, archive, pathlib.Path(name))
+    # A socket's path has 107 octets at most. What is unpacked may be larger than /tmp has room for.
+    beside = next(folder for folder in archive.parents if folder.is_dir())
+    with tempfile.TemporaryDirectory(prefix="curlew-", dir="/tmp") as name, \
+            tempfile.TemporaryDirectory(prefix=".curlew-", dir=beside) as roomy:
+        datasets = by_services(build, capture, group, archive, pathlib.Path(name),
+                               pathlib.Path(roomy))
     if not datasets:
         print("run: a probe does not take this capture; `curlew run` does the same in one process",
               flush=True)

@@ -243,7 +243,7 @@ class Reader {
             config_.collector = endpoint->text;
             if (!proto::is_endpoint(endpoint->text)) {
                 table->problem(endpoint->place,
-                               "'endpoint' wants tcp://ADDRESS:PORT or ipc://PATH");
+                               fmt::format("'endpoint' wants {}", proto::kEndpointForm));
             }
         }
         std::string key_file;

@@ -307,7 +307,8 @@ std::optional<uint64_t> RecordingFolder::keep_bounds(uint64_t open_octets,
         if (!is_too_old && std::min(on_disk, kept_room()) >= least) {
             break;
         }
-        if (::unlink(file.path.c_str()) != 0) {
+        // Somebody else may have removed it meanwhile.
+        if (::unlink(file.path.c_str()) != 0 && errno != ENOENT) {
             throw_error("remove", file.path);
         }
         octets -= file.octets;

@@ -7,6 +7,10 @@
 
 namespace curlew::proto {
 
+// In words.
+inline constexpr std::string_view kEndpointForm =
+    "tcp://ADDRESS:PORT or ipc://PATH, of 107 octets at most";
+
 // What a configuration may name as a channel's endpoint: "tcp://ADDRESS:PORT", a port from 1 to
 // 65535, or "ipc://PATH", a path of at most 107 octets (unix(7)). Of the address only the channel
 // knows whether it is one.

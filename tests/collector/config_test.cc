@@ -76,6 +76,10 @@ TEST(CollectorConfig, every_problem_is_told_at_its_place_with_the_mend) {
     CHECK(told.find("'octets' is neither a number of octets") != std::string::npos);
     CHECK(refusal("listen = \"ipc://x\"\n").find("[archive]") != std::string::npos);
     CHECK(refusal("listen = \"ipc://\"\n").find(":1:10: 'listen' wants") != std::string::npos);
+    CHECK(refusal("listen = \"ipc:///" + std::string(107, 'x') + "\"\n").find("of 107 octets") !=
+          std::string::npos);
+    CHECK(refusal("[archive]\nfolder = \"/a\"\nrotate = { octets = 0 }\n")
+              .find("'octets' of 'rotate' is to be above 0") != std::string::npos);
     CHECK(refusal("listen = ").find("config.toml:1") != std::string::npos);
     for (const char* scenario : {"../../evil", "..", "a/b"}) {
         CHECK(
