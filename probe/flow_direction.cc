@@ -9,7 +9,9 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr uint16_t kFirstEphemeralPort = 1024;
+// Of two ports the one below is who was called: of services that are assigned, then below what
+// systems give to those who call (RFC 6335 section 6 from 49152 on, Linux from 32768 on).
+constexpr uint16_t kPortBounds[] = {1024, 32768};
 // The published exporter looked at a side's payloads while it had noted at most two.
 constexpr uint8_t kIdentifiedPackets = 2;
 
@@ -73,10 +75,11 @@ size_t initiator_of(const FlowHot& hot, FlowWarm& warm) noexcept {
         return decided(DirectionSource::payload, client);
     }
     if (hot.key.protocol == kProtocolTcp) {
-        const bool low_known = hot.key.low_port < kFirstEphemeralPort;
-        const bool high_known = hot.key.high_port < kFirstEphemeralPort;
-        if (low_known != high_known) {
-            return decided(DirectionSource::port, low_known ? 1 : 0);
+        for (const uint16_t bound : kPortBounds) {
+            const bool is_low_called = hot.key.low_port < bound;
+            if (is_low_called != (hot.key.high_port < bound)) {
+                return decided(DirectionSource::port, is_low_called ? 1 : 0);
+            }
         }
     }
     return decided(DirectionSource::first_packet, first);

@@ -31,7 +31,6 @@ const char* name_of(NameField field) noexcept {
 
 namespace {
 
-constexpr uint16_t kMulticastDnsPort = 5353;
 constexpr uint8_t kHandshakeType = 22;  // of TLS and DTLS
 
 // Values of FlowWarm::protocol.
@@ -70,6 +69,7 @@ NameParser parser_of(MessageKind kind) noexcept {
 
 void find_names(NameParser parser,
                 const ParsedPacket& packet,
+                MessageKind hint,
                 std::span<const uint8_t> payload,
                 FoundNames& names) noexcept {
     switch (parser) {
@@ -78,10 +78,7 @@ void find_names(NameParser parser,
             if (packet.key.protocol == kProtocolTcp) {
                 payload = payload.subspan(std::min<size_t>(payload.size(), 2));
             }
-            find_dns_names(payload,
-                           packet.key.low_port == kMulticastDnsPort ||
-                               packet.key.high_port == kMulticastDnsPort,
-                           names);
+            find_dns_names(payload, is_multicast_dns(packet.key, hint, payload), names);
             break;
         case NameParser::tls:
             find_tls_server_name(payload, names);
@@ -206,7 +203,11 @@ void Inspector::inspect(const ParsedPacket& packet,
             return;
         }
         FoundNames names;
-        find_names(parser, packet, is_hello ? behind : payload, names);
+        find_names(parser,
+                   packet,
+                   static_cast<MessageKind>(warm.message_kind),
+                   is_hello ? behind : payload,
+                   names);
         // Behind its handshake no datagram of DTLS tells a name, and there may be many.
         if (protocol == NameParser::dtls && !payload.empty() && payload[0] != kHandshakeType) {
             warm.protocol = 0;
@@ -229,7 +230,7 @@ void Inspector::inspect_joined(const ParsedPacket& packet,
     } else {
         scan(packet, message, hot, warm, scratch, counters);
         if (kind != MessageKind::http || may_name_host(message, packet.from_low ? 0 : 1, warm)) {
-            find_names(parser_of(kind), packet, message, names);
+            find_names(parser_of(kind), packet, kind, message, names);
         }
     }
     store_names(names, !packet.from_low, hot, warm, features);

@@ -296,9 +296,35 @@ bool is_dns_header(std::span<const uint8_t> octets) noexcept {
     return questions <= kMostQuestions && records < 0x4000 && questions + records > 0;
 }
 
-MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept {
+MessageKind dns_kind(const FlowKey& key, MessageKind hint) noexcept {
     const MessageKind by_port = dns_by_port(key);
-    return by_port == MessageKind::none && hint == MessageKind::dns ? hint : by_port;
+    switch (hint) {
+        case MessageKind::none:
+            return by_port;
+        case MessageKind::dns:
+            // Its form is theirs too, but multicast DNS has no streams.
+            return by_port == MessageKind::none ||
+                           (by_port == MessageKind::mdns && key.protocol == kProtocolTcp)
+                       ? hint
+                       : by_port;
+        case MessageKind::mdns:
+        case MessageKind::llmnr:
+            return hint;
+        default:
+            return MessageKind::none;
+    }
+}
+
+bool is_multicast_dns(const FlowKey& key,
+                      MessageKind hint,
+                      std::span<const uint8_t> datagram) noexcept {
+    constexpr uint8_t kRecursionDesired = 0x01;
+    constexpr uint8_t kAvailableOrAuthentic = 0xa0;
+    const bool is_of_unicast =
+        datagram.size() >= 4 && (datagram[0] | datagram[1]) != 0 &&
+        ((datagram[2] & kRecursionDesired) != 0 || (datagram[3] & kAvailableOrAuthentic) != 0);
+    return dns_kind(key, hint) == MessageKind::mdns &&
+           (hint == MessageKind::mdns || !is_of_unicast);
 }
 
 MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept {
@@ -309,7 +335,10 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
     const MessageKind by_port = kind_by_port(packet.key);
     MessageKind kind = hint == MessageKind::none ? by_port : hint;
     if (hint == MessageKind::dns) {
-        kind = stream_dns_kind(packet.key, hint);
+        kind = dns_kind(packet.key, hint);
+        if (kind == MessageKind::mdns && !is_multicast_dns(packet.key, hint, payload)) {
+            kind = hint;
+        }
     }
     switch (kind) {
         case MessageKind::dns:

@@ -36,8 +36,15 @@ StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noex
 // Whether a front of that kind is one of a side that asks: a request of HTTP, a ClientHello.
 bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept;
 
-// DNS over TCP has no front to see: the hint or the port. None: neither.
-MessageKind stream_dns_kind(const FlowKey& key, MessageKind hint) noexcept;
+// Which of DNS, mDNS and LLMNR a flow speaks, by the hint before the port. None: none of them. Over
+// TCP nothing else tells: it has no front to see.
+MessageKind dns_kind(const FlowKey& key, MessageKind hint) noexcept;
+
+// Of a datagram of DNS, which may come at the port of multicast DNS all the same: by the hint, else
+// by what unicast alone has (RFC 6762 sections 18.1 and 18.6 to 18.9).
+bool is_multicast_dns(const FlowKey& key,
+                      MessageKind hint,
+                      std::span<const uint8_t> datagram) noexcept;
 
 // A DNS header (RFC 1035 section 4.1.1) with counts that a message can have. Requires: that many
 // octets.

@@ -254,7 +254,7 @@ bool MessageStore::begins_stream(const ParsedPacket& packet,
         return false;
     }
     const MessageKind hint = hint_of(warm);
-    if (stream_dns_kind(packet.key, hint) != MessageKind::none) {
+    if (dns_kind(packet.key, hint) != MessageKind::none) {
         return first || hint == MessageKind::dns;
     }
     const StreamFront front = stream_front({packet.payload, packet.payload_captured_octets}, hint);
@@ -310,7 +310,7 @@ bool MessageStore::is_worth_state(const ParsedPacket& packet,
            (keeps_ == Keeps::all ||
             begins_split_names({packet.payload, packet.payload_captured_octets},
                                hint_of(warm),
-                               stream_dns_kind(packet.key, hint_of(warm))));
+                               dns_kind(packet.key, hint_of(warm))));
 }
 
 MessageKind MessageStore::add_segment(const ParsedPacket& packet,
@@ -345,7 +345,7 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
         return MessageKind::none;
     }
     const MessageKind hint = hint_of(warm);
-    const MessageKind dns = stream_dns_kind(packet.key, hint);
+    const MessageKind dns = dns_kind(packet.key, hint);
     PieceSink to = sink(flow, side, hot);
     const Segment segment{sequence,
                           {packet.payload, packet.payload_captured_octets},
@@ -424,12 +424,8 @@ void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
         PieceSink to = sink(flow, side, hot);
         sorter.finish(stream.queue, [&](const Segment& next, bool gap) {
             to.packet = next.packet;
-            cut_stream(stream,
-                       next.octets,
-                       gap,
-                       hint_of(warm),
-                       stream_dns_kind(hot.key, hint_of(warm)),
-                       to);
+            cut_stream(
+                stream, next.octets, gap, hint_of(warm), dns_kind(hot.key, hint_of(warm)), to);
         });
         note(to, hot);
     }

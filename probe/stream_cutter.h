@@ -95,7 +95,7 @@ bool grow(StreamSide& side,
           PieceSink& sink) noexcept;
 
 // The next octets of a direction; `gap`: some before them are missing. `hint`: what signatures say
-// of the flow; `dns`: stream_dns_kind() of it.
+// of the flow; `dns`: dns_kind() of it.
 void cut_stream(StreamSide& side,
                 std::span<const uint8_t> octets,
                 bool gap,

@@ -95,6 +95,17 @@ TEST(FlowDirection, tcp_in_the_middle_goes_by_the_well_known_port) {
     CHECK_EQUAL(proto::DIRECTION_SOURCE_PORT, record.direction_source());
 }
 
+TEST(FlowDirection, of_two_ports_the_one_that_systems_give_to_callers_is_the_callers) {
+    const proto::FlowSummary record =
+        record_of({tcp('b', 40000, 15432, "PA", "x", 1), tcp('a', 40000, 15432, "A", "", 2)});
+    CHECK_EQUAL(40000u, record.initiator_port());
+    CHECK_EQUAL(proto::DIRECTION_SOURCE_PORT, record.direction_source());
+    const proto::FlowSummary both =
+        record_of({tcp('b', 40000, 50000, "PA", "x", 1), tcp('a', 40000, 50000, "A", "", 2)});
+    CHECK_EQUAL(50000u, both.initiator_port());
+    CHECK_EQUAL(proto::DIRECTION_SOURCE_FIRST_PACKET, both.direction_source());
+}
+
 TEST(FlowDirection, else_the_first_packet_tells) {
     const proto::FlowSummary record =
         record_of({udp('b', 1000, 2000, {1}, 0), udp('a', 1000, 2000, {2}, kMicrosecond)});

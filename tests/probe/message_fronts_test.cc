@@ -46,7 +46,18 @@ TEST(MessageFronts, the_port_tells_the_three_kinds_of_dns_apart) {
     CHECK(MessageKind::llmnr == front_of_datagram(5355, kFrontQuestion));
     CHECK(MessageKind::none == front_of_datagram(4000, kFrontQuestion));
     CHECK(MessageKind::dns == front_of_datagram(4000, kFrontQuestion, MessageKind::dns));
-    CHECK(MessageKind::mdns == front_of_datagram(5353, kFrontQuestion, MessageKind::dns));
+    Octets question = kFrontQuestion;
+    question[2] = 0;
+    CHECK(MessageKind::mdns == front_of_datagram(5353, question, MessageKind::dns));
+    // What wants recursion, or tells that there is some, is unicast's.
+    question[2] = 1;
+    CHECK(MessageKind::dns == front_of_datagram(5353, question, MessageKind::dns));
+    CHECK(MessageKind::mdns == front_of_datagram(5353, question, MessageKind::mdns));
+    question[2] = 0;
+    question[3] = 0x80;
+    CHECK(MessageKind::dns == front_of_datagram(5353, question, MessageKind::dns));
+    question[0] = question[1] = 0;
+    CHECK(MessageKind::mdns == front_of_datagram(5353, question, MessageKind::dns));
 }
 
 TEST(MessageFronts, what_has_not_the_form_of_dns_is_none) {
@@ -199,10 +210,19 @@ TEST(MessageFronts, dns_over_tcp_is_told_by_hint_or_port) {
     FlowKey key;
     key.low_port = 3000;
     key.high_port = 4000;
-    CHECK(MessageKind::none == stream_dns_kind(key, MessageKind::none));
-    CHECK(MessageKind::dns == stream_dns_kind(key, MessageKind::dns));
+    CHECK(MessageKind::none == dns_kind(key, MessageKind::none));
+    CHECK(MessageKind::dns == dns_kind(key, MessageKind::dns));
     key.high_port = 53;
-    CHECK(MessageKind::dns == stream_dns_kind(key, MessageKind::none));
+    CHECK(MessageKind::dns == dns_kind(key, MessageKind::none));
+    CHECK(MessageKind::none == dns_kind(key, MessageKind::ssh));
+    key.high_port = 5353;
+    CHECK(MessageKind::mdns == dns_kind(key, MessageKind::none));
+    CHECK(MessageKind::mdns == dns_kind(key, MessageKind::mdns));
+    CHECK(MessageKind::mdns == dns_kind(key, MessageKind::dns));
+    key.protocol = kProtocolTcp;
+    CHECK(MessageKind::dns == dns_kind(key, MessageKind::dns));
+    key.high_port = 5355;
+    CHECK(MessageKind::llmnr == dns_kind(key, MessageKind::dns));
 }
 
 TEST(MessageFronts, a_signature_tells_by_its_protocol) {

@@ -279,7 +279,10 @@ TEST(MessageStore, the_line_rate_profile_keeps_what_labels_of_other_flows_rest_o
         return metered.records[0].messages_size();
     };
     CHECK_EQUAL(1, kept(kStoredAnswer, 53));
-    CHECK_EQUAL(0, kept(kStoredAnswer, 5353));
+    Octets multicast = kStoredAnswer;
+    multicast[2] = 0x84;
+    multicast[3] = 0;
+    CHECK_EQUAL(0, kept(multicast, 5353));
     CHECK_EQUAL(0, kept(kStoredQuestion, 53));
     Octets none = kStoredAnswer;
     none[7] = 0;
