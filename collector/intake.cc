@@ -401,7 +401,7 @@ void Intake::judge_ledger(Stream& stream) {
 }
 
 void Intake::disk_failed(const std::exception& error) {
-    trouble_ = fmt::format("records are not taken: {}", error.what());
+    disk_trouble_ = fmt::format("records are not taken: {}", error.what());
 }
 
 bool Intake::commit(Stream& stream, Moment now) {
@@ -415,7 +415,7 @@ bool Intake::commit(Stream& stream, Moment now) {
         return false;
     }
     ++counters_.commits;
-    trouble_.clear();
+    disk_trouble_.clear();
     return true;
 }
 
@@ -447,7 +447,7 @@ std::optional<SealJob> Intake::next_job(Moment now) {
     for (Stream& stream : streams_) {
         try {
             // A full disk is made room on by sealing, for a dataset is smaller than its journal.
-            auto job = stream.stream.next_job(rotation_, !trouble_.empty(), now);
+            auto job = stream.stream.next_job(rotation_, !disk_trouble_.empty(), now);
             if (job) {
                 if (stream.stream.is_silent(now) && !job->windows.empty()) {
                     news_.push_back(fmt::format(
@@ -458,7 +458,7 @@ std::optional<SealJob> Intake::next_job(Moment now) {
                 return job;
             }
         } catch (const std::runtime_error& error) {
-            trouble_ = error.what();
+            upkeep_trouble_ = error.what();
         }
     }
     return std::nullopt;
@@ -482,13 +482,14 @@ void Intake::forget(std::list<Stream>::iterator stream) {
         stream->stream.remove();
         streams_.erase(stream);
     } catch (const std::runtime_error& error) {
-        trouble_ = error.what();
+        upkeep_trouble_ = error.what();
     }
 }
 
 // Whether a probe heard the last acknowledgement it alone knows, and what its spool has it sends
 // again: before it begins another epoch, or later, where it was refused.
 void Intake::tidy_up() {
+    upkeep_trouble_.clear();
     for (auto stream = streams_.begin(); stream != streams_.end();) {
         const auto at = stream++;
         const EpochFacts& facts = at->stream.facts();

@@ -103,8 +103,11 @@ class Intake {
     uint64_t waiting_octets() const noexcept;
     // One for each name, in order of the names; none that ended and is silent for a while.
     std::vector<ProbeStatus> probe_status(Moment now) const;
-    // One sentence while the disk does not take what comes; else empty.
-    const std::string& trouble() const noexcept { return trouble_; }
+    // One sentence while the disk does not take what comes, or journals are not kept in order; else
+    // empty.
+    const std::string& trouble() const noexcept {
+        return disk_trouble_.empty() ? upkeep_trouble_ : disk_trouble_;
+    }
     const IntakeCounters& counters() const noexcept { return counters_; }
 
   private:
@@ -152,7 +155,8 @@ class Intake {
     std::list<Stream> streams_;
     std::vector<Answer> answers_;
     std::vector<std::string> news_;
-    std::string trouble_;
+    std::string disk_trouble_;    // the disk does not take what comes
+    std::string upkeep_trouble_;  // since the last tidy_up()
     IntakeCounters counters_;
 };
 

@@ -27,8 +27,6 @@ namespace {
 
 constexpr size_t kArenaOctets = kMaximumBurst * size_t{kMaximumPacketOctets};
 constexpr uint64_t kNsPerMicrosecond = 1'000;
-// Later than anything that a clock means; sums and differences of two such times fit 64 bits.
-constexpr uint64_t kMaximumTimeNs = uint64_t{1} << 62;
 
 // A thread that DPDK knows has caches of its own in the buffer pools. Threads that it cannot take,
 // since its table is full, go without.
@@ -144,7 +142,7 @@ uint64_t DpdkPort::packet_time(const rte_mbuf& packet, uint64_t burst_ns) const 
     const uint64_t unsigned_us = config_.is_live ? 0 : stamp + kAllSeconds_us;
     const uint64_t stamp_us = is_negative ? unsigned_us : stamp;
     const uint64_t time_ns =
-        std::min(stamp_us, kMaximumTimeNs / kNsPerMicrosecond) * kNsPerMicrosecond;
+        std::min(stamp_us, probe::kLatestTimeNs / kNsPerMicrosecond) * kNsPerMicrosecond;
     return config_.is_live ? line_clock_.time_of_stamp(time_ns) : time_ns;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 #include <zlib.h>
 #include <zstd.h>
+#include <zstd_errors.h>
 
 #include <algorithm>
 #include <array>
@@ -25,6 +26,7 @@ class Unpacker {
         size_t eaten = 0;
         size_t made = 0;
         const char* damage = nullptr;  // no further step is possible
+        bool is_too_large = false;     // nor is that damage: it wants more memory than is given
     };
 
     virtual ~Unpacker() = default;
@@ -129,6 +131,8 @@ class ZstdUnpacker final : public Unpacker {
         holds_back_ = output.pos == output.size;
         if (ZSTD_isError(result) != 0) {
             step.damage = ZSTD_getErrorName(result);
+            step.is_too_large =
+                ZSTD_getErrorCode(result) == ZSTD_error_frameParameter_windowTooLarge;
         } else {
             wanted_ = result;
         }
@@ -294,7 +298,10 @@ size_t CaptureStream::read_unpacked(std::span<uint8_t> out) noexcept {
         assert(step.eaten <= in.size());
         assert(step.made <= out.size());
         input_begin_ += step.eaten;
-        if (step.damage != nullptr) {
+        if (step.is_too_large) {
+            fault_ = std::string(unpacker_->name()) +
+                     " data is packed with a window of more than 128 MiB; unpack it first";
+        } else if (step.damage != nullptr) {
             fault_ = std::string(unpacker_->name()) + " data is damaged (" + step.damage + ")";
         } else if (at_end && step.made == 0 && !unpacker_->is_whole() && fault_.empty()) {
             fault_ = std::string(unpacker_->name()) + " data ends early";

@@ -7,8 +7,9 @@
 #include "probe/flow.h"
 #include "probe/packet_parser.h"
 
-// What is counted on the way from packet to record. Each struct has one writing thread; sums are
-// taken after that thread ended. Identities, held by tests:
+// What is counted on the way from packet to record. Each struct has one writing thread, which gives
+// copies of it away while it works (see Dispatcher::ledger()). Identities, held by tests, once all
+// threads have ended:
 //   offered by the port = metered + not metered by reason + filtered + lost by reason
 //   records created = records handed to the exporter + records lost by reason
 
@@ -57,9 +58,9 @@ struct FlowCounters {
     uint64_t packets = 0;
     uint64_t flows_created = 0;
     uint64_t records_created = 0;
-    std::array<uint64_t, 6> records_by_reason{};  // by FlowEndReason
-    uint64_t records_lost = 0;                    // the exporter's ring was full
-    uint64_t list_shortages = 0;                  // times something was left out for want of blocks
+    std::array<uint64_t, kFlowEndReasons> records_by_reason{};  // by FlowEndReason
+    uint64_t records_lost = 0;                                  // the exporter's ring was full
+    uint64_t list_shortages = 0;  // times something was left out for want of blocks
     uint64_t scans_failed = 0;
     // Of the sides of exported records whose sequence numbers were followed: payload, and what
     // unseen_octets() says.

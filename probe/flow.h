@@ -26,6 +26,8 @@ enum class FlowEndReason : uint8_t {
     forced_end = 4,
     lack_of_resources = 5,
 };
+inline constexpr size_t kFlowEndReasons =
+    size_t{1} + static_cast<size_t>(FlowEndReason::lack_of_resources);
 
 // Bits of FlowHot::state.
 enum FlowState : uint8_t {

@@ -25,9 +25,6 @@ namespace curlew::probe {
 // which libpcap cannot have the expression.
 class ReplayPort final : public Port {
   public:
-    // Past every 32-bit count of seconds, and sums and differences of two times fit 64 bits.
-    static constexpr uint64_t kMaximumTimeNs = kLatestTimeNs;
-
     // Packets that `filter_expression` (pcap-filter(7); empty: all are wanted) does not match are
     // counted and not handed out. Throws FilterError when the expression is wrong for all that the
     // file tells of before its first packet, else std::runtime_error "<file>: <cause>".

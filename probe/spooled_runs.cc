@@ -143,6 +143,13 @@ std::optional<SpooledHello> hello_beside(const fs::path& folder, uint64_t epoch)
     }
 }
 
+// Room that was made for frames, and the power was gone before the first one.
+bool holds_nothing(const fs::path& path, uint64_t epoch) {
+    SegmentReader reader(path);
+    proto::FrameView view;
+    return !reader.next(view) && reader.pass_damage(epoch) == 0;
+}
+
 // Adds what a segment holds and no collector has to the epoch's runs. A gap begins another run.
 // Without a hello the runs are nobody's.
 void add_segment(const fs::path& path,
@@ -221,6 +228,10 @@ std::vector<SpooledRun> spooled_runs(const fs::path& folder,
     std::optional<SpooledHello> hello;
     for (const auto& [first, path] : segments) {
         try {
+            if (holds_nothing(path, epoch)) {
+                fs::remove(path);
+                continue;
+            }
             const auto found = hello_in(path, epoch);
             hello = hello ? hello : found;
             readable.push_back(path);

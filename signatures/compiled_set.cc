@@ -13,8 +13,11 @@
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <optional>
 #include <stdexcept>
+#include <utility>
+#include <vector>
 
 #include "signatures/scanner.h"
 #include "signatures/signature_check.h"
@@ -26,6 +29,7 @@ namespace {
 namespace fs = std::filesystem;
 
 // Raised when the form below changes.
+constexpr const char* kSetSuffix = ".signatures";
 constexpr uint32_t kForm = 4;
 constexpr size_t kKeyOctets = 32;
 constexpr size_t kSumOctets = 32;
@@ -389,6 +393,27 @@ CompiledSet compile_apart(const SignatureFiles& files,
     return none;
 }
 
+// Each change of a signature leaves a set behind. Of those that are removed any can be made again.
+void keep_newest(const fs::path& cache) {
+    constexpr size_t kKept = 8;
+    std::vector<std::pair<fs::file_time_type, fs::path>> sets;
+    std::error_code error;
+    for (auto entry = fs::directory_iterator(cache, error);
+         !error && entry != fs::directory_iterator();
+         entry.increment(error)) {
+        std::error_code unknown;
+        const fs::file_time_type written = entry->last_write_time(unknown);
+        if (!unknown && entry->path().extension() == kSetSuffix) {
+            sets.emplace_back(written, entry->path());
+        }
+    }
+    std::sort(sets.begin(), sets.end(), std::greater<>());
+    for (size_t i = kKept; i < sets.size(); ++i) {
+        std::error_code ignored;
+        fs::remove(sets[i].second, ignored);
+    }
+}
+
 }  // namespace
 
 CompiledSet load_compiled(const fs::path& folder,
@@ -401,7 +426,7 @@ CompiledSet load_compiled(const fs::path& folder,
     }
     const std::optional<std::string> key =
         cache.empty() || !files.problems.empty() ? std::nullopt : key_of(cache);
-    const fs::path cached = cache / (hex(sha256(named)) + ".signatures");
+    const fs::path cached = cache / (hex(sha256(named)) + kSetSuffix);
     if (key) {
         if (std::optional<CompiledSet> found = load_cached(cached, *key)) {
             return std::move(*found);
@@ -411,6 +436,7 @@ CompiledSet load_compiled(const fs::path& folder,
     CompiledSet compiled = compile_apart(files, folder, bounds, content);
     if (key && compiled.set.problems().empty()) {
         write_whole(cached, hmac(*key, content) + content);
+        keep_newest(cache);
     }
     return compiled;
 }

@@ -62,7 +62,7 @@ FOREIGN = (
     ("rapidjson/*", "collector/* cli/* tests/*"),
     ("CLI/*", "cli/* probe/main.cc collector/main.cc"),
     ("toml++/* toml.hpp", "signatures/toml_reader.h probe/config.cc collector/config.cc"),
-    ("zlib.h zstd.h", "probe/capture_stream.cc collector/* cli/* tests/*"),
+    ("zlib.h zstd.h zstd_errors.h", "probe/capture_stream.cc collector/* cli/* tests/*"),
     ("openssl/*",
      "collector/* signatures/compiled_set.cc probe/protocols/quic_initial.cc "
      "probe/fingerprints.cc tests/*"),

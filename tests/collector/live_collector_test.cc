@@ -30,6 +30,7 @@ TEST_GROUP(LiveCollector) {
     tests::TemporaryFolder folder;
     fs::path archive = folder.path() / "archive";
     proto::ChannelContext context;
+    size_t served = 0;
 
     void setup() override {
         put_groups(folder.path());
@@ -39,7 +40,9 @@ TEST_GROUP(LiveCollector) {
     LiveStatus serve(LiveCollector & collector,
                      const TestProbe& probe,
                      const std::vector<proto::ReceivedFrame>& frames) {
-        proto::ChannelReceiver receiver(context, kLiveEndpoint);
+        // ZeroMQ gives an endpoint free when it gets round to it: each time another one.
+        const std::string endpoint = kLiveEndpoint + std::string(served++, '+');
+        proto::ChannelReceiver receiver(context, endpoint);
         uint64_t last = 0;
         for (const proto::ReceivedFrame& frame : frames) {
             last = frame.header.first_sequence + sequences_of(frame.header) - 1;
@@ -48,7 +51,7 @@ TEST_GROUP(LiveCollector) {
         std::stop_source stop;
         std::thread thread([&] {
             proto::ChannelSender sender(context,
-                                        {.endpoint = kLiveEndpoint,
+                                        {.endpoint = endpoint,
                                          .probe_id = probe.id,
                                          .epoch = probe.epoch,
                                          .hello = hello_body(probe)});

@@ -29,7 +29,7 @@ void read_whole(probe::ReplayPort& port) {
         require(count <= burst.size());
         for (size_t i = 0; i < count; ++i) {
             require(burst[i].captured_octets <= burst[i].wire_octets);
-            require(burst[i].time_ns <= probe::ReplayPort::kMaximumTimeNs);
+            require(burst[i].time_ns <= probe::kLatestTimeNs);
             // Whoever reads the octets finds them readable.
             std::vector<uint8_t> copy(burst[i].data, burst[i].data + burst[i].captured_octets);
             octets += copy.size();

@@ -6,6 +6,8 @@
 #include <string>
 
 #include "tests/probe/capture_files.h"
+#include "tests/support/packet_builder.h"
+// After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using curlew::probe::CaptureStream;
@@ -187,6 +189,16 @@ TEST(CaptureStream, damaged_zstd_data_give_what_stands_before) {
     CaptureStream stream(folder.write("a", zstd(noise(1000)) + spelled("not a frame at all")));
     CHECK_EQUAL(1000, count_octets(stream));
     CHECK_EQUAL(std::string("zstd data is damaged (Unknown frame descriptor)"), stream.fault());
+}
+
+// RFC 8878 section 3.1.1.1.2: a window of 2 GiB.
+TEST(CaptureStream, zstd_data_that_want_too_much_memory_are_not_called_damaged) {
+    CaptureStream stream(
+        folder.write("a", zstd(noise(1000)) + curlew::tests::from_hex("28b52ffd 00 a8 010000")));
+    CHECK_EQUAL(1000, count_octets(stream));
+    CHECK_EQUAL(std::string("zstd data is packed with a window of more than 128 MiB; unpack it "
+                            "first"),
+                stream.fault());
 }
 
 TEST(CaptureStream, zstd_blocks_before_a_damaged_one_are_given) {

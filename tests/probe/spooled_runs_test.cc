@@ -127,11 +127,24 @@ TEST(SpooledRuns, a_position_without_a_sum_is_believed) {
     STRCMP_EQUAL("99 11-20 21-30; ", left().c_str());
 }
 
+// Power that is lost between both leaves room, and no frame in it.
+TEST(SpooledRuns, a_segment_in_which_nothing_was_written_is_nobodys_loss) {
+    fs::create_directories(folder);
+    for (const std::string& content : {std::string(5000, '\0'), std::string()}) {
+        const fs::path file = folder / "0000000000000063-0000000000000001.spool";
+        put_content(file, content);
+        STRCMP_EQUAL("", left().c_str());
+        CHECK_EQUAL(0u, problems.size());
+        CHECK(!fs::exists(file));
+        CHECK(!fs::exists(file.string() + ".damaged"));
+    }
+}
+
 TEST(SpooledRuns, what_nobody_can_deliver_is_told_and_kept) {
     std::string octets = hello() + batch(1);
     octets[9] = static_cast<char>(octets[9] ^ 1);
     fs::create_directories(folder);
-    for (const std::string& content : {octets, std::string(5000, '\0'), std::string()}) {
+    for (const std::string& content : {octets, std::string(5000, 'x')}) {
         const fs::path file = folder / "0000000000000063-0000000000000001.spool";
         put_content(file, content);
         STRCMP_EQUAL("", left().c_str());

@@ -2,6 +2,7 @@
 
 #include <sys/stat.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <filesystem>
@@ -98,6 +99,18 @@ TEST(CompiledSet, a_changed_file_is_another_set) {
     put_content(folder / "a.toml", payload_toml("one", "^ac[0-9]"));
     CHECK_FALSE(load().from_cache);
     CHECK(load().from_cache);
+}
+
+TEST(CompiledSet, of_sets_that_were_changed_the_newest_few_stay) {
+    for (int i = 0; i < 12; ++i) {
+        put_content(folder / "a.toml", payload_toml("one", "^ab" + std::to_string(i)));
+        CHECK(load_compiled(folder, cache).set.problems().empty());
+        CHECK(load_compiled(folder, cache).from_cache);
+    }
+    const auto is_set = [](const fs::directory_entry& entry) {
+        return entry.path().extension() == ".signatures";
+    };
+    CHECK_EQUAL(8, std::count_if(fs::directory_iterator(cache), fs::directory_iterator(), is_set));
 }
 
 TEST(CompiledSet, whatever_is_changed_in_the_cache_it_is_not_used) {
