@@ -68,6 +68,11 @@ class BoundedMap {
         return one.first != other.first ? one.first < other.first : *one.second < *other.second;
     }
 
+    static bool is_below(std::string_view key, const Marked& other) {
+        const uint64_t mark = fixed_octet_hash(key);
+        return mark != other.first ? mark < other.first : key < *other.second;
+    }
+
     bool make_room_for(std::string_view key, auto&& let_go) {
         left_out_ = true;
         if (by_mark_.empty()) {
@@ -76,8 +81,7 @@ class BoundedMap {
             }
             std::make_heap(by_mark_.begin(), by_mark_.end(), is_lower);
         }
-        const std::string wanted(key);
-        if (by_mark_.empty() || !is_lower({fixed_octet_hash(key), &wanted}, by_mark_.front())) {
+        if (by_mark_.empty() || !is_below(key, by_mark_.front())) {
             return false;
         }
         std::pop_heap(by_mark_.begin(), by_mark_.end(), is_lower);

@@ -240,21 +240,20 @@ void Devices::note(const Ends& ends, const std::vector<Clue>& clues) {
     for (const bool reverse : {false, true}) {
         const End& end = ends.ends[reverse ? 1 : 0];
         const bool sent_nothing = end.mac.empty() && reverse && !ends.ends[0].mac.empty();
-        if (!sent_nothing) {
-            note_end(end, ends);
-        }
+        Presence* own = sent_nothing ? nullptr : note_end(end, ends);
         for (const Clue& clue : clues) {
             if (clue.reverse != reverse) {
                 continue;
             }
             const std::string owner = mac_octets(clue.owner);
-            const bool is_own = owner.empty() || owner == end.mac;
-            // Looked for anew each time: one that is added may let another go.
-            Presence* const of = !is_own        ? note_end({owner, end.address}, ends)
-                                 : sent_nothing ? nullptr
-                                                : note_end(end, ends);
-            if (of != nullptr) {
-                note_clue(clue, *of);
+            if (!owner.empty() && owner != end.mac) {
+                if (Presence* const of = note_end({owner, end.address}, ends)) {
+                    note_clue(clue, *of);
+                }
+                // One that was added may have let this one go.
+                own = sent_nothing ? nullptr : note_end(end, ends);
+            } else if (own != nullptr) {
+                note_clue(clue, *own);
             }
         }
     }
