@@ -8,7 +8,8 @@ GLOBAL_HEADER = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
 FIRST_SECOND = 1_700_000_000
 
 
-def one_packet_flows(path, flows, packets_per_second=100_000, payload=48, seed=1):
+def one_packet_flows(path, flows, packets_per_second=100_000, payload=48, seed=1,
+                     flows_per_sender=256):
     """UDP flows of one packet each, every key once, at an even pace of microsecond stamps."""
     filler = random.Random(seed).randbytes(payload)
     ethernet = bytes.fromhex("020000000002020000000001" "0800")
@@ -23,8 +24,8 @@ def one_packet_flows(path, flows, packets_per_second=100_000, payload=48, seed=1
                                    micros % 1_000_000, frame_octets, frame_octets))
             file.write(ethernet)
             file.write(struct.pack(">BBHHHBBHII", 0x45, 0, octets, flow & 0xFFFF, 0, 64, 17, 0,
-                                   0x0A000000 + (flow >> 8), 0xC0A80001))
-            file.write(struct.pack(">HHHH", 20_000 + (flow & 0xFF), 9, udp_octets, 0))
+                                   0x0A000000 + flow // flows_per_sender, 0xC0A80001))
+            file.write(struct.pack(">HHHH", 20_000 + flow % flows_per_sender, 9, udp_octets, 0))
             file.write(filler)
 
 
