@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <deque>
 #include <exception>
 #include <mutex>
 #include <thread>
@@ -12,6 +11,7 @@
 
 #include "probe/flow_summary.h"
 #include "probe/ledger_message.h"
+#include "probe/lost_records.h"
 #include "probe/outbox.h"
 #include "probe/record_batch.h"
 #include "probe/record_image.h"
@@ -56,14 +56,6 @@ struct Exporter::Implementation {
           spool(own_spool),
           leftover(left),
           outbox(exporter_config.outbox_octets, spool == nullptr ? 0 : config.spool_octets) {}
-
-    // What is known of a frame that the outbox has no more.
-    struct Dropped {
-        uint64_t last_sequence;
-        uint32_t records;
-        uint64_t from_ns;
-        uint64_t to_ns;
-    };
 
     // Takes at most a bounded number of records out of the ring; false when there was none.
     bool take_records(ByteRing& ring) {
@@ -110,7 +102,7 @@ struct Exporter::Implementation {
         if (fault.empty() && enqueue(proto::FrameKind::batch, batch.octets(), batch.records())) {
             records_sent += batch.records();
         } else {
-            lose(LossReason::outbox, batch.records(), batch.from_ns(), batch.to_ns());
+            lost.lose(batch.records(), batch.from_ns(), batch.to_ns());
         }
         batch.clear();
     }
@@ -168,46 +160,18 @@ struct Exporter::Implementation {
 
     void drop_front() {
         const OutboxFrame& front = outbox.front();
-        const Dropped dropped{front.last_sequence, front.records, front.from_ns, front.to_ns};
-        if (front.last_sequence <= sender.last_sent()) {
-            undecided.push_back(dropped);
-        } else {
-            count_dropped(dropped);
-        }
-        dropped_through = front.last_sequence;
-        outbox.acknowledged(dropped_through);
+        lost.drop({front.last_sequence, front.records, front.from_ns, front.to_ns},
+                  front.last_sequence <= sender.last_sent());
+        outbox.acknowledged(lost.dropped_through());
         if (spool != nullptr) {
-            spool->acknowledged(dropped_through);
+            spool->acknowledged(lost.dropped_through());
         }
     }
 
-    void count_dropped(const Dropped& frame) {
-        if (frame.records == 0) {
-            return;
-        }
-        lose(LossReason::dropped, frame.records, frame.from_ns, frame.to_ns);
-    }
-
-    void lose(LossReason reason, uint32_t records, uint64_t from_ns, uint64_t to_ns) {
-        (reason == LossReason::dropped ? records_dropped : records_lost) += records;
-        if (from_ns <= to_ns) {
-            losses.note(reason, from_ns, to_ns, records);
-        }
-    }
-
-    // What was on its way when it was dropped: an acknowledgement says that it arrived, and a
-    // welcome what did. Nothing more is heard of the rest.
     void decide_dropped() {
         const uint64_t connections = sender.counters().connections;
-        const bool is_welcome = connections != connections_seen;
+        lost.decide(sender.last_acknowledged(), connections != connections_seen);
         connections_seen = connections;
-        while (!undecided.empty() &&
-               (is_welcome || undecided.front().last_sequence <= sender.last_acknowledged())) {
-            if (undecided.front().last_sequence > sender.last_acknowledged()) {
-                count_dropped(undecided.front());
-            }
-            undecided.pop_front();
-        }
     }
 
     bool to_spool(const std::string& octets, OutboxFrame& frame) {
@@ -247,27 +211,16 @@ struct Exporter::Implementation {
     }
 
     void send_ledger(const MeterLedger& ledger, bool final) {
-        if (spool != nullptr && (records_dropped != 0 || !undecided.empty())) {
+        if (spool != nullptr && (lost.dropped() != 0 || !lost.decided())) {
             // What is told as dropped no later run sends.
-            spool->forget(dropped_through);
+            spool->forget(lost.dropped_through());
         }
         proto::ProbeLedger message = ledger_message(ledger);
         message.set_final(final);
-        message.set_records_sent(records_sent - records_dropped);
-        for (const LossInterval& loss : losses) {
-            add_loss(*message.add_losses(), loss);
-        }
-        if (final) {
-            add_doubts(message);
-        }
-        if (records_lost != 0) {
-            add_count(*message.add_records_lost(), name_of(LossReason::outbox), records_lost);
-        }
-        if (records_dropped != 0) {
-            add_count(*message.add_records_lost(), name_of(LossReason::dropped), records_dropped);
-        }
+        message.set_records_sent(records_sent - lost.dropped());
+        lost.fill(message, final);
         // Records that left the rings since the snapshot are counted there as not yet created.
-        const uint64_t settled = records_sent + records_lost + ledger.flows.records_lost;
+        const uint64_t settled = records_sent + lost.without_room() + ledger.flows.records_lost;
         const uint64_t created = std::max(ledger.flows.records_created, settled);
         message.set_records_created(created);
         message.set_records_waiting(created - settled);
@@ -276,28 +229,6 @@ struct Exporter::Implementation {
         enqueue(proto::FrameKind::ledger, body, 0);
         ledger_due = Clock::now() + config.ledger_interval;
         spooled_ledger_due = Clock::now() + kSpooledLedgers * config.ledger_interval;
-    }
-
-    // Nobody said in time what became of these: who stores the ledger knows.
-    void add_doubts(proto::ProbeLedger& message) const {
-        const auto add = [&message](LossReason reason, const std::deque<Dropped>& frames) {
-            for (const Dropped& frame : frames) {
-                if (frame.records == 0) {
-                    continue;
-                }
-                const bool is_timed = frame.from_ns <= frame.to_ns;
-                proto::RecordsInDoubt& doubt = *message.add_in_doubt();
-                doubt.set_first_sequence(frame.last_sequence - frame.records + 1);
-                doubt.set_last_sequence(frame.last_sequence);
-                add_loss(*doubt.mutable_loss(),
-                         {.from_ns = is_timed ? frame.from_ns : 0,
-                          .to_ns = is_timed ? frame.to_ns : 0,
-                          .reason = reason,
-                          .lost = frame.records});
-            }
-        };
-        add(LossReason::dropped, undecided);
-        add(LossReason::outbox, given_up);
     }
 
     // While the collector is away ledgers would pile up, and the next one says all that they would.
@@ -322,8 +253,14 @@ struct Exporter::Implementation {
                 deliver(timeout);
             }
         } catch (const std::exception& error) {
-            // This thread has nobody to tell an exception to.
-            fault = error.what();
+            // This thread has nobody to tell an exception to. A live probe goes on: what failed
+            // may go well the next time.
+            if (config.wait_for_collector) {
+                fault = error.what();
+            } else {
+                tell_of_spool(fmt::format("records wait: {}", error.what()));
+                std::this_thread::sleep_for(kFullTurn);
+            }
         }
         publish_state();
     }
@@ -399,8 +336,8 @@ struct Exporter::Implementation {
         published.records_sent = records_sent;
         published.records_waiting =
             outbox.records() + (is_left ? leftover->records_waiting() : uint64_t{0});
-        published.records_lost = records_lost;
-        published.records_dropped = records_dropped;
+        published.records_lost = lost.without_room();
+        published.records_dropped = lost.dropped();
     }
 
     // Records that the first look takes for complete are in a ring at the latest: they get their
@@ -469,7 +406,7 @@ struct Exporter::Implementation {
         close_batch();
         pump_until(
             [this] {
-                return undecided.empty() && (spool == nullptr || outbox.records_in_memory() == 0);
+                return lost.decided() && (spool == nullptr || outbox.records_in_memory() == 0);
             },
             deadline);
         if (spool != nullptr) {
@@ -487,34 +424,34 @@ struct Exporter::Implementation {
             }
             lost_at_end += frame.records;
             if (frame.last_sequence <= sender.last_sent()) {
-                given_up.push_back(
-                    {frame.last_sequence, frame.records, frame.from_ns, frame.to_ns});
+                lost.give_up({frame.last_sequence, frame.records, frame.from_ns, frame.to_ns});
             } else {
                 records_sent -= frame.records;
-                lose(LossReason::outbox, frame.records, frame.from_ns, frame.to_ns);
+                lost.lose(frame.records, frame.from_ns, frame.to_ns);
             }
         }
     }
 
     void settle() {
         if (spool != nullptr) {
-            spool->finish(std::max(sender.last_acknowledged(), dropped_through));
+            spool->finish(std::max(sender.last_acknowledged(), lost.dropped_through()));
         }
         if (outbox.empty() && fault.empty() && lost_at_end == 0) {
             return;
         }
         const uint64_t in_memory = outbox.records_in_memory();
-        records_lost += in_memory;
+        lost.lose(in_memory);
         if (outbox.records() != in_memory) {
             tell(fmt::format("{} records wait in the spool for the next run",
                              outbox.records() - in_memory));
         }
-        const uint64_t lost = lost_at_end + in_memory;
+        const uint64_t unanswered = lost_at_end + in_memory;
         // What is in the spool is delivered yet, the final ledger with it.
-        if (fault.empty() && (lost != 0 || spool == nullptr)) {
-            fault = lost == 0
+        if (fault.empty() && (unanswered != 0 || spool == nullptr)) {
+            fault = unanswered == 0
                         ? "the collector did not acknowledge the end of the input"
-                        : fmt::format("the collector did not acknowledge {} records in time", lost);
+                        : fmt::format("the collector did not acknowledge {} records in time",
+                                      unanswered);
         }
         publish_state();
     }
@@ -530,18 +467,13 @@ struct Exporter::Implementation {
     MeterLedger final_ledger;            // written before finished
     proto::FlowSummary summary;
     RecordBatch batch;
-    LossIntervals losses;  // of records
     Clock::time_point batch_begun;
     uint64_t next_sequence = 1;
     uint64_t last_ledger = 0;    // sequence of the newest ledger
     uint64_t records_taken = 0;  // out of the rings
     uint64_t records_sent = 0;
-    uint64_t records_lost = 0;
-    uint64_t lost_at_end = 0;       // found in memory at the end, those given up among them
-    uint64_t records_dropped = 0;   // of those sent
-    std::deque<Dropped> undecided;  // dropped, and perhaps with the collector
-    std::deque<Dropped> given_up;   // at the end, likewise
-    uint64_t dropped_through = 0;   // the last sequence that was dropped
+    LostRecords lost;
+    uint64_t lost_at_end = 0;  // found in memory at the end, those given up among them
     uint64_t connections_seen = 0;
     Clock::time_point ledger_due = Clock::now();
     Clock::time_point spooled_ledger_due = Clock::now();

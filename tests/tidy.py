@@ -54,7 +54,7 @@ FOREIGN = (
     # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
     ("*.pb.h google/protobuf/*",
      "probe/exporter.cc probe/flow_summary.* probe/joy_* probe/ledger_message.* "
-     "probe/hello_message.cc "
+     "probe/hello_message.cc probe/lost_records.* "
      "probe/record_batch.* "
      "probe/recording_ledger.cc collector/* "
      "proto/* tests/*"),
