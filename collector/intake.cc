@@ -175,7 +175,9 @@ std::string Intake::impersonation(const proto::ReceivedFrame& frame) {
         frame.owner->name);
 }
 
-void Intake::take(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now) {
+void Intake::take(const proto::ReceivedFrame& frame,
+                  const AcknowledgeAgain& acknowledge_again,
+                  Moment now) {
     if (std::string why = impersonation(frame); !why.empty()) {
         ++counters_.frames_impersonating;
         if (frame.header.kind == proto::FrameKind::hello) {
@@ -184,7 +186,7 @@ void Intake::take(const proto::ReceivedFrame& frame, const Reachable& is_reachab
         return;
     }
     if (frame.header.kind == proto::FrameKind::hello) {
-        take_hello(frame, is_reachable, now);
+        take_hello(frame, acknowledge_again, now);
     } else {
         take_records(frame, now);
     }
@@ -204,7 +206,7 @@ void Intake::refuse(const proto::ReceivedFrame& frame,
 }
 
 bool Intake::is_welcome(const proto::ReceivedFrame& frame,
-                        const Reachable& is_reachable,
+                        const AcknowledgeAgain& acknowledge_again,
                         Moment now,
                         proto::Hello& hello) {
     const BatchError error = decoder_.decode(frame.view(), hello);
@@ -243,7 +245,8 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
     }
     Stream* other = current(frame.header.probe_id);
     if (other != nullptr && other->stream.facts().epoch != frame.header.epoch &&
-        !other->stream.ended() && !other->stream.peer().empty() && is_reachable(other->stream)) {
+        !other->stream.ended() && !other->stream.peer().empty() &&
+        acknowledge_again(other->stream)) {
         if (other->rival != frame.header.epoch) {
             other->rival = frame.header.epoch;
             other->rival_since = now;
@@ -287,10 +290,10 @@ bool Intake::has_room_for(const proto::ReceivedFrame& frame) {
 }
 
 void Intake::take_hello(const proto::ReceivedFrame& frame,
-                        const Reachable& is_reachable,
+                        const AcknowledgeAgain& acknowledge_again,
                         Moment now) {
     proto::Hello hello;
-    if (!is_welcome(frame, is_reachable, now, hello)) {
+    if (!is_welcome(frame, acknowledge_again, now, hello)) {
         return;
     }
     Stream* known = find(frame.header.probe_id, frame.header.epoch);

@@ -64,8 +64,9 @@ struct ProbeStatus {
 
 class Intake {
   public:
-    // Whether a stream's probe is still there; asks the channel.
-    using Reachable = std::function<bool(const ProbeStream&)>;
+    // Sends a stream's probe its last acknowledgement once more, which harms nobody. False when it
+    // is no longer there.
+    using AcknowledgeAgain = std::function<bool(const ProbeStream&)>;
 
     // Makes ARCHIVE/open, locks it until destruction, publishes and takes up what an earlier run
     // left; sentences about that go to `problems`. Throws std::runtime_error with one sentence,
@@ -76,7 +77,9 @@ class Intake {
            Moment now,
            uint64_t journal_file_octets = kJournalFileOctets);
 
-    void take(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
+    void take(const proto::ReceivedFrame& frame,
+              const AcknowledgeAgain& acknowledge_again,
+              Moment now);
 
     // Makes durable what was taken, with one sync for each journal, and answers it.
     void commit(Moment now);
@@ -129,9 +132,11 @@ class Intake {
     Stream* current(uint64_t probe_id);
     // What the peer's key says against the frame: empty when nothing.
     static std::string impersonation(const proto::ReceivedFrame& frame);
-    void take_hello(const proto::ReceivedFrame& frame, const Reachable& is_reachable, Moment now);
+    void take_hello(const proto::ReceivedFrame& frame,
+                    const AcknowledgeAgain& acknowledge_again,
+                    Moment now);
     bool is_welcome(const proto::ReceivedFrame& frame,
-                    const Reachable& is_reachable,
+                    const AcknowledgeAgain& acknowledge_again,
                     Moment now,
                     proto::Hello& hello);
     // One more epoch, if it is one.

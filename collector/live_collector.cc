@@ -125,7 +125,7 @@ struct LiveCollector::Implementation {
         }
     }
 
-    static Intake::Reachable reachable_by(proto::ChannelReceiver& receiver) {
+    static Intake::AcknowledgeAgain acknowledging_by(proto::ChannelReceiver& receiver) {
         return [&receiver](const ProbeStream& stream) {
             return receiver.acknowledge(stream.peer(),
                                         stream.facts().probe_id,
@@ -139,7 +139,7 @@ struct LiveCollector::Implementation {
         std::optional<proto::ReceivedFrame> frame = receiver.receive(patience);
         const bool took = frame.has_value();
         for (int taken = 0; frame; ++taken) {
-            intake.take(*frame, reachable_by(receiver), Clock::now());
+            intake.take(*frame, acknowledging_by(receiver), Clock::now());
             frame = taken + 1 < limit ? receiver.receive(milliseconds(0)) : std::nullopt;
         }
         intake.commit(Clock::now());
