@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "collector/added_records.h"
 #include "collector/address_names.h"
 #include "collector/devices.h"
 #include "collector/flow_facts.h"
@@ -32,6 +33,9 @@ class LineMemory {
         : rules_(rules), devices_(rules, vendors) {}
 
     void add(const proto::FlowSummary& flow);
+
+    // Of jobs that are done again: who adds asks it, and tells it.
+    AddedRecords& added() noexcept { return added_; }
 
     const AddressNames& names() const noexcept { return names_; }
     const Devices& devices() const noexcept { return devices_; }
@@ -66,6 +70,7 @@ class LineMemory {
     void read_messages(const proto::FlowSummary& flow, FlowFacts& facts);
 
     const signatures::ContentRules& rules_;
+    AddedRecords added_;
     AddressNames names_;
     Devices devices_;
     FlatSet<uint64_t> going_on_;  // marks of endpoints

@@ -78,14 +78,13 @@ class WindowSealer {
           sorter_(folder_, sort_memory_octets) {}
 
     SealedWindows run() {
-        publish_left(setup_.config.archive, state_path_, state_);
-        for (const ClosedFile& file : job_.files) {
-            read_file(file);
+        try {
+            seal();
+        } catch (...) {
+            memory_.added().failed(job_.facts.epoch, job_.windows, added_through_);
+            throw;
         }
-        sorter_.finish();
-        take_end();
-        write_datasets();
-        commit();
+        memory_.added().sealed(job_.facts.epoch);
         publish_waiting(setup_.config.archive, state_path_, state_);
         result_.final_ledger = state_.final_ledger_sealed;
         result_.unclean_end = state_.unclean_end_sealed;
@@ -100,6 +99,17 @@ class WindowSealer {
         uint64_t end_ns = 0;             // of its last
         SealResult result;
     };
+
+    void seal() {
+        publish_left(setup_.config.archive, state_path_, state_);
+        for (const ClosedFile& file : job_.files) {
+            read_file(file);
+        }
+        sorter_.finish();
+        take_end();
+        write_datasets();
+        commit();
+    }
 
     void read_file(const ClosedFile& file) {
         JournalReader reader(file.path, file.last_sequence + 1);
@@ -181,7 +191,10 @@ class WindowSealer {
             if (is_wanted(first + at, times[at], window)) {
                 Dataset& dataset = dataset_for(window, setup_.groups.group_of(flow), number);
                 ++dataset.result.records.received;
-                memory_.add(flow);
+                if (!memory_.added().has(job_.facts.epoch, first + at, window.from_ns)) {
+                    memory_.add(flow);
+                }
+                added_through_ = first + at;
                 dataset.start_ns = std::min(dataset.start_ns, flow.flow_start_ns());
                 dataset.end_ns = std::max(dataset.end_ns, flow.flow_end_ns());
                 RecordOrder order = record_order(flow);
@@ -365,6 +378,7 @@ class WindowSealer {
     const SealJob& job_;
     const SealSetup& setup_;
     LineMemory& memory_;
+    uint64_t added_through_ = 0;  // the last sequence that the memory has
     fs::path folder_;
     fs::path state_path_;
     SealState state_;

@@ -6,6 +6,7 @@ BUILD is the folder with the programs. What a probe cannot read, `curlew run` do
 """
 
 import json
+import os
 import pathlib
 import re
 import shutil
@@ -196,8 +197,10 @@ def main():
     group = sys.argv[3]
     # A socket's path has 107 octets at most. What is unpacked may be larger than /tmp has room for.
     beside = next(folder for folder in archive.parents if folder.is_dir())
+    places = (beside, archive, pathlib.Path("/tmp"))
+    roomy_place = next(place for place in places if os.access(place, os.W_OK))
     with tempfile.TemporaryDirectory(prefix="curlew-", dir="/tmp") as name, \
-            tempfile.TemporaryDirectory(prefix=".curlew-", dir=beside) as roomy:
+            tempfile.TemporaryDirectory(prefix=".curlew-", dir=roomy_place) as roomy:
         datasets = by_services(build, capture, group, archive, pathlib.Path(name),
                                pathlib.Path(roomy))
     if not datasets:

@@ -344,6 +344,32 @@ TEST(SealWindows, a_failed_job_leaves_nothing_and_can_be_done_again) {
     CHECK_EQUAL(2, sealed_numbers(archive).size());
 }
 
+TEST(SealWindows, a_record_of_a_job_that_is_done_again_tells_of_its_device_once) {
+    LabelFixture lamps(any_group(), payload_signature("says-lamp", "device = 'lamp'"));
+    proto::FlowSummary flow = live_flow(1, kWindow);
+    proto::Match& match = *flow.add_matches();
+    match.set_kind(proto::EVIDENCE_KIND_PAYLOAD);
+    match.set_signature("says-lamp");
+    store(probe.batch({flow}));
+    const fs::path in_the_way = seal_state_path(open, probe.name, probe.epoch).native() + ".part";
+    fs::create_directories(in_the_way);
+    const auto seal_lamps = [&] {
+        seal_windows(job_of({kWindow}, true), {config, *groups, "0.1.0"}, lamps.memory);
+    };
+    CHECK_THROWS(std::runtime_error, seal_lamps());
+    store(probe.batch({flow}));
+    CHECK_THROWS(std::runtime_error, seal_lamps());
+    fs::remove(in_the_way);
+    seal_lamps();
+    uint64_t flows = 0;
+    for (const auto& [key, presence] : lamps.memory.devices().presences()) {
+        for (const auto& [fact, clue] : presence.clues) {
+            flows += clue.flows;
+        }
+    }
+    CHECK_EQUAL(2, flows);
+}
+
 TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) {
     for (const bool at_start : {false, true}) {
         const auto first = static_cast<uint32_t>(journal->last_durable()) + 1;
