@@ -25,18 +25,28 @@ struct Origin {
     uint32_t ttl;
 };
 
+// The aliases of a message by what they lead to; of several the first.
+using Aliases = FlatMap<std::string, const DnsRecord*, OctetHash>;
+
+Aliases aliases_of(const DnsMessage& message) {
+    Aliases aliases;
+    for (const DnsRecord& one : message.answers) {
+        if (one.type == kDnsCname && one.decoded) {
+            aliases.emplace(lower_case(one.text), &one);
+        }
+    }
+    return aliases;
+}
+
 // From an address record back through CNAMEs to the name that was asked for.
-Origin origin_of(const DnsMessage& message, const DnsRecord& address) {
+Origin origin_of(const Aliases& aliases, const DnsRecord& address) {
     Origin origin{lower_case(address.name), address.ttl};
     for (size_t step = 0; step < kMaximumChain; ++step) {
-        const auto alias =
-            std::find_if(message.answers.begin(), message.answers.end(), [&](const DnsRecord& one) {
-                return one.type == kDnsCname && one.decoded && lower_case(one.text) == origin.name;
-            });
-        if (alias == message.answers.end()) {
+        const auto alias = aliases.find(origin.name);
+        if (alias == aliases.end()) {
             break;
         }
-        origin = {lower_case(alias->name), std::min(origin.ttl, alias->ttl)};
+        origin = {lower_case(alias->second->name), std::min(origin.ttl, alias->second->ttl)};
     }
     return origin;
 }
@@ -102,12 +112,13 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
     const std::string asked = lower_case(decoded.questions.front().name);
     const std::string& client =
         message.reverse() ? flow.initiator_address() : flow.responder_address();
+    const Aliases aliases = aliases_of(decoded);
     for (const DnsRecord& record : decoded.answers) {
         const size_t octets = record.type == kDnsA ? 4 : record.type == kDnsAaaa ? 16 : 0;
         if (octets == 0 || record.data.size() != octets) {
             continue;
         }
-        const Origin origin = origin_of(decoded, record);
+        const Origin origin = origin_of(aliases, record);
         // An answer to something that was not asked is nobody's name.
         if (origin.name == asked) {
             const uint64_t from_us = time_of(flow, message);

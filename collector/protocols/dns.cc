@@ -77,6 +77,7 @@ class DnsDecoder {
     // Reads the name at `at`, follows compression (section 4.1.4), and moves `at` behind it.
     bool read_name(size_t& at, std::string& name) {
         size_t position = at;
+        size_t run_begin = at;  // of the labels being read
         size_t pointers = 0;
         name_octets_ = 0;
         while (position < octets_.size()) {
@@ -93,34 +94,40 @@ class DnsDecoder {
                 const size_t target = static_cast<size_t>(length & 0x3f) << 8 |
                                       static_cast<uint8_t>(octets_[position + 1]);
                 at = pointers == 1 ? position + 2 : at;
-                // Backwards only: a name cannot loop. What follows the first pointer can be read.
-                if (target >= position || pointers > kMaximumPointers) {
+                // Before all that was read of the name: it cannot loop. What follows the first
+                // pointer can be read.
+                if (target >= run_begin || pointers > kMaximumPointers) {
                     message_.malformed = true;
                     return keep(name);
                 }
-                position = target;
+                position = run_begin = target;
                 continue;
             }
             if (length > 63 || length >= octets_.size() - position) {
                 return false;
             }
-            append_label(octets_.substr(position + 1, length));
+            const bool has_room = append_label(octets_.substr(position + 1, length));
+            if (!has_room && pointers != 0) {
+                return keep(name);
+            }
             position += length + size_t{1};
         }
         return false;
     }
 
-    // What is more than a name can hold is left out; what follows the name can still be read.
-    void append_label(std::string_view label) {
+    // False: what is more than a name can hold is left out; what follows the name can still be
+    // read.
+    bool append_label(std::string_view label) {
         if (name_octets_ + label.size() > kLongestName) {
             message_.malformed = true;
-            return;
+            return false;
         }
         if (name_octets_ != 0) {
             name_[name_octets_++] = '.';
         }
         std::memcpy(name_.data() + name_octets_, label.data(), label.size());
         name_octets_ += label.size();
+        return true;
     }
 
     bool keep(std::string& name) {

@@ -17,7 +17,8 @@ namespace {
 constexpr size_t kHeaderOctets = 12;
 constexpr size_t kMaximumQuestions = 32;
 constexpr size_t kMaximumAnswers = 64;
-// A pointer must point backwards, so a name cannot loop; this bounds the work all the same.
+// A pointer must point backwards, and a name ends at its longest: both bound the work, and so does
+// this.
 constexpr size_t kMaximumPointers = 32;
 
 struct Name {

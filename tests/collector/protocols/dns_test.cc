@@ -138,6 +138,28 @@ TEST(Dns, a_pointer_goes_backwards_only) {
                  dns_json("0001 0100 0001 0000 0000 0000 c00c 0001 0001").c_str());
     STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"a","qt":"A","rc":0} malformed)",
                  dns_json("0001 0100 0001 0000 0000 0000 0161 c010 0001 0001").c_str());
+    // To the beginning of the name itself: hostile ones would be walked again and again.
+    STRCMP_EQUAL(R"({"id":1,"qr":false,"opcode":0,"qn":"a","qt":"A","rc":0} malformed)",
+                 dns_json("0001 0100 0001 0000 0000 0000 0161 c00c 0001 0001").c_str());
+}
+
+// Behind a pointer nothing has to be found that follows: 15,000 labels are not walked for each of
+// 2,000 records.
+TEST(Dns, a_name_that_is_too_long_behind_a_pointer_ends_there) {
+    std::string octets = hex_octets("0001 8000 0000 07d1 0000 0000");
+    for (int label = 0; label < 15'000; ++label) {
+        octets += std::string("\x01x", 2);
+    }
+    octets += hex_octets("00 0001 0001 00000000 0004 01020304");
+    for (int record = 0; record < 2000; ++record) {
+        octets += hex_octets("c00c 0001 0001 00000000 0004 01020304");
+    }
+    const DnsMessage message = decode_dns(octets, false);
+    CHECK_TRUE(message.malformed);
+    CHECK_EQUAL(2001, message.answers.size());
+    for (const DnsRecord& record : message.answers) {
+        CHECK_EQUAL(255, record.name.size());
+    }
 }
 
 TEST(Dns, unfolding_is_bounded) {
