@@ -100,6 +100,38 @@ std::string wrong_with_pattern(const Signature& signature) {
 }
 
 // Reads [[signature]] tables of one file after the other into one set.
+// The name, port or behaviour that the signature speaks of: two of them would say two things of one
+// fact. Empty:
+// of another kind, of which several may hit.
+std::string fact_of(const Signature& signature) {
+    switch (signature.kind) {
+        case SignatureKind::name:
+            return (signature.suffix ? "*." : "") + signature.pattern;
+        case SignatureKind::behaviour:
+            return "behaviour " + signature.pattern;
+        case SignatureKind::port:
+            return "port " + signature.pattern + '/' + std::string(name_of(signature.transport));
+        default:
+            return {};
+    }
+}
+
+// In the place of the one that has its id, for of several that hit the first ones win; whoever
+// speaks of the same fact gives way.
+void put(Signature signature, std::vector<Signature>& all) {
+    const std::string fact = fact_of(signature);
+    std::erase_if(all, [&](const Signature& one) {
+        return one.id != signature.id && !fact.empty() && fact_of(one) == fact;
+    });
+    const auto same = std::find_if(
+        all.begin(), all.end(), [&](const Signature& one) { return one.id == signature.id; });
+    if (same == all.end()) {
+        all.push_back(std::move(signature));
+    } else {
+        *same = std::move(signature);
+    }
+}
+
 class Loader {
   public:
     Loader(std::vector<Signature>& signatures, std::vector<Problem>& problems)
@@ -116,7 +148,7 @@ class Loader {
     void read_kind_only_keys(TableReader& table, Signature& signature);
     void read_transport(TableReader& table, Signature& signature);
     void read_field(TableReader& table, Signature& signature);
-    void note_once(TableReader& table, const Signature& signature, const std::string& what);
+    void note_once(TableReader& table, const Signature& signature);
     void read_meaning(TableReader& table, Signature& signature);
     void read_examples(TableReader& table, Signature& signature);
     void read_measured(TableReader& table, Signature& signature);
@@ -253,7 +285,7 @@ void Loader::read_kind_only_keys(TableReader& table, Signature& signature) {
             break;
         case SignatureKind::name:
             signature.suffix = table.optional_flag("suffix").value_or(false);
-            note_once(table, signature, (signature.suffix ? "*." : "") + signature.pattern);
+            note_once(table, signature);
             break;
         case SignatureKind::field:
             read_field(table, signature);
@@ -262,14 +294,11 @@ void Loader::read_kind_only_keys(TableReader& table, Signature& signature) {
             read_transport(table, signature);
             return;
         case SignatureKind::behaviour:
-            note_once(table, signature, "behaviour " + signature.pattern);
+            note_once(table, signature);
             return;
         case SignatureKind::port:
             read_transport(table, signature);
-            note_once(
-                table,
-                signature,
-                "port " + signature.pattern + '/' + std::string(name_of(signature.transport)));
+            note_once(table, signature);
             return;
     }
     if (const auto sender = table.optional_text("sender")) {
@@ -312,13 +341,12 @@ void Loader::read_field(TableReader& table, Signature& signature) {
     signature.field = field->text;
 }
 
-// Two signatures for the same name, port or behaviour would say two things of one fact.
-void Loader::note_once(TableReader& table, const Signature& signature, const std::string& what) {
+void Loader::note_once(TableReader& table, const Signature& signature) {
     if (signature.pattern.empty()) {
         return;
     }
-    const auto [first, is_new] =
-        places_.try_emplace(what, signature.file + ":" + std::to_string(signature.pattern_line));
+    const auto [first, is_new] = places_.try_emplace(
+        fact_of(signature), signature.file + ":" + std::to_string(signature.pattern_line));
     if (!is_new) {
         table.problem(table.place_of_value("pattern"),
                       "the " + std::string(name_of(signature.kind)) + ' ' +
@@ -467,15 +495,11 @@ SignatureSet SignatureSet::load_with(const std::filesystem::path& folder,
     if (const std::optional<std::string> text = read_file(file, more.problems_)) {
         Loader(more.signatures_, more.problems_).read(*text, file.string());
     }
-    for (Signature& signature : more.signatures_) {
-        std::erase_if(set.signatures_,
-                      [&signature](const Signature& one) { return one.id == signature.id; });
-    }
     more.vocabulary_ = set.vocabulary_;
     more.check_words();
-    set.signatures_.insert(set.signatures_.end(),
-                           std::make_move_iterator(more.signatures_.begin()),
-                           std::make_move_iterator(more.signatures_.end()));
+    for (Signature& signature : more.signatures_) {
+        put(std::move(signature), set.signatures_);
+    }
     set.problems_.insert(set.problems_.end(), more.problems_.begin(), more.problems_.end());
     if (set.signatures_.size() > kMaximumSignatures) {
         set.problems_.push_back({file.string(), 0, 0, "with it there are too many signatures"});

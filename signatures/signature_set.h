@@ -108,7 +108,8 @@ class SignatureSet {
     static SignatureSet load(const std::filesystem::path& folder);
     static SignatureSet parse(std::string_view toml, const std::string& file_name);
 
-    // The installed set and one file more, whose signatures replace those of the same id.
+    // The installed set and one file more, whose signatures replace those of the same id, in their
+    // place, and those that speak of the same name, port or behaviour.
     static SignatureSet load_with(const std::filesystem::path& folder,
                                   const std::filesystem::path& file);
 

@@ -4,6 +4,8 @@
 #include <fstream>
 #include <string>
 
+#include "tests/support/temporary_folder.h"
+// After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
 using curlew::signatures::is_lower_case_host_name;
@@ -213,6 +215,35 @@ TEST(SignatureSet, a_name_taken_before_is_told_but_its_suffix_is_another) {
                  problems_of(kGoodName + again).c_str());
     STRCMP_EQUAL(
         "", problems_of(kGoodName + changed(again, "service", "suffix = true\nservice")).c_str());
+}
+
+// Of several that hit the first ones win: what is given anew must not lose its place.
+TEST(SignatureSet, a_file_more_replaces_what_it_speaks_of_where_that_stood) {
+    const curlew::tests::TemporaryFolder folder;
+    const std::filesystem::path base = folder.path() / "base";
+    std::filesystem::create_directories(base);
+    const std::string last =
+        changed(changed(kGoodName, "name-a", "name-z"), "a.example", "z.example");
+    curlew::tests::put_content(base / "a.toml", std::string(kGood) + kGoodName + last);
+    const auto told = [&](const std::string& toml) {
+        const std::filesystem::path file = folder.path() / "more.toml";
+        curlew::tests::put_content(file, toml);
+        const SignatureSet set = SignatureSet::load_with(base, file);
+        CHECK(set.problems().empty());
+        std::string ids;
+        for (const Signature& signature : set.signatures()) {
+            ids += signature.id + "=" + signature.service + " ";
+        }
+        return ids;
+    };
+    STRCMP_EQUAL("ssh-banner= name-a=other name-z=a ",
+                 told(changed(kGoodName, "service = \"a\"", "service = \"other\"")).c_str());
+    STRCMP_EQUAL("ssh-banner= name-z=a mine=a ",
+                 told(changed(kGoodName, "name-a", "mine")).c_str());
+    STRCMP_EQUAL(
+        "ssh-banner= name-a=a name-z=a mine=a ",
+        told(changed(changed(kGoodName, "name-a", "mine"), "service", "suffix = true\nservice"))
+            .c_str());
 }
 
 TEST(SignatureSet, all_problems_are_told_together_and_the_rest_is_loaded) {
