@@ -248,8 +248,10 @@ CaptureSize Device::Implementation::check_capture(const std::string& file) {
                  " packets; 'curlew run' reads what stands before that");
     }
     if (size.is_cut) {
-        facts.warnings.push_back(arguments.name + ": '" + file + "' is cut after " +
-                                 std::to_string(size.packets) + " packets");
+        const std::string cut = arguments.name + ": '" + file + "' is cut after " +
+                                std::to_string(size.packets) + " packets";
+        facts.warnings.push_back(cut);
+        facts.damage += (facts.damage.empty() ? "" : "; ") + cut;
     }
     if (size.shortened > 0) {
         facts.warnings.push_back(arguments.name + ": '" + file + "' has " +

@@ -29,6 +29,7 @@ struct DeviceFacts {
     bool losses_counted = false;  // all that is lost is told
     bool keeps_flows = false;  // one queue, or a symmetric hash over the queues that was read back
     bool is_live = true;
+    std::string damage;  // of the captures that it reads, one sentence for their manifests
     std::vector<std::string> warnings;  // one sentence each: link down, not promiscuous, ...
 };
 

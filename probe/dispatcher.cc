@@ -47,13 +47,6 @@ void take_out_copies(MeterLedger& ledger) {
     ledger.not_metered.emplace_back("copy", removed.packets);
 }
 
-// Queues of one device break with one sentence.
-void add_fault(const std::string& sentence, std::string& all) {
-    if (all.find(sentence) == std::string::npos) {
-        all += (all.empty() ? "" : "; ") + sentence;
-    }
-}
-
 }  // namespace
 
 Dispatcher::Dispatcher(const DispatcherConfig& config,

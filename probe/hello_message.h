@@ -20,6 +20,7 @@ struct OpenPort {
     std::string clock;
     std::string filter;
     bool losses_counted = true;
+    std::string damage = {};  // of what it reads, one sentence; empty: none is known
 };
 
 // Body of the hello, a serialized proto::Hello. Asks the kernel for the state of the system's

@@ -122,7 +122,8 @@ Devices open_devices(dpdk_port::Eal& eal,
                                   facts.driver,
                                   facts.clock,
                                   facts.filter,
-                                  facts.losses_counted});
+                                  facts.losses_counted,
+                                  facts.damage});
         }
         say(fmt::format("{}: driver {}, {} queue(s), clock: {}{}{}",
                         port.device,

@@ -26,12 +26,19 @@ struct MeterLedger {
     std::vector<std::pair<const char*, uint64_t>> not_metered;
     std::vector<LossInterval> losses;  // of packets; with the queues' numbers
     ClockSteps clock_steps;            // of the first live port: all have the same clock
-    std::string capture_warning;       // one sentence when an input broke off
+    std::string capture_warning;       // one sentence when an input broke off; see add_fault()
     uint64_t clock_ns = 0;             // of live ports their clocks, else the last packet's time
     // No record that is exported later has a last packet before this; 0: not known.
     uint64_t complete_until_ns = 0;
     bool packets_lost_unknown = false;         // set by who opened the ports
     std::optional<RecordingLedger> recording;  // likewise, where there is one
 };
+
+// Queues of one device break with one sentence, which is told once.
+inline void add_fault(const std::string& sentence, std::string& all) {
+    if (all.find(sentence) == std::string::npos) {
+        all += (all.empty() ? "" : "; ") + sentence;
+    }
+}
 
 }  // namespace curlew::probe

@@ -234,6 +234,9 @@ struct ProbeService::Implementation {
         MeterLedger ledger = dispatcher.ledger();
         ledger.packets_lost_unknown = std::any_of(
             ports.begin(), ports.end(), [](const OpenPort& port) { return !port.losses_counted; });
+        for (const OpenPort& port : ports) {
+            add_fault(port.damage, ledger.capture_warning);
+        }
         if (recorder != nullptr) {
             ledger.recording = recorder->ledger();
         }

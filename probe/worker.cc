@@ -96,8 +96,8 @@ struct TableLayout {
 
     // What flows take of it as they come.
     std::array<std::span<const uint8_t>, 3> flow_memory(const uint8_t* at, size_t partition) const {
-        const auto of = [at, partition](size_t region, size_t octets) {
-            return std::span<const uint8_t>(at + region + partition * octets, octets);
+        const auto of = [at, partition](size_t region, size_t each) {
+            return std::span<const uint8_t>(at + region + partition * each, each);
         };
         return {of(hot_at, skewed<FlowHot>(flows)),
                 of(warm_at, skewed<FlowWarm>(flows)),

@@ -258,6 +258,7 @@ TEST(Device, says_that_a_capture_is_cut) {
         folder.write("cut", probe::test::first(whole, whole.size() - 9)).string();
     Device device(test::eal(), {.device = "net_pcap_c,rx_pcap=" + file});
     CHECK(device.facts().warnings.at(0).find("is cut after 1 packets") != std::string::npos);
+    CHECK(device.facts().damage == device.facts().warnings.at(0));
     CHECK_EQUAL(1, all_of(*device.ports().at(0)).size());
     CHECK_EQUAL(1, device.ports().at(0)->counters().packets_offered);
 }

@@ -158,6 +158,24 @@ def much_to_say(trouble):
                           manifests and manifests[0][1]["configuration"])
 
 
+def cut_capture(trouble):
+    """What stands before the cut is metered, and the manifest says that there was more."""
+    place = trouble.place()
+    capture = place / "cut.pcap"
+    capture.write_bytes(trouble.capture.read_bytes()[:-5])
+    collector = trouble.collector(place)
+    config = services.probe_config(place, f"ipc://{place}/channel",
+                                   [f"net_pcap0,rx_pcap={capture}"])
+    probe = services.Service("cut-capture", [trouble.probe_program, "--config", config,
+                                             "--stop-when-idle", "1"], place).start()
+    trouble.results.check("cut capture: the probe ends well", probe.wait() == 0, probe.text())
+    trouble.ends_with_all("cut capture", place, FLOWS - 1, collector)
+    manifests = services.manifests(place / "archive")
+    told = manifests and manifests[-1][1]["unclean_end"]
+    trouble.results.check("cut capture: the manifest says so",
+                          f"is cut after {FLOWS - 1} packets" in (told or ""), told)
+
+
 def two_collectors(trouble):
     place = trouble.place()
     first = trouble.collector(place)
@@ -338,6 +356,7 @@ def main():
         wrong_start(trouble)
         wrong_signature(trouble)
         much_to_say(trouble)
+        cut_capture(trouble)
         two_collectors(trouble)
         spool_is_damaged(trouble)
         reason = services.may_make_namespaces()

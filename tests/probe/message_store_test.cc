@@ -336,7 +336,7 @@ TEST(MessageStore, in_line_rate_answers_leave_room_for_names) {
                                   .build());
         }
     }
-    for (const std::string& part : {"GET / HTTP/1.1\r\nHo", "st: www.known.name\r\n\r\n"}) {
+    for (const std::string part : {"GET / HTTP/1.1\r\nHo", "st: www.known.name\r\n\r\n"}) {
         packets.push_back(segment({true, part[0] == 'G' ? 1u : 19u, part, kFlows}));
     }
     const Metered metered = meter(packets, config);
