@@ -57,8 +57,9 @@ bool has_symmetric_hash(uint16_t port_id, const rte_eth_dev_info& info) {
         return false;
     }
     const Key wanted = symmetric_key();
-    bool is_wanted = true;
-    for (size_t i = 0; i < hash.rss_key_len; ++i) {
+    // A driver that tells of no key, or of another length, has not said what is wanted.
+    bool is_wanted = hash.rss_key_len == key_octets(info);
+    for (size_t i = 0; i < key_octets(info); ++i) {
         is_wanted = is_wanted && key[i] == wanted[i];
     }
     return is_wanted && (hash.rss_hf & kKindsOfIpv4) != 0 && (hash.rss_hf & kKindsOfIpv6) != 0;
