@@ -102,4 +102,27 @@ uint16_t HostNames::match(std::string_view name) const noexcept {
     return found != kNone ? found : best;
 }
 
+bool is_lower_case_host_name(std::string_view name) noexcept {
+    if (name.empty() || name.size() > kMaximumHostNameOctets) {
+        return false;
+    }
+    size_t label_begin = 0;
+    for (size_t at = 0; at <= name.size(); ++at) {
+        if (at < name.size() && name[at] != '.') {
+            const char c = name[at];
+            if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
+                return false;
+            }
+            continue;
+        }
+        const std::string_view label = name.substr(label_begin, at - label_begin);
+        if (label.empty() || label.size() > kMaximumLabelOctets || label.front() == '-' ||
+            label.back() == '-') {
+            return false;
+        }
+        label_begin = at + 1;
+    }
+    return true;
+}
+
 }  // namespace curlew::signatures

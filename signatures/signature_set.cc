@@ -9,6 +9,7 @@
 
 #include "signatures/content_hash.h"
 #include "signatures/example_text.h"
+#include "signatures/host_names.h"
 #include "signatures/toml_reader.h"
 
 namespace curlew::signatures {
@@ -585,29 +586,6 @@ std::string SignatureSet::content_hash() const {
         hash.add(signature.device);
     }
     return hash.text();
-}
-
-bool is_lower_case_host_name(std::string_view name) noexcept {
-    if (name.empty() || name.size() > kMaximumHostNameOctets) {
-        return false;
-    }
-    size_t label_begin = 0;
-    for (size_t at = 0; at <= name.size(); ++at) {
-        if (at < name.size() && name[at] != '.') {
-            const char c = name[at];
-            if (!((c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '_')) {
-                return false;
-            }
-            continue;
-        }
-        const std::string_view label = name.substr(label_begin, at - label_begin);
-        if (label.empty() || label.size() > kMaximumLabelOctets || label.front() == '-' ||
-            label.back() == '-') {
-            return false;
-        }
-        label_begin = at + 1;
-    }
-    return true;
 }
 
 }  // namespace curlew::signatures

@@ -140,9 +140,4 @@ class SignatureSet {
     std::string database_;
 };
 
-// True for labels of 1 to 63 letters, digits, hyphens and underscores with dots between, 255 octets
-// at most, all in lower case, no hyphen at an end of a label (RFC 1123 section 2.1; names of
-// services begin with an underscore).
-bool is_lower_case_host_name(std::string_view name) noexcept;
-
 }  // namespace curlew::signatures

@@ -135,3 +135,22 @@ TEST(HostNames, every_one_of_many_names_is_found) {
     }
     LONGS_EQUAL(kNone, table.match("host-3000.example"));
 }
+
+TEST(HostNames, they_follow_the_rules_for_labels) {
+    CHECK(curlew::signatures::is_lower_case_host_name("a"));
+    CHECK(curlew::signatures::is_lower_case_host_name("_hap._tcp.local"));
+    CHECK(curlew::signatures::is_lower_case_host_name(std::string(63, 'a') + ".example"));
+    CHECK(!curlew::signatures::is_lower_case_host_name(std::string(64, 'a') + ".example"));
+    CHECK(!curlew::signatures::is_lower_case_host_name(""));
+    CHECK(!curlew::signatures::is_lower_case_host_name("."));
+    CHECK(!curlew::signatures::is_lower_case_host_name("a."));
+    CHECK(!curlew::signatures::is_lower_case_host_name(".a"));
+    CHECK(!curlew::signatures::is_lower_case_host_name("a-.b"));
+    CHECK(!curlew::signatures::is_lower_case_host_name("a b"));
+    std::string longest;
+    for (int label = 0; label < 127; ++label) {
+        longest += "a.";
+    }
+    CHECK(curlew::signatures::is_lower_case_host_name(longest + "a"));
+    CHECK(!curlew::signatures::is_lower_case_host_name(longest + "aa"));
+}

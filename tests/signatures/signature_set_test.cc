@@ -8,7 +8,6 @@
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
-using curlew::signatures::is_lower_case_host_name;
 using curlew::signatures::Signature;
 using curlew::signatures::SignatureKind;
 using curlew::signatures::SignatureSet;
@@ -280,25 +279,6 @@ TEST(SignatureSet, the_hash_changes_with_what_changes_a_result_only) {
     CHECK(hash != hash_of(changed(kGood, "\"tcp\"", "\"any\"")));
     CHECK(hash != hash_of(changed(kGood, "label = \"ssh\"", "label = \"x\"")));
     CHECK(hash != hash_of(std::string(kGood) + kGoodName));
-}
-
-TEST(SignatureSet, host_names_follow_the_rules_for_labels) {
-    CHECK(is_lower_case_host_name("a"));
-    CHECK(is_lower_case_host_name("_hap._tcp.local"));
-    CHECK(is_lower_case_host_name(std::string(63, 'a') + ".example"));
-    CHECK(!is_lower_case_host_name(std::string(64, 'a') + ".example"));
-    CHECK(!is_lower_case_host_name(""));
-    CHECK(!is_lower_case_host_name("."));
-    CHECK(!is_lower_case_host_name("a."));
-    CHECK(!is_lower_case_host_name(".a"));
-    CHECK(!is_lower_case_host_name("a-.b"));
-    CHECK(!is_lower_case_host_name("a b"));
-    std::string longest;
-    for (int label = 0; label < 127; ++label) {
-        longest += "a.";
-    }
-    CHECK(is_lower_case_host_name(longest + "a"));
-    CHECK(!is_lower_case_host_name(longest + "aa"));
 }
 
 // Files in a folder of their own, gone with the test.
