@@ -8,7 +8,8 @@
 namespace curlew::collector {
 
 // Which records a memory has already, though the job that added them failed and is done again: each
-// counts once. Jobs take the records of their windows in order of sequence.
+// counts once. Jobs take the records of their windows in order of sequence. Windows, told by their
+// beginning, are of one length: with another configuration begins another memory.
 class AddedRecords {
   public:
     bool has(uint64_t epoch, uint64_t sequence, uint64_t window_ns) const {
@@ -32,8 +33,19 @@ class AddedRecords {
         parts.push_back({windows, through});
     }
 
-    // What was added is sealed, and comes no more.
-    void sealed(uint64_t epoch) { parts_.erase(epoch); }
+    // What is of these windows comes no more.
+    void sealed(uint64_t epoch, const std::vector<uint64_t>& windows) {
+        std::vector<Part>& parts = parts_[epoch];
+        for (Part& part : parts) {
+            std::erase_if(part.windows, [&windows](uint64_t window) {
+                return std::binary_search(windows.begin(), windows.end(), window);
+            });
+        }
+        std::erase_if(parts, [](const Part& part) { return part.windows.empty(); });
+        if (parts.empty()) {
+            parts_.erase(epoch);
+        }
+    }
 
   private:
     struct Part {

@@ -59,8 +59,9 @@ class Annotator {
     // initiator was told for the responder, or the other way round.
     FlowFacts facts(const proto::FlowSummary& flow, const MessageFacts& messages) const;
 
-    // Of the line, with the group's roles. When all is annotated: leaves none.
+    // See AddressNames::complete().
     bool names_complete() const noexcept { return memory_.names().complete(); }
+    // Of the line, with the group's roles. When all is annotated: leaves none.
     DeviceList devices_of_dataset(const AddressSpan& span, size_t most) {
         return devices_.of_dataset(span, most);
     }

@@ -89,11 +89,11 @@ void Intake::set_damaged_aside(std::vector<std::string>& problems) {
         try {
             static_cast<void>(load_seal_state(state));
         } catch (const SealStateError& error) {
-            const std::string journals = state.stem().string() + "-";
             size_t aside = 0;
             for (const fs::path& file : files) {
-                const std::string name = file.filename().string();
-                const bool is_journal = parse_journal_name(name) && name.starts_with(journals);
+                const auto name = parse_journal_name(file.filename().string());
+                const bool is_journal =
+                    name && seal_state_path(folder_, name->probe, name->epoch) == state;
                 if (file == state || is_journal) {
                     rename_durably(file, file.string() + ".damaged");
                     aside += is_journal ? 1 : 0;

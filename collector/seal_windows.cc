@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <charconv>
 #include <map>
 #include <numeric>
 #include <stdexcept>
@@ -84,7 +85,7 @@ class WindowSealer {
             memory_.added().failed(job_.facts.epoch, job_.windows, added_through_);
             throw;
         }
-        memory_.added().sealed(job_.facts.epoch);
+        memory_.added().sealed(job_.facts.epoch, job_.windows);
         publish_waiting(setup_.config.archive, state_path_, state_);
         result_.final_ledger = state_.final_ledger_sealed;
         result_.unclean_end = state_.unclean_end_sealed;
@@ -398,14 +399,26 @@ fs::path open_folder(const fs::path& archive) {
     return archive / "open";
 }
 
+// A flow has the names of its beginning, and its record comes at its end, at the latest after the
+// probe's active timeout.
 uint64_t forgotten_before_ns(const SealJob& job) {
-    // A flow has the names of its beginning, and its record comes at its end.
-    constexpr uint64_t kLongestFlow = 600'000'000'000;
+    constexpr const char* kActiveTimeout = "active_timeout_s";
+    constexpr uint64_t kLeast_s = 600;
+    constexpr uint64_t kLongestTimeout_s = 86'400;
+    uint64_t longest_s = kLeast_s;
+    for (const proto::Setting& setting : job.facts.hello.configuration()) {
+        if (setting.name() == kActiveTimeout) {
+            uint64_t seconds = 0;
+            std::from_chars(
+                setting.value().data(), setting.value().data() + setting.value().size(), seconds);
+            longest_s = std::clamp(seconds, kLeast_s, kLongestTimeout_s);
+        }
+    }
     uint64_t complete_ns = job.windows.empty() ? 0 : job.windows.back();
     if (job.minutes == 0) {
         complete_ns = job.facts.ledger ? job.facts.ledger->complete_until_ns() : 0;
     }
-    return complete_ns - std::min(complete_ns, kLongestFlow);
+    return complete_ns - std::min(complete_ns, longest_s * 1'000'000'000);
 }
 
 SealedWindows seal_windows(const SealJob& job,

@@ -36,7 +36,8 @@ struct SealJob {
 };
 
 // Once the job is done: what the line said of itself until then labels no record that is yet to
-// come. 0: that cannot be told.
+// come, but of a flow longer than ten minutes and the probe's active timeout. 0: that cannot be
+// told.
 uint64_t forgotten_before_ns(const SealJob& job);
 
 // What the sealing side holds between two configurations.

@@ -1,11 +1,16 @@
 #include "collector/verify.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/file.h>
 
 #include <algorithm>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <set>
 #include <stdexcept>
+#include <thread>
 #include <vector>
 
 #include "collector/dataset_file.h"
@@ -59,11 +64,11 @@ class Verifier {
     bool changed_meanwhile(const std::string& name) {
         std::error_code unknown;
         const fs::path path = archive_ / kIndexName;
-        if (index_octets_ == 0 || fs::file_size(path, unknown) <= index_octets_ || unknown) {
+        if (!index_octets_ || fs::file_size(path, unknown) <= *index_octets_ || unknown) {
             return false;
         }
         const std::string content = read_file(path, kLongestIndex);
-        std::string_view added = std::string_view(content).substr(index_octets_);
+        std::string_view added = std::string_view(content).substr(*index_octets_);
         for (size_t end = added.find('\n'); end != std::string_view::npos; end = added.find('\n')) {
             const std::optional<IndexEntry> entry = parse_index_line(added.substr(0, end));
             const size_t suffix = std::string_view(kManifestSuffix).size();
@@ -75,6 +80,29 @@ class Verifier {
             added.remove_prefix(end + 1);
         }
         return false;
+    }
+
+    // A collector holds its lock as long as it lives.
+    bool is_served() const {
+        const fs::path lock = open_folder(archive_) / ".lock";
+        const FileDescriptor file(::open(lock.c_str(), O_RDONLY | O_CLOEXEC));
+        return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+    }
+
+    // A living collector puts the files of a dataset in place before its line of the index.
+    bool is_being_sealed(const std::string& file) {
+        constexpr int kLooks = 30;
+        constexpr std::chrono::milliseconds kPause{100};
+        const auto is_settled = [&] {
+            return changed_meanwhile(file) || !fs::exists(fs::symlink_status(archive_ / file));
+        };
+        for (int look = 0; !is_settled(); ++look) {
+            if (look == kLooks || !is_served()) {
+                return false;
+            }
+            std::this_thread::sleep_for(kPause);
+        }
+        return true;
     }
 
     void tell_absent(const std::string& name) {
@@ -340,10 +368,7 @@ class Verifier {
     }
 
     void check_stray(const std::string& file) {
-        if (file.ends_with(".open") || file.ends_with(".part")) {
-            ++result_.unsealed;
-            tell(fmt::format("{} was left unsealed by a run that did not end", file));
-        } else if (known_files_.contains(file) || file == kIndexName || file == kIndexHeadName) {
+        if (known_files_.contains(file) || file == kIndexName || file == kIndexHeadName) {
             return;
         } else if (const size_t mark = file.rfind(kOverlayMark);
                    mark != std::string::npos && sealed_.contains(file.substr(0, mark))) {
@@ -358,8 +383,11 @@ class Verifier {
                     tell(fmt::format("{}: {}", file, wrong));
                 }
             });
-        } else if (changed_meanwhile(file)) {
+        } else if (is_being_sealed(file)) {
             return;
+        } else if (file.ends_with(".open") || file.ends_with(".part")) {
+            ++result_.unsealed;
+            tell(fmt::format("{} was left unsealed by a run that did not end", file));
         } else if (file.ends_with(kManifestSuffix)) {
             tell(fmt::format("{} is not listed in the index", file));
         } else if (file.ends_with(".json") || file.ends_with(".json.zst")) {
@@ -376,7 +404,7 @@ class Verifier {
     std::map<std::string, std::string> listed_;      // sums by manifest, of lines read so far
     std::set<std::string> removed_;                  // manifests with a tombstone
     std::set<std::string> buried_;                   // the same, of lines read so far
-    uint64_t index_octets_ = 0;                      // as it was read
+    std::optional<uint64_t> index_octets_;           // when it was read
     VerifyResult result_;
 };
 

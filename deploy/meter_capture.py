@@ -65,6 +65,8 @@ def unpack(command, capture, place):
         with place.open("wb") as out, subprocess.Popen([*command, "--", capture],
                                                        stdout=subprocess.PIPE) as packer:
             shutil.copyfileobj(packer.stdout, out)
+    except FileNotFoundError as error:
+        fail(f"{error.filename} is not there.")
     except OSError as error:
         fail(f"the unpacked capture cannot be written to {place.parent}: {error.strerror}.")
 

@@ -196,7 +196,7 @@ struct Exporter::Implementation {
     }
 
     // Once a minute at most: a full disk stays full.
-    void tell_of_spool(std::string sentence) {
+    void tell_at_times(std::string sentence) {
         if (Clock::now() >= spool_told_again) {
             spool_told_again = Clock::now() + kSpoolSilence;
             tell(std::move(sentence));
@@ -258,7 +258,7 @@ struct Exporter::Implementation {
             if (config.wait_for_collector) {
                 fault = error.what();
             } else {
-                tell_of_spool(fmt::format("records wait: {}", error.what()));
+                tell_at_times(fmt::format("records wait: {}", error.what()));
                 std::this_thread::sleep_for(kFullTurn);
             }
         }
@@ -300,7 +300,7 @@ struct Exporter::Implementation {
                 }
             } catch (const std::runtime_error& error) {
                 // Neither now nor later: the disk has lost it.
-                tell_of_spool(fmt::format("records are lost: {}", error.what()));
+                tell_at_times(fmt::format("records are lost: {}", error.what()));
                 for (const uint64_t last = frame->last_sequence; outbox.first_held() <= last;) {
                     drop_front();
                 }

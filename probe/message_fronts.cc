@@ -336,9 +336,9 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
     MessageKind kind = hint == MessageKind::none ? by_port : hint;
     if (hint == MessageKind::dns) {
         kind = dns_kind(packet.key, hint);
-        if (kind == MessageKind::mdns && !is_multicast_dns(packet.key, hint, payload)) {
-            kind = hint;
-        }
+    }
+    if (kind == MessageKind::mdns && !is_multicast_dns(packet.key, hint, payload)) {
+        kind = MessageKind::dns;
     }
     switch (kind) {
         case MessageKind::dns:

@@ -36,7 +36,8 @@ struct MeterLedger {
 
 // Queues of one device break with one sentence, which is told once.
 inline void add_fault(const std::string& sentence, std::string& all) {
-    if (all.find(sentence) == std::string::npos) {
+    const std::string among = "; " + all + "; ";
+    if (!sentence.empty() && among.find("; " + sentence + "; ") == std::string::npos) {
         all += (all.empty() ? "" : "; ") + sentence;
     }
 }

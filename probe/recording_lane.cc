@@ -28,7 +28,8 @@ bool is_wanted_flow(const std::vector<uint8_t>& signatures,
         }
     }
     return warm.hit_count == 0 && is_scanned_protocol(hot.key.protocol) &&
-           hot.packets[0] + hot.packets[1] <= kUndecidedPackets &&
+           (hot.packets[0] + hot.packets[1] <= kUndecidedPackets ||
+            warm.inspected[0] + warm.inspected[1] != 0) &&
            warm.inspected[0] < kScannedPackets && warm.inspected[1] < kScannedPackets;
 }
 

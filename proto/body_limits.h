@@ -38,7 +38,7 @@ inline constexpr size_t kMaximumSettingOctets = 4096;
 // Of any other text: names, reasons, sentences.
 inline constexpr size_t kMaximumTextOctets = 512;
 
-// A longer text without its end, "..." instead.
+// A longer text without its end, "..." instead; the cut goes by octets. Requires: most >= 3.
 std::string bounded(std::string_view text, size_t most = kMaximumTextOctets);
 
 }  // namespace curlew::proto

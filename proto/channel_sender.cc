@@ -168,7 +168,7 @@ struct ChannelSender::Implementation {
             reopen();
             // Until it is known better.
             state = SenderState::refused;
-            refusal = why;
+            refusal = is_given_up ? refusal : why;
         }
     }
 

@@ -28,8 +28,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Raised when the form below changes.
 constexpr const char* kSetSuffix = ".signatures";
+// Raised when the form below changes.
 constexpr uint32_t kForm = 4;
 constexpr size_t kKeyOctets = 32;
 constexpr size_t kSumOctets = 32;

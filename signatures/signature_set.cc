@@ -100,7 +100,6 @@ std::string wrong_with_pattern(const Signature& signature) {
     }
 }
 
-// Reads [[signature]] tables of one file after the other into one set.
 // The name, port or behaviour that the signature speaks of: two of them would say two things of one
 // fact. Empty:
 // of another kind, of which several may hit.
@@ -133,6 +132,7 @@ void put(Signature signature, std::vector<Signature>& all) {
     }
 }
 
+// Reads [[signature]] tables of one file after the other into one set.
 class Loader {
   public:
     Loader(std::vector<Signature>& signatures, std::vector<Problem>& problems)

@@ -30,9 +30,19 @@ TEST(AddedRecords, of_several_failures_what_any_had) {
 TEST(AddedRecords, what_is_sealed_comes_no_more) {
     added.failed(7, {100}, 20);
     added.failed(8, {100}, 20);
-    added.sealed(7);
+    added.sealed(7, {100});
     CHECK_FALSE(added.has(7, 1, 100));
     CHECK(added.has(8, 1, 100));
+}
+
+// A full disk has all windows sealed; with room again it may be the complete ones alone.
+TEST(AddedRecords, windows_that_wait_on_are_known_on) {
+    added.failed(7, {100, 300}, 20);
+    added.sealed(7, {100});
+    CHECK_FALSE(added.has(7, 1, 100));
+    CHECK(added.has(7, 20, 300));
+    added.sealed(7, {300});
+    CHECK_FALSE(added.has(7, 1, 300));
 }
 
 }  // namespace curlew::collector

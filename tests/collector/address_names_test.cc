@@ -68,7 +68,7 @@ TEST(AddressNames, two_names_of_one_address_are_both_there_once) {
     STRCMP_EQUAL("a.example b.example ", found("10.0.0.5", "192.0.2.1", 30).c_str());
 }
 
-TEST(AddressNames, more_than_its_capacity_is_counted_and_left_out) {
+TEST(AddressNames, more_than_its_capacity_is_left_out_and_told) {
     AddressNames small(1);
     small.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 0));
     small.add(answer_to("10.0.0.5", "b.example", "192.0.2.2", 60, 0));

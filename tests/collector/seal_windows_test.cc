@@ -370,6 +370,22 @@ TEST(SealWindows, a_record_of_a_job_that_is_done_again_tells_of_its_device_once)
     CHECK_EQUAL(2, flows);
 }
 
+TEST(SealWindows, what_the_line_said_is_kept_for_the_longest_flows_yet_to_come) {
+    constexpr uint64_t kSecond = 1'000'000'000;
+    SealJob job = job_of({kWindow, kNextWindow});
+    CHECK_EQUAL(kNextWindow - 600 * kSecond, forgotten_before_ns(job));
+    proto::Setting& setting = *job.facts.hello.add_configuration();
+    setting.set_name("active_timeout_s");
+    setting.set_value("1800.000");
+    CHECK_EQUAL(kNextWindow - 1800 * kSecond, forgotten_before_ns(job));
+    // One window for everything begins at 0: the ledger tells.
+    job.minutes = 0;
+    job.windows = {0};
+    CHECK_EQUAL(0, forgotten_before_ns(job));
+    job.facts.ledger.emplace().set_complete_until_ns(kWindow);
+    CHECK_EQUAL(kWindow - 1800 * kSecond, forgotten_before_ns(job));
+}
+
 TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) {
     for (const bool at_start : {false, true}) {
         const auto first = static_cast<uint32_t>(journal->last_durable()) + 1;

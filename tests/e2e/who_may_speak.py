@@ -43,10 +43,11 @@ FLOOD_SECONDS = 4
 MUTATION_SECONDS = 5
 LOG_LINES_A_MINUTE = 100
 # What attacks may cost: what is read and not taken of the one who sends without measure (33 MB) and
-# of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps. Where
-# the disk stands still the one who was cut comes again and has as much once more: 145 MB, and no
-# more in 45 s than in 5 s.
-GROWTH_OCTETS = 192 << 20
+# of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps: 104 MB
+# were seen. Where the disk stands still the one who was cut comes again and has as much once more:
+# 150 MB, and no more in 45 s than in 5 s.
+GROWTH_OCTETS = 128 << 20
+GROWTH_OCTETS_CUT = 192 << 20
 # What the collector calls them.
 ATTACKS = ("keys_unknown", "handshakes_failed", "frames_refused", "frames_impersonating",
            "hellos_refused")
@@ -369,7 +370,9 @@ def attack(stage, watch, mutation_seconds):
           flush=True)
     stage.results.check(f"the real probe is served within {SERVED_SECONDS} s all the time",
                         watch.longest_pause < SERVED_SECONDS, f"{watch.longest_pause:.2f} s")
-    stage.results.check("memory stays flat", growth < GROWTH_OCTETS, f"{growth} octets")
+    was_cut = re.search(r"\bconnections_without_measure [1-9]", watch.status)
+    bound = GROWTH_OCTETS_CUT if was_cut else GROWTH_OCTETS
+    stage.results.check("memory stays flat", growth < bound, f"{growth} octets")
     stage.results.check(f"under {LOG_LINES_A_MINUTE} lines a minute",
                         lines < LOG_LINES_A_MINUTE * max(1, int(seconds / 60)), str(lines))
 

@@ -9,7 +9,7 @@ namespace curlew::probe {
 TEST_GROUP(LostRecords) {
     LostRecords lost;
 
-    // "outbox 3; dropped 2; ?1-4 of 4" and so on: counts, then what is in doubt.
+    // "outbox 3; dropped 2; dropped? 1-4; ": counts, then what is in doubt.
     std::string told(bool final) const {
         proto::ProbeLedger message;
         lost.fill(message, final);

@@ -42,12 +42,14 @@ TEST_GROUP(MessageFronts){};
 
 TEST(MessageFronts, the_port_tells_the_three_kinds_of_dns_apart) {
     CHECK(MessageKind::dns == front_of_datagram(53, kFrontQuestion));
-    CHECK(MessageKind::mdns == front_of_datagram(5353, kFrontQuestion));
+    // It wants recursion.
+    CHECK(MessageKind::dns == front_of_datagram(5353, kFrontQuestion));
     CHECK(MessageKind::llmnr == front_of_datagram(5355, kFrontQuestion));
     CHECK(MessageKind::none == front_of_datagram(4000, kFrontQuestion));
     CHECK(MessageKind::dns == front_of_datagram(4000, kFrontQuestion, MessageKind::dns));
     Octets question = kFrontQuestion;
     question[2] = 0;
+    CHECK(MessageKind::mdns == front_of_datagram(5353, question));
     CHECK(MessageKind::mdns == front_of_datagram(5353, question, MessageKind::dns));
     // What wants recursion, or tells that there is some, is unicast's.
     question[2] = 1;

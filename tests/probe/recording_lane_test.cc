@@ -136,6 +136,9 @@ TEST(RecordingLane, a_flow_is_recorded_while_it_may_be_of_a_protocol_that_is_wan
     CHECK_TRUE(taken(warm));
     hot.packets = {30, 35};
     CHECK_FALSE(taken(warm));
+    warm.inspected = {1, 0};
+    CHECK_TRUE(taken(warm));
+    warm.inspected = {0, 0};
     hot.packets = {30, 34};
     CHECK_TRUE(taken(warm));
     warm.inspected = {2, 1};

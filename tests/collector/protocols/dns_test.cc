@@ -143,23 +143,23 @@ TEST(Dns, a_pointer_goes_backwards_only) {
                  dns_json("0001 0100 0001 0000 0000 0000 0161 c00c 0001 0001").c_str());
 }
 
-// Behind a pointer nothing has to be found that follows: 15,000 labels are not walked for each of
-// 2,000 records.
+// Behind a pointer nothing has to be found that follows, and it is not looked at: 15,000 labels
+// would be walked for each of 2,000 records. Here what ends them cannot be read.
 TEST(Dns, a_name_that_is_too_long_behind_a_pointer_ends_there) {
-    std::string octets = hex_octets("0001 8000 0000 07d1 0000 0000");
-    for (int label = 0; label < 15'000; ++label) {
-        octets += std::string("\x01x", 2);
+    std::string labels;
+    for (int label = 0; label < 200; ++label) {
+        labels += std::string("\x01x", 2);
     }
-    octets += hex_octets("00 0001 0001 00000000 0004 01020304");
-    for (int record = 0; record < 2000; ++record) {
-        octets += hex_octets("c00c 0001 0001 00000000 0004 01020304");
-    }
+    const std::string length = {static_cast<char>((labels.size() + 1) >> 8),
+                                static_cast<char>((labels.size() + 1) & 0xff)};
+    // Data of an unknown type hold them, from octet 23 on, before a reserved length.
+    const std::string octets = hex_octets("0001 8000 0000 0002 0000 0000 00 ff00 0001 00000000") +
+                               length + labels + "\x40" +
+                               hex_octets("c017 0001 0001 00000000 0004 01020304");
     const DnsMessage message = decode_dns(octets, false);
     CHECK_TRUE(message.malformed);
-    CHECK_EQUAL(2001, message.answers.size());
-    for (const DnsRecord& record : message.answers) {
-        CHECK_EQUAL(255, record.name.size());
-    }
+    CHECK_EQUAL(2, message.answers.size());
+    CHECK_EQUAL(255, message.answers[1].name.size());
 }
 
 TEST(Dns, unfolding_is_bounded) {
