@@ -35,6 +35,10 @@ class BoundedMap {
     // `make` gives what one begins with. Null: it has no room for this one. Another may have to go,
     // `let_go` sees it last.
     Value* find_or_add(std::string_view key, auto&& make, auto&& let_go) {
+        // Above the highest that stays there is none: of a flood that is most, told without a look.
+        if (!by_mark_.empty() && fixed_octet_hash(key) > by_mark_.front().first) {
+            return nullptr;
+        }
         if (Value* const known = find(key)) {
             return known;
         }

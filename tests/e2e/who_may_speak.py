@@ -42,10 +42,10 @@ FLOOD_CONNECTIONS = 600
 FLOOD_SECONDS = 4
 MUTATION_SECONDS = 5
 LOG_LINES_A_MINUTE = 100
-# What attacks may cost: what is read and not taken of the one who sends without measure (33 MB) and
-# of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps: 104 MB
-# were seen. Where the disk stands still the one who was cut comes again and has as much once more:
-# 150 MB, and no more in 45 s than in 5 s.
+# What attacks may cost: what is read and not taken of the one who sends without measure (33 MB)
+# and of the real probe (17 MB), a thousand connections with their buffers, and what malloc keeps:
+# 104 MB were seen. Where the disk stands still the one who was cut comes again and has as much once
+# more: 150 MB, and no more in 45 s than in 5 s.
 GROWTH_OCTETS = 128 << 20
 GROWTH_OCTETS_CUT = 192 << 20
 # What the collector calls them.
