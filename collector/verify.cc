@@ -94,7 +94,9 @@ class Verifier {
         constexpr int kLooks = 30;
         constexpr std::chrono::milliseconds kPause{100};
         const auto is_settled = [&] {
-            return changed_meanwhile(file) || !fs::exists(fs::symlink_status(archive_ / file));
+            std::error_code unknown;
+            const fs::file_status now = fs::symlink_status(archive_ / file, unknown);
+            return changed_meanwhile(file) || now.type() == fs::file_type::not_found;
         };
         for (int look = 0; !is_settled(); ++look) {
             if (look == kLooks || !is_served()) {

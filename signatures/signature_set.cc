@@ -101,8 +101,7 @@ std::string wrong_with_pattern(const Signature& signature) {
 }
 
 // The name, port or behaviour that the signature speaks of: two of them would say two things of one
-// fact. Empty:
-// of another kind, of which several may hit.
+// fact. Empty: of another kind, of which several may hit.
 std::string fact_of(const Signature& signature) {
     switch (signature.kind) {
         case SignatureKind::name:
