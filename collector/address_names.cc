@@ -193,7 +193,7 @@ void AddressNames::add_time(Times& times, Time time) {
                   std::max(std::prev(behind)->until_us, time.until_us)};
         times_ -= static_cast<size_t>(behind - first) - 1;
         times.erase(std::next(first), behind);
-    } else if (times_ < kMaximumTimes) {
+    } else if (times_ < most_times_) {
         times.insert(first, time);
         ++times_;
     } else {

@@ -31,7 +31,8 @@ class AddressNames {
     // Times from which until which all names are valid. Those that come then are left out.
     static constexpr size_t kMaximumTimes = 4'000'000;
 
-    explicit AddressNames(size_t capacity = kDefaultCapacity) : bound_(capacity) {}
+    explicit AddressNames(size_t capacity = kDefaultCapacity, size_t most_times = kMaximumTimes)
+        : bound_(capacity), most_times_(most_times) {}
 
     // Takes the answers of a flow of DNS; any other flow has none. Requires: it passed the batch
     // decoder.
@@ -87,6 +88,7 @@ class AddressNames {
     // Hashes of the addresses that have names, and of those with services: most have none.
     FlatSet<uint64_t> named_;
     FlatSet<uint64_t> hosts_;
+    size_t most_times_;
     size_t times_ = 0;  // of all names
     bool left_out_ = false;
 };
