@@ -159,18 +159,26 @@ void Comparison::compare_flows(const FlowSet::Flow& golden, const FlowSet::Flow&
     }
 }
 
+// A flow's label is equal when that of each of its records is.
 void Comparison::compare_labels(const FlowSet::Flow& golden, const FlowSet::Flow& ours) {
-    const FlowField& expected = golden.records.front().flow_type;
-    const FlowField& label = ours.records.front().flow_type;
-    if (expected.kind == FlowField::Kind::absent) {
-        return;
+    const size_t paired = std::min(golden.records.size(), ours.records.size());
+    bool has_label = false;
+    bool equal = true;
+    for (size_t i = 0; i < paired; ++i) {
+        const FlowField& expected = golden.records[i].flow_type;
+        const FlowField& label = ours.records[i].flow_type;
+        if (expected.kind == FlowField::Kind::absent) {
+            continue;
+        }
+        has_label = true;
+        if (expected.kind != label.kind || expected.value != label.value) {
+            equal = false;
+            differ(kLabel, golden.name, std::string(kLabel), shown(expected), shown(label));
+        }
     }
-    if (expected.kind == label.kind && expected.value == label.value) {
-        ++result_.labels_equal;
-        return;
+    if (has_label) {
+        ++(equal ? result_.labels_equal : result_.labels_differ);
     }
-    ++result_.labels_differ;
-    differ(kLabel, golden.name, std::string(kLabel), shown(expected), shown(label));
 }
 
 void Comparison::compare_records(const std::string& flow,

@@ -138,6 +138,21 @@ TEST(Compare, another_label_is_told_unless_allowed) {
     LONGS_EQUAL(1, run(golden, web()).labels_differ);
 }
 
+TEST(Compare, a_later_record_s_label_is_compared_too) {
+    const std::string first = web(R"(,"flow_type":"TLS")");
+    const std::string golden = first + web(R"(,"flow_type":"TLS")", "2") + ssh();
+    const std::string ours = first + web(R"(,"flow_type":"SSH")", "2") + ssh();
+    const CompareResult result = run(golden, ours);
+    LONGS_EQUAL(0, result.labels_equal);
+    LONGS_EQUAL(1, result.labels_differ);
+    LONGS_EQUAL(1, result.differences.size());
+    STRCMP_EQUAL("TLS", result.differences[0].golden.c_str());
+    STRCMP_EQUAL("SSH", result.differences[0].ours.c_str());
+    CHECK_FALSE(agrees(result));
+    // Of a choice of first records, the first alone.
+    LONGS_EQUAL(1, run(first, ours, {"extra"}).labels_equal);
+}
+
 TEST(Compare, a_label_only_ours_has_is_not_compared) {
     const CompareResult result = run(web(), web(R"(,"flow_type":"TLS")"));
     LONGS_EQUAL(0, result.labels_equal);
