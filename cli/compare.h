@@ -55,7 +55,7 @@ struct CompareResult {
     std::vector<std::string> files_extra;    // without a partner in GOLDEN
     uint64_t flows_golden = 0;               // those of files_missing included
     uint64_t flows_found = 0;
-    uint64_t flows_extra = 0;  // only in OURS; those of files_extra included
+    uint64_t flows_extra = 0;   // only in OURS; those of files_extra included
     uint64_t labels_equal = 0;  // flows whose paired records all have GOLDEN's label
     uint64_t labels_differ = 0;
     uint64_t records_golden = 0;

@@ -91,7 +91,7 @@ FlowMeter::FlowMeter(const FlowMeterConfig& config,
                      const KeyedHash& hash,
                      const PacketDigest& digest,
                      signatures::Scanner::Scratch& scratch,
-                     ByteRing& ring) noexcept
+                     ByteRing& ring)
     : table_(memory.buckets, memory.hot, memory.warm, memory.few_buckets, config.wait_for_ring),
       config_(config),
       copies_(memory.copies, config.copies, digest),

@@ -61,14 +61,14 @@ struct PartitionMemory {
 class FlowMeter {
   public:
     // Requires: inspector, hash, digest, scratch and ring outlive this; all are used by one thread
-    // only, the first three being const.
+    // only, the first three being const. Throws std::bad_alloc.
     FlowMeter(const FlowMeterConfig& config,
               const PartitionMemory& memory,
               const Inspector& inspector,
               const KeyedHash& hash,
               const PacketDigest& digest,
               signatures::Scanner::Scratch& scratch,
-              ByteRing& ring) noexcept;
+              ByteRing& ring);
 
     void prefetch_bucket(uint64_t hash) const noexcept { table_.prefetch_bucket(hash); }
     // Requires: copies are looked for.

@@ -196,8 +196,10 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
     QuicConnection known;
     const bool is_known = find_quic_connection({message.data(), known_octets}, known);
     OpenedQuic opened;
-    const bool open = open_quic_initials(
-        {packet.payload, packet.payload_captured_octets}, is_known ? &known : nullptr, opened);
+    const bool open = open_quic_initials({packet.payload, packet.payload_captured_octets},
+                                         is_known ? &known : nullptr,
+                                         quic_cipher_,
+                                         opened);
     if (!open || opened.frame_count == 0) {
         if (stream.left >= (stream.kept == 0 ? kQuicTries : kQuicDatagrams)) {
             warm.streams_off |= side_bit;

@@ -7,6 +7,7 @@
 #include "probe/flow.h"
 #include "probe/message_pieces.h"
 #include "probe/packet_parser.h"
+#include "probe/protocols/quic_keys.h"
 #include "probe/segment_sorter.h"
 #include "probe/stream_cutter.h"
 
@@ -35,8 +36,8 @@ class MessageStore {
     enum class Keeps : uint8_t { all, little };
 
     MessageStore() = default;
-    // Requires: as BlockPool.
-    explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::all) noexcept
+    // Requires: as BlockPool. Throws std::bad_alloc.
+    explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::all)
         : pool_(blocks), keeps_(keeps) {}
 
     // Looks at one packet of a flow after the inspector did, and note_first_numbers(). Returns of
@@ -124,6 +125,7 @@ class MessageStore {
     bool is_passed_over(const ParsedPacket& packet, FlowWarm& warm, bool& first) const noexcept;
 
     ChainPool pool_;
+    QuicCipher quic_cipher_;
     Keeps keeps_ = Keeps::all;
     uint16_t ended_since_ = 0;  // behind what add() told of last
     uint64_t shortages_ = 0;

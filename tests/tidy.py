@@ -64,8 +64,7 @@ FOREIGN = (
     ("toml++/* toml.hpp", "signatures/toml_reader.h probe/config.cc collector/config.cc"),
     ("zlib.h zstd.h zstd_errors.h", "probe/capture_stream.cc collector/* cli/* tests/*"),
     ("openssl/*",
-     "collector/* signatures/compiled_set.cc probe/protocols/quic_initial.cc "
-     "probe/fingerprints.cc tests/*"),
+     "collector/* signatures/compiled_set.cc probe/protocols/quic_keys.cc tests/*"),
     ("spdlog/*", "probe/main.cc collector/main.cc collector/status.cc"),
     ("httplib.h", "collector/metrics_pages.cc"),
     ("prometheus/*", "collector/metrics.cc"),

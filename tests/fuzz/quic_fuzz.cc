@@ -16,9 +16,10 @@ namespace {
 using namespace curlew;
 
 void open(const tests::Octets& datagram) {
+    static probe::QuicCipher cipher;
     probe::OpenedQuic opened;
     if (!probe::is_quic_initial(datagram) ||
-        !probe::open_quic_initials(datagram, nullptr, opened)) {
+        !probe::open_quic_initials(datagram, nullptr, cipher, opened)) {
         return;
     }
     for (const probe::CryptoFrame& frame : opened.found()) {

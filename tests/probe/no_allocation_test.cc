@@ -8,6 +8,7 @@
 #include "tests/support/floods.h"
 #include "tests/support/metering.h"
 #include "tests/support/packet_builder.h"
+#include "tests/support/quic_packets.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -63,17 +64,22 @@ namespace {
 
 constexpr uint64_t kSecond = 1'000'000'000;
 
-// Flows that begin, go on, are cut and expire; names, merged segments, a full table.
+// Flows that begin, go on, are cut and expire; names, also out of QUIC's cipher, merged segments, a
+// full table.
 std::vector<Packet> busy_hour() {
     std::vector<Packet> packets;
     const Octets question =
         from_hex("1234 0100 0001 0000 0000 0000 056b6e6f776e 076578616d706c65 00 0001 0001");
+    const Octets initial = sealed_initial(quic_connection(1, {1, 2, 3, 4, 5, 6, 7, 8}),
+                                          crypto_frame(0, client_hello_for("example.org")));
     for (uint32_t i = 0; i < 30'000; ++i) {
         const uint64_t time_ns = i * kSecond / 80;
         const auto port = static_cast<uint16_t>(1000 + i * 7919 % 20'000);
         PacketBuilder builder;
         builder.ethernet().ipv4("10.0.0.1", "10.0.0.2").time_ns(time_ns);
-        if (i % 3 == 0) {
+        if (i % 50 == 0) {
+            builder.udp(port, 443).payload(initial);
+        } else if (i % 3 == 0) {
             builder.udp(port, 53).payload(question);
         } else if (i % 3 == 1) {
             builder.tcp(port, 443).flags(i % 2 == 0 ? "S" : "PA").payload(Octets(1400, 0x17));
