@@ -55,6 +55,20 @@ const GroupRules& group_of(const fs::path& manifest,
     return found->second;
 }
 
+// Records do not keep the octets that a pattern of the ruleset's file would be looked for in.
+void tell_of_payloads(const SignatureSet& set, const fs::path& ruleset, std::ostream& err) {
+    for (const signatures::Signature& one : set.signatures()) {
+        if (one.kind == signatures::SignatureKind::payload && one.file == ruleset.string()) {
+            fmt::print(err,
+                       "{}:{}: records do not keep payloads: \"{}\" labels those alone of which it "
+                       "is written that a signature of this id matched\n",
+                       one.file,
+                       one.line,
+                       one.id);
+        }
+    }
+}
+
 }  // namespace
 
 int run_relabel(const RelabelConfig& config, std::ostream& out, std::ostream& err) {
@@ -67,6 +81,7 @@ int run_relabel(const RelabelConfig& config, std::ostream& out, std::ostream& er
         throw UsageError(fmt::format(
             "{} is no archive: it has no {}", config.archive.string(), collector::kIndexName));
     }
+    tell_of_payloads(set, config.ruleset, err);
     const signatures::ContentRules rules(set);
     const fs::path groups_at = groups_folder(config);
     std::map<std::string, GroupRules> groups;

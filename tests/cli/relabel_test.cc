@@ -58,6 +58,17 @@ TEST(Relabel, a_ruleset_with_a_problem_is_a_wrong_command) {
     CHECK_THROWS(UsageError, run_relabel(config, out, err));
 }
 
+TEST(Relabel, what_looks_for_octets_is_told_to_find_none) {
+    config.ruleset = folder.path() / "more.toml";
+    curlew::tests::put_content(config.ruleset,
+                               "[[signature]]\nid = 'x'\ntitle = 'x'\nreference = 'seen'\n"
+                               "kind = 'payload'\npattern = '^x'\nprotocol = 'mqtt'\n"
+                               "examples.match = ['x']\nexamples.no_match = ['y']\n");
+    CHECK_EQUAL(0, run_relabel(config, out, err));
+    STRCMP_CONTAINS("more.toml:1: records do not keep payloads: \"x\"", err.str().c_str());
+    STRCMP_CONTAINS("\n0 of ", ("\n" + out.str()).c_str());
+}
+
 TEST(Relabel, a_group_of_the_ruleset_with_a_problem_is_a_wrong_command) {
     config.ruleset = folder.path() / "signatures";
     fs::copy(config.signatures_folder, config.ruleset, fs::copy_options::recursive);
