@@ -18,6 +18,7 @@ constexpr size_t kMaximumChain = 16;
 // 3.2.1).
 constexpr uint64_t kShortestLife_us = 1'000'000;
 constexpr uint64_t kSecond_us = 1'000'000;
+constexpr uint64_t kLongestLife_us = 7 * 86'400 * kSecond_us;  // RFC 8767 section 4
 
 // The names that lead to `owner`, and the shortest time to live on the way.
 struct Origin {
@@ -85,7 +86,17 @@ bool is_response(const proto::ProtocolMessage& message) {
 }
 
 uint64_t time_of(const proto::FlowSummary& flow, const proto::ProtocolMessage& message) {
-    return flow.flow_start_ns() / 1000 + message.offset_us();
+    const uint64_t start_us = flow.flow_start_ns() / 1000;
+    const uint64_t end_us = std::max(start_us, flow.flow_end_ns() / 1000);
+    return start_us + std::min<uint64_t>(message.offset_us(), end_us - start_us);
+}
+
+// How long an answer is good for (RFC 2181 section 8: the highest bit is never set by who means
+// it).
+uint64_t life_us(uint64_t ttl) {
+    constexpr uint64_t kNoTtl = uint64_t{1} << 31;
+    return ttl >= kNoTtl ? kShortestLife_us
+                         : std::clamp(ttl * kSecond_us, kShortestLife_us, kLongestLife_us);
 }
 
 }  // namespace
@@ -126,7 +137,7 @@ void AddressNames::add_answers(const proto::FlowSummary& flow,
                  record.data,
                  false,
                  wire_text(asked),
-                 {from_us, from_us + std::max(origin.ttl * kSecond_us, kShortestLife_us)});
+                 {from_us, from_us + life_us(origin.ttl)});
         }
     }
 }
@@ -146,7 +157,7 @@ void AddressNames::add_services(const proto::FlowSummary& flow,
                      host,
                      true,
                      wire_text(lower_case(record.name)),
-                     {from_us, from_us + std::max(record.ttl * kSecond_us, kShortestLife_us)});
+                     {from_us, from_us + life_us(record.ttl)});
             }
         }
     }

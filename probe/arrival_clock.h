@@ -26,6 +26,7 @@ class ArrivalClock {
             now_ns_ = std::max(now_ns_, time_ns);
             return now_ns_;
         }
+        ahead_to_ns_ = ahead_from_ns_ == 0 ? time_ns : std::max(ahead_to_ns_, time_ns);
         if (ahead_from_ns_ == 0 || time_ns < ahead_from_ns_) {
             ahead_from_ns_ = time_ns;
         } else if (time_ns - ahead_from_ns_ >= kBelievedAfter) {
@@ -36,9 +37,16 @@ class ArrivalClock {
         return now_ns_;
     }
 
+    // When the last packet came, as far as is known at the end of all: a time ahead that nothing
+    // spoke against is believed then.
+    uint64_t last_ns() const noexcept {
+        return ahead_from_ns_ == 0 ? now_ns_ : std::max(now_ns_, ahead_to_ns_);
+    }
+
   private:
     uint64_t now_ns_ = 0;
     uint64_t ahead_from_ns_ = 0;  // the earliest time ahead that nothing spoke against; 0: none
+    uint64_t ahead_to_ns_ = 0;    // the latest
 };
 
 }  // namespace curlew::probe

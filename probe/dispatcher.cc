@@ -279,9 +279,7 @@ void Dispatcher::work(Station& station, size_t index) noexcept {
 uint64_t Dispatcher::end_of_input() const {
     uint64_t end_ns = 0;
     for (const auto& receiver : receivers_) {
-        end_ns = std::max({end_ns,
-                           receiver->counters().packets.last_packet_ns,
-                           receiver->progress().clock_ns.load(std::memory_order_acquire)});
+        end_ns = std::max(end_ns, receiver->progress().clock_ns.load(std::memory_order_acquire));
     }
     return end_ns;
 }

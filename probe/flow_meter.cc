@@ -151,10 +151,11 @@ uint64_t FlowMeter::idle_timeout(const FlowHot& hot) const noexcept {
         return config_.timeouts.idle_other_ns;
     }
     const uint64_t idle = config_.timeouts.idle_tcp_ns;
-    if (!is_closed(hot)) {
+    const uint64_t closed = config_.timeouts.closed_ns;
+    if (!is_closed(hot) || closed == 0) {
         return idle;
     }
-    return idle == 0 ? config_.timeouts.closed_ns : std::min(idle, config_.timeouts.closed_ns);
+    return idle == 0 ? closed : std::min(idle, closed);
 }
 
 uint64_t FlowMeter::due_time(const FlowHot& hot) const noexcept {
@@ -586,7 +587,7 @@ uint16_t FlowMeter::count_unseen(const FlowDetails& details) noexcept {
     uint16_t quality = 0;
     for (const size_t side : {size_t{0}, size_t{1}}) {
         const SideStatistics* statistics = features_.statistics(details, side);
-        if (statistics != nullptr && (statistics->sequence_seen & kSeenSegment) != 0) {
+        if (statistics != nullptr && tells_unseen(*statistics)) {
             const uint32_t unseen = unseen_octets(*statistics);
             counters_.tcp_octets_seen += statistics->payload.sum;
             counters_.tcp_octets_unseen += unseen;

@@ -99,7 +99,7 @@ class FlowMeter {
     // All flows that were due by then are ended.
     uint64_t swept_ns() const noexcept { return swept_ns_; }
 
-    // End of input at `end_ns`, its last packet's time: ends every flow that is left.
+    // End of input at `end_ns`, as ArrivalClock tells it: ends every flow that is left.
     void finish(uint64_t end_ns) noexcept;
 
     FlowCounters counters() const noexcept;

@@ -96,7 +96,8 @@ bool fill_holes(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
 
 void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
     side.unseen = unseen_octets(side);
-    side.sequence_seen = static_cast<uint8_t>(kSeenSegment | (is_syn ? kSeenSynAlone : 0));
+    side.sequence_seen = static_cast<uint8_t>(kSeenSegment | (is_syn ? kSeenSynAlone : 0) |
+                                              (side.sequence_seen & kSeenFragment));
     side.hole_count = 0;
     side.lowest = begin;
     side.highest = end;
@@ -286,6 +287,9 @@ void add_statistics(SideStatistics& side,
     }
     if (has_tcp_numbers(packet)) {
         add_tcp(side, other, packet, first_record);
+    }
+    if ((packet.notes & kNoteFragment) != 0) {
+        side.sequence_seen |= kSeenFragment;
     }
 }
 

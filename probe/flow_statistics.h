@@ -54,6 +54,7 @@ inline constexpr uint8_t kAnswered = 8;       // response_ns is there
 inline constexpr uint8_t kSeenSegment = 1;   // `lowest` and `highest`
 inline constexpr uint8_t kSeenAnswer = 2;    // `acknowledged`
 inline constexpr uint8_t kSeenSynAlone = 4;  // the segment was a SYN, and none came after it
+inline constexpr uint8_t kSeenFragment = 8;  // of which only the first tells its numbers
 
 // Memory that is all 0 becomes one by begin_statistics().
 struct alignas(64) SideStatistics {
@@ -90,11 +91,15 @@ static_assert(sizeof(SideStatistics) == 384);
 
 void begin_statistics(SideStatistics& side) noexcept;
 
+// Whether it can be told what was not seen: there are numbers, and fragments hid none.
+constexpr bool tells_unseen(const SideStatistics& side) noexcept {
+    return (side.sequence_seen & (kSeenSegment | kSeenFragment)) == kSeenSegment;
+}
+
 // Sequence numbers that the other side acknowledged, though no packet of this one with them was
 // seen: lost before they came to us. What the other side cannot have got is not counted: numbers
 // far ahead of all that was seen, or other than a SYN's own for the first answer to one alone,
-// which is of another connection (RFC 9293 section 3.5.1). Of fragments only the first tells its
-// numbers.
+// which is of another connection (RFC 9293 section 3.5.1). Requires: tells_unseen(side).
 uint32_t unseen_octets(const SideStatistics& side) noexcept;
 
 // Adds a packet that `side` sent; `other` is the other side's, or null before its first packet.

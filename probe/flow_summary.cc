@@ -197,7 +197,7 @@ void add_messages(const RecordImage& image,
             open[side]->set_protocol(static_cast<proto::MessageProtocol>(piece.kind));
             open[side]->set_reverse((side != 0) != (image.warm.initiator_is_high != 0));
             open[side]->set_packet(piece.packet);
-            open[side]->set_offset_us(offset_us_of(piece));
+            open[side]->set_offset_us(offset_us_of(piece, image.hot.start_ns / 1000));
             open[side]->set_cut(true);
         }
         if (open[side] != nullptr) {

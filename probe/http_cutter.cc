@@ -131,12 +131,12 @@ Octets cut_head(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
             side.left = 0;
         }
     }
-    const bool began_earlier = side.kept != 0;
+    const uint32_t kept_before = side.kept;
     if (grow(side, octets.first(at), kHttpHeadOctets, ended, sink)) {
         return {};
     }
-    const bool whole = ended && side.kept < kHttpHeadOctets;
-    if (whole && began_earlier) {
+    const bool whole = ended && side.kept - kept_before == at;
+    if (whole && kept_before != 0) {
         sink.joined = MessageKind::http;
         sink.ended_since = 0;
     }

@@ -104,14 +104,20 @@ bool begins_hello(const ParsedPacket& packet, std::span<const uint8_t> payload) 
 }
 
 // Over HTTP who asks is one side, and what follows the head of a request may look like anything.
-// False: this is no message of the side's that names a host.
-bool may_name_host(std::span<const uint8_t> payload, size_t side, FlowWarm& warm) noexcept {
+// False: this is no message of the side's that names a host. `is_head`: it is known to begin one.
+bool may_name_host(std::span<const uint8_t> payload,
+                   size_t side,
+                   bool is_head,
+                   FlowWarm& warm) noexcept {
     const auto answered = static_cast<uint8_t>(1 << side);
     const auto in_content = static_cast<uint8_t>(4 << side);
     const char code = http_answer_class(payload);
     // 1xx is none yet: who was told to go on sends the content now (RFC 9110 section 10.1.1).
     if (code != '1') {
         warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
+    }
+    if (is_head) {
+        warm.http_sides &= static_cast<uint8_t>(~in_content);
     }
     if ((warm.http_sides & (answered | in_content)) != 0) {
         return false;
@@ -199,7 +205,7 @@ void Inspector::inspect(const ParsedPacket& packet,
         const auto protocol = static_cast<NameParser>(warm.protocol);
         const auto parser = is_hello ? NameParser::tls : protocol;
         if (protocol == NameParser::http && !payload.empty() &&
-            !may_name_host(payload, side, warm)) {
+            !may_name_host(payload, side, false, warm)) {
             return;
         }
         FoundNames names;
@@ -229,7 +235,8 @@ void Inspector::inspect_joined(const ParsedPacket& packet,
         find_quic_server_name(message, names);
     } else {
         scan(packet, message, hot, warm, scratch, counters);
-        if (kind != MessageKind::http || may_name_host(message, packet.from_low ? 0 : 1, warm)) {
+        if (kind != MessageKind::http ||
+            may_name_host(message, packet.from_low ? 0 : 1, true, warm)) {
             find_names(parser_of(kind), packet, kind, message, names);
         }
     }

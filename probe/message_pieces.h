@@ -46,16 +46,19 @@ inline constexpr uint8_t kPieceCut = 8;     // the message goes on, and is not k
 struct StoredPiece {
     MessageKind kind;
     uint8_t flags;
-    uint8_t packet;  // ordinal among the flow's payload packets
-    uint8_t unused;
+    uint8_t packet;   // ordinal among the flow's payload packets
+    uint8_t time_us;  // the highest octet of its packet's time, see offset_us_of()
     uint16_t octets;
-    std::array<uint16_t, 2> offset_us;  // low and high half: its packet's, see offset_us_of()
+    std::array<uint16_t, 2> low_time_us;  // the lowest 16 bits and those above
 };
 static_assert(sizeof(StoredPiece) == 10);
 
-// Microseconds from the record's start, up to 71 minutes.
-inline uint32_t offset_us_of(const StoredPiece& piece) noexcept {
-    return piece.offset_us[0] | uint32_t{piece.offset_us[1]} << 16;
+// Microseconds from the record's start, whose packets are within 12 days.
+inline uint64_t offset_us_of(const StoredPiece& piece, uint64_t start_us) noexcept {
+    constexpr uint64_t kKept = (uint64_t{1} << 40) - 1;
+    const uint64_t time_us =
+        piece.low_time_us[0] | uint64_t{piece.low_time_us[1]} << 16 | uint64_t{piece.time_us} << 32;
+    return (time_us - start_us) & kKept;
 }
 
 // The chain of one record. Zero: nothing kept.

@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "probe/protocols/quic_hello.h"
+#include "probe/tcp_connection.h"
 
 namespace curlew::probe {
 
@@ -34,6 +35,34 @@ bool is_padding(const ParsedPacket& packet) noexcept {
            std::all_of(payload.begin(), payload.end(), [](uint8_t octet) { return octet == 0; });
 }
 
+// Whether a ClientHello ends in these octets, which begin its first record; it may go on in further
+// ones (RFC 8446 section 5.1). Of what is no handshake there is nothing to wait for.
+bool holds_whole_hello(std::span<const uint8_t> octets) noexcept {
+    constexpr size_t kRecordHeaderOctets = 5;
+    constexpr size_t kFrontOctetsOfHello = 4;  // type 1 | length 3
+    constexpr uint8_t kHandshake = 22;
+    std::array<uint8_t, kFrontOctetsOfHello> front{};
+    size_t seen = 0;
+    while (octets.size() >= kRecordHeaderOctets && octets[0] == kHandshake) {
+        const auto record_octets = static_cast<size_t>(octets[3] << 8 | octets[4]);
+        octets = octets.subspan(kRecordHeaderOctets);
+        const size_t part = std::min(record_octets, octets.size());
+        for (size_t i = 0; i < part && seen + i < front.size(); ++i) {
+            front[seen + i] = octets[i];
+        }
+        seen += part;
+        const auto hello_octets = static_cast<size_t>(front[1] << 16 | front[2] << 8 | front[3]);
+        if (seen >= front.size() && seen - front.size() >= hello_octets) {
+            return true;
+        }
+        octets = octets.subspan(part);
+        if (part < record_octets) {
+            return false;
+        }
+    }
+    return !octets.empty() && octets[0] != kHandshake;
+}
+
 // Of octets that begin a stream: a message that tells names begins there, or may, and is not whole.
 bool begins_split_names(std::span<const uint8_t> octets,
                         MessageKind hint,
@@ -51,9 +80,8 @@ bool begins_split_names(std::span<const uint8_t> octets,
         return !text.starts_with("HTTP/") && text.find("\r\n\r\n") == std::string_view::npos;
     }
     if (front.kind == MessageKind::tls && octets.size() > kRecordHeaderOctets) {
-        const auto record_octets = static_cast<size_t>(octets[3] << 8 | octets[4]);
         return octets[0] == kHandshake && octets[kRecordHeaderOctets] == kClientHello &&
-               octets.size() - kRecordHeaderOctets < record_octets;
+               !holds_whole_hello(octets);
     }
     return front.kind == MessageKind::tls || front.match == FrontMatch::maybe;
 }
@@ -110,15 +138,16 @@ bool MessageStore::take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared) noe
     return true;
 }
 
-// For the flow's latest packet.
-PieceSink MessageStore::sink(MessageState& state, size_t side, const FlowHot& hot) noexcept {
-    const uint64_t offset_us = (hot.last_ns - hot.start_ns) / 1000;
+PieceSink MessageStore::sink(MessageState& state,
+                             size_t side,
+                             const FlowHot& hot,
+                             uint64_t time_ns) noexcept {
     PieceSink to{&pool_,
                  &state.pieces,
                  &state.smb_fronts,
                  static_cast<uint8_t>(side),
                  hot.payload_packets,
-                 static_cast<uint32_t>(std::min<uint64_t>(offset_us, UINT32_MAX))};
+                 time_ns / 1000};
     if (keeps_ == Keeps::little && state.of_record == 0) {
         to.most_octets = hot.key.protocol == kProtocolTcp ? kNamesOctets : kQuicNamesOctets;
     }
@@ -170,7 +199,7 @@ MessageKind MessageStore::add_datagram(const ParsedPacket& packet,
     state(warm).of_record = 1;
     const bool cut = packet.payload_captured_octets < packet.payload_octets ||
                      (packet.notes & kNoteFragment) != 0;
-    PieceSink to = sink(state(warm), packet.from_low ? 0 : 1, hot);
+    PieceSink to = sink(state(warm), packet.from_low ? 0 : 1, hot, packet.time_ns);
     to.put(kind, static_cast<uint8_t>(kPieceBegins | kPieceEnds | (cut ? kPieceCut : 0)), datagram);
     note(to, hot);
     return MessageKind::none;
@@ -235,7 +264,7 @@ bool MessageStore::add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& 
     const bool off = whole || !room || stream.left >= kQuicDatagrams;
     const int flags = (known_octets == 0 ? kPieceBegins : 0) | (off ? kPieceEnds : 0) |
                       (off && !whole ? kPieceCut : 0);
-    PieceSink to = sink(flow, side, hot);
+    PieceSink to = sink(flow, side, hot, packet.time_ns);
     to.put(MessageKind::quic,
            static_cast<uint8_t>(flags),
            {message.data() + known_octets, octets - known_octets});
@@ -319,7 +348,9 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
                                       FlowHot& hot,
                                       FlowWarm& warm) noexcept {
     const size_t side = packet.from_low ? 0 : 1;
-    if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0) {
+    // What a RST holds is for people (RFC 9293 section 3.5.3).
+    if ((warm.streams_off >> side & 1) != 0 || packet.tcp_header_octets == 0 ||
+        (packet.tcp_flags & kTcpReset) != 0) {
         return MessageKind::none;
     }
     bool first = false;
@@ -331,15 +362,21 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
     }
     MessageState& flow = state(warm);
     StreamSide& stream = flow.sides[side];
-    if (keeps_ == Keeps::little && probe::awaits_names(flow.sides[1 - side])) {
-        return MessageKind::none;  // of two sides one asks
+    const StreamSide& other = flow.sides[1 - side];
+    // Of two sides one asks: of the other a message began, not a few octets that may become one.
+    if (keeps_ == Keeps::little && probe::awaits_names(other) &&
+        (other.step != CutStep::front || other.queue.held != 0)) {
+        return MessageKind::none;
     }
     SegmentSorter sorter(pool_);
     uint32_t sequence = packet.tcp_sequence;
     if (tcp_beginning(packet.tcp_flags) != 0) {
         ++sequence;  // the SYN has a number of its own
-        sorter.begin(stream.queue, sequence);
-        stream.queue.torn = stream.step != CutStep::front ? 1 : 0;
+        // Of one that comes again nothing changes (RFC 5961 section 4).
+        if (stream.queue.begun == 0 || !is_begun_again(warm, side)) {
+            sorter.begin(stream.queue, sequence);
+            stream.queue.torn = stream.step != CutStep::front ? 1 : 0;
+        }
     } else if (stream.queue.begun == 0 && is_first_seen(packet, warm, first)) {
         sorter.begin(stream.queue, warm.stream_begin[side]);
     }
@@ -348,7 +385,7 @@ MessageKind MessageStore::add_segment(const ParsedPacket& packet,
     }
     const MessageKind hint = hint_of(warm);
     const MessageKind dns = dns_kind(packet.key, hint);
-    PieceSink to = sink(flow, side, hot);
+    PieceSink to = sink(flow, side, hot, packet.time_ns);
     const Segment segment{sequence,
                           {packet.payload, packet.payload_captured_octets},
                           packet.payload_octets,
@@ -423,7 +460,7 @@ void MessageStore::finish(FlowHot& hot, const FlowWarm& warm) noexcept {
     SegmentSorter sorter(pool_);
     for (size_t side = 0; side < flow.sides.size(); ++side) {
         StreamSide& stream = flow.sides[side];
-        PieceSink to = sink(flow, side, hot);
+        PieceSink to = sink(flow, side, hot, hot.last_ns);
         sorter.finish(stream.queue, [&](const Segment& next, bool gap) {
             to.packet = next.packet;
             cut_stream(

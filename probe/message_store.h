@@ -107,7 +107,7 @@ class MessageStore {
     }
     // False when there is no block, or none but the `spared` ones: then nothing more is kept.
     bool take_state(FlowHot& hot, FlowWarm& warm, uint32_t spared = 0) noexcept;
-    PieceSink sink(MessageState& state, size_t side, const FlowHot& hot) noexcept;
+    PieceSink sink(MessageState& state, size_t side, const FlowHot& hot, uint64_t time_ns) noexcept;
     void note(const PieceSink& sink, FlowHot& hot) noexcept;
     MessageKind add_datagram(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;
     bool add_quic(const ParsedPacket& packet, FlowHot& hot, FlowWarm& warm) noexcept;

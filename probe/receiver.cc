@@ -78,8 +78,7 @@ void Receiver::run(const std::atomic<bool>& stop, const std::function<void(doubl
         }
     }
     publish();
-    const uint64_t end_ns =
-        std::max(packets_.last_packet_ns, is_live_ ? port_.now_ns() : port_.end_ns());
+    const uint64_t end_ns = std::max(clock_.last_ns(), is_live_ ? port_.now_ns() : port_.end_ns());
     progress_.clock_ns.store(end_ns, std::memory_order_release);
     progress_.ended.store(true, std::memory_order_release);
     if (worker_ != nullptr) {
@@ -118,6 +117,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
         const ParseResult result = parse_packet(view, config_.parser, packet);
         packets_.first_packet_ns = std::min(packets_.first_packet_ns, view.time_ns);
         packets_.last_packet_ns = std::max(packets_.last_packet_ns, view.time_ns);
+        const uint64_t arrival_ns = clock_.advance(view.time_ns);
         if (result != ParseResult::metered) {
             ++packets_.by_result[static_cast<size_t>(result)];
             continue;
@@ -126,7 +126,7 @@ void Receiver::receive_burst(std::span<const PacketView> burst) noexcept {
             fragments_.resolve(packet);
         }
         packet.queue = config_.queue;
-        packet.arrival_ns = clock_.advance(packet.time_ns);
+        packet.arrival_ns = arrival_ns;
         ++count;
     }
     enter(config_.stages, Stage::look_up);

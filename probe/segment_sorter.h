@@ -17,7 +17,9 @@ namespace curlew::probe {
 inline constexpr size_t kHeldSegments = 8;
 // Together with the block that lists them; more than a window's worth of full frames.
 inline constexpr uint32_t kHeldOctets = 12 * 1024;
-// A segment further than this from what is awaited belongs to no window of this connection.
+// A segment further than this from what is awaited belongs to no window of this connection, and its
+// receiver passes it over (RFC 9293 section 3.10.7.4), unless the next one goes on behind it: then
+// much is missing.
 inline constexpr int32_t kFarSegment = 1 << 24;
 
 struct Segment {
@@ -29,13 +31,15 @@ struct Segment {
 
 // A direction's part in the order. Zero: nothing seen.
 struct SegmentQueue {
-    uint32_t next;  // sequence number awaited
-    uint32_t held;  // block of HeldSegments, index + 1; 0: nothing waits
-    uint8_t begun;  // `next` means something
-    uint8_t torn;   // octets before `next` were not captured
-    uint16_t unused;
+    uint32_t next;        // sequence number awaited
+    uint32_t held;        // block of HeldSegments, index + 1; 0: nothing waits
+    uint32_t behind_far;  // `far`: what follows that segment
+    uint8_t begun;        // `next` means something
+    uint8_t torn;         // octets before `next` were not captured
+    uint8_t far;          // the segment before was far off
+    uint8_t unused;
 };
-static_assert(sizeof(SegmentQueue) == 12);
+static_assert(sizeof(SegmentQueue) == 16);
 
 struct HeldSegment {
     uint32_t sequence;
@@ -62,11 +66,18 @@ class SegmentSorter {
     // something is missing before it. The octets are good during the call. Requires: octets.
     template <typename Deliver>
     void add(SegmentQueue& queue, const Segment& segment, Deliver&& deliver) noexcept {
-        if (queue.begun == 0 || is_far(queue, segment)) {
-            const bool gap = queue.begun != 0;
+        if (queue.begun == 0) {
             begin(queue, segment.sequence);
-            queue.torn = gap ? 1 : 0;
+        } else if (is_far(queue, segment)) {
+            if (queue.far == 0 || queue.behind_far != segment.sequence) {
+                queue.far = 1;
+                queue.behind_far = segment.sequence + segment.wire_octets;
+                return;
+            }
+            begin(queue, segment.sequence);
+            queue.torn = 1;
         }
+        queue.far = 0;
         if (ahead(queue, segment.sequence) > 0) {
             if (hold(queue, segment)) {
                 return;

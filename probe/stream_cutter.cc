@@ -79,6 +79,39 @@ bool read_record_header(StreamSide& side) noexcept {
     return true;
 }
 
+// The next octets of a record, of which `left` are still to come. A first message of a handshake
+// may go on in the next one (RFC 8446 section 5.1); of all else the record is the end.
+void follow_hello(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
+    constexpr uint8_t kHandshake = 22;
+    constexpr uint8_t kFrontOctetsOfHello = 4;
+    constexpr uint32_t kClientHello = 1;
+    if (side.hello_ended != 0) {
+        return;
+    }
+    bool ended = side.left == 0;
+    if (side.pending[0] == kHandshake) {
+        size_t at = 0;
+        for (; at < octets.size() && side.hello_front < kFrontOctetsOfHello; ++at) {
+            side.body = side.body << 8 | octets[at];
+            ++side.hello_front;
+            if (side.hello_front == 1 && side.body != kClientHello) {
+                side.pending[0] = 0;  // no length is followed
+                break;
+            }
+            side.body = side.hello_front == 1 ? 0 : side.body;
+        }
+        if (side.pending[0] == kHandshake) {
+            side.body -= static_cast<uint32_t>(std::min<size_t>(
+                side.hello_front < kFrontOctetsOfHello ? 0 : side.body, octets.size() - at));
+            ended = side.hello_front == kFrontOctetsOfHello && side.body == 0;
+        }
+    }
+    if (ended && side.kept != 0) {
+        sink.joined = MessageKind::tls;
+    }
+    side.hello_ended = ended ? 1 : 0;
+}
+
 void cut_tls(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     constexpr uint8_t kApplicationData = 23;
     size_t at = 0;
@@ -86,14 +119,11 @@ void cut_tls(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
     while (at < octets.size() && !ends) {
         if (side.step == CutStep::body) {
             const size_t part = std::min<size_t>(side.left, octets.size() - at);
-            at += part;
             side.left -= static_cast<uint32_t>(part);
+            follow_hello(side, octets.subspan(at, part), sink);
+            at += part;
             if (side.left == 0) {
                 side.step = CutStep::header;
-                if (side.hello_ended == 0 && side.kept != 0) {
-                    sink.joined = MessageKind::tls;
-                }
-                side.hello_ended = 1;
             }
         } else if (side.pending_octets == 0 && octets[at] == kApplicationData) {
             ends = true;
@@ -278,13 +308,12 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
 }  // namespace
 
 void PieceSink::put(MessageKind kind, uint8_t flags, Octets octets) noexcept {
-    const StoredPiece piece{
-        kind,
-        static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)),
-        packet,
-        0,
-        0,
-        {static_cast<uint16_t>(offset_us), static_cast<uint16_t>(offset_us >> 16)}};
+    const StoredPiece piece{kind,
+                            static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)),
+                            packet,
+                            static_cast<uint8_t>(time_us >> 32),
+                            0,
+                            {static_cast<uint16_t>(time_us), static_cast<uint16_t>(time_us >> 16)}};
     const PutResult result = put_piece(*pool, *pieces, piece, octets, most_octets);
     const bool ends = result == PutResult::kept && (flags & kPieceEnds) != 0;
     ended_since = static_cast<uint16_t>(ended_since + (ends ? 1 : 0));

@@ -58,15 +58,16 @@ struct StreamSide {
     MessageKind kind;
     CutStep step;
     uint8_t pending_octets;
-    uint8_t hello_ended;  // TLS: the first record is whole
+    uint8_t hello_ended;  // TLS: the first handshake message is whole
     // Too few to tell what they are; HTTP: in small letters, how this line begins.
     std::array<uint8_t, kFrontOctets> pending;
-    uint32_t body;    // HTTP: what Content-Length says
+    uint32_t body;    // HTTP: what Content-Length says; TLS: as far as it is known, see hello_front
     uint8_t chunked;  // HTTP: the body tells its length itself
-    uint8_t belief;   // HTTP: a value of LengthBelief
-    uint8_t answers;  // it answered over HTTP: it asks nobody, whatever its contents look like
+    uint8_t hello_front;  // TLS: octets seen of its type and length; behind them `body` are to come
+    uint8_t belief;       // HTTP: a value of LengthBelief
+    uint8_t answers;      // it answered over HTTP: it asks nobody, whatever its contents look like
 };
-static_assert(sizeof(StreamSide) == 48);
+static_assert(sizeof(StreamSide) == 52);
 
 // Where the pieces of one packet go.
 struct PieceSink {
@@ -75,11 +76,11 @@ struct PieceSink {
     uint8_t* smb_fronts;  // kept in this record
     uint8_t from_high;
     uint8_t packet;
-    uint32_t offset_us = 0;  // of the packet, from the record's start
+    uint64_t time_us = 0;  // of the packet
     uint32_t most_octets = kMaximumMessageOctets;
     bool cut = false;       // a bound was reached
     bool shortage = false;  // the pool was empty
-    // Of what began in an earlier segment and is whole now: a first record of TLS, a head of HTTP,
+    // Of what began in an earlier segment and is whole now: a ClientHello, a head of HTTP,
     // a DNS message. Of several the last one, behind which so many ended since.
     MessageKind joined = MessageKind::none;
     uint16_t ended_since = 0;

@@ -64,7 +64,7 @@ class Worker {
     // due before are in the ring.
     uint64_t swept_ns() const noexcept { return swept_ns_.load(std::memory_order_acquire); }
 
-    // End of input at `end_ns`, its last packet's time: every flow ends. What they took of the
+    // End of input at `end_ns`, as ArrivalClock tells it: every flow ends. What they took of the
     // memory goes back to the system, partition by partition, for whoever keeps their records needs
     // as much. Nothing is metered any more.
     void finish(uint64_t end_ns) noexcept;

@@ -7,7 +7,6 @@ namespace curlew::probe {
 
 namespace {
 
-constexpr size_t kMaximumFields = 64;
 constexpr std::string_view kHostField = "host:";
 constexpr std::string_view kLengthField = "content-length:";
 constexpr std::string_view kCodingField = "transfer-encoding:";
@@ -74,18 +73,18 @@ char http_answer_class(std::span<const uint8_t> payload) noexcept {
 bool http_content_follows(std::span<const uint8_t> payload) noexcept {
     std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
     uint64_t content_octets = 0;
-    for (size_t i = 0; i < kMaximumFields; ++i) {
-        const size_t end = text.find('\n');
+    size_t end = text.find('\n');
+    if (end == std::string_view::npos || !is_request_line(text.substr(0, end))) {
+        return false;
+    }
+    for (text.remove_prefix(end + 1);; text.remove_prefix(end + 1)) {
+        end = text.find('\n');
         if (end == std::string_view::npos) {
-            return false;  // the head goes on in the next packet
+            return true;  // the head goes on
         }
         const std::string_view line = text.substr(0, end);
-        text.remove_prefix(end + 1);
-        if (i == 0 && !is_request_line(line)) {
-            return false;
-        }
         if (line.empty() || line == "\r") {
-            return content_octets > text.size();
+            return content_octets > text.size() - (end + 1);
         }
         if (begins_with(line, kCodingField)) {
             return true;  // chunks, of which none says which is the last before it is there
@@ -95,12 +94,11 @@ bool http_content_follows(std::span<const uint8_t> payload) noexcept {
             std::from_chars(value.data(), value.data() + value.size(), content_octets);
         }
     }
-    return false;
 }
 
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept {
     std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
-    for (size_t i = 0; i < kMaximumFields && !text.empty(); ++i) {
+    for (size_t i = 0; !text.empty(); ++i) {
         const size_t end = text.find('\n');
         if (end == std::string_view::npos) {
             return true;  // the message goes on in the next packet

@@ -84,8 +84,8 @@ std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) n
 // The first digit of the code of an answer that begins in this payload (RFC 9112 section 4), '1' to
 // '9'; 0: none does.
 char http_answer_class(std::span<const uint8_t> payload) noexcept;
-// Whether the payload is the head of a request whose content comes behind this payload (RFC 9112
-// section 6): what the sender says next is no request, whatever it looks like.
+// Whether a request begins in this payload whose head goes on behind it, or whose content does (RFC
+// 9112 section 6): what the sender says next is no request, whatever it looks like.
 bool http_content_follows(std::span<const uint8_t> payload) noexcept;
 // The host of a request that begins in this payload: in its target (RFC 9112 section 3.2.2), else
 // in its Host field (RFC 9110 section 7.2).

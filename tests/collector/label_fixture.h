@@ -96,6 +96,8 @@ inline proto::FlowSummary answer_to(const std::string& client,
     answer.set_reverse(true);
     answer.set_octets(message);
     answer.set_offset_us(after_us);
+    flow.set_flow_end_ns(
+        std::max(flow.flow_end_ns(), flow.flow_start_ns() + uint64_t{after_us} * 1000));
     return flow;
 }
 

@@ -37,6 +37,16 @@ TEST(ArrivalClock, a_single_time_far_ahead_is_not_believed) {
     at(2, 2);
 }
 
+TEST(ArrivalClock, at_the_end_a_time_ahead_is_believed_that_nothing_spoke_against) {
+    at(0, 0);
+    at(120, 0);
+    CHECK_EQUAL(kClockStart + 120 * kSecond, clock.last_ns());
+    CHECK_EQUAL(kClockStart, clock.advance(kClockStart + 120 * kSecond + 1));
+    CHECK_EQUAL(kClockStart + 120 * kSecond + 1, clock.last_ns());
+    at(1, 1);
+    CHECK_EQUAL(kClockStart + kSecond, clock.last_ns());
+}
+
 TEST(ArrivalClock, what_goes_on_ahead_is_believed_after_a_while) {
     at(0, 0);
     CHECK_EQUAL(kClockStart, clock.advance(kClockStart + 3600 * kSecond));

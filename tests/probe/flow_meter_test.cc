@@ -237,6 +237,25 @@ TEST(FlowMeter, both_fins_end_a_tcp_flow) {
     CHECK_EQUAL(0x13u, record.forward().tcp_control_bits());
 }
 
+TEST(FlowMeter, without_a_timeout_of_its_own_a_closed_flow_has_that_of_others) {
+    DispatcherConfig config;
+    config.worker.meter.timeouts.closed_ns = 0;
+    const auto at = [](uint64_t second, const char* flags) {
+        return PacketBuilder()
+            .ethernet()
+            .ipv4("10.0.0.1", "10.0.0.2")
+            .tcp(1000, 80)
+            .flags(flags)
+            .time_ns(second * kSecond)
+            .build();
+    };
+    const auto records = [&](uint64_t second) {
+        return meter({at(1, "FA"), at(2, "RA"), at(second, "A")}, config).records.size();
+    };
+    CHECK_EQUAL(1u, records(300));
+    CHECK_EQUAL(2u, records(303));
+}
+
 TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
     const Metered metered = meter({segment_at(0, "S"),
                                    answer_at(0, "RA"),

@@ -279,6 +279,15 @@ TEST(FlowStatistics, a_segment_that_fills_a_hole_is_out_of_order) {
                      .c_str());
 }
 
+TEST(FlowStatistics, of_fragments_nobody_can_tell_what_was_not_seen) {
+    Packet fragment = segment(100, 10);
+    CHECK(tells_unseen(Sides({fragment, answer(130)}).client()));
+    // More fragments: RFC 791 section 3.1.
+    fragment.octets[14 + 6] |= 0x20;
+    CHECK_FALSE(tells_unseen(Sides({fragment, answer(130)}).client()));
+    CHECK_FALSE(tells_unseen(Sides({fragment, segment(5'000'000, 10)}).client()));
+}
+
 TEST(FlowStatistics, what_was_acknowledged_and_never_seen_was_lost_before_us) {
     const auto unseen = [](const std::vector<Packet>& packets) {
         // The server's side exists before its first packet.

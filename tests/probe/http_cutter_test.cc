@@ -24,6 +24,15 @@ std::string kept(const std::string& first, const std::string& second) {
 
 TEST_GROUP_BASE(HttpCutter, CutDirection){};
 
+TEST(HttpCutter, a_head_as_long_as_may_be_kept_is_whole) {
+    const std::string line = "POST /1 HTTP/1.1\r\nContent-Length: 12\r\n";
+    const std::string head =
+        line + std::string(kHttpHeadOctets - line.size() - 4, 'a') + "\r\n\r\n";
+    cut(text(head + kGet.substr(0, 12)));
+    cut(text(kGet));
+    STRCMP_EQUAL(kept(head, kGet).c_str(), messages().c_str());
+}
+
 TEST(HttpCutter, a_head_follows_a_body_of_known_length) {
     cut(text(kPost + "twelve octet" + kGet + "more"));
     STRCMP_EQUAL(kept(kPost, kGet).c_str(), messages().c_str());

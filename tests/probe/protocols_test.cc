@@ -140,7 +140,14 @@ TEST(HttpHost, what_follows_a_head_with_content_is_content) {
     CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: 5\r\n\r\nfive!")));
     CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: none\r\n\r\n")));
     CHECK_FALSE(http_content_follows(octets_of(head + "\r\n")));
-    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: 5\r\n")));
+    CHECK_TRUE(http_content_follows(octets_of(head + "Content-Length: 5\r\n")));
+    CHECK_TRUE(http_content_follows(octets_of(head + "X-A")));
+    std::string fields;
+    for (int i = 0; i < 70; ++i) {
+        fields += "a: b\r\n";
+    }
+    CHECK_TRUE(http_content_follows(octets_of(head + fields + "Content-Length: 5\r\n\r\n")));
+    CHECK_FALSE(http_content_follows(octets_of("POST / HTTP/1.1")));
     CHECK_FALSE(http_content_follows(octets_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")));
     CHECK_FALSE(http_content_follows(octets_of("")));
 }

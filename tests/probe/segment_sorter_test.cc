@@ -113,11 +113,25 @@ TEST(SegmentSorter, what_was_not_captured_is_a_gap) {
     STRCMP_EQUAL("ab|efgh", seen.c_str());
 }
 
-TEST(SegmentSorter, a_number_of_another_connection_begins_anew) {
+TEST(SegmentSorter, a_number_far_off_counts_when_the_next_one_goes_on_behind_it) {
     add(100, "ab");
     add(100 + 0x40000000, "cd");
     add(102 + 0x40000000, "ef");
-    STRCMP_EQUAL("ab|cdef", seen.c_str());
+    add(104 + 0x40000000, "gh");
+    STRCMP_EQUAL("ab|efgh", seen.c_str());
+}
+
+TEST(SegmentSorter, a_number_far_off_alone_is_passed_over) {
+    add(100, "ab");
+    add(100 + 0x40000000, "x");
+    add(102, "cd");
+    // What came between: they do not follow each other.
+    add(101 + 0x40000000, "x");
+    add(104, "ef");
+    add(100 - 0x40000000, "x");
+    add(300 - 0x40000000, "x");
+    add(106, "gh");
+    STRCMP_EQUAL("abcdefgh", seen.c_str());
 }
 
 TEST(SegmentSorter, a_connection_that_begins_forgets_what_waits) {

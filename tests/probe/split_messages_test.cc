@@ -70,6 +70,35 @@ DispatcherConfig of_profile(bool details) {
     return config;
 }
 
+Packet split_from_server(std::string_view text, uint16_t port, uint64_t time_ns) {
+    return PacketBuilder{}
+        .ethernet()
+        .ipv4("10.0.0.2", "10.0.0.1")
+        .tcp(port, 3000)
+        .flags("PA")
+        .sequence(1)
+        .payload(text)
+        .time_ns(time_ns)
+        .build();
+}
+
+// The message of one record in two, RFC 8446 section 5.1.
+Octets over_two_records(const Octets& record, size_t first) {
+    constexpr size_t kHeader = 5;
+    Octets out;
+    const auto put = [&](size_t from, size_t to) {
+        for (const size_t octet : {size_t{22}, size_t{3}, size_t{1}, (to - from) >> 8, to - from}) {
+            out.push_back(static_cast<uint8_t>(octet));
+        }
+        out.insert(out.end(),
+                   record.begin() + static_cast<ptrdiff_t>(from),
+                   record.begin() + static_cast<ptrdiff_t>(to));
+    };
+    put(kHeader, kHeader + first);
+    put(kHeader + first, record.size());
+    return out;
+}
+
 // What the record matched, a line each.
 std::string told_by(const proto::FlowSummary& record) {
     std::string all;
@@ -109,6 +138,103 @@ TEST_GROUP(SplitMessages){};
 
 TEST(SplitMessages, a_hello_tells_its_name_wherever_it_is_cut) {
     expect_told("tls-client-hello\ntls.sni www.known.name.\n", split_hello(), 8443);
+}
+
+TEST(SplitMessages, a_hello_in_two_records_tells_its_name_wherever_it_is_cut) {
+    for (const size_t first : {2u, 30u, 70u}) {
+        expect_told("tls-client-hello\ntls.sni www.known.name.\n",
+                    over_two_records(split_hello(), first),
+                    8443);
+    }
+}
+
+TEST(SplitMessages, what_belongs_to_no_window_takes_nothing_away) {
+    const Octets hello = split_hello();
+    Packet far = split_part(split_octets("x"), 0, 1, 8443, 2);
+    far.octets[14 + 20 + 4] ^= 0x40;
+    const Packet reset = PacketBuilder{}
+                             .ethernet()
+                             .ipv4("10.0.0.1", "10.0.0.2")
+                             .tcp(3000, 8443)
+                             .flags("RA")
+                             .sequence(51)
+                             .payload("no more of this")
+                             .time_ns(2)
+                             .build();
+    for (const bool details : {false, true}) {
+        for (const Packet& between : {far, reset, split_syn(8443, 3000, 2)}) {
+            STRCMP_EQUAL("tls-client-hello\ntls.sni www.known.name.\n",
+                         told_by({split_syn(8443),
+                                  split_part(hello, 0, 50, 8443, 1),
+                                  between,
+                                  split_part(hello, 50, hello.size(), 8443, 3)},
+                                 details)
+                             .c_str());
+        }
+    }
+}
+
+TEST(SplitMessages, an_octet_of_the_server_that_may_become_anything_hides_no_hello) {
+    Octets stream = from_hex("00000008 04d2162f");
+    const Octets hello = split_hello();
+    stream.insert(stream.end(), hello.begin(), hello.end());
+    for (const bool details : {false, true}) {
+        STRCMP_EQUAL("tls-client-hello\ntls.sni www.known.name.\n",
+                     told_by({split_syn(5432),
+                              split_part(stream, 0, 8, 5432, 1),
+                              split_from_server("S", 5432, 2),
+                              split_part(stream, 8, 50, 5432, 3),
+                              split_part(stream, 50, stream.size(), 5432, 4)},
+                             details)
+                         .c_str());
+    }
+}
+
+TEST(SplitMessages, behind_a_long_head_a_content_names_no_host) {
+    std::string many;
+    for (int i = 0; i < 70; ++i) {
+        many += "a: b\r\n";
+    }
+    for (const std::string& fields : {many, "x: " + std::string(5'000, 'a') + "\r\n"}) {
+        const Octets stream = split_octets("GET / HTTP/1.1\r\nHost: a.example\r\n" + fields +
+                                           "Content-Length: 90\r\n\r\n" + kSplitRequest);
+        const size_t content = stream.size() - kSplitRequest.size();
+        for (const bool details : {false, true}) {
+            std::vector<Packet> packets{split_syn(8080)};
+            for (size_t at = 0; at < content; at += 1'400) {
+                packets.push_back(
+                    split_part(stream, at, std::min<size_t>(at + 1'400, content), 8080, at + 1));
+            }
+            packets.push_back(split_part(stream, content, stream.size(), 8080, 10'000));
+            STRCMP_EQUAL("http-request\nhttp.host a.example\n", told_by(packets, details).c_str());
+        }
+    }
+}
+
+TEST(SplitMessages, a_message_has_the_time_of_its_packet_whatever_comes_late) {
+    constexpr uint64_t kMicrosecond = 1'000;
+    constexpr uint64_t kDay = 86'400'000'000'000;
+    DispatcherConfig config = of_profile(true);
+    config.worker.meter.timeouts = {};
+    config.worker.meter.timeouts.idle_other_ns = 0;
+    config.worker.meter.timeouts.active_ns = 0;
+    const auto query = [](uint64_t time_ns) {
+        return PacketBuilder{}
+            .ethernet()
+            .ipv4("10.0.0.1", "10.0.0.2")
+            .udp(3000, 53)
+            .payload(Octets(kSplitQuery.begin() + 2, kSplitQuery.end()))
+            .time_ns(kDay + time_ns)
+            .build();
+    };
+    const Metered metered =
+        meter({query(7 * kMicrosecond), query(5 * kMicrosecond), query(6 * kDay)}, config);
+    CHECK_EQUAL(1u, metered.records.size());
+    const proto::FlowSummary& record = metered.records[0];
+    CHECK_EQUAL(3, record.messages_size());
+    CHECK_EQUAL(2u, record.messages(0).offset_us());
+    CHECK_EQUAL(0u, record.messages(1).offset_us());
+    CHECK_EQUAL(6 * kDay / kMicrosecond - 5, record.messages(2).offset_us());
 }
 
 TEST(SplitMessages, a_request_tells_its_host_wherever_it_is_cut) {
@@ -342,7 +468,8 @@ TEST(SplitMessages, hellos_that_never_end_take_no_more_than_there_is) {
     DispatcherConfig config = of_profile(false);
     config.worker.flow_capacity = 1;
     Octets hello = split_hello();
-    hello[3] = 0x3f;  // of 16 KiB
+    hello[3] = 0x3f;  // record and message of 16 KiB
+    hello[7] = 0x3f;
     hello.resize(1400, 0xaa);
     std::vector<Packet> packets;
     for (uint16_t flow = 10'000; flow < 30'000; ++flow) {

@@ -75,6 +75,28 @@ TEST(TcpConnection, another_number_counts_when_the_connection_got_on) {
     CHECK_FALSE(begins(kTcpSyn, 9, false));
 }
 
+TEST(TcpConnection, a_syn_long_after_a_connection_was_met_in_its_middle_is_anothers) {
+    constexpr uint64_t kSecond = 1'000'000'000;
+    ParsedPacket syn = packet(kTcpSyn, 9);
+    warm.first_ns = {10 * kSecond, 10 * kSecond};
+    hot.packets = {3, 3};
+    hot.payload_octets = {100, 100};
+    syn.time_ns = 15 * kSecond;
+    CHECK_FALSE(begins_another(hot, warm, syn));
+    syn.time_ns = 5 * kSecond;
+    CHECK_FALSE(begins_another(hot, warm, syn));
+    syn.time_ns = 15 * kSecond + 1;
+    CHECK_TRUE(begins_another(hot, warm, syn));
+    // The one that was answered, however late.
+    note(packet(kTcpSynAck, 500, false));
+    syn.tcp_sequence = 7000;
+    CHECK_FALSE(begins_another(hot, warm, syn));
+    // A side that was not heard may have begun now.
+    warm.first_ns = {0, 10 * kSecond};
+    syn.tcp_sequence = 9;
+    CHECK_FALSE(begins_another(hot, warm, syn));
+}
+
 TEST(TcpConnection, a_syn_ack_begins_another_only_after_the_end) {
     note(packet(kTcpSynAck, 500, false));
     hot.packets = {3, 3};
