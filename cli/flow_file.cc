@@ -4,7 +4,6 @@
 
 #include <span>
 #include <stdexcept>
-#include <system_error>
 
 #include "probe/capture_stream.h"
 
@@ -14,20 +13,13 @@ namespace {
 
 constexpr size_t kChunkOctets = 256u << 10;
 
-// An empty dataset is one of no records; the stream refuses to open it.
-bool is_empty_file(const std::filesystem::path& path) {
-    std::error_code error;
-    return std::filesystem::is_regular_file(path, error) &&
-           std::filesystem::file_size(path, error) == 0 && !error;
-}
-
 }  // namespace
 
-FlowFile::FlowFile(const std::filesystem::path& path) : path_(path) {
-    if (!is_empty_file(path)) {
-        stream_ = std::make_unique<probe::CaptureStream>(path);
-    }
-}
+// A dataset of no records is empty, or holds nothing when it is unpacked.
+FlowFile::FlowFile(const std::filesystem::path& path)
+    : path_(path),
+      stream_(std::make_unique<probe::CaptureStream>(
+          path, probe::CaptureStream::Witness{}, probe::CaptureStream::Nothing::allowed)) {}
 
 FlowFile::~FlowFile() = default;
 
@@ -55,9 +47,6 @@ bool FlowFile::read_more() {
     buffer_.erase(0, begin_);
     begin_ = 0;
     scanned_ = buffer_.size();
-    if (stream_ == nullptr) {
-        return false;
-    }
     buffer_.resize(scanned_ + kChunkOctets);
     auto* room = reinterpret_cast<uint8_t*>(buffer_.data()) + scanned_;
     const size_t octets = stream_->read(std::span(room, kChunkOctets));

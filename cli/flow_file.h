@@ -42,7 +42,7 @@ class FlowFile {
     bool read_more();
 
     std::filesystem::path path_;
-    std::unique_ptr<probe::CaptureStream> stream_;  // null: the file is empty
+    std::unique_ptr<probe::CaptureStream> stream_;
     std::string buffer_;
     size_t begin_ = 0;    // of the line after the one last returned, in buffer_
     size_t scanned_ = 0;  // buffer_ holds no line feed between begin_ and here

@@ -318,12 +318,44 @@ UsageError wrong_usage(const CLI::App& app, const CLI::ParseError& error) {
     // Before what is wanted and not there: it may be what is meant.
     for (const CLI::App* command : app.get_subcommands()) {
         for (const std::string& word : command->remaining()) {
-            if (word.starts_with('-')) {
+            if (word.starts_with('-') && word != "--") {
                 what = fmt::format("{} has no option '{}'", command->get_name(), word);
             }
         }
     }
     return UsageError(fmt::format("{} (see curlew --help)", what));
+}
+
+// Whole numbers are decimal: CLI11 would take one that begins with 0 for octal.
+void read_decimals(CLI::App& app) {
+    const CLI::Validator decimal(
+        [](std::string& text) {
+            if (text.empty() || text.find_first_not_of("0123456789") != std::string::npos) {
+                return "Value " + text + " is no whole number";
+            }
+            text.erase(0, std::min(text.find_first_not_of('0'), text.size() - 1));
+            return std::string();
+        },
+        "");
+    for (CLI::App* command : app.get_subcommands({})) {
+        for (CLI::Option* option : command->get_options()) {
+            if (option->get_type_name().starts_with("UINT")) {
+                option->transform(decimal);
+            }
+        }
+    }
+}
+
+// Throws CLI::Success where help or the version was asked for, else UsageError.
+void parse(CLI::App& app, int argument_count, char** arguments) {
+    read_decimals(app);
+    try {
+        app.parse(argument_count, arguments);
+    } catch (const CLI::Success&) {
+        throw;
+    } catch (const CLI::ParseError& error) {
+        throw wrong_usage(app, error);
+    }
 }
 
 int dispatch(int argument_count, char** arguments) {
@@ -357,12 +389,9 @@ int dispatch(int argument_count, char** arguments) {
     const CLI::App* traffic = add_traffic(app, traffic_config);
     const KeysCommands keys(app);
     try {
-        app.parse(argument_count, arguments);
-    } catch (const CLI::ParseError& error) {
-        if (error.get_exit_code() == 0) {
-            return app.exit(error);  // help or version
-        }
-        throw wrong_usage(app, error);
+        parse(app, argument_count, arguments);
+    } catch (const CLI::Success& told) {
+        return app.exit(told);  // help or version
     }
     if (run->parsed()) {
         return do_run(run_options, signatures_folder);

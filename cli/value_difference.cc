@@ -11,6 +11,17 @@ namespace {
 
 using rapidjson::Value;
 
+// A double that is this integer: not one that is near to it.
+bool is_whole(double value, const Value& integer) {
+    constexpr double kBehindUint64 = 18446744073709551616.0;
+    if (integer.IsUint64()) {
+        return value >= 0 && value < kBehindUint64 && value == std::trunc(value) &&
+               static_cast<uint64_t>(value) == integer.GetUint64();
+    }
+    return integer.IsInt64() && value >= -kBehindUint64 / 2 && value < 0 &&
+           value == std::trunc(value) && static_cast<int64_t>(value) == integer.GetInt64();
+}
+
 bool equal_numbers(const Value& left, const Value& right) {
     if (left.IsInt64() && right.IsInt64()) {
         return left.GetInt64() == right.GetInt64();
@@ -18,8 +29,12 @@ bool equal_numbers(const Value& left, const Value& right) {
     if (left.IsUint64() && right.IsUint64()) {
         return left.GetUint64() == right.GetUint64();
     }
+    if (left.IsDouble() != right.IsDouble()) {
+        return left.IsDouble() ? is_whole(left.GetDouble(), right)
+                               : is_whole(right.GetDouble(), left);
+    }
     // What is beyond a double cannot be told from its like, so it equals nothing.
-    return (left.IsDouble() || right.IsDouble()) && std::isfinite(left.GetDouble()) &&
+    return left.IsDouble() && std::isfinite(left.GetDouble()) &&
            left.GetDouble() == right.GetDouble();
 }
 

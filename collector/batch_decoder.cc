@@ -362,6 +362,16 @@ BatchError BatchDecoder::decode(const proto::FrameView& frame, proto::ProbeLedge
         ledger.in_doubt_size() > proto::kMaximumInDoubt) {
         return BatchError::too_many_elements;
     }
+    for (const uint64_t count : {ledger.packets_offered(),
+                                 ledger.packets_metered(),
+                                 ledger.records_created(),
+                                 ledger.flows_created(),
+                                 ledger.records_sent(),
+                                 ledger.records_waiting()}) {
+        if (count > proto::kMaximumCount) {
+            return BatchError::out_of_range;
+        }
+    }
     for (const proto::LossInterval& loss : ledger.losses()) {
         if (const BatchError error = check(loss); error != BatchError::none) {
             return error;

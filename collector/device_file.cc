@@ -102,7 +102,11 @@ void write_devices(ManifestOutput& json, const DeviceList& list) {
     json.flag("devices_complete", list.complete);
     json.key("devices");
     json.start_array();
+    const size_t begin = json.octets();
     for (const Device& device : list.devices) {
+        if (json.octets() - begin >= kMaximumListedOctets) {
+            break;
+        }
         write_device(json, device);
     }
     json.end_array();

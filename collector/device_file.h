@@ -19,6 +19,8 @@ namespace curlew::collector {
 inline constexpr const char* kDevicesSuffix = ".devices.json";
 // Of a dataset: more are counted, not listed.
 inline constexpr size_t kMaximumListedDevices = 10'000;
+// No device is listed behind so many octets: a manifest is read whole.
+inline constexpr size_t kMaximumListedOctets = size_t{4} << 20;
 
 using ManifestOutput = JsonOutput<rapidjson::PrettyWriter<rapidjson::StringBuffer>>;
 

@@ -20,7 +20,7 @@ constexpr uint32_t kSynBit = 2;
 constexpr uint32_t kRstBit = 4;
 constexpr uint32_t kAckBit = 16;
 
-// Empty: nothing to say.
+// Empty: nothing to say. Who acknowledges something was answered, whether or not that was seen.
 std::string_view behaviour_of(const proto::FlowSummary& flow) {
     const uint32_t forward_bits = flow.forward().tcp_control_bits();
     const uint32_t reverse_bits = flow.reverse().tcp_control_bits();
@@ -29,9 +29,10 @@ std::string_view behaviour_of(const proto::FlowSummary& flow) {
         return {};
     }
     const bool answered = (reverse_bits & (kSynBit | kAckBit)) == (kSynBit | kAckBit);
+    const bool silent = reverse_bits == 0 && (forward_bits & kAckBit) == 0;
     return answered                        ? "empty"
            : (reverse_bits & kRstBit) != 0 ? "refused"
-           : reverse_bits == 0             ? "unanswered"
+           : silent                        ? "unanswered"
                                            : "";
 }
 

@@ -27,6 +27,8 @@ constexpr auto kMaximumEpochs = 64;
 constexpr auto kRememberedEpochs = 4;
 // So long is told of one that ended.
 constexpr std::chrono::minutes kSilence{10};
+// Nobody has sent so much: what follows is counted without an end.
+constexpr uint64_t kHighestFirstSequence = uint64_t{1} << 62;
 // How long two epochs of a probe may seem connected before the second one is refused.
 constexpr std::chrono::seconds kRivalPatience{1};
 
@@ -225,6 +227,12 @@ bool Intake::is_welcome(const proto::ReceivedFrame& frame,
         refuse(frame,
                proto::REFUSAL_REASON_HELLO,
                fmt::format("the hello cannot be read: {}", name_of(error)));
+        return false;
+    }
+    if (frame.header.first_sequence > kHighestFirstSequence) {
+        refuse(frame,
+               proto::REFUSAL_REASON_HELLO,
+               fmt::format("the probe's first sequence is above {}", kHighestFirstSequence));
         return false;
     }
     if (!is_probe_name(hello.probe_name())) {

@@ -62,6 +62,9 @@ class JsonOutput {
         writer_.Null();
     }
 
+    // Written so far.
+    size_t octets() const noexcept { return buffer_.GetSize(); }
+
     // For what this class has no word for.
     Writer& writer() { return writer_; }
 

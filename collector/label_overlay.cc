@@ -54,6 +54,7 @@ class OverlayWriter {
           group_(group),
           rules_(rules),
           labeller_(rules),
+          lock_(open_locked(base_of(manifest) + ".labels.part")),
           part_(base_of(manifest) + ".labels.part"),
           file_(part_.path(), Encoding::json) {}
 
@@ -88,6 +89,7 @@ class OverlayWriter {
         file_.finish();
         summary_.file = base + kOverlayMark + signatures_hash + ".json";
         rename_durably(part_.path(), summary_.file);
+        part_.keep();  // who comes next may have begun another one
         return std::move(summary_);
     }
 
@@ -172,6 +174,7 @@ class OverlayWriter {
     Labeller labeller_;
     DeviceWords devices_;
     std::string ruleset_;
+    FileDescriptor lock_;
     PartFile part_;
     DatasetWriter file_;
     Sha256 digest_;

@@ -34,6 +34,10 @@ class LineMemory {
 
     void add(const proto::FlowSummary& flow);
 
+    // Of a flow that is added later: its names alone, which are told once however often they are
+    // added.
+    void add_names(const proto::FlowSummary& flow) { names_.add(flow); }
+
     // Of jobs that are done again: who adds asks it, and tells it.
     AddedRecords& added() noexcept { return added_; }
 

@@ -20,7 +20,7 @@
 namespace curlew::collector {
 
 inline constexpr int kManifestSchema = 1;
-inline constexpr uint64_t kLongestManifest = uint64_t{16} << 20;
+inline constexpr uint64_t kLongestManifest = uint64_t{64} << 20;
 
 // What only a dataset of a live line has.
 struct LiveFacts {

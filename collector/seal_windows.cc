@@ -201,6 +201,9 @@ class WindowSealer {
                 RecordOrder order = record_order(flow);
                 order.dataset = number;
                 sorter_.add(order, {reinterpret_cast<const char*>(octets.data()), octets.size()});
+            } else if (!job_.windows.empty() && window.from_ns > job_.windows.back()) {
+                // An answer of DNS may be in a record that ends later than the flow it names.
+                memory_.add_names(flow);
             }
             ++at;
             return true;

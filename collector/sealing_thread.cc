@@ -18,6 +18,14 @@ uint64_t wall_time_ns() {
                                      .count());
 }
 
+bool remembers_alike(const LiveSetup& one, const LiveSetup& other) {
+    const auto signatures_of = [](const LiveSetup& setup) {
+        return setup.groups.label_rules(0).content.set().content_hash();
+    };
+    return &one == &other || (one.seal.config.rotate.minutes == other.seal.config.rotate.minutes &&
+                              signatures_of(one) == signatures_of(other));
+}
+
 }  // namespace
 
 SealingThread::SealingThread(std::shared_ptr<const LiveSetup> setup)
@@ -97,13 +105,15 @@ void SealingThread::run(std::stop_token stop) {
     }
 }
 
+// What a line's flows said goes on to be known after a configuration was read again, as long as
+// they say the same by its signatures. A newer list of vendors counts from the next start on.
 LineMemory& SealingThread::memory_of(const std::string& probe,
                                      const std::shared_ptr<const LiveSetup>& setup) {
-    if (memories_setup_ != setup) {
+    if (memories_setup_ == nullptr || !remembers_alike(*memories_setup_, *setup)) {
         memories_.clear();
         memories_setup_ = setup;
     }
-    const LabelRules rules = setup->groups.label_rules(0);
+    const LabelRules rules = memories_setup_->groups.label_rules(0);
     return memories_.try_emplace(probe, rules.content, rules.vendors).first->second;
 }
 

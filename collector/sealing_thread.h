@@ -78,7 +78,7 @@ class SealingThread {
     SealingState state_;
     bool works_ = true;
     bool wants_room_ = false;
-    // The thread's own: by probe, made by the rules of one configuration.
+    // The thread's own: by probe, made by the rules of a configuration that may be an earlier one.
     std::map<std::string, LineMemory> memories_;
     std::shared_ptr<const LiveSetup> memories_setup_;
     proto::SettledClock clock_;

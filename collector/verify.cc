@@ -89,6 +89,17 @@ class Verifier {
         return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
     }
 
+    // Who writes a dataset, or labels, holds a lock on its part.
+    bool is_being_written(const std::string& file) const {
+        if (!file.ends_with(".part")) {
+            return false;
+        }
+        const fs::path part = archive_ / file;
+        const FileDescriptor open(::open(part.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK));
+        return open.get() >= 0 && ::flock(open.get(), LOCK_SH | LOCK_NB) != 0 &&
+               errno == EWOULDBLOCK;
+    }
+
     // A living collector puts the files of a dataset in place before its line of the index.
     bool is_being_sealed(const std::string& file) {
         constexpr int kLooks = 30;
@@ -385,7 +396,7 @@ class Verifier {
                     tell(fmt::format("{}: {}", file, wrong));
                 }
             });
-        } else if (is_being_sealed(file)) {
+        } else if (is_being_written(file) || is_being_sealed(file)) {
             return;
         } else if (file.ends_with(".open") || file.ends_with(".part")) {
             ++result_.unsealed;

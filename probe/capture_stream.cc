@@ -177,7 +177,7 @@ struct DescriptorGuard {
 
 }  // namespace
 
-CaptureStream::CaptureStream(const std::filesystem::path& file, Witness witness)
+CaptureStream::CaptureStream(const std::filesystem::path& file, Witness witness, Nothing nothing)
     : witness_(std::move(witness)), input_(kInputOctets) {
     descriptor_ = open(file.c_str(), O_RDONLY | O_CLOEXEC);
     if (descriptor_ < 0) {
@@ -198,12 +198,12 @@ CaptureStream::CaptureStream(const std::filesystem::path& file, Witness witness)
     if (!fault_.empty()) {
         throw std::runtime_error(file.string() + ": " + fault_);
     }
-    if (input_end_ == 0) {
+    if (input_end_ == 0 && nothing == Nothing::refused) {
         throw std::runtime_error(file.string() + ": file is empty");
     }
     unpacker_ = unpacker_for(std::span(input_).first(input_end_));
     fill_head();
-    if (head_.empty()) {
+    if (head_.empty() && (nothing == Nothing::refused || !fault_.empty())) {
         const std::string cause =
             fault_.empty() ? std::string(unpacker_->name()) + " data with nothing in it" : fault_;
         throw std::runtime_error(file.string() + ": " + cause);

@@ -26,8 +26,13 @@ class CaptureStream {
     // Gets the file's octets in order, each once, as they lie there: packed ones packed.
     using Witness = std::function<void(std::span<const uint8_t>)>;
 
+    // Whether a file may be empty, or hold nothing when it is unpacked.
+    enum class Nothing : uint8_t { refused, allowed };
+
     // Throws std::runtime_error when the file cannot be read or nothing is in it.
-    explicit CaptureStream(const std::filesystem::path& file, Witness witness = {});
+    explicit CaptureStream(const std::filesystem::path& file,
+                           Witness witness = {},
+                           Nothing nothing = Nothing::refused);
     ~CaptureStream();
     CaptureStream(const CaptureStream&) = delete;
     CaptureStream& operator=(const CaptureStream&) = delete;

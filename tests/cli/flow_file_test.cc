@@ -52,6 +52,8 @@ TEST(FlowFile, tells_gzip_and_zstd_by_their_octets) {
 
 TEST(FlowFile, an_empty_file_has_no_lines) {
     LONGS_EQUAL(0, lines_of(folder.write("a", "")).size());
+    LONGS_EQUAL(0, lines_of(folder.write("a.json.zst", zstandard(""))).size());
+    LONGS_EQUAL(0, lines_of(folder.write("a.json.gz", gzipped(""))).size());
 }
 
 TEST(FlowFile, a_line_may_be_longer_than_what_is_read_at_once) {

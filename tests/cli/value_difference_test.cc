@@ -81,4 +81,12 @@ TEST(ValueDifference, numbers_have_no_tolerance) {
     STRCMP_EQUAL("tls", paths("0.1", "0.10000000000000002").c_str());
     STRCMP_EQUAL("", paths("0.1", "0.10").c_str());
     STRCMP_EQUAL("", paths("3", "3.0").c_str());
+    STRCMP_EQUAL("", paths("-3", "-3.0").c_str());
+    STRCMP_EQUAL("tls", paths("-3", "3.0").c_str());
+    // What a program makes of nanoseconds that keeps them in a double.
+    STRCMP_EQUAL("tls", paths("1546348865407752762", "1.5463488654077527e+18").c_str());
+    STRCMP_EQUAL("", paths("1546348865407752704", "1.5463488654077527e+18").c_str());
+    STRCMP_EQUAL("tls", paths("9007199254740992.0", "9007199254740993").c_str());
+    STRCMP_EQUAL("tls", paths("18446744073709551615", "1.8446744073709552e+19").c_str());
+    STRCMP_EQUAL("tls", paths("-9007199254740993", "-9007199254740992.0").c_str());
 }

@@ -323,6 +323,11 @@ TEST(BatchDecoder, a_ledger_keeps_its_limits) {
         many.add_notes();
     }
     STRCMP_EQUAL("too_many_elements", decode_ledger(many));
+    proto::ProbeLedger endless = ledger_of(3);
+    endless.set_octets_metered(uint64_t{1} << 60);
+    STRCMP_EQUAL("none", decode_ledger(endless));
+    endless.set_packets_metered(~uint64_t{0});
+    STRCMP_EQUAL("out_of_range", decode_ledger(endless));
     proto::ProbeLedger recorded = ledger_of(3);
     for (int i = 0; i < proto::kMaximumRecordingFiles; ++i) {
         recorded.mutable_recording()->add_files()->set_name("a.pcapng");

@@ -35,6 +35,22 @@ std::string manifest_with(const DeviceList& list) {
 
 TEST_GROUP(DeviceFile){};
 
+TEST(DeviceFile, a_list_has_an_end_by_octets_too) {
+    DeviceList list{std::vector<Device>(2'000, two_devices()[0]), 2'000};
+    for (size_t i = 0; i < 64; ++i) {
+        for (Device& device : list.devices) {
+            device.names.insert(std::string(200, 'a') + std::to_string(i));
+        }
+    }
+    const std::string manifest = manifest_with(list);
+    CHECK(manifest.size() > kMaximumListedOctets);
+    CHECK(manifest.size() < kMaximumListedOctets + 100'000);
+    const auto read = parse_device_file(*device_file_of(manifest));
+    CHECK(read.has_value());
+    CHECK(read->size() > 100);
+    STRCMP_CONTAINS("\"devices_found\": 2000,", manifest.substr(0, 200).c_str());
+}
+
 TEST(DeviceFile, is_the_manifests_list_and_is_read_back) {
     const auto file = device_file_of(manifest_with({two_devices(), 2}));
     CHECK(file.has_value());

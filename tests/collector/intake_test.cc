@@ -222,6 +222,13 @@ TEST(Intake, a_welcome_says_what_is_there_and_not_what_never_comes) {
     welcome(probe, 9, 10);
 }
 
+TEST(Intake, sequences_that_would_end_are_refused) {
+    TestProbe probe;
+    refused(probe.hello(~uint64_t{0}), proto::REFUSAL_REASON_HELLO, "first sequence is above");
+    CHECK_EQUAL(0, intake->probes());
+    welcome(probe, 0, (uint64_t{1} << 61) + 1);
+}
+
 TEST(Intake, other_schemas_are_refused_and_told_what_to_upgrade) {
     TestProbe probe;
     probe.schema = kOldestSchema - 1;

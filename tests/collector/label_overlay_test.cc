@@ -59,6 +59,18 @@ TEST(LabelOverlay, by_the_same_rules_nothing_changes) {
     STRCMP_EQUAL("it is of another dataset", check_overlay(summary.file, dataset).c_str());
 }
 
+TEST(LabelOverlay, one_writes_it_at_a_time) {
+    const LabelFixture same;
+    const fs::path part = folder.path() / "any/kitchen/walk.labels.part";
+    {
+        const FileDescriptor writer = open_locked(part);
+        CHECK_THROWS(std::runtime_error, write_overlay(manifest, same.group, same.content));
+        CHECK(fs::exists(part));
+    }
+    write_overlay(manifest, same.group, same.content);
+    CHECK_FALSE(fs::exists(part));
+}
+
 TEST(LabelOverlay, is_not_that_of_other_signatures) {
     const LabelFixture same;
     const fs::path file = write_overlay(manifest, same.group, same.content).file;

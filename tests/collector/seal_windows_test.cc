@@ -111,6 +111,17 @@ TEST(SealWindows, a_window_lists_the_devices_that_were_there) {
     }
 }
 
+TEST(SealWindows, an_answer_in_a_record_that_ends_later_names_a_flow) {
+    proto::FlowSummary answer = answer_to("10.0.0.5", "time.example", "172.16.0.1", 60, 0);
+    answer.set_flow_end_ns(kNextWindow + 1);
+    store(probe.batch({live_flow(5, kStart + 1'000'000'000), answer}));
+    seal(job_of({kWindow}));
+    seal(job_of({kNextWindow}));
+    const auto datasets = sealed_datasets(archive);
+    CHECK_EQUAL(2, datasets.size());
+    STRCMP_CONTAINS("\"name-by-dns\": 1", datasets[0].text.c_str());
+}
+
 TEST(SealWindows, only_what_is_asked_for_is_sealed_and_only_once) {
     store(probe.batch({live_flow(1, kWindow), live_flow(2, kNextWindow)}));
     seal(job_of({kWindow}));

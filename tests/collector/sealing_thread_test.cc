@@ -1,5 +1,6 @@
 #include "collector/sealing_thread.h"
 
+#include "tests/collector/label_fixture.h"
 #include "tests/collector/live_fixture.h"
 #include "tests/support/cpputest.h"
 #include "tests/support/temporary_folder.h"
@@ -28,11 +29,17 @@ TEST_GROUP(SealingThread) {
         journal->sync();
     }
 
-    SealJob job() {
+    void store(const proto::FlowSummary& flow) {
+        const proto::ReceivedFrame frame = probe.batch({flow});
+        journal->append(view_of(frame), frame.octets);
+        journal->sync();
+    }
+
+    SealJob job(uint64_t window = kWindow) {
         return {.facts = journal->facts(),
                 .files = journal->close(),
                 .minutes = 10,
-                .windows = {kWindow},
+                .windows = {window},
                 .all_windows = true,
                 .through = journal->last_durable()};
     }
@@ -84,6 +91,28 @@ TEST(SealingThread, a_failure_is_reported_in_one_sentence) {
     sealing.submit(job());
     CHECK(sealing.wait_until_idle(kLongWait));
     CHECK(sealing.state().seal_trouble.empty());
+}
+
+TEST(SealingThread, what_the_line_said_outlives_a_configuration_that_is_read_again) {
+    SealingThread sealing(live);
+    store(answer_to("10.0.0.5", "time.example", "172.16.0.1", 3600, 0));
+    sealing.submit(job());
+    CHECK(sealing.wait_until_idle(kLongWait));
+    uint64_t window = kNextWindow;
+    for (const bool same_signatures : {true, false}) {
+        if (!same_signatures) {
+            tests::put_content(folder.path() / "more.toml",
+                               name_signature("other", "other.example", "service = 'other'"));
+        }
+        sealing.set_setup(
+            std::make_shared<const LiveSetup>(live_config(archive), folder.path(), "0.1.0"));
+        store(live_flow(5, window));
+        sealing.submit(job(window));
+        CHECK(sealing.wait_until_idle(kLongWait));
+        const std::string manifest = sealed_datasets(archive).back().text;
+        CHECK_EQUAL(same_signatures, manifest.find("\"name-by-dns\": 1") != std::string::npos);
+        window += 10 * kMinute;
+    }
 }
 
 TEST(SealingThread, works_with_the_newest_configuration) {

@@ -285,6 +285,14 @@ TEST(Verify, tells_what_was_left_unsealed) {
                     problems.c_str());
 }
 
+TEST(Verify, passes_over_what_is_being_written) {
+    {
+        const FileDescriptor writer = open_locked(datasets / "four.part");
+        CHECK(verify().holds());
+    }
+    CHECK_EQUAL(1, verify().unsealed);
+}
+
 TEST(Verify, refuses_to_leave_the_archive) {
     const std::string zeros(64, '0');
     fs::create_directory_symlink("/", archive / "link");

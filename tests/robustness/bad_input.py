@@ -95,6 +95,8 @@ def check_command_line(case):
         "unknown command": ["fly"],
         "unknown option": ["run", good, "--archive", "a", "--fast"],
         "no archive": ["run", good],
+        "octal": ["run", good, "--archive", "a", "--packets", "0x10"],
+        "range": ["run", good, "--archive", "a", "--packets", "0513"],
         "workers": ["run", good, "--archive", "a", "--workers", "0"],
         "fields": ["run", good, "--archive", "a", "--fields", "none"],
         "seconds that are no number": ["bench", "--seconds", "nan"],
