@@ -86,7 +86,11 @@ class WindowSealer {
             throw;
         }
         memory_.added().sealed(job_.facts.epoch, job_.windows);
-        publish_waiting(setup_.config.archive, state_path_, state_);
+        try {
+            publish_waiting(setup_.config.archive, state_path_, state_);
+        } catch (const std::exception& error) {
+            throw NotYetPublished(error.what(), result_);
+        }
         result_.final_ledger = state_.final_ledger_sealed;
         result_.unclean_end = state_.unclean_end_sealed;
         return result_;

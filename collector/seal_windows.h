@@ -3,7 +3,9 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <stdexcept>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "collector/config.h"
@@ -57,12 +59,22 @@ struct SealedWindows {
     bool unclean_end = false;       // likewise
 };
 
+// What was sealed is written, and its place in the archive is decided; it could not be put there
+// yet. The next job does, and counts none of it.
+class NotYetPublished : public std::runtime_error {
+  public:
+    NotYetPublished(const std::string& cause, SealedWindows what)
+        : std::runtime_error(cause), sealed(std::move(what)) {}
+
+    SealedWindows sealed;
+};
+
 // Where journals, states and temporary files are: ARCHIVE/open.
 std::filesystem::path open_folder(const std::filesystem::path& archive);
 
-// `memory` is the probe's and takes the records. Throws std::runtime_error with one sentence; what
-// was sealed is then sealed, what was not is
-// where it was, and the job can be tried again, also as part of a larger one. Deletes no journal.
+// `memory` is the probe's and takes the records. Throws std::runtime_error with one sentence,
+// NotYetPublished among them; what was sealed is then sealed, what was not is where it was, and the
+// job can be tried again, also as part of a larger one. Deletes no journal.
 SealedWindows seal_windows(const SealJob& job,
                            const SealSetup& setup,
                            LineMemory& memory,

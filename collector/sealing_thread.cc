@@ -123,6 +123,9 @@ SealReport SealingThread::seal(SealJob job, const std::shared_ptr<const LiveSetu
         LineMemory& memory = memory_of(report.job.facts.probe, setup);
         report.sealed = seal_windows(report.job, setup->seal, memory);
         memory.forget_before(forgotten_before_ns(report.job) / 1000);
+    } catch (const NotYetPublished& error) {
+        report.sealed = error.sealed;
+        report.failure = error.what();
     } catch (const std::exception& error) {
         report.failure = error.what();
     }

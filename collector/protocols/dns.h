@@ -57,7 +57,7 @@ struct DnsMessage {
 };
 
 // Of one message the names unfold to at most this much more than its own octets.
-inline constexpr size_t kDnsUnfolding = 24;
+inline constexpr size_t kDnsUnfolding = 12;
 
 // `cut`: the message went on behind `octets`, so that an early end is no contradiction. What is
 // decoded reaches into `octets`.

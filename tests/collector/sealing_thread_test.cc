@@ -93,6 +93,24 @@ TEST(SealingThread, a_failure_is_reported_in_one_sentence) {
     CHECK(sealing.state().seal_trouble.empty());
 }
 
+TEST(SealingThread, what_could_not_be_published_at_once_counts_once) {
+    tests::put_content(archive / "any", "in the way");
+    SealingThread sealing(live);
+    SealJob again = job();
+    sealing.submit(again);
+    CHECK(sealing.wait_until_idle(kLongWait));
+    CHECK_FALSE(sealing.reports().front().failure.empty());
+    CHECK_EQUAL(1, sealing.state().records_sealed);
+    CHECK_EQUAL(1, sealing.state().datasets_sealed);
+    fs::remove(archive / "any");
+    sealing.submit(again);
+    CHECK(sealing.wait_until_idle(kLongWait));
+    CHECK(sealing.state().seal_trouble.empty());
+    CHECK_EQUAL(1, sealed_numbers(archive).size());
+    CHECK_EQUAL(1, sealing.state().records_sealed);
+    CHECK_EQUAL(1, sealing.state().datasets_sealed);
+}
+
 TEST(SealingThread, what_the_line_said_outlives_a_configuration_that_is_read_again) {
     SealingThread sealing(live);
     store(answer_to("10.0.0.5", "time.example", "172.16.0.1", 3600, 0));
