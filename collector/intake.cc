@@ -41,6 +41,14 @@ bool is_newer(const ProbeStream& one, const ProbeStream& other) {
     return rank(one) > rank(other);
 }
 
+// Of several epochs of one probe. Of two that were stored and say to have begun at once, one has to
+// give way.
+using EpochAge = std::tuple<fs::file_time_type, uint64_t, uint64_t>;
+
+EpochAge age_of(const EpochFacts& facts, fs::file_time_type stored) {
+    return {stored, facts.hello.started_ns(), facts.epoch};
+}
+
 }  // namespace
 
 Intake::Intake(const fs::path& archive,
@@ -125,7 +133,9 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
             epochs[{name->probe, name->epoch}].push_back(file);
         }
     }
+    std::map<std::pair<std::string, uint64_t>, fs::file_time_type> stored;
     for (const auto& [name, journals] : epochs) {
+        stored[name] = last_stored(journals);
         try {
             Stream& stream = streams_.emplace_back(Stream{ProbeStream(
                 Journal(folder_, journals, rotation_.minutes, problems, journal_file_octets_))});
@@ -134,22 +144,24 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
             problems.emplace_back(error.what());
         }
     }
-    // Of several epochs of one probe, the youngest goes on.
+    // Of several epochs of one probe the one goes on that was stored last: a probe's clock may have
+    // been set back.
     for (Stream& one : streams_) {
-        const uint64_t started_ns = one.stream.facts().hello.started_ns();
-        uint64_t next_ns = UINT64_MAX;
+        const EpochFacts& facts = one.stream.facts();
+        const EpochAge age = age_of(facts, stored[{facts.probe, facts.epoch}]);
+        const EpochFacts* next = nullptr;
+        EpochAge next_age;
         for (const Stream& other : streams_) {
-            const EpochFacts& facts = other.stream.facts();
-            const uint64_t other_ns = facts.hello.started_ns();
-            // Of two that say to have begun at once, one has to give way.
-            const bool is_younger =
-                std::pair(other_ns, facts.epoch) > std::pair(started_ns, one.stream.facts().epoch);
-            if (facts.probe_id == one.stream.facts().probe_id && is_younger) {
-                next_ns = std::min(next_ns, other_ns);
+            const EpochFacts& others = other.stream.facts();
+            const EpochAge others_age = age_of(others, stored[{others.probe, others.epoch}]);
+            if (others.probe_id == facts.probe_id && others_age > age &&
+                (next == nullptr || others_age < next_age)) {
+                next = &others;
+                next_age = others_age;
             }
         }
-        if (next_ns != UINT64_MAX) {
-            one.stream.supersede(next_ns);
+        if (next != nullptr) {
+            one.stream.supersede(next->hello.started_ns());
         }
     }
 }

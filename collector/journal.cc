@@ -378,4 +378,15 @@ void Journal::remove() {
     }
 }
 
+std::filesystem::file_time_type last_stored(const std::vector<std::filesystem::path>& journals) {
+    std::filesystem::file_time_type last = std::filesystem::file_time_type::min();
+    for (const std::filesystem::path& file : journals) {
+        std::error_code unknown;
+        const std::filesystem::file_time_type time =
+            std::filesystem::last_write_time(file, unknown);
+        last = unknown ? last : std::max(last, time);
+    }
+    return last;
+}
+
 }  // namespace curlew::collector

@@ -150,4 +150,7 @@ class Journal {
     RecordTimes times_;
 };
 
+// When the last of these files of one epoch was written; no file: before all others.
+std::filesystem::file_time_type last_stored(const std::vector<std::filesystem::path>& journals);
+
 }  // namespace curlew::collector

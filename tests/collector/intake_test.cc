@@ -349,18 +349,31 @@ TEST(Intake, an_epoch_that_comes_back_goes_on) {
     CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}, {2, 1}}));
 }
 
-TEST(Intake, after_a_restart_the_youngest_epoch_goes_on) {
-    TestProbe first("attic", 1, "a");
-    TestProbe second("attic", 2, "b");
-    second.started_ns = first.started_ns + 1;
-    welcome(first, 0, 1);
-    acknowledged(first.batch({live_flow(1, kWindow)}), 1);
-    reachable = false;
-    welcome(second, 0, 1);
-    acknowledged(second.batch({live_flow(2, kWindow)}), 1);
-    restart();
-    CHECK_EQUAL(1, seal());
-    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
+TEST(Intake, after_a_restart_the_epoch_goes_on_that_was_stored_last) {
+    // A probe's clock may be set back.
+    for (const uint64_t second_started_ns : {kWindow + 1, kWindow - 1}) {
+        const bool goes_on = second_started_ns > kWindow;
+        const uint64_t epoch = goes_on ? 1 : 3;
+        TestProbe first(goes_on ? "attic" : "loft", epoch, "a");
+        TestProbe second(first.name, epoch + 1, "b");
+        second.started_ns = second_started_ns;
+        const auto number = static_cast<uint32_t>(epoch);
+        reachable = true;
+        welcome(first, 0, 1);
+        acknowledged(first.batch({live_flow(number, kWindow)}), 1);
+        for (const fs::directory_entry& file : fs::directory_iterator(archive / "open")) {
+            // Files' times are coarse.
+            fs::last_write_time(file.path(),
+                                fs::file_time_type::clock::now() - std::chrono::minutes(1));
+        }
+        reachable = false;
+        welcome(second, 0, 1);
+        acknowledged(second.batch({live_flow(number + 1, kWindow)}), 1);
+        restart();
+        CHECK_EQUAL(1, seal());
+        CHECK_EQUAL(1, sealed_numbers(archive).at(number));
+        CHECK_EQUAL(0, sealed_numbers(archive).count(number + 1));
+    }
 }
 
 TEST(Intake, of_a_probe_the_newest_sealed_epochs_are_remembered) {
