@@ -8,9 +8,11 @@
 #include <sys/file.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cassert>
 #include <cerrno>
 #include <charconv>
+#include <span>
 #include <stdexcept>
 
 #include "collector/digest.h"
@@ -22,6 +24,42 @@ std::string first_previous() {
 }
 
 namespace {
+
+// What stands before each value of a line, as index_line() writes it.
+constexpr std::string_view kManifestMark = R"({"manifest":")";
+constexpr std::string_view kRemovedMark = R"({"removed":")";
+
+// Takes texts and numbers off the front of a line without a backslash, each with what stands before
+// it.
+class LineReader {
+  public:
+    explicit LineReader(std::string_view line) : rest_(line) {}
+
+    bool take(std::string_view mark) {
+        ok_ = ok_ && rest_.starts_with(mark);
+        rest_.remove_prefix(ok_ ? mark.size() : 0);
+        return ok_;
+    }
+    void text(std::string_view mark, std::string& value) {
+        const size_t end = take(mark) ? rest_.find('"') : std::string_view::npos;
+        ok_ = end != std::string_view::npos;
+        value = rest_.substr(0, ok_ ? end : 0);
+        rest_.remove_prefix(value.size());
+    }
+    void number(std::string_view mark, uint64_t& value) {
+        const char* end = rest_.data() + rest_.size();
+        if (take(mark)) {
+            const auto [stop, error] = std::from_chars(rest_.data(), end, value);
+            ok_ = error == std::errc();
+            rest_.remove_prefix(static_cast<size_t>(stop - rest_.data()));
+        }
+    }
+    bool at_end() const { return ok_ && rest_.empty(); }
+
+  private:
+    std::string_view rest_;
+    bool ok_ = true;
+};
 
 bool read_member(const rapidjson::Document& document, const char* name, std::string& value) {
     const auto found = document.FindMember(name);
@@ -51,6 +89,52 @@ void write(rapidjson::Writer<rapidjson::StringBuffer>& json,
 void write(rapidjson::Writer<rapidjson::StringBuffer>& json, const char* name, uint64_t value) {
     json.Key(name);
     json.Uint64(value);
+}
+
+bool read_plain_line(std::string_view line, IndexEntry& entry) {
+    LineReader reader(line);
+    if (line.starts_with(kRemovedMark)) {
+        Tombstone& tombstone = entry.tombstone.emplace();
+        std::string sum;
+        reader.text(kRemovedMark, entry.manifest);
+        reader.text(R"(","sha256":")", entry.sha256);
+        reader.number(R"(","records":)", tombstone.records);
+        reader.number(R"(,"received":)", tombstone.received);
+        reader.number(R"(,"octets":)", tombstone.octets);
+        reader.text(R"(,"probe":")", tombstone.probe);
+        reader.text(R"(","epoch":")", tombstone.epoch);
+        reader.text(R"(","previous":")", entry.previous);
+        reader.text(R"(","sum":")", sum);
+    } else {
+        reader.text(kManifestMark, entry.manifest);
+        reader.text(R"(","sha256":")", entry.sha256);
+        reader.text(R"(","previous":")", entry.previous);
+    }
+    reader.take("\"}");
+    return reader.at_end();
+}
+
+// One whose name JSON escapes, or that is none.
+bool read_escaped_line(std::string_view line, IndexEntry& entry) {
+    rapidjson::Document document;
+    document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
+    if (document.HasParseError() || !document.IsObject()) {
+        return false;
+    }
+    bool whole = read_member(document, "sha256", entry.sha256) &&
+                 read_member(document, "previous", entry.previous);
+    if (document.HasMember("removed")) {
+        Tombstone& tombstone = entry.tombstone.emplace();
+        whole = whole && read_member(document, "removed", entry.manifest) &&
+                read_member(document, "records", tombstone.records) &&
+                read_member(document, "received", tombstone.received) &&
+                read_member(document, "octets", tombstone.octets) &&
+                read_member(document, "probe", tombstone.probe) &&
+                read_member(document, "epoch", tombstone.epoch);
+    } else {
+        whole = whole && read_member(document, "manifest", entry.manifest);
+    }
+    return whole;
 }
 
 }  // namespace
@@ -93,26 +177,15 @@ std::optional<IndexHead> parse_index_head(std::string_view text) {
 }
 
 std::optional<IndexEntry> parse_index_line(std::string_view line) {
-    rapidjson::Document document;
-    document.Parse<rapidjson::kParseIterativeFlag>(line.data(), line.size());
-    if (document.HasParseError() || !document.IsObject()) {
-        return std::nullopt;
-    }
     IndexEntry entry;
-    bool whole = read_member(document, "sha256", entry.sha256) &&
-                 read_member(document, "previous", entry.previous);
-    if (document.HasMember("removed")) {
-        Tombstone& tombstone = entry.tombstone.emplace();
-        whole = whole && read_member(document, "removed", entry.manifest) &&
-                read_member(document, "records", tombstone.records) &&
-                read_member(document, "received", tombstone.received) &&
-                read_member(document, "octets", tombstone.octets) &&
-                read_member(document, "probe", tombstone.probe) &&
-                read_member(document, "epoch", tombstone.epoch);
-    } else {
-        whole = whole && read_member(document, "manifest", entry.manifest);
-    }
-    return whole && index_line(entry) == line ? std::optional(entry) : std::nullopt;
+    const bool is_escaped = std::any_of(line.begin(), line.end(), [](char octet) {
+        return octet == '\\' || static_cast<uint8_t>(octet) < 0x20;
+    });
+    const bool whole = is_escaped ? read_escaped_line(line, entry) : read_plain_line(line, entry);
+    // Of a plain one without numbers there is one way to write it.
+    const bool is_sure = !is_escaped && !entry.tombstone;
+    return whole && (is_sure || index_line(entry) == line) ? std::optional(std::move(entry))
+                                                           : std::nullopt;
 }
 
 ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
@@ -127,30 +200,61 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
     std::error_code ignored;
     std::filesystem::remove(archive / (std::string(kIndexHeadName) + ".part"), ignored);
     const std::optional<IndexHead> head = read_head();
+    read_lines(head);
+    if (!head || head->lines < lines_) {
+        write_head();
+    }
+}
+
+void ArchiveIndex::take_line(std::string_view line) {
+    auto entry = parse_index_line(line);
+    if (!entry || entry->previous != previous_) {
+        // A line behind a damaged one would hide where the chain broke.
+        throw std::runtime_error(
+            fmt::format("{} is damaged; `curlew verify` says where", path_.string()));
+    }
+    if (entry->tombstone) {
+        listed_[entry->manifest].is_removed = true;
+        entry->previous.clear();
+        removed_.push_back(*std::move(entry));
+    } else {
+        const auto [listed, inserted] =
+            listed_.try_emplace(std::move(entry->manifest), Listed{std::move(entry->sha256)});
+        if (inserted) {
+            in_order_.push_back(&*listed);
+        }
+    }
+    digest_.update(line);
+    previous_ = digest_.finish();
+    ++lines_;
+}
+
+void ArchiveIndex::read_lines(const std::optional<IndexHead>& head) {
+    constexpr size_t kAtOnce = size_t{1} << 20;
     bool head_holds = !head || head->lines == 0;
-    const std::string content = read_file(path_, kLongestIndex);
-    std::string_view rest = content;
-    for (size_t end = rest.find('\n'); end != std::string_view::npos; end = rest.find('\n')) {
-        const std::string_view line = rest.substr(0, end);
-        const auto entry = parse_index_line(line);
-        if (!entry || entry->previous != previous_) {
-            // A line behind a damaged one would hide where the chain broke.
-            throw std::runtime_error(
-                fmt::format("{} is damaged; `curlew verify` says where", path_.string()));
+    InputFile file(path_);
+    std::string content;  // from the line on that is not whole yet
+    uint64_t content_at = 0;
+    for (;;) {
+        const size_t before = content.size();
+        content.resize(before + kAtOnce);
+        const size_t octets = file.read(std::span(content).subspan(before));
+        content.resize(before + octets);
+        size_t begin = 0;
+        for (size_t end = content.find('\n', before); end != std::string::npos;
+             end = content.find('\n', begin)) {
+            const std::string_view line = std::string_view(content).substr(begin, end - begin);
+            take_line(line);
+            head_holds = head_holds || (head->lines == lines_ && head->last == previous_);
+            last_line_ = std::string_view(content).substr(begin, end + 1 - begin);
+            last_line_at_ = content_at + begin;
+            begin = end + 1;
         }
-        if (entry->tombstone) {
-            removed_names_.insert(entry->manifest);
-            removed_.push_back(*entry);
-        } else {
-            listed_.emplace(entry->manifest, entry->sha256);
-            in_order_.push_back(*entry);
+        content.erase(0, begin);
+        content_at += begin;
+        if (octets == 0) {
+            break;
         }
-        previous_ = sha256_of(line);
-        ++lines_;
-        head_holds = head_holds || (head->lines == lines_ && head->last == previous_);
-        last_line_ = rest.substr(0, end + 1);
-        last_line_at_ = content.size() - rest.size();
-        rest.remove_prefix(end + 1);
     }
     if (!head_holds) {
         throw std::runtime_error(fmt::format(
@@ -161,12 +265,8 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
             head->lines,
             kIndexHeadName));
     }
-    const size_t whole = content.size() - rest.size();
-    if (!rest.empty() && ::ftruncate(file_.get(), static_cast<off_t>(whole)) != 0) {
+    if (!content.empty() && ::ftruncate(file_.get(), static_cast<off_t>(content_at)) != 0) {
         throw_file_error("write", path_);
-    }
-    if (!head || head->lines < lines_) {
-        write_head();
     }
 }
 
@@ -201,18 +301,19 @@ void ArchiveIndex::sync() {
 
 std::optional<std::string> ArchiveIndex::sha256_of_manifest(const std::string& manifest) const {
     const auto found = listed_.find(manifest);
-    return found == listed_.end() ? std::nullopt : std::optional(found->second);
+    return found == listed_.end() ? std::nullopt : std::optional(found->second.sha256);
 }
 
 bool ArchiveIndex::is_removed(const std::string& manifest) const {
-    return removed_names_.contains(manifest);
+    const auto found = listed_.find(manifest);
+    return found != listed_.end() && found->second.is_removed;
 }
 
 std::vector<IndexEntry> ArchiveIndex::present() const {
     std::vector<IndexEntry> entries;
-    for (const IndexEntry& entry : in_order_) {
-        if (!is_removed(entry.manifest)) {
-            entries.push_back(entry);
+    for (const auto* entry : in_order_) {
+        if (!entry->second.is_removed) {
+            entries.push_back({entry->first, entry->second.sha256, {}, std::nullopt});
         }
     }
     return entries;
@@ -220,17 +321,16 @@ std::vector<IndexEntry> ArchiveIndex::present() const {
 
 void ArchiveIndex::append(const std::string& manifest, const std::string& sha256) {
     assert(!listed_.contains(manifest));
-    in_order_.push_back({manifest, sha256, previous_, std::nullopt});
-    append_line(index_line(in_order_.back()));
-    listed_.emplace(manifest, sha256);
+    append_line(index_line({manifest, sha256, previous_, std::nullopt}));
+    in_order_.push_back(&*listed_.try_emplace(manifest, Listed{sha256}).first);
 }
 
 void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone& tombstone) {
-    assert(listed_.contains(manifest));
-    assert(!is_removed(manifest));
-    removed_.push_back({manifest, listed_.at(manifest), previous_, tombstone});
-    append_line(index_line(removed_.back()));
-    removed_names_.insert(manifest);
+    Listed& listed = listed_.at(manifest);
+    assert(!listed.is_removed);
+    append_line(index_line({manifest, listed.sha256, previous_, tombstone}));
+    removed_.push_back({manifest, listed.sha256, {}, tombstone});
+    listed.is_removed = true;
 }
 
 void ArchiveIndex::append_line(const std::string& line) {

@@ -1,15 +1,15 @@
 #pragma once
 
 #include <filesystem>
-#include <map>
 #include <optional>
-#include <set>
 #include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "collector/digest.h"
 #include "collector/durable_file.h"
+#include "collector/hash_map.h"
 
 // ARCHIVE/index.jsonl: one line per sealed dataset, chained, so that no line can be changed, taken
 // out or put in unseen. Each line holds
@@ -38,7 +38,8 @@ namespace curlew::collector {
 inline constexpr const char* kIndexName = "index.jsonl";
 inline constexpr const char* kIndexHeadName = "index.head";
 inline constexpr const char* kManifestSuffix = ".manifest.json";
-inline constexpr uint64_t kLongestIndex = uint64_t{1} << 30;
+// As long as can be looked at whole, by verify.
+inline constexpr uint64_t kLongestIndex = uint64_t{64} << 30;
 
 // What is left of a removed dataset.
 struct Tombstone {
@@ -92,9 +93,9 @@ class ArchiveIndex {
     // A removed dataset stays listed: its name is never free again.
     bool is_removed(const std::string& manifest) const;
 
-    // What is there, in order of sealing.
+    // What is there, in order of sealing; likewise.
     std::vector<IndexEntry> present() const;
-    // What was removed, in order of removal.
+    // What was removed, in order of removal, without what each line says of the one before.
     const std::vector<IndexEntry>& removed() const noexcept { return removed_; }
 
     // Every line that is there is durable once it returns.
@@ -108,17 +109,26 @@ class ArchiveIndex {
     void append_tombstone(const std::string& manifest, const Tombstone& tombstone);
 
   private:
+    struct Listed {
+        std::string sha256;
+        bool is_removed = false;
+    };
+
+    // All lines to the last whole one, behind which nothing is left. An index grows for years, so
+    // that little is kept of each.
+    void read_lines(const std::optional<IndexHead>& head);
+    void take_line(std::string_view line);
     void append_line(const std::string& line);
     std::optional<IndexHead> read_head() const;
     void write_head() noexcept;
 
     std::filesystem::path path_;
     FileDescriptor file_;
-    std::map<std::string, std::string> listed_;
-    std::vector<IndexEntry> in_order_;
+    OctetMap<Listed> listed_;
+    std::vector<const OctetMap<Listed>::value_type*> in_order_;
     std::vector<IndexEntry> removed_;
-    std::set<std::string> removed_names_;
     std::string previous_;
+    Sha256 digest_;
     // Whoever wrote the last line may have died before it was durable, or of a sync that failed, so
     // it is written once more with the next one.
     std::string last_line_;

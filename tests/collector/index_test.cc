@@ -52,6 +52,32 @@ TEST(ArchiveIndex, tells_what_is_listed) {
     CHECK_FALSE(index.sha256_of_manifest("g/s/b.manifest.json").has_value());
 }
 
+TEST(ArchiveIndex, a_name_may_be_one_that_json_escapes) {
+    for (const std::string& name : {std::string("g/s/a\"b\\c\x01.manifest.json"),
+                                    std::string("g/s/k\xc3\xbc.manifest.json")}) {
+        append(name);
+        ArchiveIndex(folder.path()).append_tombstone(name, {1, 2, 3, "00", "01"});
+        const ArchiveIndex index(folder.path());
+        CHECK_TRUE(index.is_removed(name));
+        CHECK_TRUE(index.present().empty());
+        CHECK_EQUAL(2u, index.removed().back().tombstone->received);
+        STRCMP_EQUAL("aa", index.removed().back().sha256.c_str());
+    }
+}
+
+TEST(ArchiveIndex, nothing_else_is_a_line) {
+    const std::string line = first.substr(0, first.size() - 1);
+    CHECK(parse_index_line(line).has_value());
+    for (size_t at = 0; at <= line.size(); ++at) {
+        for (const char octet : {' ', '"', '\\', '\x01'}) {
+            const std::string longer = line.substr(0, at) + octet + line.substr(at);
+            const auto entry = parse_index_line(longer);
+            CHECK(!entry || index_line(*entry) == longer);
+        }
+        CHECK(at == line.size() || !parse_index_line(line.substr(0, at)).has_value());
+    }
+}
+
 TEST(ArchiveIndex, its_head_says_how_far_it_had_come) {
     const std::filesystem::path head = folder.path() / kIndexHeadName;
     { const ArchiveIndex empty(folder.path()); }
