@@ -57,7 +57,7 @@ void note_quality(FlowHot& hot, const ParsedPacket& packet) noexcept {
     set(kNoteTruncated, kQualityTruncated);
     set(kNoteFragment | kNoteLaterFragment, kQualityFragmented);
     set(kNoteMergedFrame | kNoteLengthFromFrame, kQualityMergedFrames);
-    set(kNoteTransportMalformed, kQualityMalformed);
+    set(kNoteTransportMalformed | kNoteLengthBeyondFrame, kQualityMalformed);
     set(kNoteTunnelTooDeep, kQualityTunnelTooDeep);
 }
 

@@ -91,8 +91,9 @@ bool enter_common_frame(PacketPlace& place, std::array<uint16_t, 2>& vlans) noex
     add_note(network.notes, from_frame, kNoteLengthFromFrame);
     add_note(network.notes, (fragment & 0x3fff) != 0, kNoteFragment);
     add_note(network.notes, (fragment & 0x1fff) != 0, kNoteLaterFragment);
+    add_note(network.notes, octets > place.octets, kNoteLengthBeyondFrame);
     network.ip = ip;
-    network.octets = octets;
+    network.octets = std::min(octets, place.octets);
     network.captured = std::min(place.captured, octets);
     network.header_octets = header_octets;
     network.fragment_id = read_16(ip + 4);
@@ -207,7 +208,9 @@ bool has_jumbo_option(const uint8_t* header, uint32_t captured) noexcept {
           has_jumbo_option(ip + kIpv6HeaderOctets, place.captured - kIpv6HeaderOctets)));
     add_note(network.notes, from_frame, kNoteLengthFromFrame);
     network.ip = ip;
-    network.octets = from_frame ? place.octets : kIpv6HeaderOctets + payload_length;
+    const uint32_t octets = from_frame ? place.octets : kIpv6HeaderOctets + payload_length;
+    add_note(network.notes, octets > place.octets, kNoteLengthBeyondFrame);
+    network.octets = std::min(octets, place.octets);
     network.captured = std::min(place.captured, network.octets);
     network.header_octets = kIpv6HeaderOctets;
     network.protocol = ip[6];
@@ -404,7 +407,7 @@ void decapsulate(PacketWalk& walk, NetworkLayer& network) noexcept {
         NetworkLayer inner;
         const bool read = step.entry == TunnelEntry::inside &&
                           read_any_ip(inner_walk, inner) == ParseResult::metered &&
-                          inner.octets <= inner_walk.octets;
+                          (inner.notes & kNoteLengthBeyondFrame) == 0;
         const bool later = (network.notes & kNoteLaterFragment) != 0;
         add_note(walk.notes, is_fragment && (read || later), kNoteTunnelFragment);
         if (!read) {
@@ -533,6 +536,7 @@ const char* name_of_note(int bit) noexcept {
         "tunnel_fragment",
         "time_out_of_range",
         "untimed",
+        "length_beyond_frame",
     };
     return kNames[static_cast<size_t>(bit)];
 }

@@ -46,8 +46,10 @@ enum PacketNote : uint16_t {
     kNoteTunnelFragment = 1024,   // a fragment of a tunnel's packet, see decapsulation.h
     kNoteTimeOutOfRange = 2048,   // stamped after kLatestTimeNs, or so long before 1970
     kNoteUntimed = 4096,          // has the time of the packet before, or 0
+    // The IP header tells more octets than the frame had on the wire, which count: nobody takes it.
+    kNoteLengthBeyondFrame = 8192,
 };
-inline constexpr int kPacketNoteCount = 13;
+inline constexpr int kPacketNoteCount = 14;
 
 // Name of the note with the given bit number, for the ledger.
 const char* name_of_note(int bit) noexcept;

@@ -238,18 +238,6 @@ TEST(PacketParser, result_is_untouched_by_a_refused_packet) {
     LONGS_EQUAL(4711, parsed.octets);
 }
 
-TEST(PacketParser, ipv6_without_a_length_is_as_long_as_a_frame_that_no_length_could_tell) {
-    const auto packet = [](size_t octets) {
-        return ethernet_ipv6().length(0).udp(1, 2).length(0).payload(Octets(octets)).build();
-    };
-    const Packet merged = packet(65528);
-    LONGS_EQUAL(65576, parse(merged).octets);
-    LONGS_EQUAL(65528, parse(merged).payload_octets);
-    LONGS_EQUAL(kNoteMergedFrame | kNoteLengthFromFrame, parse(merged).notes);
-    const Packet lying = packet(65527);
-    LONGS_EQUAL(40, parse(lying).octets);
-}
-
 TEST(PacketParser, nothing_is_left_of_the_packet_before) {
     const Packet later = ethernet_ipv4().fragment(1, 8, false).protocol(6).payload("x").build();
     const Packet whole = PacketBuilder{}.linux_sll().ipv6().tcp(3, 4).sequence(9).build();
@@ -296,40 +284,6 @@ TEST(PacketParser, ipv4_headers_cut_by_the_capture_are_truncated) {
     check_result("ip_header_truncated", packet.captured(14 + 19));
     check_result("ip_header_truncated", packet.captured(14 + 23));
     check_result("metered", packet.captured(14 + 24));
-}
-
-TEST(PacketParser, length_is_by_the_ip_header_when_less_was_captured) {
-    const Packet packet =
-        ethernet_ipv4().udp(1, 2).payload(Octets(100)).build().captured(14 + 20 + 8 + 30);
-    const ParsedPacket parsed = parse(packet);
-    LONGS_EQUAL(kNoteTruncated, parsed.notes);
-    LONGS_EQUAL(128, parsed.octets);
-    LONGS_EQUAL(58, parsed.ip_captured_octets);
-    LONGS_EQUAL(100, parsed.payload_octets);
-    LONGS_EQUAL(30, parsed.payload_captured_octets);
-    LONGS_EQUAL(142, parsed.frame_octets);
-}
-
-TEST(PacketParser, total_length_of_zero_is_taken_from_the_frame) {
-    const Packet packet = ethernet_ipv4().length(0).tcp(1, 2).payload(Octets(3000)).build();
-    const ParsedPacket parsed = parse(packet);
-    LONGS_EQUAL(kNoteLengthFromFrame | kNoteMergedFrame, parsed.notes);
-    LONGS_EQUAL(3040, parsed.octets);
-    LONGS_EQUAL(3000, parsed.payload_octets);
-    const Packet captured = packet.captured(100);
-    const ParsedPacket cut = parse(captured);
-    LONGS_EQUAL(kNoteLengthFromFrame | kNoteMergedFrame | kNoteTruncated, cut.notes);
-    LONGS_EQUAL(3000, cut.payload_octets);
-    LONGS_EQUAL(46, cut.payload_captured_octets);
-}
-
-TEST(PacketParser, only_ethernet_frames_count_as_merged) {
-    const Packet longest = ethernet_ipv4().udp(1, 2).payload(Octets(1472)).build();
-    const Packet merged = ethernet_ipv4().udp(1, 2).payload(Octets(1473)).build();
-    const Packet raw = PacketBuilder{}.ipv4().udp(1, 2).payload(Octets(1473)).build();
-    LONGS_EQUAL(0, parse(longest).notes);
-    LONGS_EQUAL(kNoteMergedFrame, parse(merged).notes);
-    LONGS_EQUAL(0, parse(raw).notes);
 }
 
 TEST(PacketParser, first_ipv4_fragment_has_ports_and_a_whole_udp_length) {
@@ -449,29 +403,6 @@ TEST(PacketParser, jumbogram_is_as_long_as_its_frame) {
     LONGS_EQUAL(kNoteLengthFromFrame, parsed.notes);
     LONGS_EQUAL(70056, parsed.octets);
     LONGS_EQUAL(70000, parsed.payload_octets);
-}
-
-TEST(PacketParser, payload_length_of_zero_before_tcp_is_taken_from_the_frame) {
-    const Packet packet = ethernet_ipv6().length(0).tcp(1, 2).payload(Octets(3000)).build();
-    const ParsedPacket parsed = parse(packet);
-    LONGS_EQUAL(kNoteLengthFromFrame | kNoteMergedFrame, parsed.notes);
-    LONGS_EQUAL(3060, parsed.octets);
-    LONGS_EQUAL(3000, parsed.payload_octets);
-    // Six octets that pad a frame are no TCP.
-    const Packet padded = ethernet_ipv6().length(0).protocol(6).padding(6).build();
-    LONGS_EQUAL(kNoteTransportMalformed, parse(padded).notes);
-    LONGS_EQUAL(40, parse(padded).octets);
-}
-
-TEST(PacketParser, payload_length_of_zero_is_believed_without_the_jumbo_option) {
-    const Packet packet = ethernet_ipv6().length(0).udp(1, 2).payload("abc").build();
-    const ParsedPacket parsed = parse(packet);
-    LONGS_EQUAL(40, parsed.octets);
-    LONGS_EQUAL(kNoteTransportMalformed, parsed.notes);
-    LONGS_EQUAL(0, parsed.key.low_port);
-    LONGS_EQUAL(0, parsed.payload_octets);
-    check_result("ip_extensions_malformed",
-                 ethernet_ipv6().length(0).extension(0).udp(1, 2).build());
 }
 
 // Transports.
@@ -594,7 +525,7 @@ TEST(PacketParser, results_and_notes_have_their_ledger_names) {
     STRCMP_EQUAL("ip_extensions_malformed", name_of(ParseResult::ip_extensions_malformed));
     STRCMP_EQUAL("truncated", name_of_note(0));
     STRCMP_EQUAL("length_from_frame", name_of_note(5));
-    STRCMP_EQUAL("untimed", name_of_note(kPacketNoteCount - 1));
+    STRCMP_EQUAL("length_beyond_frame", name_of_note(kPacketNoteCount - 1));
 }
 
 }  // namespace curlew::probe
