@@ -9,62 +9,82 @@
 
 namespace curlew::collector {
 
-struct Sha256::Implementation {
-    Implementation() : context(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
-        assert(context != nullptr);
-        start(EVP_sha256());
+namespace {
+
+// A context that has had its algorithm begins anew without looking for it, which takes longer than
+// a short text.
+class Context {
+  public:
+    explicit Context(const EVP_MD* algorithm) : context_(EVP_MD_CTX_new(), &EVP_MD_CTX_free) {
+        assert(context_ != nullptr);
+        start(algorithm);
     }
 
-    // Without an algorithm: that of the last time, which need not be looked for again.
-    void start(const EVP_MD* algorithm = nullptr) {
-        [[maybe_unused]] const int done = EVP_DigestInit_ex(context.get(), algorithm, nullptr);
+    void update(std::string_view octets) {
+        if (octets.empty()) {
+            return;
+        }
+        [[maybe_unused]] const int done =
+            EVP_DigestUpdate(context_.get(), octets.data(), octets.size());
         assert(done == 1);
     }
 
-    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context;
+    template <size_t kOctets>
+    std::array<uint8_t, kOctets> finish() {
+        std::array<uint8_t, kOctets> sum{};
+        unsigned int length = 0;
+        [[maybe_unused]] const int done = EVP_DigestFinal_ex(context_.get(), sum.data(), &length);
+        assert(done == 1);
+        assert(length == sum.size());
+        start(nullptr);
+        return sum;
+    }
+
+  private:
+    void start(const EVP_MD* algorithm) {
+        [[maybe_unused]] const int done = EVP_DigestInit_ex(context_.get(), algorithm, nullptr);
+        assert(done == 1);
+    }
+
+    std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)> context_;
+};
+
+template <size_t kOctets>
+std::string hex_of(const std::array<uint8_t, kOctets>& sum) {
+    return to_hex({reinterpret_cast<const char*>(sum.data()), sum.size()});
+}
+
+}  // namespace
+
+struct Sha256::Implementation {
+    Context context{EVP_sha256()};
 };
 
 Sha256::Sha256() : implementation_(std::make_unique<Implementation>()) {}
 Sha256::~Sha256() = default;
 
 void Sha256::update(std::string_view octets) {
-    if (octets.empty()) {
-        return;
-    }
-    [[maybe_unused]] const int done =
-        EVP_DigestUpdate(implementation_->context.get(), octets.data(), octets.size());
-    assert(done == 1);
+    implementation_->context.update(octets);
 }
 
 std::array<uint8_t, 32> Sha256::finish_octets() {
-    std::array<uint8_t, 32> sum{};
-    unsigned int length = 0;
-    [[maybe_unused]] const int done =
-        EVP_DigestFinal_ex(implementation_->context.get(), sum.data(), &length);
-    assert(done == 1);
-    assert(length == sum.size());
-    implementation_->start();
-    return sum;
+    return implementation_->context.finish<32>();
 }
 
 std::string Sha256::finish() {
-    const std::array<uint8_t, 32> sum = finish_octets();
-    return to_hex({reinterpret_cast<const char*>(sum.data()), sum.size()});
+    return hex_of(finish_octets());
 }
 
 std::string sha256_of(std::string_view octets) {
-    Sha256 digest;
-    digest.update(octets);
-    return digest.finish();
+    thread_local Context context(EVP_sha256());
+    context.update(octets);
+    return hex_of(context.finish<32>());
 }
 
 std::string md5_of(std::string_view octets) {
-    std::array<unsigned char, EVP_MAX_MD_SIZE> sum{};
-    unsigned int length = 0;
-    [[maybe_unused]] const int done =
-        EVP_Digest(octets.data(), octets.size(), sum.data(), &length, EVP_md5(), nullptr);
-    assert(done == 1);
-    return to_hex({reinterpret_cast<const char*>(sum.data()), length});
+    thread_local Context context(EVP_md5());
+    context.update(octets);
+    return hex_of(context.finish<16>());
 }
 
 std::string sha256_of_file(const std::filesystem::path& file) {
