@@ -61,6 +61,25 @@ TEST(AddressNames, a_time_to_live_of_zero_holds_for_a_second) {
     STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", 1'000'001).c_str());
 }
 
+TEST(AddressNames, no_name_is_valid_for_longer_than_a_week) {
+    constexpr uint64_t kWeek_us = 604'800'000'000;
+    names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 0x7fffffff, 0));
+    names.add(answer_to("10.0.0.5", "b.example", "192.0.2.2", 0x80000005, 0));
+    STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", kWeek_us).c_str());
+    STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", kWeek_us + 1).c_str());
+    // RFC 2181 section 8.
+    STRCMP_EQUAL("b.example ", found("10.0.0.5", "192.0.2.2", 1'000'000).c_str());
+    STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.2", 1'000'001).c_str());
+}
+
+TEST(AddressNames, a_message_is_within_its_record) {
+    proto::FlowSummary flow = answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 10);
+    flow.mutable_messages(0)->set_offset_us(~uint64_t{0});
+    names.add(flow);
+    STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", 9).c_str());
+    STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", 10).c_str());
+}
+
 TEST(AddressNames, two_names_of_one_address_are_both_there_once) {
     names.add(answer_to("10.0.0.5", "b.example", "192.0.2.1", 60, 0));
     names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 10));

@@ -220,6 +220,29 @@ TEST(FlowMeter, one_wrong_stamp_ends_nobody_elses_flow) {
     CHECK_EQUAL(201u, meter(packets, config).records.size());
 }
 
+TEST(FlowMeter, nor_does_it_say_that_flows_were_silent_at_the_end) {
+    Packet arp = PacketBuilder{}.ethernet().ethertype(0x0806).build();
+    arp.time_ns = kMeterStart + 86'400 * kSecond;
+    for (const size_t workers : {1u, 3u}) {
+        DispatcherConfig config;
+        config.workers = workers;
+        Metered metered = meter({datagram_of(0), arp, datagram_of(1)}, config);
+        CHECK_EQUAL(1u, metered.records.size());
+        CHECK_EQUAL(proto::FLOW_END_REASON_FORCED_END, metered.records[0].flow_end_reason());
+        // The last packet of all may have come so late.
+        metered = meter({datagram_of(0), arp}, config);
+        CHECK_EQUAL(proto::FLOW_END_REASON_IDLE_TIMEOUT, metered.records[0].flow_end_reason());
+    }
+}
+
+TEST(FlowMeter, an_ip_length_that_lies_is_told) {
+    const Metered metered =
+        meter({client_at(0).length(65'535).udp(5000, 6000).payload("12345").build()});
+    CHECK_EQUAL(proto::QUALITY_MALFORMED | proto::QUALITY_ONE_WAY,
+                static_cast<int>(metered.records[0].quality()));
+    CHECK_EQUAL(33u, metered.records[0].forward().octets());
+}
+
 TEST(FlowMeter, both_fins_end_a_tcp_flow) {
     const Metered metered = meter({segment_at(0, "S"),
                                    answer_at(0, "SA"),
@@ -240,20 +263,13 @@ TEST(FlowMeter, both_fins_end_a_tcp_flow) {
 TEST(FlowMeter, without_a_timeout_of_its_own_a_closed_flow_has_that_of_others) {
     DispatcherConfig config;
     config.worker.meter.timeouts.closed_ns = 0;
-    const auto at = [](uint64_t second, const char* flags) {
-        return PacketBuilder()
-            .ethernet()
-            .ipv4("10.0.0.1", "10.0.0.2")
-            .tcp(1000, 80)
-            .flags(flags)
-            .time_ns(second * kSecond)
-            .build();
-    };
+    config.worker.meter.timeouts.active_ns = 0;
     const auto records = [&](uint64_t second) {
-        return meter({at(1, "FA"), at(2, "RA"), at(second, "A")}, config).records.size();
+        return meter({segment_at(0, "FA"), answer_at(1, "FA"), segment_at(second, "A")}, config)
+            .records.size();
     };
     CHECK_EQUAL(1u, records(300));
-    CHECK_EQUAL(2u, records(303));
+    CHECK_EQUAL(2u, records(302));
 }
 
 TEST(FlowMeter, a_syn_after_the_end_is_another_flow) {
