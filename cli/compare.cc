@@ -10,6 +10,7 @@
 #include <stdexcept>
 #include <string_view>
 #include <system_error>
+#include <utility>
 
 #include "cli/flow_file.h"
 #include "cli/flow_set.h"
@@ -172,7 +173,9 @@ void Comparison::compare_labels(const FlowSet::Flow& golden, const FlowSet::Flow
         }
         has_label = true;
         if (expected.kind != label.kind || expected.value != label.value) {
-            equal = false;
+            if (!std::exchange(equal, false)) {
+                continue;  // told of this flow
+            }
             differ(kLabel, golden.name, std::string(kLabel), shown(expected), shown(label));
         }
     }

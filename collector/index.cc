@@ -208,13 +208,15 @@ ArchiveIndex::ArchiveIndex(const std::filesystem::path& archive)
 
 void ArchiveIndex::take_line(std::string_view line) {
     auto entry = parse_index_line(line);
-    if (!entry || entry->previous != previous_) {
+    const bool is_right = entry && entry->previous == previous_ &&
+                          (!entry->tombstone || listed_.contains(entry->manifest));
+    if (!is_right) {
         // A line behind a damaged one would hide where the chain broke.
         throw std::runtime_error(
             fmt::format("{} is damaged; `curlew verify` says where", path_.string()));
     }
     if (entry->tombstone) {
-        listed_[entry->manifest].is_removed = true;
+        listed_.at(entry->manifest).is_removed = true;
         entry->previous.clear();
         removed_.push_back(*std::move(entry));
     } else {
@@ -252,6 +254,10 @@ void ArchiveIndex::read_lines(const std::optional<IndexHead>& head) {
         }
         content.erase(0, begin);
         content_at += begin;
+        if (content.size() > kLongestIndexLine) {
+            throw std::runtime_error(
+                fmt::format("{} is damaged: a line does not end", path_.string()));
+        }
         if (octets == 0) {
             break;
         }
@@ -326,7 +332,9 @@ void ArchiveIndex::append(const std::string& manifest, const std::string& sha256
 }
 
 void ArchiveIndex::append_tombstone(const std::string& manifest, const Tombstone& tombstone) {
-    Listed& listed = listed_.at(manifest);
+    const auto found = listed_.find(manifest);
+    assert(found != listed_.end());
+    Listed& listed = found->second;
     assert(!listed.is_removed);
     append_line(index_line({manifest, listed.sha256, previous_, tombstone}));
     removed_.push_back({manifest, listed.sha256, {}, tombstone});

@@ -38,8 +38,9 @@ namespace curlew::collector {
 inline constexpr const char* kIndexName = "index.jsonl";
 inline constexpr const char* kIndexHeadName = "index.head";
 inline constexpr const char* kManifestSuffix = ".manifest.json";
-// As long as can be looked at whole, by verify.
-inline constexpr uint64_t kLongestIndex = uint64_t{64} << 30;
+// Verify holds it in memory. No name of an archive makes a line so long.
+inline constexpr uint64_t kLongestIndex = uint64_t{4} << 30;
+inline constexpr size_t kLongestIndexLine = size_t{64} << 10;
 
 // What is left of a removed dataset.
 struct Tombstone {

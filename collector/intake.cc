@@ -41,8 +41,8 @@ bool is_newer(const ProbeStream& one, const ProbeStream& other) {
     return rank(one) > rank(other);
 }
 
-// Of several epochs of one probe. Of two that were stored and say to have begun at once, one has to
-// give way.
+// How young an epoch is among those of its probe: by when it was stored last, by its own clock, by
+// its number, so that no two are equal.
 using EpochAge = std::tuple<fs::file_time_type, uint64_t, uint64_t>;
 
 EpochAge age_of(const EpochFacts& facts, fs::file_time_type stored) {
@@ -144,16 +144,20 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
             problems.emplace_back(error.what());
         }
     }
+    const auto stored_at = [&stored](const EpochFacts& facts) {
+        const auto found = stored.find({facts.probe, facts.epoch});
+        return found == stored.end() ? fs::file_time_type::min() : found->second;
+    };
     // Of several epochs of one probe the one goes on that was stored last: a probe's clock may have
     // been set back.
     for (Stream& one : streams_) {
         const EpochFacts& facts = one.stream.facts();
-        const EpochAge age = age_of(facts, stored[{facts.probe, facts.epoch}]);
+        const EpochAge age = age_of(facts, stored_at(facts));
         const EpochFacts* next = nullptr;
         EpochAge next_age;
         for (const Stream& other : streams_) {
             const EpochFacts& others = other.stream.facts();
-            const EpochAge others_age = age_of(others, stored[{others.probe, others.epoch}]);
+            const EpochAge others_age = age_of(others, stored_at(others));
             if (others.probe_id == facts.probe_id && others_age > age &&
                 (next == nullptr || others_age < next_age)) {
                 next = &others;

@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <set>
 #include <stdexcept>
+#include <system_error>
 #include <utility>
 
 #include "collector/durable_file.h"
@@ -68,8 +69,12 @@ Journal::Journal(std::filesystem::path folder,
     }
     // What the probe is told to be durable must be so; a crash may have come before the sync, or
     // after one that failed. A file behind which another was begun is durable as far as it counts.
+    const std::filesystem::file_time_type stored = last_stored({files_.back().path});
     const FileDescriptor last = open_file(files_.back().path, O_RDWR);
     write_again_durably(last.get(), files_.back().octets, files_.back().path);
+    // The same octets: what the file's time tells goes on to be true, see last_stored().
+    std::error_code unknown;
+    std::filesystem::last_write_time(files_.back().path, stored, unknown);
     sync_folder(folder_);
     sequence_ = FrameSequence(facts_.probe_id, facts_.epoch, durable_sequence_);
     if (facts_.has_final_ledger()) {

@@ -79,8 +79,8 @@ class SealingThread {
     bool works_ = true;
     bool wants_room_ = false;
     // The thread's own: by probe, made by the rules of a configuration that may be an earlier one.
-    std::map<std::string, LineMemory> memories_;
     std::shared_ptr<const LiveSetup> memories_setup_;
+    std::map<std::string, LineMemory> memories_;
     proto::SettledClock clock_;
     std::jthread thread_;
 };

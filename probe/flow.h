@@ -142,8 +142,8 @@ struct alignas(64) FlowWarm {
     uint8_t published_ttl_out = 0;
     uint8_t published_ttl_in = 0;
     uint8_t published_answered = 0;  // there is a TTL in
-    // Bit 0 low, bit 1 high: it answered over HTTP, so it asks nobody. Bit 2 low, bit 3 high: the
-    // content of its request goes on, until the other side speaks.
+    // Bit 0 low, bit 1 high: it answered over HTTP, so it asks nobody. Bit 2 low, bit 3 high: its
+    // request goes on, head or content, until the other side speaks.
     uint8_t http_sides = 0;
     std::array<SignatureHit, kMaximumHitsPerFlow> hits{};
 };

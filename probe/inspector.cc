@@ -110,24 +110,24 @@ bool may_name_host(std::span<const uint8_t> payload,
                    bool is_head,
                    FlowWarm& warm) noexcept {
     const auto answered = static_cast<uint8_t>(1 << side);
-    const auto in_content = static_cast<uint8_t>(4 << side);
+    const auto in_request = static_cast<uint8_t>(4 << side);
     const char code = http_answer_class(payload);
     // 1xx is none yet: who was told to go on sends the content now (RFC 9110 section 10.1.1).
     if (code != '1') {
         warm.http_sides &= static_cast<uint8_t>(~(4 << (1 - side)));
     }
     if (is_head) {
-        warm.http_sides &= static_cast<uint8_t>(~in_content);
+        warm.http_sides &= static_cast<uint8_t>(~in_request);
     }
-    if ((warm.http_sides & (answered | in_content)) != 0) {
+    if ((warm.http_sides & (answered | in_request)) != 0) {
         return false;
     }
     if (code != 0) {
         warm.http_sides |= answered;
         return false;
     }
-    if (http_content_follows(payload)) {
-        warm.http_sides |= in_content;
+    if (http_request_goes_on(payload)) {
+        warm.http_sides |= in_request;
     }
     return true;
 }

@@ -46,18 +46,18 @@ inline constexpr uint8_t kPieceCut = 8;     // the message goes on, and is not k
 struct StoredPiece {
     MessageKind kind;
     uint8_t flags;
-    uint8_t packet;   // ordinal among the flow's payload packets
-    uint8_t time_us;  // the highest octet of its packet's time, see offset_us_of()
+    uint8_t packet;  // ordinal among the flow's payload packets
+    uint8_t unused;
     uint16_t octets;
-    std::array<uint16_t, 2> low_time_us;  // the lowest 16 bits and those above
+    std::array<uint16_t, 3> time_us;  // its packet's, from the lowest bits on, see offset_us_of()
 };
-static_assert(sizeof(StoredPiece) == 10);
+static_assert(sizeof(StoredPiece) == 12);
 
-// Microseconds from the record's start, whose packets are within 12 days.
+// Microseconds from the record's start: no record lasts as long as the bits of a time do, 8 years.
 inline uint64_t offset_us_of(const StoredPiece& piece, uint64_t start_us) noexcept {
-    constexpr uint64_t kKept = (uint64_t{1} << 40) - 1;
+    constexpr uint64_t kKept = (uint64_t{1} << 48) - 1;
     const uint64_t time_us =
-        piece.low_time_us[0] | uint64_t{piece.low_time_us[1]} << 16 | uint64_t{piece.time_us} << 32;
+        piece.time_us[0] | uint64_t{piece.time_us[1]} << 16 | uint64_t{piece.time_us[2]} << 32;
     return (time_us - start_us) & kKept;
 }
 

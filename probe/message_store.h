@@ -35,8 +35,9 @@ class MessageStore {
   public:
     enum class Keeps : uint8_t { all, little };
 
+    // Keeps nothing. Throws std::bad_alloc, as the other does.
     MessageStore() = default;
-    // Requires: as BlockPool. Throws std::bad_alloc.
+    // Requires: as BlockPool.
     explicit MessageStore(std::span<uint8_t> blocks, Keeps keeps = Keeps::all)
         : pool_(blocks), keeps_(keeps) {}
 

@@ -50,6 +50,8 @@ void start(StreamSide& side, MessageKind kind) noexcept {
     side.pending_octets = 0;
     side.body = 0;
     side.chunked = 0;
+    side.hello_ended = 0;
+    side.hello_front = 0;
     side.belief = static_cast<uint8_t>(LengthBelief::unknown);
     side.step = kind == MessageKind::http  ? CutStep::head
                 : kind == MessageKind::ssh ? CutStep::banner
@@ -308,12 +310,15 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
 }  // namespace
 
 void PieceSink::put(MessageKind kind, uint8_t flags, Octets octets) noexcept {
-    const StoredPiece piece{kind,
-                            static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)),
-                            packet,
-                            static_cast<uint8_t>(time_us >> 32),
-                            0,
-                            {static_cast<uint16_t>(time_us), static_cast<uint16_t>(time_us >> 16)}};
+    const StoredPiece piece{
+        .kind = kind,
+        .flags = static_cast<uint8_t>(flags | (from_high != 0 ? kPieceFromHigh : 0)),
+        .packet = packet,
+        .unused = 0,
+        .octets = 0,
+        .time_us = {static_cast<uint16_t>(time_us),
+                    static_cast<uint16_t>(time_us >> 16),
+                    static_cast<uint16_t>(time_us >> 32)}};
     const PutResult result = put_piece(*pool, *pieces, piece, octets, most_octets);
     const bool ends = result == PutResult::kept && (flags & kPieceEnds) != 0;
     ended_since = static_cast<uint16_t>(ended_since + (ends ? 1 : 0));

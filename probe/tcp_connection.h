@@ -23,12 +23,13 @@ inline bool is_begun_again(const FlowWarm& warm, size_t side) noexcept {
     return (warm.streams_begun >> side & 4) != 0;
 }
 
+// So much later than its side's first packet a SYN may come and be that connection's.
+inline constexpr uint64_t kSynLag = 5'000'000'000;
+
 // Whether the packet begins another connection than the flow's. That of a closed flow, or a SYN
 // with another number than that side's first, where that one has got on: its end was not seen, as
 // on a line that brings one side alone. A SYN that was not answered may be tried again with any
-// number. Of a side whose own SYN was not seen, one that comes later than kSynLag behind its first
-// packet is no late one.
-inline constexpr uint64_t kSynLag = 5'000'000'000;
+// number. Of a side whose own SYN was not seen, one is no late one from kSynLag on.
 bool begins_another(const FlowHot& hot, const FlowWarm& warm, const ParsedPacket& packet) noexcept;
 
 }  // namespace curlew::probe

@@ -70,9 +70,10 @@ char http_answer_class(std::span<const uint8_t> payload) noexcept {
     return is_answer ? text[kCodeAt] : '\0';
 }
 
-bool http_content_follows(std::span<const uint8_t> payload) noexcept {
+bool http_request_goes_on(std::span<const uint8_t> payload) noexcept {
     std::string_view text(reinterpret_cast<const char*>(payload.data()), payload.size());
     uint64_t content_octets = 0;
+    // There are no more lines than octets.
     size_t end = text.find('\n');
     if (end == std::string_view::npos || !is_request_line(text.substr(0, end))) {
         return false;

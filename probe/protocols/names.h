@@ -86,7 +86,7 @@ std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) n
 char http_answer_class(std::span<const uint8_t> payload) noexcept;
 // Whether a request begins in this payload whose head goes on behind it, or whose content does (RFC
 // 9112 section 6): what the sender says next is no request, whatever it looks like.
-bool http_content_follows(std::span<const uint8_t> payload) noexcept;
+bool http_request_goes_on(std::span<const uint8_t> payload) noexcept;
 // The host of a request that begins in this payload: in its target (RFC 9112 section 3.2.2), else
 // in its Host field (RFC 9110 section 7.2).
 bool find_http_host(std::span<const uint8_t> payload, FoundNames& names) noexcept;

@@ -56,6 +56,7 @@ class QuicCipher {
     // Throws std::bad_alloc.
     QuicCipher();
     ~QuicCipher();
+    // What is moved from can be destroyed or assigned to.
     QuicCipher(QuicCipher&&) noexcept;
     QuicCipher& operator=(QuicCipher&&) noexcept;
 

@@ -140,8 +140,10 @@ TEST(Compare, another_label_is_told_unless_allowed) {
 
 TEST(Compare, a_later_record_s_label_is_compared_too) {
     const std::string first = web(R"(,"flow_type":"TLS")");
-    const std::string golden = first + web(R"(,"flow_type":"TLS")", "2") + ssh();
-    const std::string ours = first + web(R"(,"flow_type":"SSH")", "2") + ssh();
+    const std::string golden =
+        first + web(R"(,"flow_type":"TLS")", "2") + web(R"(,"flow_type":"TLS")", "3") + ssh();
+    const std::string ours =
+        first + web(R"(,"flow_type":"SSH")", "2") + web(R"(,"flow_type":"SSH")", "3") + ssh();
     const CompareResult result = run(golden, ours);
     LONGS_EQUAL(0, result.labels_equal);
     LONGS_EQUAL(1, result.labels_differ);

@@ -370,6 +370,7 @@ TEST(Intake, after_a_restart_the_epoch_goes_on_that_was_stored_last) {
         welcome(second, 0, 1);
         acknowledged(second.batch({live_flow(number + 1, kWindow)}), 1);
         restart();
+        restart();
         CHECK_EQUAL(1, seal());
         CHECK_EQUAL(1, sealed_numbers(archive).at(number));
         CHECK_EQUAL(0, sealed_numbers(archive).count(number + 1));

@@ -27,7 +27,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
             break;
         case 3:
             find_http_host(payload, names);
-            http_content_follows(payload);
+            http_request_goes_on(payload);
             http_answer_class(payload);
             break;
         case 4:

@@ -12,7 +12,7 @@ using namespace curlew::tests;
 namespace {
 
 StoredPiece piece_with(uint8_t flags) {
-    return {MessageKind::dns, flags, 3, 0, 0, {0x0102, 0x0304}};
+    return {MessageKind::dns, flags, 3, 0, 0, {0x0102, 0x0304, 0x0506}};
 }
 
 }  // namespace
@@ -26,9 +26,9 @@ TEST_GROUP(MessagePieces) {
 TEST(MessagePieces, a_piece_is_its_header_and_its_octets) {
     const std::vector<uint8_t> octets{7, 8, 9};
     CHECK(PutResult::kept == put_piece(pool, pieces, piece_with(kPieceBegins), octets));
-    const std::vector<uint8_t> expected{1, kPieceBegins, 3, 0, 3, 0, 2, 1, 4, 3, 7, 8, 9};
+    const std::vector<uint8_t> expected{1, kPieceBegins, 3, 0, 3, 0, 2, 1, 4, 3, 6, 5, 7, 8, 9};
     CHECK(expected == chain_octets(pool, pieces.head));
-    CHECK_EQUAL(13u, pieces.octets);
+    CHECK_EQUAL(15u, pieces.octets);
     CHECK_EQUAL(1u, pieces.messages);
 }
 

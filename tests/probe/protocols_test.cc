@@ -134,22 +134,22 @@ TEST(HttpHost, neither_body_nor_request_line_nor_unfinished_line_counts) {
 
 TEST(HttpHost, what_follows_a_head_with_content_is_content) {
     const std::string head = "POST / HTTP/1.1\r\nHost: a\r\n";
-    CHECK_TRUE(http_content_follows(octets_of(head + "Content-Length: 5\r\n\r\nfour")));
-    CHECK_TRUE(http_content_follows(octets_of(head + "content-length:5\n\n")));
-    CHECK_TRUE(http_content_follows(octets_of(head + "Transfer-Encoding: chunked\r\n\r\n")));
-    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: 5\r\n\r\nfive!")));
-    CHECK_FALSE(http_content_follows(octets_of(head + "Content-Length: none\r\n\r\n")));
-    CHECK_FALSE(http_content_follows(octets_of(head + "\r\n")));
-    CHECK_TRUE(http_content_follows(octets_of(head + "Content-Length: 5\r\n")));
-    CHECK_TRUE(http_content_follows(octets_of(head + "X-A")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + "Content-Length: 5\r\n\r\nfour")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + "content-length:5\n\n")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + "Transfer-Encoding: chunked\r\n\r\n")));
+    CHECK_FALSE(http_request_goes_on(octets_of(head + "Content-Length: 5\r\n\r\nfive!")));
+    CHECK_FALSE(http_request_goes_on(octets_of(head + "Content-Length: none\r\n\r\n")));
+    CHECK_FALSE(http_request_goes_on(octets_of(head + "\r\n")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + "Content-Length: 5\r\n")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + "X-A")));
     std::string fields;
     for (int i = 0; i < 70; ++i) {
         fields += "a: b\r\n";
     }
-    CHECK_TRUE(http_content_follows(octets_of(head + fields + "Content-Length: 5\r\n\r\n")));
-    CHECK_FALSE(http_content_follows(octets_of("POST / HTTP/1.1")));
-    CHECK_FALSE(http_content_follows(octets_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")));
-    CHECK_FALSE(http_content_follows(octets_of("")));
+    CHECK_TRUE(http_request_goes_on(octets_of(head + fields + "Content-Length: 5\r\n\r\n")));
+    CHECK_FALSE(http_request_goes_on(octets_of("POST / HTTP/1.1")));
+    CHECK_FALSE(http_request_goes_on(octets_of("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n")));
+    CHECK_FALSE(http_request_goes_on(octets_of("")));
 }
 
 TEST_GROUP(TlsServerName) {

@@ -228,13 +228,13 @@ TEST(SplitMessages, a_message_has_the_time_of_its_packet_whatever_comes_late) {
             .build();
     };
     const Metered metered =
-        meter({query(7 * kMicrosecond), query(5 * kMicrosecond), query(6 * kDay)}, config);
+        meter({query(7 * kMicrosecond), query(5 * kMicrosecond), query(30 * kDay)}, config);
     CHECK_EQUAL(1u, metered.records.size());
     const proto::FlowSummary& record = metered.records[0];
     CHECK_EQUAL(3, record.messages_size());
     CHECK_EQUAL(2u, record.messages(0).offset_us());
     CHECK_EQUAL(0u, record.messages(1).offset_us());
-    CHECK_EQUAL(6 * kDay / kMicrosecond - 5, record.messages(2).offset_us());
+    CHECK_EQUAL(30 * kDay / kMicrosecond - 5, record.messages(2).offset_us());
 }
 
 TEST(SplitMessages, a_request_tells_its_host_wherever_it_is_cut) {

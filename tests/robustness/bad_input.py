@@ -95,7 +95,7 @@ def check_command_line(case):
         "unknown command": ["fly"],
         "unknown option": ["run", good, "--archive", "a", "--fast"],
         "no archive": ["run", good],
-        "octal": ["run", good, "--archive", "a", "--packets", "0x10"],
+        "hexadecimal": ["run", good, "--archive", "a", "--packets", "0x10"],
         "range": ["run", good, "--archive", "a", "--packets", "0513"],
         "workers": ["run", good, "--archive", "a", "--workers", "0"],
         "fields": ["run", good, "--archive", "a", "--fields", "none"],
@@ -134,6 +134,16 @@ def check_output(case):
             claim = f"{command[0]}, stderr {how}"
             case.results.check(f"{claim}: exit code", done.returncode == 0, f"{done.returncode}")
             case.results.check(f"{claim}: JSON", json.loads(done.stdout)[key] > 0, done.stdout)
+
+
+def check_decimals(case):
+    """What begins with 0 is no octal."""
+    archive = case.folder / "decimals"
+    done = case.run("run", case.capture, "--archive", archive, "--packets", "010")
+    case.results.check("zeros in front: exit code", done.returncode == 0, done.stderr)
+    manifest = json.loads(next(archive.rglob("*.manifest.json")).read_text())
+    packets = manifest["configuration"]["packets"]
+    case.results.check("zeros in front: decimal", packets == "10", packets)
 
 
 def check_archive(case):
@@ -230,6 +240,7 @@ def main():
         case = Case(results, pathlib.Path(sys.argv[1]).resolve(), pathlib.Path(folder))
         check_captures(case)
         check_command_line(case)
+        check_decimals(case)
         check_archive(case)
         check_output(case)
         check_signature_files(case)
