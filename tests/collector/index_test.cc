@@ -156,6 +156,23 @@ TEST(ArchiveIndex, a_torn_last_line_goes) {
     }
 }
 
+TEST(ArchiveIndex, what_was_never_listed_cannot_have_been_removed) {
+    append("g/s/a.manifest.json");
+    const std::string previous = sha256_of(first.substr(0, first.size() - 1));
+    const IndexEntry removed{"g/s/b.manifest.json", "aa", previous, Tombstone{1, 1, 1, "", ""}};
+    put_content(path, first + index_line(removed) + "\n");
+    STRCMP_CONTAINS("is damaged", error().c_str());
+}
+
+TEST(ArchiveIndex, what_is_longer_than_a_line_may_be_is_none) {
+    append("g/s/a.manifest.json");
+    put_content(path, first + std::string(kLongestIndexLine, 'x'));
+    STRCMP_EQUAL("", error().c_str());
+    STRCMP_EQUAL(first.c_str(), content_of(path).c_str());
+    put_content(path, first + std::string(kLongestIndexLine + 1, 'x'));
+    STRCMP_CONTAINS("is damaged: a line does not end", error().c_str());
+}
+
 TEST(ArchiveIndex, nothing_is_added_behind_a_damaged_line) {
     append("g/s/a.manifest.json");
     const std::string whole = content_of(path);

@@ -354,8 +354,9 @@ TEST(Intake, after_a_restart_the_epoch_goes_on_that_was_stored_last) {
     for (const uint64_t second_started_ns : {kWindow + 1, kWindow - 1}) {
         const bool goes_on = second_started_ns > kWindow;
         const uint64_t epoch = goes_on ? 1 : 3;
-        TestProbe first(goes_on ? "attic" : "loft", epoch, "a");
-        TestProbe second(first.name, epoch + 1, "b");
+        // A restart takes them up by number, the second one first.
+        TestProbe first(goes_on ? "attic" : "loft", epoch + 1, "a");
+        TestProbe second(first.name, epoch, "b");
         second.started_ns = second_started_ns;
         const auto number = static_cast<uint32_t>(epoch);
         reachable = true;
