@@ -1,7 +1,6 @@
 // curlew-collector: from many probes to an archive of sealed datasets.
 
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <CLI/CLI.hpp>
 
@@ -23,6 +22,7 @@
 #include "collector/privileges.h"
 #include "proto/channel.h"
 #include "proto/confinement.h"
+#include "proto/descriptor_limit.h"
 #include "proto/service_manager.h"
 #include "proto/service_signals.h"
 #include "signatures/config_file.h"
@@ -188,14 +188,7 @@ class Metrics {
 };
 
 // Each connection has a descriptor, and files are to be opened besides.
-void raise_descriptor_limit() {
-    constexpr rlim_t kWanted = 8192;
-    rlimit limit{};
-    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < kWanted) {
-        limit.rlim_cur = std::min(kWanted, limit.rlim_max);
-        ::setrlimit(RLIMIT_NOFILE, &limit);
-    }
-}
+constexpr uint64_t kCollectorDescriptors = 8192;
 
 std::string told_of(const std::string& endpoint, const proto::ReceiverConfig& door) {
     if (!endpoint.starts_with("tcp://")) {
@@ -214,7 +207,7 @@ int collect(const collector::CollectorConfig& config,
             const proto::ReceiverConfig& door,
             const std::filesystem::path& file) {
     proto::ServiceSignals::pass_over_reloads();
-    raise_descriptor_limit();
+    proto::raise_descriptor_limit(kCollectorDescriptors);
     for (const std::string& sentence : proto::confine(collector::confinement())) {
         say(sentence);
     }

@@ -93,13 +93,17 @@ struct Exporter::Implementation {
         if (batch.records() == 0) {
             return;
         }
-        const size_t frame_octets = proto::kFrameHeaderOctets + batch.octets().size();
-        while (!outbox.has_spool_room(frame_octets) && !outbox.has_room(frame_octets) &&
-               config.wait_for_collector && fault.empty()) {
+        const auto is_taken = [&] {
+            return fault.empty() &&
+                   enqueue(proto::FrameKind::batch, batch.octets(), batch.records());
+        };
+        bool taken = is_taken();
+        while (!taken && config.wait_for_collector && fault.empty()) {
             pump(kFullTurn);
             give_up_if_silent();
+            taken = is_taken();
         }
-        if (fault.empty() && enqueue(proto::FrameKind::batch, batch.octets(), batch.records())) {
+        if (taken) {
             records_sent += batch.records();
         } else {
             lost.lose(batch.records(), batch.from_ns(), batch.to_ns());
@@ -294,28 +298,50 @@ struct Exporter::Implementation {
             if (frame == nullptr) {
                 break;
             }
+            if (frame->octets == nullptr && frame->last_sequence > spool->synced()) {
+                break;
+            }
+            std::shared_ptr<const std::string> octets;
             try {
-                if (!send(*frame)) {
-                    break;
-                }
+                octets = octets_of(*frame);
             } catch (const std::runtime_error& error) {
-                // Neither now nor later: the disk has lost it.
-                tell_at_times(fmt::format("records are lost: {}", error.what()));
-                for (const uint64_t last = frame->last_sequence; outbox.first_held() <= last;) {
-                    drop_front();
-                }
+                pass_over(*frame, error.what());
+                break;
+            }
+            if (!sender.send(std::move(octets), frame->last_sequence)) {
                 break;
             }
         }
     }
 
-    bool send(const OutboxFrame& frame) {
-        if (frame.octets != nullptr) {
-            return sender.send(frame.octets, frame.last_sequence);
+    // Throws std::runtime_error when the disk has lost them.
+    std::shared_ptr<const std::string> octets_of(const OutboxFrame& frame) const {
+        return frame.octets != nullptr
+                   ? frame.octets
+                   : std::make_shared<const std::string>(spool->read(frame.place));
+    }
+
+    // What the disk has lost comes neither now nor later. The collector goes on behind it once it
+    // has all before: the next hello says what is held then, and what else is lost is none of it.
+    void pass_over(const OutboxFrame& unreadable, std::string why) {
+        if (&unreadable != &outbox.front()) {
+            return;
         }
-        return frame.last_sequence <= spool->synced() &&
-               sender.send(std::make_shared<const std::string>(spool->read(frame.place)),
-                           frame.last_sequence);
+        tell_at_times(fmt::format("records are lost: {}", why));
+        bool is_readable = false;
+        while (!is_readable) {
+            drop_front();
+            if (outbox.empty() || outbox.front().octets != nullptr ||
+                outbox.front().last_sequence > spool->synced()) {
+                return;
+            }
+            try {
+                octets_of(outbox.front());
+                is_readable = true;
+            } catch (const std::runtime_error&) {
+                // It goes as well.
+            }
+        }
     }
 
     void give_up_if_silent() {
@@ -412,8 +438,12 @@ struct Exporter::Implementation {
         if (spool != nullptr) {
             lose_memory();
         }
-        send_ledger(final_ledger, true);
-        pump_until([this] { return outbox.empty(); }, deadline);
+        // One that the disk has lost is told again, with what it took along.
+        do {
+            last_ledger = next_sequence;
+            send_ledger(final_ledger, true);
+            pump_until([this] { return outbox.empty(); }, deadline);
+        } while (lost.dropped_through() >= last_ledger && fault.empty() && Clock::now() < deadline);
         settle();
     }
 
@@ -435,6 +465,11 @@ struct Exporter::Implementation {
     void settle() {
         if (spool != nullptr) {
             spool->finish(std::max(sender.last_acknowledged(), lost.dropped_through()));
+        }
+        if (config.wait_for_collector && fault.empty() && lost.dropped() != 0) {
+            fault = fmt::format("{} records could not be read in the spool and are lost",
+                                lost.dropped());
+            publish_state();
         }
         if (outbox.empty() && fault.empty() && lost_at_end == 0) {
             return;

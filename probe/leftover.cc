@@ -16,6 +16,10 @@ using Clock = std::chrono::steady_clock;
 // for longer does not want this, and what is new shall not wait for that.
 constexpr std::chrono::seconds kRefusedFor{30};
 
+// A run may have gone on in memory alone, behind what its disk took, and its collector then has
+// more than was spooled: no more than this, which is twelve days of a million records a second.
+constexpr uint64_t kMostBehindSpool = uint64_t{1} << 40;
+
 }  // namespace
 
 Leftover::Leftover(SpoolFolder& folder,
@@ -107,7 +111,9 @@ void Leftover::turn(std::chrono::milliseconds timeout) {
         return;
     }
     const std::vector<SpooledRun::Frame>& frames = runs_.front().frames;
-    sender_->turn(frames[acknowledged_].first_sequence, timeout);
+    sender_->turn(frames[acknowledged_].first_sequence,
+                  timeout,
+                  frames.back().last_sequence + kMostBehindSpool);
     while (acknowledged_ < frames.size() &&
            frames[acknowledged_].last_sequence <= sender_->last_acknowledged()) {
         ++acknowledged_;

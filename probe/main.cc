@@ -22,6 +22,7 @@
 #include "probe/recording_setup.h"
 #include "probe/table_memory.h"
 #include "proto/confinement.h"
+#include "proto/descriptor_limit.h"
 #include "proto/service_signals.h"
 #include "signatures/compiled_set.h"
 #include "signatures/config_file.h"
@@ -35,6 +36,9 @@ using namespace curlew;
 constexpr int kDone = 0;
 constexpr int kFailed = 1;
 constexpr int kWrongUsage = 2;
+
+// A spool of 64 GiB has a thousand segments, each with a descriptor.
+constexpr uint64_t kProbeDescriptors = 65'536;
 
 struct Arguments {
     std::filesystem::path config;
@@ -197,6 +201,7 @@ int meter(const Arguments& arguments,
           const std::optional<proto::SenderKeys>& keys,
           const signatures::SignatureSet& set) {
     proto::ServiceSignals signals;
+    proto::raise_descriptor_limit(kProbeDescriptors);
     const std::unique_ptr<proto::MappedMemory> table_memory = probe::take_table_memory(config);
     dpdk_port::EalConfig eal_config;
     eal_config.file_prefix = "curlew-" + config.name;

@@ -381,10 +381,10 @@ void ProbeService::Implementation::watch_losses(const DeliveryState& state,
 void ProbeService::Implementation::watch_spool() {
     if (const uint64_t dropped = exporter.state().records_dropped;
         dropped_topic.may_be_told(dropped)) {
-        say(
-            fmt::format("{} records that waited for the collector were dropped so far, the oldest "
-                        "first; the manifests count them",
-                        dropped));
+        say(fmt::format(
+            "{} records that waited for the collector were dropped so far, to make room "
+            "or as the disk lost them; the manifests count them",
+            dropped));
     }
     std::ranges::for_each(exporter.news(), say);
     if (spool != nullptr && spool_topic.may_be_told(spool->failed_syncs())) {

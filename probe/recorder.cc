@@ -34,6 +34,7 @@ constexpr uint64_t kRoomOctets = uint64_t{64} << 20;
 constexpr uint64_t kRoomShare = 16;
 constexpr int kRetriesToTrust = 12;
 constexpr size_t kMostRecorderNews = 64;
+constexpr std::string_view kOpenSuffix = ".open";
 
 std::string utc_stamp(uint64_t time_ns) {
     const auto seconds = static_cast<time_t>(time_ns / kSecond);
@@ -208,8 +209,8 @@ bool Recorder::begin_file(uint64_t time_ns) {
             tell(fmt::format("the recording's folder {} had gone, or its lock; it is made again",
                              folder_.path().string()));
         }
-        make_room(0);
-        file_.emplace(folder_.path() / (name + ".open"));
+        make_room();
+        file_.emplace(folder_.path() / (name + std::string(kOpenSuffix)));
     } catch (const std::runtime_error& error) {
         give_up(error.what());
         return false;
@@ -247,7 +248,9 @@ void Recorder::begin_interfaces() {
 }
 
 // For what is written next. Throws std::runtime_error when nothing more may be written.
-void Recorder::make_room(uint64_t open_octets) {
+void Recorder::make_room() {
+    const std::string open = file_ ? file_name_ + std::string(kOpenSuffix) : std::string();
+    const uint64_t open_octets = file_ ? file_->octets() : 0;
     uint64_t most = kRoomOctets;
     for (const uint64_t bound : {config_.keep.octets / kRoomShare, rotate_octets_}) {
         most = bound == 0 ? most : std::min(most, bound);
@@ -258,7 +261,8 @@ void Recorder::make_room(uint64_t open_octets) {
         std::max<uint64_t>(std::min(most, uint64_t{kWriteOctets + kLongestBlock}), blocks_.size());
     const uint64_t now_ns =
         clock_.is_settled(Clock::now(), std::chrono::system_clock::now()) ? wall_ns() : 0;
-    const std::optional<uint64_t> room = folder_.keep_bounds(open_octets, least, most, now_ns);
+    const std::optional<uint64_t> room =
+        folder_.keep_bounds(open, open_octets, least, most, now_ns);
     if (!room) {
         throw std::runtime_error(fmt::format(
             "less than {} octets are free at {}", config_.keep.min_free, folder_.path().string()));
@@ -277,7 +281,7 @@ void Recorder::write_out() {
     }
     try {
         if (file_->octets() + blocks_.size() > room_until_) {
-            make_room(file_->octets());
+            make_room();
         }
         file_->append(block_octets(blocks_));
         blocks_.clear();
@@ -343,11 +347,8 @@ void Recorder::append_all_statistics(uint64_t end_ns) {
 
 // What waited is lost, and what the file has is kept.
 void Recorder::give_up(const std::string& why) {
-    failed_at_ = Clock::now();
-    if (!std::exchange(is_failing_, true)) {
-        tell(
-            fmt::format("{}; packets are metered, but not recorded, until a file takes them", why));
-    }
+    tell_failure(
+        fmt::format("{}; packets are metered, but not recorded, until a file takes them", why));
     for (InterfaceState& interface : interfaces_) {
         interface.lost_untold +=
             std::exchange(interface.waiting, 0) + std::exchange(interface.lost_in_waiting, 0);
@@ -357,6 +358,14 @@ void Recorder::give_up(const std::string& why) {
     blocks_.clear();
     complete_file();
     retry_at_ = Clock::now() + config_.retry;
+}
+
+// Once, until it went well for a while.
+void Recorder::tell_failure(const std::string& why) {
+    failed_at_ = Clock::now();
+    if (!std::exchange(is_failing_, true)) {
+        tell(why);
+    }
 }
 
 void Recorder::complete_file() {
@@ -372,7 +381,7 @@ void Recorder::complete_file() {
             file_->discard();
         }
     } catch (const std::runtime_error& error) {
-        tell(fmt::format("{}; the next start completes it", error.what()));
+        tell_failure(fmt::format("{}; the next start completes it", error.what()));
     }
     file_.reset();
 }

@@ -103,13 +103,14 @@ class Recorder {
     bool is_past(uint64_t time_ns) const;
     bool begin_file(uint64_t time_ns);
     void begin_interfaces();
-    void make_room(uint64_t open_octets);
+    void make_room();
     void write_out();
     void note_written();
     // Whose input ended, or went on elsewhere, at this time.
     void end_file(uint64_t end_ns);
     void append_all_statistics(uint64_t end_ns);
     void give_up(const std::string& why);
+    void tell_failure(const std::string& why);
     void complete_file();
     void watch_quiet_line();
     std::vector<PortCounters> counters_of_interfaces() const;
@@ -124,7 +125,7 @@ class Recorder {
     std::vector<Inlet> inlets_;
     std::vector<InterfaceState> interfaces_;
     std::optional<RecordingFile> file_;
-    std::string file_name_;     // once it is complete
+    std::string file_name_;     // of the last one, once it is complete
     uint64_t file_number_ = 0;  // of the last one
     uint64_t named_ns_ = 0;     // the latest time in a file's name
     uint64_t window_from_ns_ = 0;

@@ -262,10 +262,8 @@ bool RecordingFolder::restore() {
     return true;
 }
 
-std::optional<uint64_t> RecordingFolder::keep_bounds(uint64_t open_octets,
-                                                     uint64_t least,
-                                                     uint64_t most,
-                                                     uint64_t now_ns) {
+std::optional<uint64_t> RecordingFolder::keep_bounds(
+    const std::string& open, uint64_t open_octets, uint64_t least, uint64_t most, uint64_t now_ns) {
     assert(least > 0);
     assert(least <= most);
     if (keep_.days == 0 && keep_.octets == 0 && keep_.min_free == 0) {
@@ -278,7 +276,13 @@ std::optional<uint64_t> RecordingFolder::keep_bounds(uint64_t open_octets,
     };
     std::vector<Kept> files;
     uint64_t octets = open_octets;
-    for (const fs::path& path : files_ending(path_, kComplete)) {
+    std::vector<fs::path> paths = files_ending(path_, kComplete);
+    for (fs::path& path : files_ending(path_, kOpen)) {
+        if (path.filename() != open) {
+            paths.push_back(std::move(path));
+        }
+    }
+    for (const fs::path& path : paths) {
         struct stat facts {};
         if (::lstat(path.c_str(), &facts) == 0 && S_ISREG(facts.st_mode)) {
             files.push_back({path,

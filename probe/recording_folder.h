@@ -76,11 +76,14 @@ class RecordingFolder {
     bool restore();
 
     // Removes files while a bound is passed, or would be when the open file, of `open_octets`, has
-    // got `least` octets more. Returns how many more it may get before this is called again, from
-    // `least` to `most`; nothing when no file is left to remove and still too little is free.
-    // Throws std::runtime_error. `now_ns` is wall time, 0: it is not known. Requires: 0 < `least`
+    // got `least` octets more; `open` is its name, which ends in `.open`, empty when there is none.
+    // Others of such a name could not be completed, and go like those that were. Returns how many
+    // more it may get before this is called again, from `least` to `most`; nothing when no file is
+    // left to remove and still too little is free. Throws std::runtime_error. `now_ns` is wall
+    // time, 0: it is not known. Requires: 0 < `least`
     // <= `most`.
-    std::optional<uint64_t> keep_bounds(uint64_t open_octets,
+    std::optional<uint64_t> keep_bounds(const std::string& open,
+                                        uint64_t open_octets,
                                         uint64_t least,
                                         uint64_t most,
                                         uint64_t now_ns);

@@ -26,6 +26,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Throws std::runtime_error when it cannot be read, or is no frame any more.
+std::string read_frame(int file, uint64_t offset, uint32_t octets, const fs::path& path) {
+    std::string frame = read_at(file, offset, octets, path);
+    proto::FrameView view;
+    const auto* begin = reinterpret_cast<const uint8_t*>(frame.data());
+    if (const auto error = proto::decode_frame({begin, frame.size()}, view);
+        error != proto::FrameError::none) {
+        throw std::runtime_error(
+            fmt::format("{} is damaged at {}: {}", path.string(), offset, proto::name_of(error)));
+    }
+    return frame;
+}
+
 // With all that leads to it. One that is there may have been made by a run that died before its
 // name was durable.
 void make_folder(const fs::path& path) {
@@ -146,15 +159,7 @@ void SpoolFolder::remove(uint64_t epoch) {
 
 std::string read_spooled(const SpooledRun::Frame& frame) {
     const proto::FileHandle file(opened_file(frame.file, O_RDONLY));
-    std::string octets = read_at(file.get(), frame.offset, frame.octets, frame.file);
-    proto::FrameView view;
-    const auto* begin = reinterpret_cast<const uint8_t*>(octets.data());
-    if (const auto error = proto::decode_frame({begin, octets.size()}, view);
-        error != proto::FrameError::none) {
-        throw std::runtime_error(fmt::format(
-            "{} is damaged at {}: {}", frame.file.string(), frame.offset, proto::name_of(error)));
-    }
-    return octets;
+    return read_frame(file.get(), frame.offset, frame.octets, frame.file);
 }
 
 struct Spool::Segment {
@@ -167,17 +172,24 @@ struct Spool::Segment {
     uint64_t last_sequence = 0;  // appended
     // Not trusted any more: takes nothing. Written by the syncing thread, under the mutex.
     bool failed = false;
+    bool is_left = false;  // failed, and the appending thread knows
 };
 
 // A hello and a frame, each as long as it may be.
 static_assert(2 * (proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets) <=
               Spool::kLeastSegmentOctets);
 
-Spool::Spool(SpoolFolder& folder, uint64_t epoch, std::string hello, uint64_t segment_octets)
+Spool::Spool(SpoolFolder& folder,
+             uint64_t epoch,
+             std::string hello,
+             uint64_t segment_octets,
+             const SyncPause& pause)
     : folder_(folder),
       epoch_(epoch),
       hello_(std::move(hello)),
       segment_octets_(segment_octets),
+      pauses_(pause),
+      pause_(pause.first),
       syncing_([this] { sync_until_over(); }) {}
 
 Spool::~Spool() {
@@ -210,6 +222,24 @@ void Spool::begin_segment(uint64_t first_sequence) {
     segments_.push_back(std::move(segment));
 }
 
+// Segments that failed would otherwise pile up, each with a descriptor and room for many frames,
+// as fast as frames come. Throws std::runtime_error while it is too early for another one.
+void Spool::leave_failed_segment() {
+    Segment& failed = *segments_.back();
+    const auto now = std::chrono::steady_clock::now();
+    if (!std::exchange(failed.is_left, true)) {
+        // What goes is preallocated room alone, as far as this disk does anything.
+        [[maybe_unused]] const int cut =
+            ::ftruncate(failed.file.get(), static_cast<off_t>(failed.octets));
+        pause_until_ = now + pause_;
+        pause_ = std::min(2 * pause_, pauses_.longest);
+    }
+    if (now < pause_until_) {
+        throw std::runtime_error(fmt::format("cannot sync {}, and another segment is not tried yet",
+                                             failed.path.string()));
+    }
+}
+
 SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64_t last_sequence) {
     assert(hello_.size() + frame.size() <= segment_octets_);
     bool is_failed = false;
@@ -217,8 +247,11 @@ SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64
         const std::lock_guard lock(mutex_);
         is_failed = segments_.back()->failed;
     }
-    if (segments_.empty() || is_failed ||
-        segments_.back()->octets + frame.size() > segment_octets_) {
+    if (is_failed) {
+        leave_failed_segment();
+        begin_segment(first_sequence);
+    } else if (segments_.empty() || segments_.back()->octets + frame.size() > segment_octets_) {
+        pause_ = pauses_.first;
         begin_segment(first_sequence);
     }
     const std::shared_ptr<Segment>& segment = segments_.back();
@@ -244,7 +277,11 @@ SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64
 
 std::string Spool::read(const SpoolPlace& place) const {
     const Segment& segment = *segments_[place.segment - first_segment_];
-    return read_at(segment.file.get(), place.offset, place.octets, segment.path);
+    try {
+        return read_frame(segment.file.get(), place.offset, place.octets, segment.path);
+    } catch (const std::runtime_error& error) {
+        throw std::runtime_error(fmt::format("{}; {}", error.what(), keep_aside(segment.path)));
+    }
 }
 
 void Spool::acknowledged(uint64_t last_sequence) {
@@ -255,14 +292,25 @@ void Spool::acknowledged(uint64_t last_sequence) {
     if (!is_over()) {
         return;
     }
-    if (last_sequence > noted_ && !folder_.note(epoch_, last_sequence)) {
-        return;  // it stays until the position can be written
-    }
-    noted_ = last_sequence;
-    while (is_over()) {
+    const auto remove_front = [&] {
         ::unlink(segments_.front()->path.c_str());
         segments_.pop_front();
         ++first_segment_;
+    };
+    if (last_sequence > noted_ && !folder_.note(epoch_, last_sequence)) {
+        // A disk that is full has no room for the position either. The position spares sending
+        // again what a collector has: nothing is lost without it.
+        if (errno != ENOSPC && errno != EDQUOT) {
+            return;  // it stays until the position can be written
+        }
+        remove_front();
+        if (!folder_.note(epoch_, last_sequence)) {
+            return;
+        }
+    }
+    noted_ = last_sequence;
+    while (is_over()) {
+        remove_front();
     }
 }
 

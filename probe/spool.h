@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -24,13 +25,15 @@
 // for people to look into and to delete.
 // FOLDER/<epoch>.hello: the hello once more, should the front of every segment be damaged.
 // FOLDER/<epoch>.acknowledged: the last sequence that a collector acknowledged, 16 hex digits, a
-// blank and 8 of their CRC32C. It is written before a segment is deleted; one that does not hold is
-// told, and all is sent again. FOLDER/.lock: held by the one probe that writes there.
+// blank and 8 of their CRC32C. It is written before a segment is deleted, but where the disk is
+// full; one that does not hold is told, and all is sent again. FOLDER/.lock: held by the one probe
+// that writes there.
 //
 // A frame may be sent when it is synced: fdatasync has returned, once for many frames (a thread of
 // its own does that), and the segment's name is durable. What could not be synced is sent all the
 // same, for a collector makes it durable, but is counted. A segment whose sync failed is never
-// synced again: what is in it by then counts as not synced, and what comes goes into another one.
+// synced again: what is in it by then counts as not synced, the room that it had for more is given
+// back, and what comes goes into another one, after a pause that grows while syncs fail.
 
 namespace curlew::probe {
 
@@ -78,7 +81,8 @@ class SpoolFolder {
     // `problems`.
     std::vector<SpooledRun> left(std::vector<std::string>& problems);
 
-    // A collector has all of the epoch up to here: written durably. False when it cannot be.
+    // A collector has all of the epoch up to here: written durably. False when it cannot be: errno
+    // says why.
     bool note(uint64_t epoch, uint64_t last_acknowledged);
     // Nothing of the epoch is needed any more. Its position goes last, when nothing of the rest is
     // left that would be sent again without it.
@@ -96,6 +100,13 @@ std::string keep_aside(const std::filesystem::path& segment);
 // The frame's octets. Throws std::runtime_error when it cannot be read, or is not whole any more.
 std::string read_spooled(const SpooledRun::Frame& frame);
 
+// How long nothing is appended after failed syncs: each doubles it, and a segment that filled
+// without one ends it.
+struct SyncPause {
+    std::chrono::milliseconds first{1'000};
+    std::chrono::milliseconds longest{60'000};
+};
+
 // The frames of this run's epoch. One thread calls everything; another one of its own syncs.
 class Spool {
   public:
@@ -112,22 +123,26 @@ class Spool {
     Spool(SpoolFolder& folder,
           uint64_t epoch,
           std::string hello,
-          uint64_t segment_octets = kSegmentOctets);
+          uint64_t segment_octets = kSegmentOctets,
+          const SyncPause& pause = {});
     ~Spool();
     Spool(const Spool&) = delete;
     Spool& operator=(const Spool&) = delete;
 
-    // Throws std::runtime_error with one sentence when the disk does not take it: then nothing was
-    // appended. Requires: sequences follow each other; hello and frame fit into a segment.
+    // Throws std::runtime_error with one sentence when the disk does not take it, or has failed to
+    // sync a while ago: then nothing was appended. Requires: sequences follow each other; hello and
+    // frame fit into a segment.
     SpoolPlace append(std::string_view frame, uint64_t first_sequence, uint64_t last_sequence);
 
     // All up to this sequence may be sent. Any thread.
     uint64_t synced() const noexcept { return synced_.load(std::memory_order_acquire); }
 
-    // Throws std::runtime_error when it cannot be read. Requires: not yet acknowledged.
+    // Throws std::runtime_error with one sentence when it cannot be read, or is not whole any more;
+    // its segment is then kept aside. Requires: not yet acknowledged.
     std::string read(const SpoolPlace& place) const;
 
-    // A collector has all up to `last_sequence`: deletes the segments that hold nothing else.
+    // A collector has all up to `last_sequence`: deletes the segments that hold nothing else. On a
+    // full disk that comes before the position is written.
     void acknowledged(uint64_t last_sequence);
 
     // Of what lies up to `last_sequence` nothing is wanted any more, and the next run sends none of
@@ -149,12 +164,16 @@ class Spool {
     struct Segment;
 
     void begin_segment(uint64_t first_sequence);
+    void leave_failed_segment();
     void sync_until_over();
 
     SpoolFolder& folder_;
     uint64_t epoch_;
     std::string hello_;
     uint64_t segment_octets_;
+    SyncPause pauses_;
+    std::chrono::milliseconds pause_;  // after the next failure
+    std::chrono::steady_clock::time_point pause_until_;
     std::deque<std::shared_ptr<Segment>> segments_;
     uint64_t first_segment_ = 0;  // number of the front one
     uint64_t noted_ = 0;          // the position that is on the disk

@@ -131,17 +131,29 @@ bool write_durably(const fs::path& path, std::string_view octets) {
         return false;
     }
     const bool written = write_at(file, octets, 0) && ::fdatasync(file) == 0;
-    const bool named = ::close(file) == 0 && written && ::rename(part.c_str(), path.c_str()) == 0;
-    if (!named) {
-        ::unlink(part.c_str());
+    int cause = errno;
+    bool named = ::close(file) == 0;
+    if (written) {
+        named = named && ::rename(part.c_str(), path.c_str()) == 0;
+        cause = errno;
     }
-    return named;
+    if (!written || !named) {
+        ::unlink(part.c_str());
+        errno = cause;
+        return false;
+    }
+    return true;
 }
 
 bool sync_spool(const fs::path& folder) {
     const int descriptor = ::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    const bool synced = descriptor >= 0 && ::fsync(descriptor) == 0;
+    if (descriptor < 0) {
+        return false;
+    }
+    const bool synced = ::fsync(descriptor) == 0;
+    const int cause = errno;
     ::close(descriptor);
+    errno = cause;
     return synced;
 }
 

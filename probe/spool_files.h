@@ -43,9 +43,10 @@ std::string read_at(int descriptor,
 // False: errno says why.
 bool write_at(int descriptor, std::string_view octets, uint64_t offset);
 // A file of that name, durable but for the name; what had it before is replaced. Until then it has
-// kPartSuffix behind its name.
+// kPartSuffix behind its name. False: errno says why.
 inline constexpr std::string_view kPartSuffix = ".part";
 bool write_durably(const std::filesystem::path& path, std::string_view octets);
+// False: errno says why.
 bool sync_spool(const std::filesystem::path& folder);
 
 }  // namespace curlew::probe

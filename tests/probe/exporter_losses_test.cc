@@ -299,6 +299,139 @@ TEST(ExporterLosses, what_was_dropped_on_its_way_counts_when_it_is_known_not_to_
     CHECK_EQUAL(kRecords, ledger.records_sent() + ledger.records_lost(0).packets());
 }
 
+TEST(ExporterLosses, a_capture_waits_for_its_collector_when_the_disk_takes_nothing) {
+    constexpr uint16_t kFlows = 2000;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path() / "spool");
+    std::filesystem::remove_all(folder.path());
+    Spool spool(folder, 99, hello_frame());
+    ScriptedPort port(datagrams(kFlows));
+    Dispatcher dispatcher({}, {&port}, test_inspector());
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 4 * 1024,
+                       .outbox_octets = 20 * 1024,
+                       .spool_octets = uint64_t{1} << 30},
+                      test_signatures(),
+                      sender,
+                      &spool);
+    dispatcher.run({});
+    exporter.finish(dispatcher.ledger());
+    std::thread exporting([&] { exporter.run(dispatcher.record_rings()); });
+    while (exporter.state().records_sent == 0) {
+        std::this_thread::yield();
+    }
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    uint64_t records = 0;
+    for (const std::string& octets : receive_all(receiver)) {
+        records += view_of(octets).header.record_count;
+    }
+    exporting.join();
+    CHECK_EQUAL(kFlows, records);
+    CHECK_EQUAL(0u, exporter.state().records_lost);
+    STRCMP_EQUAL("", exporter.fault().c_str());
+}
+
+// Frames of one record each; of the spool those in the middle are damaged.
+TEST(ExporterLosses, what_the_disk_damaged_takes_nothing_else_along) {
+    constexpr uint64_t kRecords = 9;
+    constexpr uint64_t kGood = 3;
+    constexpr uint64_t kDamaged = 4;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    Spool spool(folder, 99, hello_frame());
+    ByteRing ring(65536);
+    put_records(ring, kRecords, 1000);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 1,
+                       .spool_octets = uint64_t{1} << 30,
+                       .serialized_records = true},
+                      test_signatures(),
+                      sender,
+                      &spool);
+    std::thread exporting([&] { exporter.run({&ring}); });
+    while (exporter.state().records_sent != kRecords || spool.synced() < kRecords) {
+        std::this_thread::yield();
+    }
+    std::vector<std::string> problems;
+    const std::vector<SpooledRun::Frame> frames = folder.left(problems).at(0).frames;
+    for (uint64_t i = kGood; i < kGood + kDamaged; ++i) {
+        flip_octet(frames[i].file, frames[i].offset + 200);
+    }
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    std::string seen;
+    proto::ProbeLedger ledger;
+    while (!ledger.final()) {
+        const auto frame = receiver.receive(std::chrono::seconds(20));
+        CHECK_TRUE(frame.has_value());
+        const proto::FrameView view = view_of(frame->octets);
+        const uint64_t first = view.header.first_sequence;
+        if (view.header.kind == proto::FrameKind::hello) {
+            // One that nobody answered at once is said again.
+            seen += seen.ends_with(": ") ? "" : "from " + std::to_string(first) + ": ";
+            receiver.welcome(*frame, first - 1);
+            continue;
+        }
+        seen += std::to_string(first) + " ";
+        receiver.acknowledge(frame->peer, 7, 99, first);
+        if (first == kRecords) {
+            exporter.finish(with_records_created(kRecords));
+        }
+        if (view.header.kind == proto::FrameKind::ledger) {
+            CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+        }
+    }
+    exporting.join();
+    STRCMP_EQUAL("from 1: 1 2 3 from 8: 8 9 10 ", seen.c_str());
+    CHECK_EQUAL(kRecords - kDamaged, ledger.records_sent());
+    CHECK_EQUAL(1, ledger.records_lost_size());
+    STRCMP_EQUAL("dropped", ledger.records_lost(0).reason().c_str());
+    CHECK_EQUAL(kDamaged, ledger.records_lost(0).packets());
+    STRCMP_EQUAL("4 records could not be read in the spool and are lost", exporter.fault().c_str());
+    const std::vector<std::string> news = exporter.news();
+    CHECK_EQUAL(1u, news.size());
+    STRCMP_CONTAINS("bad_checksum; it is kept as ", news[0].c_str());
+}
+
+TEST(ExporterLosses, a_last_ledger_that_the_disk_lost_is_told_again_with_what_went_with_it) {
+    constexpr uint64_t kRecords = 4;
+    const TemporaryFolder temporary;
+    SpoolFolder folder(temporary.path());
+    Spool spool(folder, 99, hello_frame());
+    ByteRing ring(65536);
+    put_records(ring, kRecords, 1000);
+    Exporter exporter({.probe_id = 7,
+                       .epoch = 99,
+                       .batch_octets = 1,
+                       .spool_octets = uint64_t{1} << 30,
+                       .serialized_records = true},
+                      test_signatures(),
+                      sender,
+                      &spool);
+    exporter.finish(with_records_created(kRecords));
+    std::thread exporting([&] { exporter.run({&ring}); });
+    while (spool.synced() < kRecords + 1) {
+        std::this_thread::yield();
+    }
+    std::vector<std::string> problems;
+    const std::vector<SpooledRun> left = folder.left(problems);
+    for (const SpooledRun::Frame& frame : left.at(0).frames) {
+        flip_octet(frame.file, frame.offset + 50);
+    }
+    proto::ChannelReceiver receiver(context, kExporterEndpoint);
+    const std::vector<std::string> frames = receive_all(receiver);
+    exporting.join();
+    CHECK_EQUAL(1u, frames.size());
+    const proto::FrameView view = view_of(frames[0]);
+    CHECK_EQUAL(kRecords + 2, view.header.first_sequence);
+    proto::ProbeLedger ledger;
+    CHECK_TRUE(ledger.ParseFromArray(view.body.data(), static_cast<int>(view.body.size())));
+    CHECK_TRUE(ledger.final());
+    CHECK_EQUAL(0u, ledger.records_sent());
+    CHECK_EQUAL(kRecords, ledger.records_lost(0).packets());
+}
+
 TEST(ExporterLosses, what_is_in_memory_alone_at_the_end_is_in_the_ledger_that_waits_in_the_spool) {
     constexpr uint16_t kFlows = 3000;
     const TemporaryFolder temporary;

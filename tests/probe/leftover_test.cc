@@ -125,6 +125,21 @@ TEST(Leftover, a_collector_may_have_more_than_was_spooled) {
     CHECK_EQUAL(0u, folder.left(problems).size());
 }
 
+TEST(Leftover, a_collector_that_has_what_never_was_is_none) {
+    leave(5);
+    Leftover left = leftover();
+    proto::ChannelReceiver receiver(context, kLeftoverEndpoint);
+    for (int i = 0; i < 2000 && left.channel() != proto::SenderState::refused; ++i) {
+        left.turn(milliseconds(1));
+        if (const auto got = receiver.receive(milliseconds(1))) {
+            receiver.welcome(*got, UINT64_MAX - 1);
+        }
+    }
+    CHECK(left.channel() == proto::SenderState::refused);
+    CHECK_EQUAL(30u, left.records_waiting());
+    CHECK_EQUAL(30u, folder.left(problems).at(0).records());
+}
+
 TEST(Leftover, all_stays_while_there_is_no_collector) {
     leave(5);
     {

@@ -127,12 +127,31 @@ TEST(RecordingFolder, the_oldest_files_go_while_there_is_too_much) {
     put("whole.pcapng", 1000);
     put("p-20260101T000000Z-0123456789abcdef-notes.pcapng", 1000);
     RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 1, 1, 0).has_value());
+    CHECK_TRUE(opened.keep_bounds("", 0, 1, 1, 0).has_value());
     LONGS_EQUAL(4, names_in(folder).size());
     STRCMP_EQUAL("p-20260101T000100Z-0123456789abcdef-000002.pcapng", names_in(folder)[1].c_str());
     // What is being written counts and stays.
-    CHECK_TRUE(opened.keep_bounds(60, 40, 40, 0).has_value());
+    CHECK_TRUE(opened.keep_bounds("", 60, 40, 40, 0).has_value());
     STRCMP_EQUAL("p-20260101T000200Z-0123456789abcdef-000003.pcapng", names_in(folder)[1].c_str());
+}
+
+TEST(RecordingFolder, what_could_not_be_completed_counts_and_goes_like_the_others) {
+    fs::create_directories(folder);
+    const std::string first = "p-20260101T000000Z-0123456789abcdef-000001.pcapng.open";
+    const std::string second = "p-20260101T000100Z-0123456789abcdef-000002.pcapng";
+    const std::string open = "p-20260101T000200Z-0123456789abcdef-000003.pcapng.open";
+    const auto now = fs::file_time_type::clock::now();
+    put(first, 100);
+    fs::last_write_time(folder / first, now - std::chrono::hours(2));
+    put(second, 100);
+    fs::last_write_time(folder / second, now - std::chrono::hours(1));
+    put(open, 100);
+    RecordingFolder opened(folder, {.days = 0, .octets = 250, .min_free = 0});
+    CHECK_TRUE(opened.keep_bounds(open, 100, 1, 1, 0).has_value());
+    CHECK(names_in(folder) == std::vector<std::string>({second, open}));
+    // It was given up as well.
+    CHECK_TRUE(opened.keep_bounds("", 0, 100, 100, 0).has_value());
+    CHECK(names_in(folder) == std::vector<std::string>{open});
 }
 
 TEST(RecordingFolder, no_file_goes_for_more_than_the_least_that_is_wanted) {
@@ -141,12 +160,12 @@ TEST(RecordingFolder, no_file_goes_for_more_than_the_least_that_is_wanted) {
     put("p-20260101T000100Z-0123456789abcdef-000002.pcapng", 100);
     std::optional<RecordingFolder> opened;
     opened.emplace(folder, RecordingRetention{.days = 0, .octets = 250, .min_free = 0});
-    LONGS_EQUAL(40, *opened->keep_bounds(10, 40, 1000, 0));
-    LONGS_EQUAL(50, *opened->keep_bounds(0, 40, 1000, 0));
-    LONGS_EQUAL(45, *opened->keep_bounds(0, 40, 45, 0));
+    LONGS_EQUAL(40, *opened->keep_bounds("", 10, 40, 1000, 0));
+    LONGS_EQUAL(50, *opened->keep_bounds("", 0, 40, 1000, 0));
+    LONGS_EQUAL(45, *opened->keep_bounds("", 0, 40, 45, 0));
     LONGS_EQUAL(2, names_in(folder).size());
     // One goes, and what it leaves may be used.
-    LONGS_EQUAL(140, *opened->keep_bounds(10, 41, 1000, 0));
+    LONGS_EQUAL(140, *opened->keep_bounds("", 10, 41, 1000, 0));
     LONGS_EQUAL(1, names_in(folder).size());
 
     opened.reset();
@@ -156,7 +175,7 @@ TEST(RecordingFolder, no_file_goes_for_more_than_the_least_that_is_wanted) {
     const uint64_t free = uint64_t{disk.f_bavail} * disk.f_frsize;
     const uint64_t bound = std::max<uint64_t>(1, free - std::min<uint64_t>(free, 256'000'000));
     RecordingFolder on_disk(folder, {.days = 0, .octets = 0, .min_free = bound});
-    const auto room = on_disk.keep_bounds(0, 1, ~uint64_t{0}, 0);
+    const auto room = on_disk.keep_bounds("", 0, 1, ~uint64_t{0}, 0);
     CHECK(room.has_value() && *room < free);
     LONGS_EQUAL(1, names_in(folder).size());
 }
@@ -170,7 +189,7 @@ TEST(RecordingFolder, the_oldest_is_what_was_complete_first_whatever_its_packets
     const auto now = fs::last_write_time(folder / newest);
     fs::last_write_time(folder / oldest, now - std::chrono::milliseconds(1));
     RecordingFolder opened(folder, {.days = 0, .octets = 150, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 1, 1, 0).has_value());
+    CHECK_TRUE(opened.keep_bounds("", 0, 1, 1, 0).has_value());
     CHECK(names_in(folder) == std::vector<std::string>{newest});
 }
 
@@ -202,9 +221,9 @@ TEST(RecordingFolder, files_go_when_they_are_old_enough) {
     ::clock_gettime(CLOCK_REALTIME, &now);
     const auto now_ns = static_cast<uint64_t>(now.tv_sec) * 1'000'000'000;
     RecordingFolder opened(folder, {.days = 2, .octets = 0, .min_free = 0});
-    CHECK_TRUE(opened.keep_bounds(0, 1, 1, now_ns + kDay).has_value());
+    CHECK_TRUE(opened.keep_bounds("", 0, 1, 1, now_ns + kDay).has_value());
     LONGS_EQUAL(1, names_in(folder).size());
-    CHECK_TRUE(opened.keep_bounds(0, 1, 1, now_ns + 3 * kDay).has_value());
+    CHECK_TRUE(opened.keep_bounds("", 0, 1, 1, now_ns + 3 * kDay).has_value());
     CHECK(names_in(folder).empty());
 }
 
@@ -212,6 +231,6 @@ TEST(RecordingFolder, a_disk_without_room_is_told_when_no_file_is_left) {
     fs::create_directories(folder);
     put(kFile, 100);
     RecordingFolder opened(folder, {.days = 0, .octets = 0, .min_free = ~uint64_t{0}});
-    CHECK_FALSE(opened.keep_bounds(0, 1, 1, 0).has_value());
+    CHECK_FALSE(opened.keep_bounds("", 0, 1, 1, 0).has_value());
     CHECK(names_in(folder).empty());
 }

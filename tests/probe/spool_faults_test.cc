@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <cstdio>
 #include <map>
 #include <memory>
@@ -36,6 +37,8 @@ constexpr uint64_t kProbe = 7;
 constexpr uint64_t kSegment = 4096;
 constexpr uint64_t kRecords = 10;  // a frame
 constexpr int kEpochs = 3;
+constexpr curlew::probe::SyncPause kNoPause{.first = std::chrono::milliseconds(0),
+                                            .longest = std::chrono::milliseconds(0)};
 
 std::string frame(proto::FrameKind kind, uint64_t epoch, uint64_t first, const std::string& body) {
     std::string octets;
@@ -115,7 +118,11 @@ class Starts {
     }
 
     void begin(SpoolFolder& folder, uint64_t epoch) {
-        Spool spool(folder, epoch, frame(proto::FrameKind::hello, epoch, 1, "who I am"), kSegment);
+        Spool spool(folder,
+                    epoch,
+                    frame(proto::FrameKind::hello, epoch, 1, "who I am"),
+                    kSegment,
+                    kNoPause);
         uint64_t failed = 0;
         uint64_t synced = 0;
         for (uint64_t number = 0; number < 10; ++number) {
@@ -241,6 +248,72 @@ TEST(SpoolFaults, every_prefix_of_a_run_keeps_what_was_promised) {
         }
     }
     std::printf("%zu prefixes ", log.size() + 1);
+}
+
+TEST(SpoolFaults, on_a_full_disk_what_was_acknowledged_makes_room_for_its_position) {
+    fs::create_directory(folder);
+    tests::watch_files(folder);
+    SpoolFolder opened(folder / "spool");
+    Spool spool(opened, 1, frame(proto::FrameKind::hello, 1, 1, "who I am"), kSegment);
+    for (uint64_t number = 0; number < 30; ++number) {
+        spool.append(batch(1, number), number * kRecords + 1, (number + 1) * kRecords);
+    }
+    while (spool.synced() < 300) {
+        std::this_thread::yield();
+    }
+    tests::arm_fault(Fault::no_space, 1);
+    spool.acknowledged(200);
+    CHECK(tests::has_struck());
+    CHECK(spool.first_segment() > 2);
+    const uint64_t first = spool.first_segment();
+    // Any other failure leaves all where it is.
+    tests::arm_fault(Fault::broken, 1);
+    spool.acknowledged(300);
+    CHECK(tests::has_struck());
+    CHECK_EQUAL(first, spool.first_segment());
+    std::vector<std::string> problems;
+    CHECK_EQUAL(201u, opened.left(problems).at(0).frames.at(0).first_sequence);
+    CHECK_EQUAL(0u, problems.size());
+}
+
+TEST(SpoolFaults, after_a_failed_sync_nothing_is_appended_for_a_while_and_its_room_is_given_back) {
+    constexpr curlew::probe::SyncPause kForEver{.first = std::chrono::hours(1),
+                                                .longest = std::chrono::hours(1)};
+    for (const auto& pause : {kForEver, kNoPause}) {
+        fs::create_directory(folder);
+        tests::watch_files(folder);
+        {
+            SpoolFolder opened(folder / "spool");
+            Spool spool(opened, 1, frame(proto::FrameKind::hello, 1, 1, "hello"), 65536, pause);
+            spool.append(batch(1, 0), 1, 10);
+            while (spool.synced() < 10) {
+                std::this_thread::yield();
+            }
+            CHECK_EQUAL(0u, spool.failed_syncs());
+            // Behind the write.
+            tests::arm_fault(Fault::broken, 2);
+            spool.append(batch(1, 1), 11, 20);
+            while (spool.synced() < 20) {
+                std::this_thread::yield();
+            }
+            CHECK_EQUAL(1u, spool.failed_syncs());
+            std::string told;
+            try {
+                spool.append(batch(1, 2), 21, 30);
+            } catch (const std::runtime_error& error) {
+                told = error.what();
+            }
+            std::vector<std::string> problems;
+            const auto runs = opened.left(problems);
+            CHECK_EQUAL(pause.first.count() == 0 ? 3u : 2u, runs.at(0).frames.size());
+            STRCMP_CONTAINS(pause.first.count() == 0 ? "" : "cannot sync ", told.c_str());
+            const SpooledRun::Frame& last = runs[0].frames[1];
+            CHECK_EQUAL(last.offset + last.octets, fs::file_size(last.file));
+            CHECK_EQUAL(0u, problems.size());
+        }
+        tests::watch_no_files();
+        fs::remove_all(folder);
+    }
 }
 
 TEST(SpoolFaults, every_call_that_fails_is_survived) {

@@ -61,6 +61,25 @@ TEST(Spool, gives_back_what_was_appended) {
     CHECK_EQUAL(0u, spool.failed_syncs());
 }
 
+TEST(Spool, what_the_disk_damaged_is_not_given_back_but_kept_aside) {
+    SpoolFolder opened(folder);
+    Spool spool(opened, kEpoch, hello(), kSegment);
+    const SpoolPlace good = spool.append(batch(1), 1, 10);
+    const SpoolPlace bad = spool.append(batch(11), 11, 20);
+    wait_for_sync(spool, 20);
+    const fs::path file = segment(0);
+    flip_octet(file, bad.offset + 100);
+    CHECK(spool.read(good) == batch(1));
+    std::string what;
+    try {
+        spool.read(bad);
+    } catch (const std::runtime_error& error) {
+        what = error.what();
+    }
+    STRCMP_CONTAINS("bad_checksum; it is kept as ", what.c_str());
+    CHECK(content_of(file.string() + ".damaged") == content_of(file));
+}
+
 TEST(Spool, what_no_collector_has_is_there_for_the_next_run) {
     {
         SpoolFolder opened(folder);

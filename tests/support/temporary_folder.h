@@ -46,4 +46,13 @@ inline void put_content(const std::filesystem::path& file, const std::string& co
     stream << content;
 }
 
+// In the file that is there: who has it open reads another octet.
+inline void flip_octet(const std::filesystem::path& file, uint64_t offset) {
+    std::fstream stream(file, std::ios::binary | std::ios::in | std::ios::out);
+    stream.seekg(static_cast<std::streamoff>(offset));
+    const auto octet = static_cast<char>(stream.get() ^ 1);
+    stream.seekp(static_cast<std::streamoff>(offset));
+    stream.put(octet);
+}
+
 }  // namespace curlew::tests

@@ -1,0 +1,11 @@
+#pragma once
+
+#include <cstdint>
+
+namespace curlew::proto {
+
+// Lets this process have so many descriptors open, or as many as the system allows it: 1,024 are
+// usual at first, and a file, a connection or a segment of a spool takes one each.
+void raise_descriptor_limit(uint64_t wanted);
+
+}  // namespace curlew::proto
