@@ -1,6 +1,8 @@
 #include "collector/found_devices.h"
 
 #include <algorithm>
+#include <array>
+#include <cassert>
 #include <map>
 #include <set>
 #include <tuple>
@@ -128,6 +130,15 @@ void tell_role(const signatures::GroupRules& group, Device& device) {
     }
 }
 
+// The first eight octets as a number that compares as they do; what is missing counts as zero.
+uint64_t front_of(std::string_view text) {
+    uint64_t front = 0;
+    for (size_t i = 0; i < sizeof(front); ++i) {
+        front = front << 8 | (i < text.size() ? static_cast<uint8_t>(text[i]) : 0);
+    }
+    return front;
+}
+
 }  // namespace
 
 FoundDevices::FoundDevices(const Devices& devices, const signatures::GroupRules& group)
@@ -150,9 +161,31 @@ void FoundDevices::put_in_order() {
         const std::string_view address = ends.substr(mac_octets);
         placed_.push_back({ends.substr(0, mac_octets), address, address_text(address), &presence});
     }
-    std::sort(placed_.begin(), placed_.end(), [](const Placed& left, const Placed& right) {
-        return std::tie(left.mac, left.text) < std::tie(right.mac, right.text);
+    // There may be many, and nearly all are told apart by their front: what is sorted is small.
+    struct Place {
+        std::array<uint64_t, 3> front;  // of the MAC address, and of the text
+        Placed* placed;
+    };
+    std::vector<Place> places;
+    places.reserve(placed_.size());
+    for (Placed& placed : placed_) {
+        const std::string_view text = placed.text;
+        const std::string_view rest = text.substr(std::min(sizeof(uint64_t), text.size()));
+        // With its length, or no address would be mixed with one of zeros.
+        assert(placed.mac.size() < sizeof(uint64_t));
+        const uint64_t mac = front_of(placed.mac) | placed.mac.size();
+        places.push_back({{mac, front_of(text), front_of(rest)}, &placed});
+    }
+    std::sort(places.begin(), places.end(), [](const Place& left, const Place& right) {
+        return left.front != right.front ? left.front < right.front
+                                         : left.placed->text < right.placed->text;
     });
+    std::vector<Placed> in_order;
+    in_order.reserve(placed_.size());
+    for (const Place& place : places) {
+        in_order.push_back(std::move(*place.placed));
+    }
+    placed_ = std::move(in_order);
 }
 
 // Ids are "address-..." and "mac-...": the order of MAC addresses is that of their texts.
@@ -177,9 +210,12 @@ void FoundDevices::find() {
         begin = end;
     }
     // An address that two routers have stays in their order.
-    std::stable_sort(found_.begin(), found_.end(), [this](const Found& left, const Found& right) {
+    const auto is_before = [this](const Found& left, const Found& right) {
         return placed_[left.begin].text < placed_[right.begin].text;
-    });
+    };
+    if (!std::is_sorted(found_.begin(), found_.end(), is_before)) {
+        std::stable_sort(found_.begin(), found_.end(), is_before);
+    }
     found_.insert(found_.end(), by_mac.begin(), by_mac.end());
 }
 

@@ -149,9 +149,9 @@ std::string confidence_of(EvidenceKind kind) {
     }
 }
 
-void Labeller::add_by_index(const Fact& fact, uint16_t index, Hits& hits) const {
-    Hit hit{nullptr, fact};
-    if (index != signatures::ContentRules::kNone && sent_by(rules_[index], fact)) {
+void Labeller::add_by_index(Fact fact, uint16_t index, Hits& hits) const {
+    Hit hit{nullptr, std::move(fact)};
+    if (index != signatures::ContentRules::kNone && sent_by(rules_[index], hit.fact)) {
         hit.signature = &rules_[index];
         hit.fact.signature = hit.signature->id;
         hit.has_ports = !hit.signature->ports.empty();
@@ -159,25 +159,20 @@ void Labeller::add_by_index(const Fact& fact, uint16_t index, Hits& hits) const 
     hits.push_back(std::move(hit));
 }
 
-void Labeller::add_fact(const Fact& fact, Hits& hits) const {
-    switch (fact.kind) {
-        case EvidenceKind::payload:
-            add_by_index(fact, rules_.with_id(fact.signature), hits);
-            break;
-        case EvidenceKind::behaviour:
-            add_by_index(fact, rules_.behaviour(fact.value), hits);
-            break;
-        default:
-            add_by_index(fact, rules_.name(fact.value), hits);
-    }
+void Labeller::add_fact(Fact fact, Hits& hits) const {
+    const uint16_t index = fact.kind == EvidenceKind::payload     ? rules_.with_id(fact.signature)
+                           : fact.kind == EvidenceKind::behaviour ? rules_.behaviour(fact.value)
+                                                                  : rules_.name(fact.value);
+    add_by_index(std::move(fact), index, hits);
 }
 
 // Strongest kind first; within a kind the earlier packet, then what asks for a port as well, then
 // what matched more octets, then as they were found.
-Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
+Labeller::Hits Labeller::hits_of(FlowFacts facts) const {
     Hits hits;
-    for (const Fact& fact : facts.facts) {
-        add_fact(fact, hits);
+    hits.reserve(facts.facts.size() + 4);
+    for (Fact& fact : facts.facts) {
+        add_fact(std::move(fact), hits);
     }
     std::vector<uint16_t> found;
     for (const Fact& field : facts.fields) {
@@ -212,13 +207,17 @@ Labeller::Hits Labeller::hits_of(const FlowFacts& facts) const {
                          hits);
         }
     }
-    std::stable_sort(hits.begin(), hits.end(), [](const Hit& left, const Hit& right) {
+    const auto is_stronger = [](const Hit& left, const Hit& right) {
         const auto rank = [](const Hit& hit) {
             return std::make_tuple(hit.fact.kind, hit.fact.packet, !hit.has_ports);
         };
         return std::make_tuple(rank(left), right.fact.offset) <
                std::make_tuple(rank(right), left.fact.offset);
-    });
+    };
+    // Most stand so already, and a stable sort allocates.
+    if (!std::is_sorted(hits.begin(), hits.end(), is_stronger)) {
+        std::stable_sort(hits.begin(), hits.end(), is_stronger);
+    }
     if (hits.size() > kMaximumMatched) {
         hits.resize(kMaximumMatched);
     }
@@ -250,8 +249,8 @@ bool Labeller::matches_sequence(uint32_t protocol, std::string_view symbols) con
     return !found.empty();
 }
 
-Label Labeller::by_content(const FlowFacts& facts) const {
-    const Hits hits = hits_of(facts);
+Label Labeller::by_content(FlowFacts facts) const {
+    Hits hits = hits_of(std::move(facts));
     const Hit* type = first_that(
         hits, [](const Signature& one) { return !one.label.empty() || !one.protocol.empty(); });
     const Hit* protocol =
@@ -275,16 +274,17 @@ Label Labeller::by_content(const FlowFacts& facts) const {
     if (ambiguous) {
         label.service = kAmbiguous;
     }
-    for (const Hit& hit : hits) {
+    label.matched.reserve(hits.size());
+    label.type_evidence = type != nullptr ? type->fact.kind : EvidenceKind::none;
+    for (Hit& hit : hits) {
         // All names of an address are evidence where its service is told by them.
         const bool candidate = hit.fact.kind == EvidenceKind::name_by_dns && !hit.is_overruled &&
                                (ambiguous || (service != nullptr && by_dns));
         if (&hit == type || &hit == protocol || &hit == service || &hit == activity || candidate) {
             label.evidence.push_back(hit.fact);
         }
-        label.matched.push_back(hit.fact);
+        label.matched.push_back(std::move(hit.fact));
     }
-    label.type_evidence = type != nullptr ? type->fact.kind : EvidenceKind::none;
     label.confidence = confidence_of(label.type_evidence);
     return label;
 }

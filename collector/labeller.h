@@ -26,7 +26,7 @@ class Labeller {
     Label label(const FlowFacts& facts);
 
     // What facts, fields, symbols and the responder's port say, whatever came before.
-    Label by_content(const FlowFacts& facts) const;
+    Label by_content(FlowFacts facts) const;
 
     // What a signature says by this fact, of kind payload or name.
     enum class Says : uint8_t { nothing, protocol, service };
@@ -92,9 +92,9 @@ class Labeller {
     // What an earlier flow said that this one goes on with; null: there is none.
     const Known* earlier_of(const Passage& flow);
 
-    Hits hits_of(const FlowFacts& facts) const;
-    void add_fact(const Fact& fact, Hits& hits) const;
-    void add_by_index(const Fact& fact, uint16_t index, Hits& hits) const;
+    Hits hits_of(FlowFacts facts) const;
+    void add_fact(Fact fact, Hits& hits) const;
+    void add_by_index(Fact fact, uint16_t index, Hits& hits) const;
 
     const signatures::ContentRules& rules_;
     FlatMap<FlowKeyOctets, Known, EndpointsHash> known_;
