@@ -79,7 +79,7 @@ CLI::App* add_run(CLI::App& app, RunOptions& options) {
         ->check(timeouts);
     run->add_option("--active", config.active_s, "seconds that a record lasts at most (300)")
         ->check(timeouts);
-    run->add_option("--closed", config.closed_s, "seconds that closed TCP takes packets (5)")
+    run->add_option("--closed", config.closed_s, "seconds of silence that end closed TCP (5)")
         ->check(timeouts);
     run->add_option("--filter", config.filter, "packets to meter, as pcap-filter(7) says");
     run->add_flag(

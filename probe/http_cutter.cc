@@ -20,8 +20,7 @@ constexpr uint32_t kNoLength = std::numeric_limits<uint32_t>::max();
 
 bool begins_message(const StreamSide& side, Octets octets) noexcept {
     const StreamFront front = stream_front(octets, MessageKind::none);
-    return front.match == FrontMatch::yes &&
-           (side.answers == 0 || !is_of_who_asks(front.kind, octets));
+    return front.match == FrontMatch::yes && (side.answers == 0 || !is_of_who_asks(front, octets));
 }
 
 bool is_in_body(const StreamSide& side) noexcept {

@@ -199,20 +199,23 @@ void Inspector::inspect(const ParsedPacket& packet,
         ++warm.inspected[side];
         scan(packet, payload, hot, warm, scratch, counters);
     }
-    const std::span behind = behind_proxy_header(payload);
+    std::span behind = behind_proxy_header(payload);
     const bool is_hello = begins_hello(packet, behind);
     if ((warm.protocol != 0 || is_hello) && hot.payload_packets < kNamedPackets) {
         const auto protocol = static_cast<NameParser>(warm.protocol);
         const auto parser = is_hello ? NameParser::tls : protocol;
+        if (parser == NameParser::http) {
+            behind = behind_empty_lines(behind);
+        }
         if (protocol == NameParser::http && !payload.empty() &&
-            !may_name_host(payload, side, false, warm)) {
+            !may_name_host(behind, side, false, warm)) {
             return;
         }
         FoundNames names;
         find_names(parser,
                    packet,
                    static_cast<MessageKind>(warm.message_kind),
-                   is_hello ? behind : payload,
+                   parser == NameParser::tls || parser == NameParser::http ? behind : payload,
                    names);
         // Behind its handshake no datagram of DTLS tells a name, and there may be many.
         if (protocol == NameParser::dtls && !payload.empty() && payload[0] != kHandshakeType) {

@@ -5,6 +5,7 @@
 #include <string_view>
 #include <utility>
 
+#include "probe/protocols/names.h"
 #include "probe/protocols/quic_initial.h"
 
 namespace curlew::probe {
@@ -364,37 +365,32 @@ MessageKind datagram_kind(const ParsedPacket& packet, MessageKind hint) noexcept
     }
 }
 
-StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noexcept {
-    StreamFront maybe;
+StreamFront stream_front(std::span<const uint8_t> payload, MessageKind hint) noexcept {
+    const std::span octets = behind_empty_lines(behind_proxy_header(payload));
+    const size_t before = payload.size() - octets.size();
+    StreamFront front{FrontMatch::no, MessageKind::none, before};
     const auto decide = [&](MessageKind kind, FrontMatch match) {
-        if (match == FrontMatch::maybe) {
-            maybe = {match, kind};
+        if (match != FrontMatch::no) {
+            front = {match, kind, before};
         }
         return match == FrontMatch::yes;
     };
-    if (decide(MessageKind::http, http_front(text_of(octets), hint == MessageKind::http))) {
-        return {FrontMatch::yes, MessageKind::http};
-    }
-    if (decide(MessageKind::tls, tls_front(octets, hint == MessageKind::tls))) {
-        return {FrontMatch::yes, MessageKind::tls};
-    }
-    if (decide(MessageKind::ssh, match_token(text_of(octets), "SSH-", 0))) {
-        return {FrontMatch::yes, MessageKind::ssh};
-    }
-    if (decide(MessageKind::smb, smb_front(octets))) {
-        return {FrontMatch::yes, MessageKind::smb};
-    }
-    if (decide(MessageKind::http2, http2_front(octets))) {
-        return {FrontMatch::yes, MessageKind::http2};
-    }
-    return maybe;
+    // The first that is there; what may be one waits for others.
+    [[maybe_unused]] const bool is_there =
+        decide(MessageKind::http, http_front(text_of(octets), hint == MessageKind::http)) ||
+        decide(MessageKind::tls, tls_front(octets, hint == MessageKind::tls)) ||
+        decide(MessageKind::ssh, match_token(text_of(octets), "SSH-", 0)) ||
+        decide(MessageKind::smb, smb_front(octets)) ||
+        decide(MessageKind::http2, http2_front(octets));
+    return front;
 }
 
-bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept {
+bool is_of_who_asks(const StreamFront& front, std::span<const uint8_t> octets) noexcept {
     constexpr size_t kHandshakeAt = 5;
     constexpr uint8_t kClientHello = 1;
-    return kind == MessageKind::http ? !text_of(octets).starts_with("HTTP/")
-           : kind == MessageKind::tls
+    octets = octets.subspan(front.before);
+    return front.kind == MessageKind::http ? !text_of(octets).starts_with("HTTP/")
+           : front.kind == MessageKind::tls
                ? octets.size() > kHandshakeAt && octets[kHandshakeAt] == kClientHello
                : false;
 }

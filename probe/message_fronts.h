@@ -28,13 +28,14 @@ inline constexpr size_t kFrontOctets = 16;
 struct StreamFront {
     FrontMatch match = FrontMatch::no;  // maybe: the octets are too few to tell
     MessageKind kind = MessageKind::none;
+    size_t before = 0;  // octets that stand before it: a proxy's header, empty lines
 };
 
 // Of octets that begin a segment or follow a message.
 StreamFront stream_front(std::span<const uint8_t> octets, MessageKind hint) noexcept;
 
-// Whether a front of that kind is one of a side that asks: a request of HTTP, a ClientHello.
-bool is_of_who_asks(MessageKind kind, std::span<const uint8_t> octets) noexcept;
+// Whether the front of these octets is one of a side that asks: a request of HTTP, a ClientHello.
+bool is_of_who_asks(const StreamFront& front, std::span<const uint8_t> octets) noexcept;
 
 // Which of DNS, mDNS and LLMNR a flow speaks, by the hint before the port. None: none of them. Over
 // TCP nothing else tells: it has no front to see.

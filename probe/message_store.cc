@@ -75,6 +75,7 @@ bool begins_split_names(std::span<const uint8_t> octets,
                octets.size() - 2 < static_cast<size_t>(octets[0] << 8 | octets[1]);
     }
     const StreamFront front = stream_front(octets, hint);
+    octets = octets.subspan(front.before);
     if (front.kind == MessageKind::http) {
         const std::string_view text(reinterpret_cast<const char*>(octets.data()), octets.size());
         return !text.starts_with("HTTP/") && text.find("\r\n\r\n") == std::string_view::npos;

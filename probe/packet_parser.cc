@@ -386,6 +386,16 @@ uint32_t keyed_id(const PacketWalk& walk) noexcept {
     return id;
 }
 
+// Came over Ethernet, which of Linux's cooked captures the type of the device says (ARPHRD_ETHER).
+[[gnu::noinline]] bool is_of_ethernet(const PacketView& packet) noexcept {
+    constexpr uint16_t kEthernetDevice = 1;
+    const auto says = [&packet](size_t at) {
+        return packet.captured_octets >= at + 2 && read_16(packet.data + at) == kEthernetDevice;
+    };
+    return packet.link == LinkType::ethernet || (packet.link == LinkType::linux_sll && says(2)) ||
+           (packet.link == LinkType::linux_sll2 && says(8));
+}
+
 PacketNote note_of(TunnelEntry entry) noexcept {
     switch (entry) {
         case TunnelEntry::not_ip:
@@ -579,8 +589,7 @@ ParseResult parse_packet(const PacketView& packet,
     parsed.frame = packet.data;
     parsed.captured_octets = packet.captured_octets;
     parsed.wire_octets = wire_octets;
-    const bool merged =
-        packet.link == LinkType::ethernet && network.octets > kMaximumEthernetPayload;
+    const bool merged = network.octets > kMaximumEthernetPayload && is_of_ethernet(packet);
     add_note(parsed.notes, merged, kNoteMergedFrame);
     add_note(parsed.notes, packet.time_ns == kLatestTimeNs, kNoteTimeOutOfRange);
     add_note(parsed.notes, packet.is_untimed, kNoteUntimed);

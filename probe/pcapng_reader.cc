@@ -297,6 +297,8 @@ CaptureReader::Step PcapngReader::take_packet(const Block& block, CapturedPacket
         note_options(block.contents.subspan(kPacketFixed + octets), interface, raw);
     }
     note_time(interface);
+    is_finer_ = interface.clock.is_finer_than_microseconds() || (is_finer_ && had_packet_);
+    had_packet_ = true;
     fill(raw, interface.link, packet);
     return Step::packet;
 }

@@ -21,6 +21,7 @@ class PcapngReader final : public CaptureReader {
 
     Step next(std::span<uint8_t>& octets, CapturedPacket& packet) noexcept override;
     bool is_between_records() const noexcept override { return skip_ == 0 && length_again_ == 0; }
+    // Before any packet: of the first interface.
     bool nanosecond() const noexcept override { return is_finer_; }
     uint64_t packets_lost() const noexcept override;
     LossIntervals losses() const noexcept override;
@@ -74,7 +75,8 @@ class PcapngReader final : public CaptureReader {
     uint32_t length_again_ = 0;  // with which the block that they are of has to end; 0: no such
     std::vector<Interface> interfaces_;  // of the section
     bool knows_first_ = false;           // interface of the file
-    bool is_finer_ = false;
+    bool is_finer_ = false;              // of an interface that had a packet
+    bool had_packet_ = false;
     LossIntervals losses_;  // but for the rest of this section
     uint64_t lost_ = 0;     // packets, in losses_
     uint64_t section_from_ns_ = UINT64_MAX;

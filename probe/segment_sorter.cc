@@ -3,6 +3,7 @@
 
 #include <cassert>
 #include <cstring>
+#include <utility>
 
 namespace curlew::probe {
 
@@ -10,6 +11,13 @@ namespace {
 
 HeldSegments& held_of(const ChainPool& pool, const SegmentQueue& queue) noexcept {
     return *reinterpret_cast<HeldSegments*>(pool.at(queue.held - 1));
+}
+
+// Requires: it is not free.
+HeldFront front_of(const ChainPool& pool, const HeldSegment& held) noexcept {
+    HeldFront front;
+    std::memcpy(&front, chain_block(pool, held.chain).octets.data(), sizeof(front));
+    return front;
 }
 
 }  // namespace
@@ -35,36 +43,38 @@ bool SegmentSorter::hold(SegmentQueue& queue, const Segment& segment) noexcept {
         queue.held = block + 1;
     }
     HeldSegment* free = nullptr;
-    size_t octets = segment.octets.size();
     for (HeldSegment& held : held_of(*pool_, queue).segments) {
-        if (held.octets == 0) {
+        if (held.chain == 0) {
             free = &held;
-        } else if (held.sequence == segment.sequence && held.octets >= segment.octets.size()) {
+        } else if (held.sequence == segment.sequence &&
+                   front_of(*pool_, held).octets >= segment.octets.size()) {
             return true;  // waits already
         }
-        octets += held.octets;
     }
-    if (free == nullptr || octets > kHeldOctets) {
+    if (free == nullptr || queue.held_octets + segment.octets.size() > kHeldOctets) {
         return false;
     }
+    const HeldFront front{
+        segment.wire_octets, static_cast<uint16_t>(segment.octets.size()), segment.packet, 0};
     uint32_t head = 0;
     uint32_t tail = 0;
-    if (!append_to_chain(*pool_, head, tail, segment.octets)) {
+    if (!append_to_chain(
+            *pool_, head, tail, {reinterpret_cast<const uint8_t*>(&front), sizeof(front)})) {
         return false;
     }
-    *free = {segment.sequence,
-             head,
-             segment.wire_octets,
-             static_cast<uint16_t>(segment.octets.size()),
-             segment.packet,
-             0};
+    if (!append_to_chain(*pool_, head, tail, segment.octets)) {
+        release_chain(*pool_, head);
+        return false;
+    }
+    *free = {segment.sequence, head};
+    queue.held_octets = static_cast<uint16_t>(queue.held_octets + front.octets);
     return true;
 }
 
 HeldSegment* SegmentSorter::first_held(const SegmentQueue& queue, uint32_t until) const noexcept {
     HeldSegment* first = nullptr;
     for (HeldSegment& held : held_of(*pool_, queue).segments) {
-        if (held.octets != 0 &&
+        if (held.chain != 0 &&
             (first == nullptr || static_cast<int32_t>(held.sequence - first->sequence) < 0)) {
             first = &held;
         }
@@ -75,22 +85,22 @@ HeldSegment* SegmentSorter::first_held(const SegmentQueue& queue, uint32_t until
 Segment SegmentSorter::take_held(SegmentQueue& queue,
                                  HeldSegment& held,
                                  std::span<uint8_t, kHeldOctets> room) noexcept {
+    const HeldFront front = front_of(*pool_, held);
+    size_t passed = sizeof(front);
     size_t used = 0;
     visit_chain(*pool_, held.chain, [&](std::span<const uint8_t> part) {
+        part = part.subspan(std::exchange(passed, 0));
         assert(part.size() <= room.size() - used);
         std::memcpy(room.data() + used, part.data(), part.size());
         used += part.size();
     });
-    const Segment segment{held.sequence, room.first(used), held.wire_octets, held.packet};
+    const Segment segment{held.sequence, room.first(used), front.wire_octets, front.packet};
     release_chain(*pool_, held.chain);
-    held.octets = 0;
-    for (const HeldSegment& other : held_of(*pool_, queue).segments) {
-        if (other.octets != 0) {
-            return segment;
-        }
+    queue.held_octets = static_cast<uint16_t>(queue.held_octets - front.octets);
+    if (queue.held_octets == 0) {
+        pool_->give(queue.held - 1);
+        queue.held = 0;
     }
-    pool_->give(queue.held - 1);
-    queue.held = 0;
     return segment;
 }
 
@@ -103,6 +113,7 @@ void SegmentSorter::release(SegmentQueue& queue) noexcept {
     }
     pool_->give(queue.held - 1);
     queue.held = 0;
+    queue.held_octets = 0;
 }
 
 }  // namespace curlew::probe

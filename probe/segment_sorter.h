@@ -14,9 +14,10 @@
 
 namespace curlew::probe {
 
-inline constexpr size_t kHeldSegments = 8;
-// Together with the block that lists them; more than a window's worth of full frames.
-inline constexpr uint32_t kHeldOctets = 12 * 1024;
+// Of a first window of ten segments (RFC 6928) the first may come last, and behind it those that
+// each of the others' acknowledgements let go (RFC 5681 section 3.2).
+inline constexpr size_t kHeldSegments = 16;
+inline constexpr uint32_t kHeldOctets = 24 * 1024;  // full frames, all of these
 // A segment further than this from what is awaited belongs to no window of this connection, and its
 // receiver passes it over (RFC 9293 section 3.10.7.4), unless the next one goes on behind it: then
 // much is missing.
@@ -34,18 +35,23 @@ struct SegmentQueue {
     uint32_t next;        // sequence number awaited
     uint32_t held;        // block of HeldSegments, index + 1; 0: nothing waits
     uint32_t behind_far;  // `far`: what follows that segment
-    uint8_t begun;        // `next` means something
-    uint8_t torn;         // octets before `next` were not captured
-    uint8_t far;          // the segment before was far off
+    uint16_t held_octets;
+    uint8_t begun : 1;  // `next` means something
+    uint8_t torn : 1;   // octets before `next` were not captured
+    uint8_t far : 1;    // the segment before was far off
     uint8_t unused;
 };
+static_assert(kHeldOctets <= UINT16_MAX);
 static_assert(sizeof(SegmentQueue) == 16);
 
 struct HeldSegment {
     uint32_t sequence;
-    uint32_t chain;
+    uint32_t chain;  // HeldFront, octets; 0: free
+};
+
+struct HeldFront {
     uint32_t wire_octets;
-    uint16_t octets;  // 0: free
+    uint16_t octets;
     uint8_t packet;
     uint8_t unused;
 };

@@ -270,7 +270,7 @@ Octets cut_step(StreamSide& side, Octets octets, PieceSink& sink) noexcept {
 // Of a side that answered over HTTP, what asks stands in a content.
 StreamFront front_of(const StreamSide& side, Octets octets, MessageKind hint) noexcept {
     const StreamFront front = stream_front(octets, hint);
-    return front.match == FrontMatch::yes && side.answers != 0 && is_of_who_asks(front.kind, octets)
+    return front.match == FrontMatch::yes && side.answers != 0 && is_of_who_asks(front, octets)
                ? StreamFront{}
                : front;
 }
@@ -291,14 +291,17 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
         side.pending_octets = 0;
         if (front.match == FrontMatch::yes) {
             start(side, front.kind);
-            cut_step(side, Octets(joined).first(before), sink);
-            return octets;
+            if (front.before < before) {
+                cut_step(side, Octets(joined).first(before).subspan(front.before), sink);
+                return octets;
+            }
+            return octets.subspan(front.before - before);
         }
     }
     const StreamFront front = front_of(side, octets, hint);
     if (front.match == FrontMatch::yes) {
         start(side, front.kind);
-        return octets;
+        return octets.subspan(front.before);
     }
     if (front.match == FrontMatch::maybe && octets.size() < side.pending.size()) {
         std::memcpy(side.pending.data(), octets.data(), octets.size());

@@ -74,12 +74,14 @@ std::string_view without_zeros(std::string_view text) {
 
 }  // namespace
 
-std::string_view DhcpMessage::option(uint8_t code) const {
-    const auto found =
-        std::find_if(options.begin(), options.end(), [code](const DhcpOption& option) {
-            return option.code == code;
-        });
-    return found == options.end() ? std::string_view{} : found->data;
+std::string DhcpMessage::option(uint8_t code) const {
+    std::string data;
+    for (const DhcpOption& option : options) {
+        if (option.code == code) {
+            data.append(option.data);
+        }
+    }
+    return data;
 }
 
 //  op 1 | htype 1 | hlen 1 | hops 1 | xid 4 | secs 2 | flags 2 | ciaddr 4 | yiaddr 4 | siaddr 4
@@ -107,7 +109,7 @@ DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
     }
     bool whole = read_options(octets.substr(reader.position()), message.options) || cut;
     // RFC 2132 section 9.3: 1 options in file, 2 in sname, 3 in both.
-    const std::string_view overload = message.option(kOverload);
+    const std::string overload = message.option(kOverload);
     const int held = overload.size() == 1 ? overload.front() : 0;
     if ((held & 1) != 0) {
         whole = read_options(file, message.options) && whole;
@@ -125,7 +127,7 @@ DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
 
 void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.number("op", message.operation);
-    const std::string_view type = message.option(kDhcpMessageType);
+    const std::string type = message.option(kDhcpMessageType);
     if (type.size() == 1) {
         json.text("type", type_name(static_cast<uint8_t>(type.front())));
     }
@@ -135,19 +137,19 @@ void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.text("siaddr", address_text(message.server_address));
     json.text("giaddr", address_text(message.gateway_address));
     json.text("chaddr", mac_text(message.hardware_address));
-    const std::string_view host_name = without_zeros(message.option(kHostName));
-    if (!host_name.empty()) {
-        json.text("host_name", wire_text(host_name));
-    }
-    const std::string_view vendor_class = without_zeros(message.option(kVendorClass));
-    if (!vendor_class.empty()) {
-        json.text("vendor_class", wire_text(vendor_class));
-    }
-    const std::string_view requested = message.option(kRequestedAddress);
+    const auto text_option = [&](const char* name, uint8_t code) {
+        const std::string data = message.option(code);
+        if (const std::string_view text = without_zeros(data); !text.empty()) {
+            json.text(name, wire_text(text));
+        }
+    };
+    text_option("host_name", kHostName);
+    text_option("vendor_class", kVendorClass);
+    const std::string requested = message.option(kRequestedAddress);
     if (requested.size() == 4) {
         json.text("requested", address_text(requested));
     }
-    const std::string_view parameters = message.option(kParameterList);
+    const std::string parameters = message.option(kParameterList);
     if (!parameters.empty()) {
         json.key("parameters");
         json.start_array();

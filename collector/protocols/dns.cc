@@ -344,6 +344,18 @@ void write_data(JsonLine& json, const DnsRecord& record) {
     }
 }
 
+constexpr uint16_t kOptType = 41;
+
+// With the upper eight bits that an OPT record has in place of a lifetime (RFC 6891 section 6.1.3).
+uint16_t whole_response_code(const DnsMessage& message) {
+    for (const DnsRecord& record : message.additionals) {
+        if (record.type == kOptType) {
+            return static_cast<uint16_t>((record.ttl >> 24) << 4 | message.response_code);
+        }
+    }
+    return message.response_code;
+}
+
 void write_section(JsonLine& json, const char* name, const std::vector<DnsRecord>& records) {
     if (records.empty()) {
         return;
@@ -397,7 +409,7 @@ void write_dns(JsonLine& json, const DnsMessage& message) {
         }
         json.end_array();
     }
-    json.number("rc", message.response_code);
+    json.number("rc", whole_response_code(message));
     write_section(json, "rr", message.answers);
     write_section(json, "ns", message.authorities);
     write_section(json, "ar", message.additionals);

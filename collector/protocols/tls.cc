@@ -162,7 +162,8 @@ void write_names(JsonLine& json, const Handshake& handshake) {
 }
 
 void write_offers(JsonLine& json, const Handshake& handshake) {
-    if (handshake.client) {
+    // A hello that was cut before them does not say that it offers none.
+    if (handshake.client && !handshake.client->cipher_suites.empty()) {
         write_hex_list(json, "cs", handshake.client->cipher_suites);
     }
     if (handshake.server && handshake.server->complete) {

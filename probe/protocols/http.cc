@@ -61,6 +61,14 @@ void add_host(std::string_view host, FoundNames& names) noexcept {
 
 }  // namespace
 
+std::span<const uint8_t> behind_empty_lines(std::span<const uint8_t> payload) noexcept {
+    size_t at = 0;
+    while (at < payload.size() && (payload[at] == '\r' || payload[at] == '\n')) {
+        ++at;
+    }
+    return payload.subspan(at);
+}
+
 char http_answer_class(std::span<const uint8_t> payload) noexcept {
     constexpr std::string_view kVersion = "HTTP/1.";
     constexpr size_t kCodeAt = kVersion.size() + 2;

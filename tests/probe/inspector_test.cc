@@ -207,6 +207,12 @@ TEST(Inspector, a_hello_behind_a_proxys_header_is_read) {
     STRCMP_EQUAL("", names_of({{false, std::string(binary.begin(), binary.end())}}).c_str());
 }
 
+TEST(Inspector, a_request_behind_empty_lines_is_read) {
+    const std::string request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
+    STRCMP_EQUAL("a.example ", names_of({{false, "\r\n" + request}}).c_str());
+    STRCMP_EQUAL("a.example ", names_of({{false, "\n\r\n" + request}}).c_str());
+}
+
 TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {
     // Extension 21 pads the hello, so that the name stands in the second segment.
     Octets hello = from_hex("16 0301 00c1 01 0000bd 0303");

@@ -149,6 +149,24 @@ TEST(PcapngReader, the_first_interface_tells_whether_the_clock_is_fine) {
     CHECK(is_fine(octet_option(9, 0x80 | 20)));
 }
 
+TEST(PcapngReader, any_interface_with_a_packet_tells_whether_the_clock_is_fine) {
+    const Octets three = begin() + described() + described(octet_option(9, 9)) + described();
+    const auto is_fine = [&](const Octets& packets) {
+        return read_packets(three + packets).nanosecond;
+    };
+    const Octets coarse = packet(0, Octets(60));
+    const Octets fine = packet(1, Octets(60));
+    CHECK(!is_fine(coarse + packet(2, Octets(60))));
+    CHECK(is_fine(coarse + fine));
+    CHECK(is_fine(fine + coarse));
+    // The first one's, when it had none, says nothing any more.
+    CHECK(
+        !read_packets(begin() + described(octet_option(9, 9)) + described() + packet(1, Octets(60)))
+             .nanosecond);
+    // Another section begins with a fine interface.
+    CHECK(is_fine(coarse + begin() + described(octet_option(9, 9)) + packet(0, Octets(60))));
+}
+
 TEST(PcapngReader, absurd_times_are_moved_to_a_bound) {
     CHECK_EQUAL(kLatestTimeNs, time_of(octet_option(9, 0), 0x7fffffffffffffff));
     CHECK_EQUAL(kLatestTimeNs, time_of(octet_option(9, 0), 4'611'686'019));

@@ -241,6 +241,14 @@ TEST(SplitMessages, a_request_tells_its_host_wherever_it_is_cut) {
     expect_told("http-request\nhttp.host www.known.name\n", split_octets(kSplitRequest), 8080);
 }
 
+TEST(SplitMessages, a_request_behind_empty_lines_tells_its_host_wherever_it_is_cut) {
+    for (const char* lines : {"\r\n", "\n", "\r\n\r\n"}) {
+        expect_told("http-request\nhttp.host www.known.name\n",
+                    split_octets(lines + std::string(kSplitRequest)),
+                    8080);
+    }
+}
+
 TEST(SplitMessages, a_query_over_tcp_tells_its_question_wherever_it_is_cut) {
     for (const bool details : {false, true}) {
         for (size_t at = 1; at < kSplitQuery.size(); ++at) {

@@ -29,6 +29,16 @@ TEST(StreamCutter, a_head_may_come_octet_by_octet) {
     STRCMP_EQUAL(("[" + head + "]").c_str(), messages().c_str());
 }
 
+TEST(StreamCutter, empty_lines_and_a_proxys_header_before_a_message_are_passed_over) {
+    cut(text("\r\n\r\nGET /1 HTTP/1.1\r\n\r\n"));
+    cut(text("\r\n"));
+    cut(text("\nGE"));
+    cut(text("T /2 HTTP/1.1\r\n\r\n"));
+    cut(text("PROXY TCP4 10.0.0.1 10.0.0.2 1 80\r\nGET /3 HTTP/1.1\r\n\r\n"));
+    STRCMP_EQUAL("[GET /1 HTTP/1.1\r\n\r\n][GET /2 HTTP/1.1\r\n\r\n][GET /3 HTTP/1.1\r\n\r\n]",
+                 messages().c_str());
+}
+
 TEST(StreamCutter, several_heads_may_stand_in_one_segment) {
     cut(text("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET some of the body"));
     cut(text("GET more of it"));

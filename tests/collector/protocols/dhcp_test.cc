@@ -49,6 +49,17 @@ TEST(Dhcp, a_request_tells_who_asks_for_what) {
             .c_str());
 }
 
+TEST(Dhcp, an_option_in_parts_is_one) {
+    const std::string expected = R"({"op":1,"type":"REQUEST",)" + kAddresses +
+                                 R"("host_name":"cam-2","parameters":[1,3,6],"options":[)"
+                                 R"({"code":53,"data":"03"},{"code":12,"data":"63616d"},)"
+                                 R"({"code":55,"data":"0103"},{"code":12,"data":"2d32"},)"
+                                 R"({"code":55,"data":"06"}]})";
+    STRCMP_EQUAL(
+        expected.c_str(),
+        dhcp_object(message_with("350103 0c0363616d 37020103 0c022d32 370106 ff")).c_str());
+}
+
 TEST(Dhcp, options_may_stand_in_the_file_field) {
     const std::string expected = R"({"op":1,"type":"DISCOVER",)" + kAddresses +
                                  R"("host_name":"cam","options":[{"code":53,"data":"01"},)"

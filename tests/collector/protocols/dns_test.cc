@@ -39,6 +39,11 @@ TEST(Dns, a_query_tells_its_question) {
                  dns_json("1234 0100 0001 0000 0000 0000 03777777 0161 00 001c 0001").c_str());
 }
 
+TEST(Dns, the_upper_bits_of_a_response_code_stand_in_the_opt_record) {
+    const std::string text = dns_json("0004 8181 0000 0000 0000 0001 00 0029 04d0 01 00 8000 0000");
+    STRCMP_CONTAINS(R"("rc":17,)", text.c_str());
+}
+
 TEST(Dns, addresses_are_text) {
     STRCMP_EQUAL(R"("type":"A","ttl":60,"a":"10.0.0.1"}]})",
                  answer_of("0001 0001 0000003c 0004 0a000001").c_str());

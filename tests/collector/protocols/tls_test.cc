@@ -213,6 +213,13 @@ TEST(Tls, hello_that_the_stream_cuts_has_no_fingerprint) {
     check_holds(line, "\"cut\":true");
 }
 
+TEST(Tls, hello_that_is_cut_before_its_suites_does_not_say_that_there_are_none) {
+    const std::string line = written_tls(hello_record(kClient12).substr(0, 43), "");
+    check_holds(line, "\"c_random\"");
+    check_holds(line, "\"cut\":true");
+    check_lacks(line, "\"cs\"");
+}
+
 TEST(Tls, hello_in_the_form_of_sslv2_is_written) {
     const std::string body = number(0x0301, 2) + number(6, 2) + number(0, 2) + number(16, 2) +
                              "\x00\x00\x35\x01\x00\x80"s + "challenge of 16.";
