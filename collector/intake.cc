@@ -7,10 +7,12 @@
 #include <algorithm>
 #include <cerrno>
 #include <map>
+#include <set>
 #include <stdexcept>
 #include <tuple>
 #include <utility>
 
+#include "collector/damaged_states.h"
 #include "collector/seal_state.h"
 
 namespace curlew::collector {
@@ -67,9 +69,9 @@ Intake::Intake(const fs::path& archive,
             fmt::format("cannot write the archive {}: {}", archive.string(), error.what()));
     }
     lock();
-    set_damaged_aside(problems);
-    complete_publications(archive);
-    recover(problems, now);
+    set_damaged_states_aside(folder_, problems);
+    const std::set<fs::path> bound = complete_publications(archive, problems);
+    recover(bound, problems, now);
 }
 
 void Intake::lock() {
@@ -84,40 +86,9 @@ void Intake::lock() {
     }
 }
 
-// Without its state nobody knows what of an epoch is sealed, and nothing may be sealed twice. The
-// others go on.
-void Intake::set_damaged_aside(std::vector<std::string>& problems) {
-    std::vector<fs::path> files;
-    for (const fs::directory_entry& entry : fs::directory_iterator(folder_)) {
-        files.push_back(entry.path());
-    }
-    std::sort(files.begin(), files.end());
-    for (const fs::path& state : files) {
-        if (!state.native().ends_with(kSealStateSuffix)) {
-            continue;
-        }
-        try {
-            static_cast<void>(load_seal_state(state));
-        } catch (const SealStateError& error) {
-            size_t aside = 0;
-            for (const fs::path& file : files) {
-                const auto name = parse_journal_name(file.filename().string());
-                const bool is_journal =
-                    name && seal_state_path(folder_, name->probe, name->epoch) == state;
-                if (file == state || is_journal) {
-                    rename_durably(file, file.string() + ".damaged");
-                    aside += is_journal ? 1 : 0;
-                }
-            }
-            problems.push_back(
-                fmt::format("{}: it is kept as .damaged, {} journals of its epoch with it",
-                            error.what(),
-                            aside));
-        }
-    }
-}
-
-void Intake::recover(std::vector<std::string>& problems, Moment now) {
+void Intake::recover(const std::set<fs::path>& bound,
+                     std::vector<std::string>& problems,
+                     Moment now) {
     // Names sort by sequence within an epoch.
     std::map<std::pair<std::string, uint64_t>, std::vector<fs::path>> epochs;
     std::vector<fs::path> files;
@@ -140,6 +111,9 @@ void Intake::recover(std::vector<std::string>& problems, Moment now) {
             Stream& stream = streams_.emplace_back(Stream{ProbeStream(
                 Journal(folder_, journals, rotation_.minutes, problems, journal_file_octets_))});
             stream.stream.recovered(now);
+            if (bound.contains(seal_state_path(folder_, name.first, name.second))) {
+                stream.stream.set_bound(now);
+            }
         } catch (const JournalFrontError& error) {
             problems.emplace_back(error.what());
         }
@@ -559,6 +533,12 @@ uint64_t Intake::waiting_octets() const noexcept {
         octets += stream.stream.journal().waiting_octets();
     }
     return octets;
+}
+
+bool Intake::cannot_seal() const noexcept {
+    return std::any_of(streams_.begin(), streams_.end(), [](const Stream& stream) {
+        return stream.stream.is_bound();
+    });
 }
 
 std::vector<ProbeStatus> Intake::probe_status(Moment now) const {

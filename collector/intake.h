@@ -5,6 +5,7 @@
 #include <functional>
 #include <list>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -104,6 +105,8 @@ class Intake {
     // Of probes that have an epoch which has not ended.
     size_t probes() const noexcept;
     uint64_t waiting_octets() const noexcept;
+    // Of some probe the last seal failed.
+    bool cannot_seal() const noexcept;
     // One for each name, in order of the names; none that ended and is silent for a while.
     std::vector<ProbeStatus> probe_status(Moment now) const;
     // One sentence while the disk does not take what comes, or journals are not kept in order; else
@@ -125,8 +128,10 @@ class Intake {
     };
 
     void lock();
-    void set_damaged_aside(std::vector<std::string>& problems);
-    void recover(std::vector<std::string>& problems, Moment now);
+    // `bound`: of the states whose datasets could not be published yet.
+    void recover(const std::set<std::filesystem::path>& bound,
+                 std::vector<std::string>& problems,
+                 Moment now);
     Stream* find(uint64_t probe_id, uint64_t epoch);
     // The epoch of the probe that is not superseded.
     Stream* current(uint64_t probe_id);

@@ -41,7 +41,8 @@ std::string octets_of(const proto::FrameView& frame) {
 }  // namespace
 
 uint64_t EpochFacts::clock_ns() const {
-    return ledger ? ledger->clock_ns() : hello.started_ns();
+    // One that ended before its first packet never had the time.
+    return ledger && ledger->clock_ns() != 0 ? ledger->clock_ns() : hello.started_ns();
 }
 
 void add_gap(std::vector<Gap>& gaps, Gap gap) {

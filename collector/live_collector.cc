@@ -104,7 +104,10 @@ struct LiveCollector::Implementation {
     }
 
     // Journals that are open would follow a folder that is moved away, and nobody would seal them.
-    void look_for_archive() { is_there = place_of(archive) == place; }
+    void look_around(const proto::ChannelReceiver& receiver) {
+        is_there = place_of(archive) == place;
+        lost_endpoint = receiver.lost_endpoint();
+    }
 
     void send_answers(proto::ChannelReceiver& receiver) {
         for (const Answer& answer : intake.answers()) {
@@ -180,7 +183,11 @@ struct LiveCollector::Implementation {
         if (is_full) {
             sealing.make_room();
             std::this_thread::sleep_for(kLivePoll);
-        } else if (!has_enough_to_seal() || sealing.wait_until_idle(kLivePoll)) {
+        } else if (!has_enough_to_seal()) {
+            take_some(receiver, kLivePoll, kLiveFramesPerCommit);
+        } else if (intake.cannot_seal()) {
+            std::this_thread::sleep_for(kLivePoll);
+        } else if (sealing.wait_until_idle(kLivePoll)) {
             take_some(receiver, kLivePoll, kLiveFramesPerCommit);
         }
     }
@@ -261,6 +268,15 @@ struct LiveCollector::Implementation {
             return fmt::format("nothing is taken: less is free for {} than half of min_free",
                                archive.string());
         }
+        if (has_enough_to_seal() && intake.cannot_seal()) {
+            return "nothing is taken: what waits is much already, and cannot be sealed";
+        }
+        if (!lost_endpoint.empty()) {
+            return fmt::format(
+                "no probe can connect any more: the socket of {} is gone; a restart "
+                "makes it again",
+                lost_endpoint);
+        }
         return intake.trouble();
     }
 
@@ -292,6 +308,7 @@ struct LiveCollector::Implementation {
     Intake intake;
     const std::optional<std::pair<dev_t, ino_t>> place;  // the archive's, at the start
     bool is_there = true;                                // as of the last look
+    std::string lost_endpoint;                           // likewise; empty: none
     std::optional<Clock::time_point> full_since;         // no room for datasets to be sealed
 };
 
@@ -330,7 +347,7 @@ void LiveCollector::run(proto::ChannelReceiver& receiver,
             next_tidy_up = now + kTidyUp;
         }
         if (now >= next_turn) {
-            self.look_for_archive();
+            self.look_around(receiver);
             turn();
             next_turn = now + kTurn;
         }

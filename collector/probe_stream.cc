@@ -137,6 +137,10 @@ void ProbeStream::sealed(const SealedWindows& result) {
 void ProbeStream::seal_failed(Moment now) {
     assert(is_sealing());
     job_.reset();
+    set_bound(now);
+}
+
+void ProbeStream::set_bound(Moment now) {
     is_bound_ = true;
     seal_again_ = now + kPauseAfterFailedSeal;
 }

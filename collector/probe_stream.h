@@ -72,6 +72,10 @@ class ProbeStream {
     // Throws std::runtime_error when what was sealed cannot be deleted now; it will be later.
     void sealed(const SealedWindows& result);
     void seal_failed(Moment now);
+    // A start could not publish what it was bound to: as after a job that failed.
+    void set_bound(Moment now);
+    // The last job failed, and none has gone well since.
+    bool is_bound() const noexcept { return is_bound_; }
 
     // Nothing of it waits and nothing comes any more.
     bool is_done() const noexcept;

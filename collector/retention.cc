@@ -11,6 +11,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <unordered_map>
 #include <unordered_set>
 #include <utility>
 
@@ -134,7 +135,7 @@ class Keeper {
         const std::vector<IndexEntry> present = index_.present();
         if (keep_.octets != 0) {
             for (const IndexEntry& entry : present) {
-                octets_ += octets_of(files_of(archive_, entry.manifest));
+                octets_ += octets_with_labels(files_of(archive_, entry.manifest));
             }
         }
         bool has_no_room = is_beyond_bounds();
@@ -182,6 +183,23 @@ class Keeper {
         }
     }
 
+    // With what is labelled anew beside it, which may be longer than itself.
+    uint64_t octets_with_labels(const Files& files) {
+        const fs::path folder = files.manifest.parent_path();
+        const auto [of_folder, is_new] = overlays_.try_emplace(folder);
+        if (is_new) {
+            std::error_code failure;
+            for (const auto& entry : fs::directory_iterator(folder, failure)) {
+                const std::string name = entry.path().filename().string();
+                if (const size_t end = name.rfind(kOverlayMark); end != std::string::npos) {
+                    of_folder->second[name.substr(0, end)] += octets_of(entry.path());
+                }
+            }
+        }
+        const auto overlays = of_folder->second.find(files.plain.stem().string());
+        return octets_of(files) + (overlays == of_folder->second.end() ? 0 : overlays->second);
+    }
+
     bool is_beyond_bounds() const {
         return (keep_.octets != 0 && octets_ > keep_.octets) ||
                (keep_.min_free != 0 && free_octets(archive_) < keep_.min_free);
@@ -194,7 +212,7 @@ class Keeper {
     }
 
     void remove(const IndexEntry& entry, const Files& files) {
-        const uint64_t octets = octets_of(files);
+        const uint64_t octets = octets_with_labels(files);
         index_.append_tombstone(entry.manifest, tombstone_of(files));
         unlink_files(files);
         octets_ -= std::min(octets_, octets);
@@ -207,6 +225,8 @@ class Keeper {
     uint64_t now_ns_;
     ArchiveIndex index_;
     uint64_t octets_ = 0;  // of what is present; counted only where it is bounded
+    // By folder and dataset, as the folder was first seen.
+    std::map<fs::path, std::unordered_map<std::string, uint64_t>> overlays_;
     Removed removed_;
 };
 

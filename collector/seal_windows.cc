@@ -436,7 +436,8 @@ SealedWindows seal_windows(const SealJob& job,
     return WindowSealer(job, setup, memory, sort_memory_octets).run();
 }
 
-void complete_publications(const fs::path& archive) {
+std::set<fs::path> complete_publications(const fs::path& archive,
+                                         std::vector<std::string>& problems) {
     // What a crash left of the index is mended, whether or not something follows.
     if (fs::exists(archive / kIndexName)) {
         const ArchiveIndex index(archive);
@@ -445,18 +446,30 @@ void complete_publications(const fs::path& archive) {
     for (const fs::directory_entry& entry : fs::directory_iterator(open_folder(archive))) {
         files.push_back(entry.path());
     }
+    std::set<fs::path> bound;
+    std::set<fs::path> wanted;
     for (const fs::path& file : files) {
-        if (file.native().ends_with(kSealStateSuffix)) {
-            SealState state = load_seal_state(file);
+        if (!file.native().ends_with(kSealStateSuffix)) {
+            continue;
+        }
+        SealState state = load_seal_state(file);
+        try {
             publish_left(archive, file, state);
+        } catch (const std::exception& error) {
+            bound.insert(file);
+            problems.emplace_back(error.what());
+            for (const Publication& waiting : state.publications) {
+                wanted.insert(file.parent_path() / waiting.part);
+            }
         }
     }
     for (const fs::path& file : files) {
-        if (file.native().ends_with(kPartSuffix)) {
+        if (file.native().ends_with(kPartSuffix) && !wanted.contains(file)) {
             std::error_code ignored;
             fs::remove(file, ignored);
         }
     }
+    return bound;
 }
 
 }  // namespace curlew::collector

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <utility>
@@ -81,7 +82,9 @@ SealedWindows seal_windows(const SealJob& job,
                            size_t sort_memory_octets = RecordSorter::kDefaultMemoryOctets);
 
 // For a start, before any journal is taken up: publishes what earlier runs were bound to publish,
-// and removes temporary files. Throws as seal_windows().
-void complete_publications(const std::filesystem::path& archive);
+// and removes temporary files. Returns the states whose datasets could not be, which the next job
+// of their epoch tries again, each with a sentence in `problems`. Throws as seal_windows().
+std::set<std::filesystem::path> complete_publications(const std::filesystem::path& archive,
+                                                      std::vector<std::string>& problems);
 
 }  // namespace curlew::collector

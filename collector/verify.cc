@@ -100,7 +100,8 @@ class Verifier {
                errno == EWOULDBLOCK;
     }
 
-    // A living collector puts the files of a dataset in place before its line of the index.
+    // A living collector puts the files of a dataset in place before its line of the index. One
+    // that is gone in the end is settled, too.
     bool is_being_sealed(const std::string& file) {
         constexpr int kLooks = 30;
         constexpr std::chrono::milliseconds kPause{100};
@@ -224,7 +225,8 @@ class Verifier {
             return;
         }
         if (removed_.contains(entry->manifest)) {
-            if (fs::exists(archive_ / entry->manifest)) {
+            // A living collector removes its files behind the tombstone.
+            if (fs::exists(archive_ / entry->manifest) && !is_being_sealed(entry->manifest)) {
                 tell(fmt::format("{} has a tombstone and is there", entry->manifest));
             }
             return;

@@ -116,6 +116,9 @@ Interface find_interface(const std::string& name) noexcept {
         const auto type = about.ifr_hwaddr.sa_family;
         found.is_ethernet = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
     }
+    if (socket.ask(SIOCGIFMTU, about)) {
+        found.mtu = static_cast<uint32_t>(std::max(about.ifr_mtu, 0));
+    }
     ethtool_channels channels{};
     channels.cmd = ETHTOOL_GCHANNELS;
     about.ifr_data = reinterpret_cast<char*>(&channels);
@@ -123,6 +126,11 @@ Interface find_interface(const std::string& name) noexcept {
         found.queues = std::max(channels.combined_count + channels.rx_count, 1U);
     }
     return found;
+}
+
+Interface find_interface(const std::string& name, uint32_t index) noexcept {
+    std::array<char, IF_NAMESIZE> now{};
+    return find_interface(if_indextoname(index, now.data()) != nullptr ? now.data() : name);
 }
 
 void check_access(const DeviceArguments& device) {
@@ -186,6 +194,13 @@ std::string explain_failed_start(const DeviceArguments& device, int error) {
     const std::string start =
         device.name + ": cannot be started (" + std::string(rte_strerror(error)) + ")";
     if (device.name.starts_with("net_af_xdp")) {
+        // A page, less what XDP and the kernel put around a packet.
+        constexpr uint32_t kLongestOverXdp = 3'498;
+        const std::string& name = device.interfaces().front();
+        if (const uint32_t mtu = find_interface(name).mtu; mtu > kLongestOverXdp) {
+            return start + "; XDP takes packets of some 3,500 octets, and the MTU of '" + name +
+                   "' is " + std::to_string(mtu);
+        }
         return start + "; another program has XDP on '" + device.interfaces().front() +
                "' or this queue of it ('ip link' shows it as xdp), or too little memory may be "
                "locked ('ulimit -l')";

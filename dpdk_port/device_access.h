@@ -16,9 +16,12 @@ struct Interface {
     bool is_promiscuous = false;
     bool is_ethernet = true;
     uint32_t queues = 1;  // that packets come in by
+    uint32_t mtu = 0;     // octets of a packet; 0: not known
 };
 
 Interface find_interface(const std::string& name) noexcept;
+// The one of that index, whatever it is called by now, while there is one; else that of this name.
+Interface find_interface(const std::string& name, uint32_t index) noexcept;
 
 // What can be told before DPDK tries. Throws std::runtime_error with one sentence that says what
 // to do.

@@ -158,10 +158,12 @@ std::vector<probe::LineWatch::Line> lines_of(const probe::ProbeConfig& config,
         const std::string& name = config.ports[i].device;
         const std::vector<std::string> interfaces = dpdk_port::DeviceArguments(name).interfaces();
         for (const std::string& interface : interfaces) {
+            // One that is renamed goes on.
+            const auto find = [interface, index = dpdk_port::find_interface(interface).index] {
+                return dpdk_port::find_interface(interface, index);
+            };
             lines.push_back(
-                {name,
-                 [interface] { return dpdk_port::find_interface(interface).is_running; },
-                 [interface] { return dpdk_port::find_interface(interface).index; }});
+                {name, [find] { return find().is_running; }, [find] { return find().index; }});
         }
         const dpdk_port::Device* device = open.devices[i].get();
         if (interfaces.empty() && device->facts().is_live) {

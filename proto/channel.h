@@ -166,8 +166,8 @@ struct ReceiverConfig {
 class ChannelReceiver {
   public:
     // Binds: "inproc://...", "ipc://PATH" (whose folder exists; a dead owner's socket is replaced,
-    // a living one's is an error), "tcp://ADDRESS:PORT". Throws std::runtime_error with one
-    // sentence, also for tcp without keys.
+    // a living one's is an error, and so is any other file), "tcp://ADDRESS:PORT". Throws
+    // std::runtime_error with one sentence, also for tcp without keys.
     ChannelReceiver(ChannelContext& context,
                     const std::string& endpoint,
                     const ReceiverConfig& config = {});
@@ -179,6 +179,9 @@ class ChannelReceiver {
 
     // Listens at one more endpoint. Throws as the constructor does.
     void bind(const std::string& endpoint);
+    // An ipc endpoint whose socket is not the file any more that it was, so that nobody can
+    // connect; empty: there is none.
+    std::string lost_endpoint() const;
     // Where the last bind listens, with the port that the system chose for "tcp://ADDRESS:*".
     std::string last_endpoint() const;
 

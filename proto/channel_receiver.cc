@@ -1,9 +1,12 @@
 #include <fmt/core.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
+#include <map>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 
@@ -34,6 +37,11 @@ void require_free(const std::string& endpoint) {
                         endpoint,
                         sizeof(address.sun_path) - 1));
     }
+    struct stat facts {};
+    if (::lstat(path.c_str(), &facts) == 0 && !S_ISSOCK(facts.st_mode)) {
+        throw std::runtime_error(fmt::format(
+            "channel {}: cannot listen: there is something else than a socket", endpoint));
+    }
     path.copy(address.sun_path, path.size());
     const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (probe < 0) {
@@ -46,6 +54,14 @@ void require_free(const std::string& endpoint) {
         throw std::runtime_error(
             fmt::format("channel {}: cannot listen: another process listens there", endpoint));
     }
+}
+
+// Which file an ipc endpoint's socket is. Nothing: it has none there.
+std::optional<std::pair<dev_t, ino_t>> place_of(const std::string& endpoint) {
+    struct stat facts {};
+    const bool has_file =
+        endpoint.starts_with(kIpc) && ::lstat(endpoint.substr(kIpc.size()).c_str(), &facts) == 0;
+    return has_file ? std::optional(std::pair(facts.st_dev, facts.st_ino)) : std::nullopt;
 }
 
 // Of a connection that is gone it cannot be told any more: what it sent comes again.
@@ -108,6 +124,9 @@ struct ChannelReceiver::Implementation {
         try {
             set_up_for(endpoint);
             socket.bind(endpoint);
+            if (const auto place = place_of(endpoint)) {
+                places[endpoint] = *place;
+            }
         } catch (const zmq::error_t& error) {
             const char* mend = error.num() == EADDRINUSE ? "; another process listens there"
                                : error.num() == EADDRNOTAVAIL
@@ -193,6 +212,7 @@ struct ChannelReceiver::Implementation {
     std::unique_ptr<Doorkeeper> doorkeeper;  // once tcp is bound; goes after the socket
     zmq::socket_t socket;                    // after the context, so that it is closed before
     ReceiverCounters counters;
+    std::map<std::string, std::pair<dev_t, ino_t>> places;  // of sockets that are files
 };
 
 ChannelReceiver::ChannelReceiver(ChannelContext& context,
@@ -219,6 +239,15 @@ std::optional<ReceivedFrame> ChannelReceiver::receive(std::chrono::milliseconds 
 
 void ChannelReceiver::bind(const std::string& endpoint) {
     implementation_->bind(endpoint);
+}
+
+std::string ChannelReceiver::lost_endpoint() const {
+    for (const auto& [endpoint, place] : implementation_->places) {
+        if (place_of(endpoint) != place) {
+            return endpoint;
+        }
+    }
+    return "";
 }
 
 std::string ChannelReceiver::last_endpoint() const {

@@ -79,6 +79,16 @@ TEST(JournalReader, gaps_are_kept_in_order_and_apart) {
     CHECK(gaps == (std::vector<Gap>{{1, 2}, {10, 30}}));
 }
 
+TEST(JournalReader, the_clock_of_an_epoch_without_a_packet_is_that_of_its_start) {
+    EpochFacts facts;
+    facts.hello.set_started_ns(7);
+    CHECK_EQUAL(7, facts.clock_ns());
+    facts.ledger.emplace();
+    CHECK_EQUAL(7, facts.clock_ns());
+    facts.ledger->set_clock_ns(9);
+    CHECK_EQUAL(9, facts.clock_ns());
+}
+
 TEST(JournalReader, reads_the_front_and_the_frames_behind_it) {
     EpochFacts facts = probe.facts();
     probe.skip(99);

@@ -1,5 +1,7 @@
 #include "collector/live_collector.h"
 
+#include <array>
+#include <atomic>
 #include <chrono>
 #include <memory>
 #include <stdexcept>
@@ -141,6 +143,72 @@ TEST(LiveCollector, without_room_for_what_it_would_seal_it_takes_nothing_and_say
     });
     STRCMP_EQUAL("", told.front().c_str());
     STRCMP_CONTAINS("nothing is taken: less is free for", told.back().c_str());
+}
+
+TEST(LiveCollector, tells_that_its_socket_is_gone) {
+    LiveCollector collector(live_config(archive), folder.path(), "0.1.0");
+    const fs::path socket = folder.path() / "socket";
+    proto::ChannelReceiver receiver(context, "ipc://" + socket.string());
+    std::vector<std::string> told;
+    std::stop_source stop;
+    collector.run(receiver, stop.get_token(), [&](const LiveStatus& status) {
+        told.push_back(status.intake_trouble);
+        fs::remove(socket);
+        if (told.size() == 10 || !status.intake_trouble.empty()) {
+            stop.request_stop();
+        }
+    });
+    STRCMP_EQUAL("", told.front().c_str());
+    STRCMP_CONTAINS("no probe can connect any more: the socket of ipc://", told.back().c_str());
+}
+
+// A file stands where datasets are to be: what waits is bounded.
+TEST(LiveCollector, takes_nothing_more_while_what_waits_cannot_be_sealed) {
+    CollectorConfig config = live_config(archive);
+    config.rotate.octets = 1;
+    fs::create_directories(archive / "any");
+    tests::put_content(archive / "any/live", "");
+    LiveCollector collector(config, folder.path(), "0.1.0");
+    proto::ChannelReceiver receiver(context, kLiveEndpoint);
+    TestProbe probe;
+    const std::array<proto::ReceivedFrame, 2> frames{probe.batch({live_flow(1, kWindow)}),
+                                                     probe.batch({live_flow(2, kWindow)})};
+    proto::ChannelSender sender(context,
+                                {.endpoint = kLiveEndpoint,
+                                 .probe_id = probe.id,
+                                 .epoch = probe.epoch,
+                                 .hello = hello_body(probe)});
+    std::atomic<bool> is_refusing{false};
+    std::stop_source stop;
+    std::thread sending([&] {
+        // The second one when the first could not be sealed.
+        while (!stop.stop_requested()) {
+            const bool welcomed = sender.turn(1, kLiveTurn) == proto::SenderState::welcomed;
+            const uint64_t next = sender.last_sent() + 1;
+            if (welcomed && next <= (is_refusing ? 2u : 1u) && sender.has_room()) {
+                sender.send(std::make_shared<const std::string>(frames[next - 1].octets), next);
+            }
+        }
+    });
+    int turns = 0;
+    int turns_refusing = 0;
+    std::string told;
+    uint64_t stored = 0;
+    collector.run(receiver, stop.get_token(), [&](const LiveStatus& status) {
+        is_refusing = is_refusing || !status.intake_trouble.empty();
+        turns_refusing += is_refusing ? 1 : 0;
+        if (!stop.stop_requested()) {
+            told = status.intake_trouble;
+            stored = status.intake.records_stored;
+        }
+        if (turns_refusing == 3 || ++turns == 20) {
+            stop.request_stop();
+        }
+    });
+    sending.join();
+    STRCMP_EQUAL("nothing is taken: what waits is much already, and cannot be sealed",
+                 told.c_str());
+    CHECK_EQUAL(1, stored);
 }
 
 TEST(LiveCollector, tells_what_it_refused_by_reason) {

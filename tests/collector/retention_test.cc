@@ -67,6 +67,21 @@ TEST(Retention, the_oldest_go_until_the_rest_fits) {
     CHECK_TRUE(is_there("a"));
 }
 
+TEST(Retention, labels_beside_a_dataset_count_with_it) {
+    for (const char* name : {"b", "a", "a.2"}) {
+        add(name);
+    }
+    write(archive / "any/live/b.labels-one.json", std::string(700, '.'));
+    write(archive / "any/live/b.labels-two.json", std::string(300, '.'));
+    CHECK_EQUAL(0u, enforce({.octets = 4006}, archive, 0).datasets);
+    const Removed removed = enforce({.octets = 4005}, archive, 0);
+    CHECK_EQUAL(1u, removed.datasets);
+    CHECK_EQUAL(2002u, removed.octets);
+    CHECK_FALSE(is_there("b"));
+    CHECK_FALSE(fs::exists(archive / "any/live/b.labels-one.json"));
+    CHECK_TRUE(is_there("a"));
+}
+
 TEST(Retention, says_when_the_newest_had_no_room) {
     add("a");
     add("b");

@@ -407,9 +407,17 @@ TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) 
         tests::put_content(archive / "any/live", "");
         CHECK_THROWS(std::runtime_error, seal(job_of({kWindow})));
         CHECK_EQUAL(2, state().publications.size());
+        std::vector<std::string> problems;
+        if (at_start) {
+            const std::set<fs::path> bound = complete_publications(archive, problems);
+            CHECK_EQUAL(1, bound.size());
+            CHECK_EQUAL(1, problems.size());
+            STRCMP_CONTAINS("a file has its name", problems.front().c_str());
+            CHECK_EQUAL(2, state().publications.size());
+        }
         fs::remove(archive / "any/live");
         if (at_start) {
-            complete_publications(archive);
+            CHECK(complete_publications(archive, problems).empty());
         }
         CHECK_EQUAL(0, seal(job_of({kWindow})).datasets);
         CHECK_EQUAL(0, state().publications.size());
@@ -429,7 +437,9 @@ TEST(SealWindows, a_job_that_was_bound_is_finished_by_the_next_or_at_the_start) 
 
 TEST(SealWindows, a_start_removes_what_no_job_is_bound_to) {
     tests::put_content(open / "attic-0000000000000001-0.part", "half");
-    complete_publications(archive);
+    std::vector<std::string> problems;
+    CHECK(complete_publications(archive, problems).empty());
+    CHECK(problems.empty());
     CHECK(files_in(open).empty());
 }
 

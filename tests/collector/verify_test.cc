@@ -1,5 +1,8 @@
 #include "collector/verify.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
+
 #include <algorithm>
 #include <random>
 #include <stdexcept>
@@ -261,6 +264,22 @@ TEST(Verify, what_a_living_collector_seals_and_removes_meanwhile_is_no_problem) 
     // What no line tells of is missed as ever.
     fs::remove(datasets / "four.json");
     expect("any/kitchen/four.json is missing\n");
+}
+
+TEST(Verify, a_dataset_that_a_living_collector_is_about_to_remove_is_no_problem) {
+    ArchiveIndex(archive).append_tombstone("any/kitchen/two.manifest.json", {});
+    expect("any/kitchen/two.manifest.json has a tombstone and is there\n");
+    fs::create_directories(archive / "open");
+    const FileDescriptor lock = open_file(archive / "open/.lock", O_RDWR | O_CREAT);
+    CHECK_EQUAL(0, ::flock(lock.get(), LOCK_EX));
+    std::thread removing([this] {
+        for (const char* ending : {".json", ".manifest.json", ".devices.json"}) {
+            fs::remove(datasets / (std::string("two") + ending));
+        }
+    });
+    const VerifyResult result = verify();
+    removing.join();
+    CHECK_TRUE(result.holds());
 }
 
 TEST(Verify, finds_a_second_tombstone) {

@@ -28,6 +28,16 @@ TEST(DeviceAccess, finds_an_interface) {
     CHECK_EQUAL(0, find_interface("nothing9").index);
     CHECK_EQUAL(0, find_interface("a-name-that-is-longer-than-any").index);
     CHECK_EQUAL(0, find_interface("").index);
+    CHECK(find_interface("lo").mtu > 0);
+    CHECK_EQUAL(0u, find_interface("nothing9").mtu);
+}
+
+TEST(DeviceAccess, finds_an_interface_by_its_index_whatever_it_is_called) {
+    const uint32_t lo = find_interface("lo").index;
+    CHECK_EQUAL(lo, find_interface("its-old-name", lo).index);
+    // Another one of that name, when the first is gone.
+    CHECK_EQUAL(lo, find_interface("lo", 0x7fffffff).index);
+    CHECK_EQUAL(0u, find_interface("nothing9", 0x7fffffff).index);
 }
 
 TEST(DeviceAccess, names_a_missing_interface) {

@@ -443,27 +443,6 @@ TEST(Channel, refusal_is_told_in_printable_words) {
     STRCMP_EQUAL("", sender.channel.refusal().c_str());
 }
 
-TEST(Channel, nobody_takes_over_the_socket_of_a_living_collector) {
-    curlew::tests::TemporaryFolder folder;
-    const std::string endpoint = "ipc://" + (folder.path() / "socket").string();
-    ChannelReceiver receiver(context, endpoint);
-    receiver.bind("inproc://another");
-    CHECK_THROWS(std::runtime_error, ChannelReceiver(context, endpoint));
-}
-
-TEST(Channel, the_socket_that_a_dead_collector_left_is_taken) {
-    curlew::tests::TemporaryFolder folder;
-    const std::string path = (folder.path() / "socket").string();
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-    const int dead = socket(AF_UNIX, SOCK_STREAM, 0);
-    CHECK_EQUAL(0, bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
-    CHECK_EQUAL(0, listen(dead, 1));
-    close(dead);
-    ChannelReceiver receiver(context, "ipc://" + path);
-}
-
 TEST(Channel, refuses_and_counts_what_is_no_frame_of_a_probe) {
     const std::string endpoint = ipc_endpoint();
     ChannelReceiver receiver(context, endpoint);
