@@ -254,10 +254,8 @@ void Inspector::scan(const ParsedPacket& packet,
                      FlowCounters& counters) const noexcept {
     const uint8_t from_high = packet.from_low ? 0 : 1;
     // A side that was recognised needs no second look.
-    for (size_t i = 0; i < warm.hit_count; ++i) {
-        if (warm.hits[i].from_high == from_high) {
-            return;
-        }
+    if ((warm.recognised >> from_high & 1) != 0) {
+        return;
     }
     signatures::Scanner::Result result;
     scanner_.scan(payload.first(std::min(payload.size(), kScannedOctets)),
@@ -283,6 +281,7 @@ void Inspector::scan(const ParsedPacket& packet,
         const Meaning& meaning = meanings_[hit.signature];
         warm.hits[warm.hit_count++] = {
             hit.signature, hot.payload_packets, from_high, hit.end_offset};
+        warm.recognised = static_cast<uint8_t>(warm.recognised | 1 << from_high);
         if (warm.protocol == 0) {
             warm.protocol = meaning.parser;
         }
