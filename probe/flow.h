@@ -122,7 +122,7 @@ struct alignas(64) FlowWarm {
     // Bit 0 low, bit 1 high: its first octet's number is known, see tcp_connection.h. Bit 2 low,
     // bit 3 high: see is_begun_again().
     uint8_t streams_begun = 0;
-    uint8_t recognised = 0;  // bit 0 low, bit 1 high: `hits` has one of its
+    uint8_t recognised = 0;                  // bit 0 low, bit 1 high: `hits` has one of its
     std::array<uint32_t, 2> stream_begin{};  // that number
     uint8_t icmp_type_count = 0;
 

@@ -291,11 +291,9 @@ Octets cut_front(StreamSide& side, Octets octets, MessageKind hint, PieceSink& s
         side.pending_octets = 0;
         if (front.match == FrontMatch::yes) {
             start(side, front.kind);
-            if (front.before < before) {
-                cut_step(side, Octets(joined).first(before).subspan(front.before), sink);
-                return octets;
-            }
-            return octets.subspan(front.before - before);
+            const size_t passed = std::min(front.before, before);
+            cut_step(side, Octets(joined).first(before).subspan(passed), sink);
+            return octets.subspan(front.before - passed);
         }
     }
     const StreamFront front = front_of(side, octets, hint);

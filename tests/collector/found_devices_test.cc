@@ -78,6 +78,22 @@ TEST_GROUP(FoundDevices) {
     }
 };
 
+TEST(FoundDevices, no_mac_address_and_one_of_zeros_are_two) {
+    constexpr const char* kZeros = "00:00:00:00:00:00";
+    for (const auto& [mac, address] : {std::pair{kZeros, "10.0.0.2"},
+                                       std::pair{"", "10.0.0.30"},
+                                       std::pair{"", "10.0.0.3"},
+                                       std::pair{kZeros, "10.0.0.4"}}) {
+        devices->add(asks(mac, address, "a.example"));
+    }
+    std::vector<std::string> ids;
+    for (const Device& device : found()) {
+        ids.push_back(device.id);
+    }
+    CHECK(ids == (std::vector<std::string>{
+                     "address-10.0.0.3", "address-10.0.0.30", "mac-00:00:00:00:00:00"}));
+}
+
 TEST(FoundDevices, a_dataset_has_those_of_its_time_and_those_that_are_known) {
     group = signatures::GroupRules::parse("name = 'g'\ntitle = 't'\n[roles]\nhub = '10.0.0.7'\n",
                                           "g.toml");

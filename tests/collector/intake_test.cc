@@ -558,6 +558,28 @@ TEST(Intake, a_damaged_state_sets_its_epoch_aside_and_no_other) {
     welcome(attic, 0, 1);
 }
 
+TEST(Intake, what_a_start_cannot_publish_is_tried_again_though_nothing_comes) {
+    TestProbe probe;
+    welcome(probe, 0, 1);
+    acknowledged(probe.batch({live_flow(1, kWindow)}), 1);
+    acknowledged(probe.ledger(kWindow, true), 2);
+    fs::create_directories(archive / "any");
+    tests::put_content(archive / "any/live", "");
+    const SealJob job = intake->next_job(kNow).value();
+    const SealSetup setup{config, *groups, "0.1.0"};
+    CHECK_THROWS(NotYetPublished, seal_windows(job, setup, labels.memory));
+    restart();
+    CHECK_EQUAL(1, problems.size());
+    STRCMP_CONTAINS("a file has its name", problems[0].c_str());
+    CHECK_TRUE(intake->cannot_seal());
+    CHECK_FALSE(intake->next_job(kNow).has_value());
+    fs::remove(archive / "any/live");
+    const SealJob again = intake->next_job(kNow + std::chrono::minutes(1)).value();
+    intake->sealed(again, seal_windows(again, setup, labels.memory));
+    CHECK_FALSE(intake->cannot_seal());
+    CHECK(sealed_numbers(archive) == (std::map<uint32_t, int>{{1, 1}}));
+}
+
 TEST(Intake, an_archive_that_cannot_be_written_is_one_sentence) {
     tests::put_content(folder.path() / "file", "");
     try {

@@ -4,9 +4,11 @@
 #include <sys/file.h>
 
 #include <algorithm>
+#include <chrono>
 #include <random>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -273,6 +275,11 @@ TEST(Verify, a_dataset_that_a_living_collector_is_about_to_remove_is_no_problem)
     const FileDescriptor lock = open_file(archive / "open/.lock", O_RDWR | O_CREAT);
     CHECK_EQUAL(0, ::flock(lock.get(), LOCK_EX));
     std::thread removing([this] {
+        // Not before it was looked for.
+        const auto then = std::chrono::steady_clock::now() + std::chrono::milliseconds(50);
+        while (std::chrono::steady_clock::now() < then) {
+            std::this_thread::yield();
+        }
         for (const char* ending : {".json", ".manifest.json", ".devices.json"}) {
             fs::remove(datasets / (std::string("two") + ending));
         }

@@ -247,6 +247,29 @@ TEST(Recorder, all_files_together_never_have_more_octets_than_are_kept) {
     CHECK(most > kKept / 2);
 }
 
+TEST(Recorder, the_open_file_counts_once) {
+    const std::string complete = "p-20200101T000000Z-0123456789abcdef-000001.pcapng";
+    fs::create_directories(folder);
+    { const std::ofstream made(folder / complete); }
+    fs::resize_file(folder / complete, uint64_t{2} << 20);
+    config.rotate = {.minutes = 0, .octets = 0};
+    config.keep.octets = uint64_t{8} << 20;
+    Recorder recorder(config, {&lane}, [] { return std::vector<PortCounters>(1); });
+    std::thread writing([&] { recorder.run(); });
+    for (uint64_t i = 0; i < 60; ++i) {
+        offer(lane, packet_at(kWindow + i, 60'000));
+        lane.flush();
+        while (recorder.ledger().packets_recorded + 20 < i) {
+            std::this_thread::yield();
+        }
+    }
+    recorder.finish(0);
+    writing.join();
+    LONGS_EQUAL(60, recorder.ledger().packets_recorded);
+    CHECK(fs::exists(folder / complete));
+    LONGS_EQUAL(2, names_in(folder).size());
+}
+
 TEST(Recorder, a_complete_file_stays_while_the_next_write_has_room) {
     const std::string complete = "p-20200101T000000Z-0123456789abcdef-000001.pcapng";
     fs::create_directories(folder);

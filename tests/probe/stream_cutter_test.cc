@@ -39,6 +39,13 @@ TEST(StreamCutter, empty_lines_and_a_proxys_header_before_a_message_are_passed_o
                  messages().c_str());
 }
 
+TEST(StreamCutter, behind_empty_lines_too_who_answered_asks_nothing) {
+    cut(text("HTTP/1.1 200 OK\r\n\r\n"));
+    cut(text("\r\nHTTP/1.1 404 Not Found\r\n\r\n"));
+    cut(text("\r\nGET / HTTP/1.1\r\n\r\n"));
+    STRCMP_EQUAL("[HTTP/1.1 200 OK\r\n\r\n][HTTP/1.1 404 Not Found\r\n\r\n]", messages().c_str());
+}
+
 TEST(StreamCutter, several_heads_may_stand_in_one_segment) {
     cut(text("GET /1 HTTP/1.1\r\n\r\nGET /2 HTTP/1.1\r\n\r\nGET some of the body"));
     cut(text("GET more of it"));
