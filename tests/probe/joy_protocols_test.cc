@@ -77,8 +77,17 @@ TEST(JoyProtocols, fifty_dns_messages_of_thirteen_octets_are_kept) {
     STRCMP_EQUAL("thirteen octs", dns.messages(0).c_str());
 }
 
-TEST(JoyProtocols, dns_messages_are_kept_up_to_64_kib) {
-    const std::string half(32 * 1024, 'x');
+TEST(JoyProtocols, fifty_dns_messages_of_ethernets_longest_are_kept) {
+    for (int i = 0; i < 51; ++i) {
+        add(kUdp, 4000, 53, std::string(1472, 'x'));
+    }
+    proto::JoyDns dns;
+    CHECK_TRUE(protocols.fill(dns));
+    CHECK_EQUAL(50, dns.messages_size());
+}
+
+TEST(JoyProtocols, dns_messages_are_kept_up_to_100_kib) {
+    const std::string half(50 * 1024, 'x');
     add(kUdp, 4000, 53, half);
     add(kUdp, 4000, 53, half + "x");
     add(kUdp, 4000, 53, half);
