@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cassert>
 #include <map>
 #include <set>
 #include <tuple>
@@ -163,7 +162,8 @@ void FoundDevices::put_in_order() {
     }
     // There may be many, and nearly all are told apart by their front: what is sorted is small.
     struct Place {
-        std::array<uint64_t, 3> front;  // of the MAC address, and of the text
+        uint64_t mac;                  // its front
+        std::array<uint64_t, 2> text;  // likewise
         Placed* placed;
     };
     std::vector<Place> places;
@@ -171,14 +171,18 @@ void FoundDevices::put_in_order() {
     for (Placed& placed : placed_) {
         const std::string_view text = placed.text;
         const std::string_view rest = text.substr(std::min(sizeof(uint64_t), text.size()));
-        // With its length, or no address would be mixed with one of zeros.
-        assert(placed.mac.size() < sizeof(uint64_t));
-        const uint64_t mac = front_of(placed.mac) | placed.mac.size();
-        places.push_back({{mac, front_of(text), front_of(rest)}, &placed});
+        places.push_back({front_of(placed.mac), {front_of(text), front_of(rest)}, &placed});
     }
     std::sort(places.begin(), places.end(), [](const Place& left, const Place& right) {
-        return left.front != right.front ? left.front < right.front
-                                         : left.placed->text < right.placed->text;
+        if (left.mac != right.mac) {
+            return left.mac < right.mac;
+        }
+        // DHCP's clients tell some of up to 16 octets, and there may be none.
+        if (left.placed->mac != right.placed->mac) {
+            return left.placed->mac < right.placed->mac;
+        }
+        return left.text != right.text ? left.text < right.text
+                                       : left.placed->text < right.placed->text;
     });
     std::vector<Placed> in_order;
     in_order.reserve(placed_.size());

@@ -347,7 +347,7 @@ void Intake::take_records(const proto::ReceivedFrame& frame, Moment now) {
         ++counters_.frames_foreign;
         return;
     }
-    if (known->stream.is_paused(now)) {
+    if (known->stream.is_paused(now) || known->stream.is_full(rotation_)) {
         ++counters_.frames_unstored;
         return;
     }
@@ -399,6 +399,21 @@ void Intake::judge_ledger(Stream& stream) {
                         name_of(error)));
     }
     stream.is_ledger_refused = is_refused;
+}
+
+std::string Intake::trouble() const {
+    if (!disk_trouble_.empty()) {
+        return disk_trouble_;
+    }
+    const auto full = std::find_if(streams_.begin(), streams_.end(), [this](const Stream& stream) {
+        return stream.stream.is_full(rotation_);
+    });
+    return full == streams_.end()
+               ? upkeep_trouble_
+               : fmt::format(
+                     "records of the probe {} are not taken: what waits is much already, "
+                     "and cannot be sealed",
+                     full->stream.facts().probe);
 }
 
 void Intake::disk_failed(const std::exception& error) {
@@ -535,10 +550,12 @@ uint64_t Intake::waiting_octets() const noexcept {
     return octets;
 }
 
-bool Intake::cannot_seal() const noexcept {
-    return std::any_of(streams_.begin(), streams_.end(), [](const Stream& stream) {
-        return stream.stream.is_bound();
-    });
+uint64_t Intake::sealable_octets() const noexcept {
+    uint64_t octets = 0;
+    for (const Stream& stream : streams_) {
+        octets += stream.stream.is_bound() ? 0 : stream.stream.journal().waiting_octets();
+    }
+    return octets;
 }
 
 std::vector<ProbeStatus> Intake::probe_status(Moment now) const {

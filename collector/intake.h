@@ -44,7 +44,7 @@ struct IntakeCounters {
     uint64_t frames_impersonating = 0;  // of a probe that the peer's key does not stand for
     // Empty batches, kinds that no probe sends, ledgers that cannot be read.
     uint64_t frames_unexpected = 0;
-    uint64_t frames_unstored = 0;  // the disk failed: they come again
+    uint64_t frames_unstored = 0;  // disk or seals failed: they come again
     uint64_t hellos_refused = 0;
     uint64_t commits = 0;
     uint64_t gaps = 0;  // times that something is lost for good
@@ -105,15 +105,13 @@ class Intake {
     // Of probes that have an epoch which has not ended.
     size_t probes() const noexcept;
     uint64_t waiting_octets() const noexcept;
-    // Of some probe the last seal failed.
-    bool cannot_seal() const noexcept;
+    // Of probes whose last seal did not fail: what will be less.
+    uint64_t sealable_octets() const noexcept;
     // One for each name, in order of the names; none that ended and is silent for a while.
     std::vector<ProbeStatus> probe_status(Moment now) const;
     // One sentence while the disk does not take what comes, or journals are not kept in order; else
     // empty.
-    const std::string& trouble() const noexcept {
-        return disk_trouble_.empty() ? upkeep_trouble_ : disk_trouble_;
-    }
+    std::string trouble() const;
     const IntakeCounters& counters() const noexcept { return counters_; }
 
   private:

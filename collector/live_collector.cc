@@ -19,8 +19,6 @@ namespace {
 using std::chrono::milliseconds;
 using Clock = std::chrono::steady_clock;
 
-// Of each probe, received and not yet sealed: one rotation is sealed while the next comes.
-constexpr uint64_t kRotationsToWait = 2;
 // How long a wait for a frame lasts before everything else is looked at again.
 constexpr milliseconds kLivePoll{50};
 // Frames of one commit, so that fast probes still get their acknowledgements.
@@ -153,7 +151,7 @@ struct LiveCollector::Implementation {
     bool has_enough_to_seal() const {
         const uint64_t bound = kRotationsToWait * setup->seal.config.rotate.octets *
                                std::max<uint64_t>(1, intake.probes());
-        return intake.waiting_octets() >= bound;
+        return intake.sealable_octets() >= bound;
     }
 
     // Nothing when it cannot be told: the next write says what is wrong.
@@ -183,11 +181,7 @@ struct LiveCollector::Implementation {
         if (is_full) {
             sealing.make_room();
             std::this_thread::sleep_for(kLivePoll);
-        } else if (!has_enough_to_seal()) {
-            take_some(receiver, kLivePoll, kLiveFramesPerCommit);
-        } else if (intake.cannot_seal()) {
-            std::this_thread::sleep_for(kLivePoll);
-        } else if (sealing.wait_until_idle(kLivePoll)) {
+        } else if (!has_enough_to_seal() || sealing.wait_until_idle(kLivePoll)) {
             take_some(receiver, kLivePoll, kLiveFramesPerCommit);
         }
     }
@@ -267,9 +261,6 @@ struct LiveCollector::Implementation {
         if (full_since && Clock::now() - *full_since >= kRoomIsMade) {
             return fmt::format("nothing is taken: less is free for {} than half of min_free",
                                archive.string());
-        }
-        if (has_enough_to_seal() && intake.cannot_seal()) {
-            return "nothing is taken: what waits is much already, and cannot be sealed";
         }
         if (!lost_endpoint.empty()) {
             return fmt::format(

@@ -27,6 +27,9 @@ inline constexpr std::chrono::hours kSealedAfterSilence{2};
 // More windows than this are not waited for: the probe's clock is wrong, or worse.
 inline constexpr size_t kMaximumWaitingWindows = 1024;
 
+// Of each probe, received and not yet sealed: one rotation is sealed while the next comes.
+inline constexpr uint64_t kRotationsToWait = 2;
+
 class ProbeStream {
   public:
     explicit ProbeStream(Journal journal);
@@ -76,6 +79,10 @@ class ProbeStream {
     void set_bound(Moment now);
     // The last job failed, and none has gone well since.
     bool is_bound() const noexcept { return is_bound_; }
+    // So, and what waits is much already: no more is taken, or it would have no end.
+    bool is_full(const Rotation& rotation) const noexcept {
+        return is_bound_ && journal_.waiting_octets() >= kRotationsToWait * rotation.octets;
+    }
 
     // Nothing of it waits and nothing comes any more.
     bool is_done() const noexcept;

@@ -96,6 +96,13 @@ void check_pci(const DeviceArguments& device) {
     }
 }
 
+int mtu_of(const std::string& interface) noexcept {
+    const Socket socket;
+    ifreq about{};
+    interface.copy(about.ifr_name, IF_NAMESIZE - 1);
+    return socket.ask(SIOCGIFMTU, about) ? about.ifr_mtu : 0;
+}
+
 }  // namespace
 
 Interface find_interface(const std::string& name) noexcept {
@@ -115,9 +122,6 @@ Interface find_interface(const std::string& name) noexcept {
     if (socket.ask(SIOCGIFHWADDR, about)) {
         const auto type = about.ifr_hwaddr.sa_family;
         found.is_ethernet = type == ARPHRD_ETHER || type == ARPHRD_LOOPBACK;
-    }
-    if (socket.ask(SIOCGIFMTU, about)) {
-        found.mtu = static_cast<uint32_t>(std::max(about.ifr_mtu, 0));
     }
     ethtool_channels channels{};
     channels.cmd = ETHTOOL_GCHANNELS;
@@ -195,9 +199,9 @@ std::string explain_failed_start(const DeviceArguments& device, int error) {
         device.name + ": cannot be started (" + std::string(rte_strerror(error)) + ")";
     if (device.name.starts_with("net_af_xdp")) {
         // A page, less what XDP and the kernel put around a packet.
-        constexpr uint32_t kLongestOverXdp = 3'498;
+        constexpr int kLongestOverXdp = 3'498;
         const std::string& name = device.interfaces().front();
-        if (const uint32_t mtu = find_interface(name).mtu; mtu > kLongestOverXdp) {
+        if (const int mtu = mtu_of(name); mtu > kLongestOverXdp) {
             return start + "; XDP takes packets of some 3,500 octets, and the MTU of '" + name +
                    "' is " + std::to_string(mtu);
         }

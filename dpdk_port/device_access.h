@@ -16,7 +16,6 @@ struct Interface {
     bool is_promiscuous = false;
     bool is_ethernet = true;
     uint32_t queues = 1;  // that packets come in by
-    uint32_t mtu = 0;     // octets of a packet; 0: not known
 };
 
 Interface find_interface(const std::string& name) noexcept;

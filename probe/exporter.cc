@@ -101,7 +101,9 @@ struct Exporter::Implementation {
         while (!taken && config.wait_for_collector && fault.empty()) {
             pump(kFullTurn);
             give_up_if_silent();
-            taken = is_taken();
+            // Building it again is dear.
+            const size_t frame_octets = proto::kFrameHeaderOctets + batch.octets().size();
+            taken = (outbox.has_room(frame_octets) || has_spool_room(frame_octets)) && is_taken();
         }
         if (taken) {
             records_sent += batch.records();
@@ -327,19 +329,22 @@ struct Exporter::Implementation {
         if (&unreadable != &outbox.front()) {
             return;
         }
-        tell_at_times(fmt::format("records are lost: {}", why));
-        bool is_readable = false;
-        while (!is_readable) {
+        while (!why.empty()) {
+            // Of a segment once: the rest of it may be as bad.
+            if (const uint64_t segment = outbox.front().place.segment + 1;
+                std::exchange(segment_told, segment) != segment) {
+                tell(fmt::format("records are lost: {}", why));
+            }
             drop_front();
             if (outbox.empty() || outbox.front().octets != nullptr ||
                 outbox.front().last_sequence > spool->synced()) {
                 return;
             }
+            why.clear();
             try {
                 octets_of(outbox.front());
-                is_readable = true;
-            } catch (const std::runtime_error&) {
-                // It goes as well.
+            } catch (const std::runtime_error& error) {
+                why = error.what();
             }
         }
     }
@@ -519,6 +524,7 @@ struct Exporter::Implementation {
     std::vector<std::string> news;  // under the mutex
     Clock::time_point spool_told_again = Clock::now();
     Clock::time_point spool_failed_at;
+    uint64_t segment_told = 0;      // of the spool, damaged, and 1; 0: none
     bool is_spool_failing = false;  // people know
 };
 

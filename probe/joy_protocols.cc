@@ -7,6 +7,7 @@
 #include "probe/flow_key.h"
 #include "probe/joy_http.h"
 #include "probe/joy_packet.h"
+#include "proto/frame.h"
 
 namespace curlew::probe {
 namespace {
@@ -18,14 +19,16 @@ constexpr uint16_t kDhcpClientPort = 68;
 
 constexpr int kDnsMessages = 50;
 constexpr size_t kShortestDns = 13;
-// Our bound: a record, with both sides' messages, must fit into a frame. As many of Ethernet's
-// longest datagrams are less.
-constexpr size_t kDnsOctets = 100 * 1024;
+// Our bound. As many of Ethernet's longest datagrams are less.
+constexpr size_t kDnsOctets = 74 * 1024;
 constexpr int kHttpMessages = 15;
 constexpr int kDhcpMessages = 16;
 // 236 octets before the cookie, behind it at most 16 options, each of up to 257 octets, the last
 // one begun below 512; the rest is for padding.
 constexpr size_t kDhcpOctets = 2048;
+// A record has both sides' messages, and little else that is as long, in one frame.
+static_assert(2 * (kDnsOctets + kDhcpMessages * kDhcpOctets) <
+              proto::kMaximumFrameBodyOctets - 32 * 1024);
 constexpr size_t kDhcpCookieAt = 236;
 constexpr std::array<uint8_t, 4> kDhcpCookie{0x63, 0x82, 0x53, 0x63};
 

@@ -347,8 +347,11 @@ void Recorder::append_all_statistics(uint64_t end_ns) {
 
 // What waited is lost, and what the file has is kept.
 void Recorder::give_up(const std::string& why) {
-    tell_failure(
-        fmt::format("{}; packets are metered, but not recorded, until a file takes them", why));
+    failed_at_ = Clock::now();
+    if (!std::exchange(is_failing_, true)) {
+        tell(
+            fmt::format("{}; packets are metered, but not recorded, until a file takes them", why));
+    }
     for (InterfaceState& interface : interfaces_) {
         interface.lost_untold +=
             std::exchange(interface.waiting, 0) + std::exchange(interface.lost_in_waiting, 0);
@@ -358,14 +361,6 @@ void Recorder::give_up(const std::string& why) {
     blocks_.clear();
     complete_file();
     retry_at_ = Clock::now() + config_.retry;
-}
-
-// Once, until it went well for a while.
-void Recorder::tell_failure(const std::string& why) {
-    failed_at_ = Clock::now();
-    if (!std::exchange(is_failing_, true)) {
-        tell(why);
-    }
 }
 
 void Recorder::complete_file() {
@@ -380,8 +375,12 @@ void Recorder::complete_file() {
         } else if (is_there) {
             file_->discard();
         }
+        is_left_open_ = false;
     } catch (const std::runtime_error& error) {
-        tell_failure(fmt::format("{}; the next start completes it", error.what()));
+        // Once, however many follow.
+        if (!std::exchange(is_left_open_, true)) {
+            tell(fmt::format("{}; it is left for the next start to complete", error.what()));
+        }
     }
     file_.reset();
 }

@@ -110,7 +110,6 @@ class Recorder {
     void end_file(uint64_t end_ns);
     void append_all_statistics(uint64_t end_ns);
     void give_up(const std::string& why);
-    void tell_failure(const std::string& why);
     void complete_file();
     void watch_quiet_line();
     std::vector<PortCounters> counters_of_interfaces() const;
@@ -142,7 +141,8 @@ class Recorder {
     Clock::time_point packet_at_;
     Clock::time_point retry_at_;
     Clock::time_point failed_at_;
-    bool is_failing_ = false;  // people know
+    bool is_failing_ = false;    // people know
+    bool is_left_open_ = false;  // the last file; people know
     proto::SettledClock clock_;
 
     uint64_t end_ns_ = 0;            // seen with over_

@@ -172,24 +172,17 @@ struct Spool::Segment {
     uint64_t last_sequence = 0;  // appended
     // Not trusted any more: takes nothing. Written by the syncing thread, under the mutex.
     bool failed = false;
-    bool is_left = false;  // failed, and the appending thread knows
 };
 
 // A hello and a frame, each as long as it may be.
 static_assert(2 * (proto::kFrameHeaderOctets + proto::kMaximumFrameBodyOctets) <=
               Spool::kLeastSegmentOctets);
 
-Spool::Spool(SpoolFolder& folder,
-             uint64_t epoch,
-             std::string hello,
-             uint64_t segment_octets,
-             const SyncPause& pause)
+Spool::Spool(SpoolFolder& folder, uint64_t epoch, std::string hello, uint64_t segment_octets)
     : folder_(folder),
       epoch_(epoch),
       hello_(std::move(hello)),
       segment_octets_(segment_octets),
-      pauses_(pause),
-      pause_(pause.first),
       syncing_([this] { sync_until_over(); }) {}
 
 Spool::~Spool() {
@@ -202,6 +195,10 @@ Spool::~Spool() {
 }
 
 void Spool::begin_segment(uint64_t first_sequence) {
+    if (segments_.size() == kMostSegments) {
+        throw std::runtime_error(fmt::format(
+            "the spool {} has {} files already", folder_.path().string(), kMostSegments));
+    }
     if (!said_hello_) {
         // Best effort: it is wanted where every segment of the epoch is damaged in front.
         said_hello_ = write_durably(hello_file(folder_.path(), epoch_), hello_);
@@ -222,24 +219,6 @@ void Spool::begin_segment(uint64_t first_sequence) {
     segments_.push_back(std::move(segment));
 }
 
-// Segments that failed would otherwise pile up, each with a descriptor and room for many frames,
-// as fast as frames come. Throws std::runtime_error while it is too early for another one.
-void Spool::leave_failed_segment() {
-    Segment& failed = *segments_.back();
-    const auto now = std::chrono::steady_clock::now();
-    if (!std::exchange(failed.is_left, true)) {
-        // What goes is preallocated room alone, as far as this disk does anything.
-        [[maybe_unused]] const int cut =
-            ::ftruncate(failed.file.get(), static_cast<off_t>(failed.octets));
-        pause_until_ = now + pause_;
-        pause_ = std::min(2 * pause_, pauses_.longest);
-    }
-    if (now < pause_until_) {
-        throw std::runtime_error(fmt::format("cannot sync {}, and another segment is not tried yet",
-                                             failed.path.string()));
-    }
-}
-
 SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64_t last_sequence) {
     assert(hello_.size() + frame.size() <= segment_octets_);
     bool is_failed = false;
@@ -248,10 +227,13 @@ SpoolPlace Spool::append(std::string_view frame, uint64_t first_sequence, uint64
         is_failed = segments_.back()->failed;
     }
     if (is_failed) {
-        leave_failed_segment();
-        begin_segment(first_sequence);
-    } else if (segments_.empty() || segments_.back()->octets + frame.size() > segment_octets_) {
-        pause_ = pauses_.first;
+        // What goes is preallocated room alone, as far as this disk does anything.
+        const Segment& failed = *segments_.back();
+        [[maybe_unused]] const int cut =
+            ::ftruncate(failed.file.get(), static_cast<off_t>(failed.octets));
+    }
+    if (segments_.empty() || is_failed ||
+        segments_.back()->octets + frame.size() > segment_octets_) {
         begin_segment(first_sequence);
     }
     const std::shared_ptr<Segment>& segment = segments_.back();

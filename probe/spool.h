@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <chrono>
 #include <condition_variable>
 #include <cstdint>
 #include <deque>
@@ -33,7 +32,7 @@
 // its own does that), and the segment's name is durable. What could not be synced is sent all the
 // same, for a collector makes it durable, but is counted. A segment whose sync failed is never
 // synced again: what is in it by then counts as not synced, the room that it had for more is given
-// back, and what comes goes into another one, after a pause that grows while syncs fail.
+// back, and what comes goes into another one.
 
 namespace curlew::probe {
 
@@ -100,18 +99,13 @@ std::string keep_aside(const std::filesystem::path& segment);
 // The frame's octets. Throws std::runtime_error when it cannot be read, or is not whole any more.
 std::string read_spooled(const SpooledRun::Frame& frame);
 
-// How long nothing is appended after failed syncs: each doubles it, and a segment that filled
-// without one ends it.
-struct SyncPause {
-    std::chrono::milliseconds first{1'000};
-    std::chrono::milliseconds longest{60'000};
-};
-
 // The frames of this run's epoch. One thread calls everything; another one of its own syncs.
 class Spool {
   public:
     static constexpr uint64_t kSegmentOctets = uint64_t{64} << 20;
     static constexpr uint64_t kLeastSegmentOctets = uint64_t{1} << 20;  // for some frames
+    // Each has a descriptor. While syncs fail a segment may have one frame.
+    static constexpr size_t kMostSegments = 16'384;
     // Of the segments of a spool of so many octets: the newest and the oldest one may take all of
     // theirs of the disk, whatever is in them.
     static constexpr uint64_t segment_octets(uint64_t spool_octets) noexcept {
@@ -123,15 +117,13 @@ class Spool {
     Spool(SpoolFolder& folder,
           uint64_t epoch,
           std::string hello,
-          uint64_t segment_octets = kSegmentOctets,
-          const SyncPause& pause = {});
+          uint64_t segment_octets = kSegmentOctets);
     ~Spool();
     Spool(const Spool&) = delete;
     Spool& operator=(const Spool&) = delete;
 
-    // Throws std::runtime_error with one sentence when the disk does not take it, or has failed to
-    // sync a while ago: then nothing was appended. Requires: sequences follow each other; hello and
-    // frame fit into a segment.
+    // Throws std::runtime_error with one sentence when the disk does not take it: then nothing was
+    // appended. Requires: sequences follow each other; hello and frame fit into a segment.
     SpoolPlace append(std::string_view frame, uint64_t first_sequence, uint64_t last_sequence);
 
     // All up to this sequence may be sent. Any thread.
@@ -164,16 +156,12 @@ class Spool {
     struct Segment;
 
     void begin_segment(uint64_t first_sequence);
-    void leave_failed_segment();
     void sync_until_over();
 
     SpoolFolder& folder_;
     uint64_t epoch_;
     std::string hello_;
     uint64_t segment_octets_;
-    SyncPause pauses_;
-    std::chrono::milliseconds pause_;  // after the next failure
-    std::chrono::steady_clock::time_point pause_until_;
     std::deque<std::shared_ptr<Segment>> segments_;
     uint64_t first_segment_ = 0;  // number of the front one
     uint64_t noted_ = 0;          // the position that is on the disk

@@ -74,7 +74,15 @@ std::string_view without_zeros(std::string_view text) {
 
 }  // namespace
 
-std::string DhcpMessage::option(uint8_t code) const {
+std::string_view DhcpMessage::option(uint8_t code) const {
+    const auto found =
+        std::find_if(options.begin(), options.end(), [code](const DhcpOption& option) {
+            return option.code == code;
+        });
+    return found == options.end() ? std::string_view{} : found->data;
+}
+
+std::string DhcpMessage::whole_option(uint8_t code) const {
     std::string data;
     for (const DhcpOption& option : options) {
         if (option.code == code) {
@@ -109,7 +117,7 @@ DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
     }
     bool whole = read_options(octets.substr(reader.position()), message.options) || cut;
     // RFC 2132 section 9.3: 1 options in file, 2 in sname, 3 in both.
-    const std::string overload = message.option(kOverload);
+    const std::string_view overload = message.option(kOverload);
     const int held = overload.size() == 1 ? overload.front() : 0;
     if ((held & 1) != 0) {
         whole = read_options(file, message.options) && whole;
@@ -127,7 +135,7 @@ DhcpMessage decode_dhcp(std::string_view octets, bool cut) {
 
 void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.number("op", message.operation);
-    const std::string type = message.option(kDhcpMessageType);
+    const std::string_view type = message.option(kDhcpMessageType);
     if (type.size() == 1) {
         json.text("type", type_name(static_cast<uint8_t>(type.front())));
     }
@@ -138,18 +146,18 @@ void write_dhcp(JsonLine& json, const DhcpMessage& message) {
     json.text("giaddr", address_text(message.gateway_address));
     json.text("chaddr", mac_text(message.hardware_address));
     const auto text_option = [&](const char* name, uint8_t code) {
-        const std::string data = message.option(code);
+        const std::string data = message.whole_option(code);
         if (const std::string_view text = without_zeros(data); !text.empty()) {
             json.text(name, wire_text(text));
         }
     };
     text_option("host_name", kHostName);
     text_option("vendor_class", kVendorClass);
-    const std::string requested = message.option(kRequestedAddress);
+    const std::string_view requested = message.option(kRequestedAddress);
     if (requested.size() == 4) {
         json.text("requested", address_text(requested));
     }
-    const std::string parameters = message.option(kParameterList);
+    const std::string parameters = message.whole_option(kParameterList);
     if (!parameters.empty()) {
         json.key("parameters");
         json.start_array();

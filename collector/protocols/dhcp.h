@@ -34,9 +34,10 @@ struct DhcpMessage {
     std::vector<DhcpOption> options;  // in order, of the fields above too where they hold some
     bool malformed = false;           // contradicts itself; what was read before that is here
 
-    // The data of the options of that code, put together (RFC 3396 section 7); empty when there is
-    // none.
-    std::string option(uint8_t code) const;
+    // The data of the first option of that code; empty when there is none.
+    std::string_view option(uint8_t code) const;
+    // Of all options of that code, put together (RFC 3396 section 7).
+    std::string whole_option(uint8_t code) const;
 };
 
 // `cut`: the message went on behind `octets`. What is decoded reaches into `octets`.

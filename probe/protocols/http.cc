@@ -62,11 +62,16 @@ void add_host(std::string_view host, FoundNames& names) noexcept {
 }  // namespace
 
 std::span<const uint8_t> behind_empty_lines(std::span<const uint8_t> payload) noexcept {
-    size_t at = 0;
-    while (at < payload.size() && (payload[at] == '\r' || payload[at] == '\n')) {
-        ++at;
+    // As many as the signature of a request passes over (signatures/http.toml).
+    constexpr int kMostLines = 4;
+    for (int line = 0; line < kMostLines; ++line) {
+        const size_t at = !payload.empty() && payload[0] == '\r' ? 1 : 0;
+        if (at >= payload.size() || payload[at] != '\n') {
+            break;
+        }
+        payload = payload.subspan(at + 1);
     }
-    return payload.subspan(at);
+    return payload;
 }
 
 char http_answer_class(std::span<const uint8_t> payload) noexcept {

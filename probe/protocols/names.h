@@ -81,7 +81,8 @@ bool find_hello_server_name(std::span<const uint8_t> handshake,
 // What comes behind the header that a proxy puts in front (HAProxy's PROXY protocol), where there
 // is one; else the payload.
 std::span<const uint8_t> behind_proxy_header(std::span<const uint8_t> payload) noexcept;
-// Likewise behind empty lines, which a server passes over before a request (RFC 9112 section 2.2).
+// Likewise behind a few empty lines, which a server passes over before a request (RFC 9112 section
+// 2.2).
 std::span<const uint8_t> behind_empty_lines(std::span<const uint8_t> payload) noexcept;
 // The first digit of the code of an answer that begins in this payload (RFC 9112 section 4), '1' to
 // '9'; 0: none does.

@@ -78,6 +78,19 @@ TEST_GROUP(FoundDevices) {
     }
 };
 
+// DHCP's clients tell addresses of any length up to 16.
+TEST(FoundDevices, longer_mac_addresses_are_whole) {
+    const std::string front = "02:00:00:00:00:00:00:";
+    for (const auto& [mac, address] : {std::pair{front + "02", "10.0.0.1"},
+                                       std::pair{front + "01:01", "10.0.0.2"},
+                                       std::pair{front + "02", "10.0.0.3"},
+                                       std::pair{front + "01:00", "10.0.0.4"},
+                                       std::pair{front + "01", "10.0.0.5"}}) {
+        devices->add(asks(mac.c_str(), address, "a.example"));
+    }
+    CHECK_EQUAL(4u, found().size());
+}
+
 TEST(FoundDevices, no_mac_address_and_one_of_zeros_are_two) {
     constexpr const char* kZeros = "00:00:00:00:00:00";
     for (const auto& [mac, address] : {std::pair{kZeros, "10.0.0.2"},

@@ -163,7 +163,7 @@ TEST(LiveCollector, tells_that_its_socket_is_gone) {
 }
 
 // A file stands where datasets are to be: what waits is bounded.
-TEST(LiveCollector, takes_nothing_more_while_what_waits_cannot_be_sealed) {
+TEST(LiveCollector, takes_nothing_more_of_a_probe_while_what_waits_cannot_be_sealed) {
     CollectorConfig config = live_config(archive);
     config.rotate.octets = 1;
     fs::create_directories(archive / "any");
@@ -206,8 +206,10 @@ TEST(LiveCollector, takes_nothing_more_while_what_waits_cannot_be_sealed) {
         }
     });
     sending.join();
-    STRCMP_EQUAL("nothing is taken: what waits is much already, and cannot be sealed",
-                 told.c_str());
+    STRCMP_EQUAL(
+        "records of the probe attic are not taken: what waits is much already, and cannot be "
+        "sealed",
+        told.c_str());
     CHECK_EQUAL(1, stored);
 }
 

@@ -28,8 +28,6 @@ TEST(DeviceAccess, finds_an_interface) {
     CHECK_EQUAL(0, find_interface("nothing9").index);
     CHECK_EQUAL(0, find_interface("a-name-that-is-longer-than-any").index);
     CHECK_EQUAL(0, find_interface("").index);
-    CHECK(find_interface("lo").mtu > 0);
-    CHECK_EQUAL(0u, find_interface("nothing9").mtu);
 }
 
 TEST(DeviceAccess, finds_an_interface_by_its_index_whatever_it_is_called) {

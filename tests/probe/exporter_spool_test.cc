@@ -1,3 +1,4 @@
+#include <chrono>
 #include <filesystem>
 #include <string>
 #include <thread>
@@ -38,11 +39,17 @@ TEST_GROUP(ExporterSpool) {
         put_records(ring, records, 1000);
         exporting = std::thread([this] { exporter.run({&ring}); });
     }
-    // In the spool, when so many frames are synced.
-    std::vector<SpooledRun::Frame> frames_of(uint64_t count) {
-        while (spool.synced() < count) {
+    template <typename Condition>
+    static void wait_until(Condition holds) {
+        const auto end = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+        while (!holds() && std::chrono::steady_clock::now() < end) {
             std::this_thread::yield();
         }
+        CHECK_TRUE(holds());
+    }
+    // In the spool, when so many frames are synced.
+    std::vector<SpooledRun::Frame> frames_of(uint64_t count) {
+        wait_until([&] { return spool.synced() >= count; });
         std::vector<std::string> problems;
         return folder.left(problems).at(0).frames;
     }
@@ -58,9 +65,7 @@ TEST(ExporterSpool, a_capture_waits_for_its_collector_when_the_disk_takes_nothin
     std::filesystem::remove_all(folder.path());
     exporter.finish(with_records_created(kRecords));
     begin(kRecords);
-    while (exporter.state().records_sent == 0) {
-        std::this_thread::yield();
-    }
+    wait_until([this] { return exporter.state().records_sent != 0; });
     proto::ChannelReceiver receiver(context, kExporterEndpoint);
     uint64_t records = 0;
     for (const std::string& octets : receive_all(receiver)) {

@@ -86,8 +86,8 @@ TEST(JoyProtocols, fifty_dns_messages_of_ethernets_longest_are_kept) {
     CHECK_EQUAL(50, dns.messages_size());
 }
 
-TEST(JoyProtocols, dns_messages_are_kept_up_to_100_kib) {
-    const std::string half(50 * 1024, 'x');
+TEST(JoyProtocols, dns_messages_are_kept_up_to_74_kib) {
+    const std::string half(37 * 1024, 'x');
     add(kUdp, 4000, 53, half);
     add(kUdp, 4000, 53, half + "x");
     add(kUdp, 4000, 53, half);

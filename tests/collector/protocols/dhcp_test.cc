@@ -60,6 +60,12 @@ TEST(Dhcp, an_option_in_parts_is_one) {
         dhcp_object(message_with("350103 0c0363616d 37020103 0c022d32 370106 ff")).c_str());
 }
 
+TEST(Dhcp, of_an_option_of_one_length_the_first_counts) {
+    const std::string expected = R"({"op":1,"type":"REQUEST",)" + kAddresses +
+                                 R"("options":[{"code":53,"data":"03"},{"code":53,"data":"01"}]})";
+    STRCMP_EQUAL(expected.c_str(), dhcp_object(message_with("350103 350101 ff")).c_str());
+}
+
 TEST(Dhcp, options_may_stand_in_the_file_field) {
     const std::string expected = R"({"op":1,"type":"DISCOVER",)" + kAddresses +
                                  R"("host_name":"cam","options":[{"code":53,"data":"01"},)"
