@@ -90,7 +90,8 @@ std::optional<Prefix> prefix_of(const std::string& text) {
 
 signatures::GroupRules load_rules(const std::string& name, const std::filesystem::path& folder) {
     const auto file = folder / "groups" / (name + ".toml");
-    if (name.find('/') != std::string::npos || !std::filesystem::is_regular_file(file)) {
+    std::error_code failure;  // a name may be too long to be one
+    if (name.find('/') != std::string::npos || !std::filesystem::is_regular_file(file, failure)) {
         throw signatures::ConfigError(fmt::format(
             "group {}: there is no such group file in {}", name, file.parent_path().string()));
     }

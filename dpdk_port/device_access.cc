@@ -137,6 +137,16 @@ Interface find_interface(const std::string& name, uint32_t index) noexcept {
     return find_interface(if_indextoname(index, now.data()) != nullptr ? now.data() : name);
 }
 
+bool strips_vlan_tags(const std::string& interface) noexcept {
+    const Socket socket;
+    ifreq about{};
+    interface.copy(about.ifr_name, IF_NAMESIZE - 1);
+    ethtool_value flags{};
+    flags.cmd = ETHTOOL_GFLAGS;
+    about.ifr_data = reinterpret_cast<char*>(&flags);
+    return socket.ask(SIOCETHTOOL, about) && (flags.data & ETH_FLAG_RXVLAN) != 0;
+}
+
 void check_access(const DeviceArguments& device) {
     if (device.is_pci()) {
         check_pci(device);
@@ -200,7 +210,7 @@ std::string explain_failed_start(const DeviceArguments& device, int error) {
     if (device.name.starts_with("net_af_xdp")) {
         // A page, less what XDP and the kernel put around a packet.
         constexpr int kLongestOverXdp = 3'498;
-        const std::string& name = device.interfaces().front();
+        const std::string name = device.interfaces().front();
         if (const int mtu = mtu_of(name); mtu > kLongestOverXdp) {
             return start + "; XDP takes packets of some 3,500 octets, and the MTU of '" + name +
                    "' is " + std::to_string(mtu);

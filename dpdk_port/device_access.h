@@ -22,6 +22,9 @@ Interface find_interface(const std::string& name) noexcept;
 // The one of that index, whatever it is called by now, while there is one; else that of this name.
 Interface find_interface(const std::string& name, uint32_t index) noexcept;
 
+// The kernel takes VLAN tags off its packets, or has the card do that (ethtool's rxvlan).
+bool strips_vlan_tags(const std::string& interface) noexcept;
+
 // What can be told before DPDK tries. Throws std::runtime_error with one sentence that says what
 // to do.
 void check_access(const DeviceArguments& device);

@@ -330,6 +330,12 @@ void Device::Implementation::keep_vlan_tags() {
         rte_eth_dev_set_vlan_offload(port_id, offload & ~RTE_ETH_VLAN_STRIP_OFFLOAD) != 0) {
         facts.warnings.push_back(arguments.name + ": it takes VLAN tags off");
     }
+    // The kernel keeps them beside the packet, where XDP does not look.
+    if (claim != nullptr && strips_vlan_tags(arguments.interfaces().front())) {
+        facts.warnings.push_back(arguments.name +
+                                 ": its interface takes VLAN tags off; 'ethtool -K " +
+                                 arguments.interfaces().front() + " rxvlan off' leaves them");
+    }
 }
 
 void Device::Implementation::see_everything() {
@@ -400,6 +406,7 @@ void Device::Implementation::make_ports() {
             .line_clock = line_clock(),
             .is_live = facts.is_live,
             .errors_are_packets = driver.errors_are_packets,
+            .cuts_frames = facts.is_live && arguments.name.starts_with("net_pcap"),
             .tells_device_losses = queue == 0,
             .filter = {instructions, config.filter.matches},
             .is_removed = &is_removed,

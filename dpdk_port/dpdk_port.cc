@@ -14,6 +14,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dpdk_port/frame_length.h"
 #include "dpdk_port/xdp_use.h"
 
 namespace curlew::dpdk_port {
@@ -101,6 +102,9 @@ size_t DpdkPort::receive(std::span<PacketView, kMaximumBurst> burst) noexcept {
             view.data = make_linear(*packet, view.captured_octets);
         }
         view.wire_octets = std::max(packet->pkt_len, view.captured_octets);
+        if (view.wire_octets == kLongestOverPcap && config_.cuts_frames) {
+            view.wire_octets = frame_octets_by_ip({view.data, view.captured_octets});
+        }
         view.time_ns = packet_time(*packet, burst_ns);
         view.link = probe::LinkType::ethernet;
         received_.octets_offered += view.wire_octets;

@@ -32,6 +32,7 @@ struct DpdkPortConfig {
     uint32_t interface_index = 0;    // the interface with this name when it was opened
     uint32_t xdp_program = 0;        // that brings the packets; 0: none
     bool errors_are_packets = true;  // see Driver
+    bool cuts_frames = false;        // at kLongestOverPcap, and does not say so
     // The device's own statistics, which DPDK does not tell by queue, are reported by one port.
     bool tells_device_losses = true;
     // Run by `matches`. DPDK 22.11 has machine code for filters too, but some of it jumps into the

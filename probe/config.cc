@@ -126,25 +126,54 @@ class Reader {
         }
     }
 
-    // DPDK knows a device by its name, which stands before its arguments; and what two devices of
-    // one interface bring would be metered twice.
+    // What a device is told to bring: of net_af_xdp the queues from one on, else all.
+    struct Source {
+        std::string interface;
+        std::string queue;  // empty: all
+    };
+
+    static std::vector<Source> sources_of(const std::string& device) {
+        const bool is_xdp = device.starts_with("net_af_xdp");
+        std::string queue = is_xdp ? "0" : "";
+        std::vector<std::string> interfaces;
+        for (std::string_view rest = device; !rest.empty();) {
+            const std::string_view argument = rest.substr(0, rest.find(','));
+            rest.remove_prefix(std::min(rest.size(), argument.size() + 1));
+            const std::string_view key = argument.substr(0, argument.find('='));
+            const std::string value(argument.substr(std::min(argument.size(), key.size() + 1)));
+            if (key == "iface" || key == "rx_iface" || key == "rx_iface_in") {
+                interfaces.push_back(value);
+            } else if (key == "start_queue" && is_xdp) {
+                queue = value;
+            }
+        }
+        std::vector<Source> sources;
+        for (const std::string& interface : interfaces) {
+            sources.push_back({interface, queue});
+        }
+        return sources;
+    }
+
+    // DPDK knows a device by its name, which stands before its arguments; and what two devices, or
+    // one twice, bring of one interface would be metered twice.
     void refuse_twins() {
-        const auto interface_of = [](const std::string& device) {
-            constexpr std::string_view kKey = ",iface=";
-            const size_t at = device.find(kKey);
-            return at == std::string::npos
-                       ? std::string()
-                       : device.substr(at + kKey.size(),
-                                       device.find(',', at + 1) - at - kKey.size());
-        };
         std::set<std::string> names;
-        std::set<std::string> interfaces;
+        std::vector<Source> seen;
         for (const PortConfig& port : config_.ports) {
-            const std::string interface = interface_of(port.device);
-            const bool is_new = names.insert(port.device.substr(0, port.device.find(','))).second;
-            if (!is_new || (!interface.empty() && !interfaces.insert(interface).second)) {
-                root_.problem(root_.place_of_value("port"),
-                              fmt::format("'{}' is of another [[port]] already", port.device));
+            bool is_twin = !names.insert(port.device.substr(0, port.device.find(','))).second;
+            for (const Source& source : sources_of(port.device)) {
+                is_twin = is_twin || std::any_of(seen.begin(), seen.end(), [&](const Source& one) {
+                              return one.interface == source.interface &&
+                                     (one.queue.empty() || source.queue.empty() ||
+                                      one.queue == source.queue);
+                          });
+                seen.push_back(source);
+            }
+            if (is_twin) {
+                root_.problem(
+                    root_.place_of_value("port"),
+                    fmt::format("what '{}' brings is of another [[port]], or of it, already",
+                                port.device));
             }
         }
     }

@@ -301,7 +301,10 @@ struct ProbeService::Implementation {
 // A line is quiet when every port is asked for packets and has none. A thread that waits for room
 // in a ring asks nobody: a capture is not at its end then.
 void ProbeService::Implementation::watch_line() {
-    const uint64_t packets = dispatcher.packets_received();
+    uint64_t packets = dispatcher.packets_received();
+    for (const PortCounters& port : dispatcher.port_counters()) {
+        packets += port.packets_filtered;
+    }
     const std::vector<uint64_t> empty_polls = dispatcher.empty_polls();
     const auto now = Clock::now();
     if (packets != packets_seen || !all_moved(empty_polls_seen, empty_polls)) {

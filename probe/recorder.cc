@@ -238,10 +238,8 @@ void Recorder::begin_interfaces() {
                                config_.epoch,
                                file_number_),
                    blocks_);
-    const std::vector<PortCounters> counters = counters_of_interfaces();
     for (size_t i = 0; i < interfaces_.size(); ++i) {
         append_interface(config_.interfaces[i], blocks_);
-        interfaces_[i].at_begin = counters[i];
         interfaces_[i].delivered = 0;
         interfaces_[i].lost = 0;
     }
@@ -322,17 +320,22 @@ void Recorder::end_file(uint64_t end_ns) {
     }
     append_all_statistics(std::max(last_ns_, end_ns));
     write_out();
+    if (file_) {
+        for (InterfaceState& interface : interfaces_) {
+            interface.told = interface.at_end;
+        }
+    }
     complete_file();
 }
 
 void Recorder::append_all_statistics(uint64_t end_ns) {
     const std::vector<PortCounters> counters = counters_of_interfaces();
     for (size_t i = 0; i < interfaces_.size(); ++i) {
-        const InterfaceState& interface = interfaces_[i];
-        const uint64_t received = counters[i].packets_offered - interface.at_begin.packets_offered;
-        const uint64_t dropped = lost_by(counters[i]) - lost_by(interface.at_begin);
-        const uint64_t filtered =
-            counters[i].packets_filtered - interface.at_begin.packets_filtered;
+        InterfaceState& interface = interfaces_[i];
+        interface.at_end = counters[i];
+        const uint64_t received = counters[i].packets_offered - interface.told.packets_offered;
+        const uint64_t dropped = lost_by(counters[i]) - lost_by(interface.told);
+        const uint64_t filtered = counters[i].packets_filtered - interface.told.packets_filtered;
         append_statistics(static_cast<uint32_t>(i),
                           {.from_ns = first_ns_,
                            .to_ns = end_ns,

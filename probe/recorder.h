@@ -90,7 +90,8 @@ class Recorder {
 
     // Of one interface, in the open file.
     struct InterfaceState {
-        PortCounters at_begin;
+        PortCounters told;    // by statistics that were written
+        PortCounters at_end;  // by those that are being written
         uint64_t delivered = 0;
         uint64_t lost = 0;             // told by its packets
         uint64_t lost_untold = 0;      // to be told by its next packet

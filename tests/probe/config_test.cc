@@ -203,11 +203,17 @@ TEST(ProbeConfig, what_two_ports_would_meter_is_refused) {
                               "\"\n[[port]]\ndevice = \"" + other +
                               "\"\n[collector]\nendpoint = \"ipc:///c\"\n");
     };
-    STRCMP_CONTAINS("'0000:03:00.0' is of another [[port]] already",
+    STRCMP_CONTAINS("what '0000:03:00.0' brings is of another [[port]], or of it, already",
                     told("0000:03:00.0", "0000:03:00.0").c_str());
-    STRCMP_CONTAINS("'net_pcap1,iface=lo' is of another [[port]] already",
+    STRCMP_CONTAINS("what 'net_pcap1,iface=lo' brings is of another [[port]]",
                     told("net_af_xdp0,iface=lo,start_queue=1", "net_pcap1,iface=lo").c_str());
     STRCMP_CONTAINS("is of another", told("net_pcap0,iface=a", "net_pcap0,iface=b").c_str());
+    STRCMP_CONTAINS("is of another", told("net_pcap0,iface=a", "net_pcap1,rx_iface=a").c_str());
+    STRCMP_CONTAINS("is of another", told("net_pcap0,rx_iface=a,rx_iface=a", "x").c_str());
+    STRCMP_CONTAINS("is of another",
+                    told("net_pcap0,rx_iface_in=a", "net_af_xdp0,iface=a,start_queue=1").c_str());
+    STRCMP_CONTAINS("is of another", told("net_af_xdp0,iface=a", "net_af_xdp1,iface=a").c_str());
+    STRCMP_EQUAL("", told("net_af_xdp0,iface=a", "net_af_xdp1,iface=a,start_queue=1").c_str());
     STRCMP_EQUAL("", told("net_pcap0,iface=a", "net_pcap1,iface=aa").c_str());
 }
 

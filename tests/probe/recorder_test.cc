@@ -185,6 +185,30 @@ TEST(Recorder, statistics_are_those_of_the_file) {
     LONGS_EQUAL(2, number_of(options.at(8)));
 }
 
+TEST(Recorder, statistics_of_all_files_together_are_those_of_the_epoch) {
+    config.rotate = {.minutes = 0, .octets = 1};
+    offer_at({kWindow + 1, kWindow + 2, kWindow + 3});
+    // Each look finds ten more, one of them lost, the first look those from before the first file.
+    PortCounters counters;
+    Recorder recorder(config, {&lane}, [&counters] {
+        counters.packets_offered += 10;
+        counters.packets_missed += 1;
+        return std::vector<PortCounters>{counters};
+    });
+    recorder.finish(0);
+    recorder.run();
+    uint64_t received = 0;
+    uint64_t dropped = 0;
+    for (const std::string& name : names_in(folder)) {
+        const auto options = blocks_of(content_of(folder / name)).back().options(12);
+        received += number_of(options.at(4));
+        dropped += number_of(options.at(5));
+    }
+    LONGS_EQUAL(3, names_in(folder).size());
+    LONGS_EQUAL(counters.packets_offered, received);
+    LONGS_EQUAL(counters.packets_missed, dropped);
+}
+
 TEST(Recorder, the_last_file_says_when_the_input_ended) {
     config.rotate = {.minutes = 0, .octets = 1};
     offer_at({kWindow + 1, kWindow + 2});

@@ -162,11 +162,7 @@ inline RecorderConfig recorder_config(const std::filesystem::path& folder) {
 inline RecordingLedger record(const RecorderConfig& config,
                               const std::vector<RecordingLane*>& lanes,
                               const std::vector<PortCounters>& at_end = {{}}) {
-    bool is_end = false;
-    Recorder recorder(config, lanes, [&] {
-        const bool was_end = std::exchange(is_end, true);
-        return was_end ? at_end : std::vector<PortCounters>(at_end.size());
-    });
+    Recorder recorder(config, lanes, [&at_end] { return at_end; });
     recorder.finish(0);
     recorder.run();
     return recorder.ledger();
