@@ -75,6 +75,7 @@ TEST(DeviceGroups, what_is_wrong_is_told) {
     };
     refuses({"no-such-group", {}, {}});
     refuses({"../groups/any", {}, {}});
+    refuses({std::string(300, 'a'), {}, {}});
     refuses({"ikea-app", {"192.168.1"}, {}});
     refuses({"ikea-app", {"192.168.1.1/33"}, {}});
     refuses({"ikea-app", {"44:91:60:00:00:0x"}, {}});

@@ -568,6 +568,10 @@ TEST(Intake, what_a_start_cannot_publish_is_tried_again_though_nothing_comes) {
     const SealJob job = intake->next_job(kNow).value();
     const SealSetup setup{config, *groups, "0.1.0"};
     CHECK_THROWS(NotYetPublished, seal_windows(job, setup, labels.memory));
+    CHECK(intake->sealable_octets() > 0);
+    intake->seal_failed(job, kNow);
+    CHECK_EQUAL(0, intake->sealable_octets());
+    CHECK(intake->waiting_octets() > 0);
     restart();
     CHECK_EQUAL(1, problems.size());
     STRCMP_CONTAINS("a file has its name", problems[0].c_str());

@@ -211,6 +211,9 @@ TEST(Inspector, a_request_behind_empty_lines_is_read) {
     const std::string request = "GET / HTTP/1.1\r\nHost: a.example\r\n\r\n";
     STRCMP_EQUAL("a.example ", names_of({{false, "\r\n" + request}}).c_str());
     STRCMP_EQUAL("a.example ", names_of({{false, "\n\r\n" + request}}).c_str());
+    // So many pass no server's eye, and a lone CR is no line.
+    STRCMP_EQUAL("", names_of({{false, "\n\n\n\n\n" + request}}).c_str());
+    STRCMP_EQUAL("", names_of({{false, "\r" + request}}).c_str());
 }
 
 TEST(Inspector, the_server_name_of_a_hello_in_two_segments_is_found) {
