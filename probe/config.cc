@@ -313,7 +313,11 @@ class Reader {
         if (const auto folder = table->required_text("folder")) {
             record.folder = folder->text;
             want_folder(*table, "folder", record.folder);
-            if (folder->text == config_.spool) {
+            // Written in another way it is the same.
+            const auto plain = [](const std::filesystem::path& path) {
+                return (path / "").lexically_normal();
+            };
+            if (!config_.spool.empty() && plain(folder->text) == plain(config_.spool)) {
                 table->problem(folder->place, "'folder' is the spool's");
             }
         }

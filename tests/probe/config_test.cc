@@ -227,6 +227,8 @@ TEST(ProbeConfig, a_folder_that_is_something_else_is_refused) {
     STRCMP_CONTAINS(":6:9: 'spool' is no folder", told("/dev/null", "/r").c_str());
     STRCMP_CONTAINS(":8:10: 'folder' is no folder", told("/s", "/dev/null").c_str());
     STRCMP_CONTAINS(":8:10: 'folder' is the spool's", told("/s", "/s").c_str());
+    STRCMP_CONTAINS("'folder' is the spool's", told("/s", "/x/.././s/").c_str());
+    STRCMP_EQUAL("", told("/s", "/s/recording").c_str());
 }
 
 TEST(ProbeConfig, captures_and_live_ports_do_not_mix) {
