@@ -39,6 +39,12 @@ TEST(StreamCutter, empty_lines_and_a_proxys_header_before_a_message_are_passed_o
                  messages().c_str());
 }
 
+TEST(StreamCutter, behind_more_empty_lines_than_four_no_message_is_seen) {
+    cut(text("\n\n\n\nGET /4 HTTP/1.1\r\n\r\n"));
+    cut(text("\n\n\n\n\nGET /5 HTTP/1.1\r\n\r\n"));
+    STRCMP_EQUAL("[GET /4 HTTP/1.1\r\n\r\n]", messages().c_str());
+}
+
 TEST(StreamCutter, behind_empty_lines_too_who_answered_asks_nothing) {
     cut(text("HTTP/1.1 200 OK\r\n\r\n"));
     cut(text("\r\nHTTP/1.1 404 Not Found\r\n\r\n"));
