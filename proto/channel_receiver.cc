@@ -40,7 +40,9 @@ void require_free(const std::string& endpoint) {
     struct stat facts {};
     if (::lstat(path.c_str(), &facts) == 0 && !S_ISSOCK(facts.st_mode)) {
         throw std::runtime_error(fmt::format(
-            "channel {}: cannot listen: there is something else than a socket", endpoint));
+            "channel {}: cannot listen: a file that is no socket stands there; remove it, or take "
+            "another path",
+            endpoint));
     }
     path.copy(address.sun_path, path.size());
     const int probe = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
