@@ -3,7 +3,8 @@
 #include <chrono>
 #include <string>
 
-// What a service tells the service manager (sd_notify). Without one, all of it does nothing.
+// What a service tells the service manager, as sd_notify(3) describes. Without one, all of it does
+// nothing. One that does not read is not waited for, but a second with what is said only once.
 
 namespace curlew::proto {
 
