@@ -134,7 +134,7 @@ void FlowMeter::prefetch_details(FlowIndex likely,
 
 void FlowMeter::prefetch_lists(FlowIndex likely, const ParsedPacket& packet) const noexcept {
     if (likely == kNoFlow) {
-        return;
+        return table_.prefetch_second_new();
     }
     const FlowHot& hot = table_.hot(likely);
     if (shows_new(hot, packet)) {

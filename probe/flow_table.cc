@@ -60,6 +60,13 @@ void FlowTable::prefetch_new(uint64_t hash) const noexcept {
     prefetch_flow(flow);
 }
 
+void FlowTable::prefetch_second_new() const noexcept {
+    const FlowIndex flow = free_ != kNoFlow ? hot_[free_].wheel_next : fresh_ + 1;
+    if (flow < hot_.size()) {
+        prefetch_flow(flow);
+    }
+}
+
 void FlowTable::prefetch_flow(FlowIndex flow) const noexcept {
     prefetch_lines(hot_[flow]);
     prefetch_warm(flow);
@@ -226,8 +233,9 @@ void FlowTable::erase(FlowIndex flow, uint64_t hash) noexcept {
     assert((hot_[flow].state & kStateInUse) != 0);
     const uint16_t tag = tag_of(hash);
     for (Bucket* bucket : {&first(hash), &second(hash)}) {
-        for (size_t slot = 0; slot < kSlotsPerBucket; ++slot) {
-            if (bucket->tags[slot] == tag && bucket->flows[slot] == flow) {
+        for (uint32_t slots = slots_with(*bucket, tag); slots != 0; slots &= slots - 1) {
+            const int slot = std::countr_zero(slots);
+            if (bucket->flows[slot] == flow) {
                 bucket->tags[slot] = 0;
                 hot_[flow].state = 0;
                 hot_[flow].wheel_next = free_;

@@ -54,6 +54,8 @@ class FlowTable {
     }
     // For a hash without a likely flow: its other bucket, and the flow that it would become.
     void prefetch_new(uint64_t hash) const noexcept;
+    // The flow that would be next after that one: a burst may begin two here.
+    void prefetch_second_new() const noexcept;
     // For a flow that is to be erased in a while: both buckets.
     void prefetch_erase(uint64_t hash) const noexcept {
         __builtin_prefetch(&first(hash), 1);
