@@ -128,6 +128,7 @@ Interface find_interface(const std::string& name) noexcept {
     about.ifr_data = reinterpret_cast<char*>(&channels);
     if (socket.ask(SIOCETHTOOL, about)) {
         found.queues = std::max(channels.combined_count + channels.rx_count, 1U);
+        found.receiving_queues = channels.rx_count;
     }
     return found;
 }

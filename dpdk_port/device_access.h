@@ -15,7 +15,8 @@ struct Interface {
     bool is_running = false;  // up, and as far as its driver knows connected
     bool is_promiscuous = false;
     bool is_ethernet = true;
-    uint32_t queues = 1;  // that packets come in by
+    uint32_t queues = 1;            // that packets come in by
+    uint32_t receiving_queues = 0;  // of them, those that nothing is sent by (ethtool's rx)
 };
 
 Interface find_interface(const std::string& name) noexcept;

@@ -173,11 +173,17 @@ void Device::Implementation::judge_losses() {
     }
     if (driver.name == "net_af_xdp") {
         const uint32_t taken = arguments.number("start_queue", 0) + queues;
-        if (const uint32_t all = interfaces.front().queues; all > taken) {
-            why = "it takes " + std::to_string(queues) + " of the " + std::to_string(all) +
-                  " queues of " + arguments.interfaces().front() +
-                  ", and packets on the others are not seen; 'queue_count=" + std::to_string(all) +
-                  "' takes them all";
+        const Interface& line = interfaces.front();
+        if (line.queues > taken) {
+            const std::string name = arguments.interfaces().front();
+            const std::string all = std::to_string(line.queues);
+            why = "it takes " + std::to_string(queues) + " of the " + all + " queues of " + name +
+                  ", and packets on the others are not seen; " +
+                  (line.receiving_queues == 0
+                       ? "'queue_count=" + all + "' takes them all"
+                       : "it cannot take those that only receive: 'ethtool -L " + name + " rx " +
+                             (line.receiving_queues == line.queues ? "1" : "0") +
+                             "' does without them");
         }
     }
     if (why.empty()) {

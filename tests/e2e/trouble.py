@@ -318,6 +318,28 @@ def device_is_busy(trouble, namespaces):
         first.kill()
 
 
+def queues_only_receive(trouble, namespaces):
+    """DPDK's net_af_xdp takes none of these but the first."""
+    _, tap = namespaces
+    inside = ("ip", "netns", "exec", tap)
+    two = subprocess.run([*inside, "ethtool", "-L", "tap2", "rx", "2"], capture_output=True,
+                         text=True, check=False)
+    if two.returncode != 0:
+        trouble.results.skip("queues that only receive", two.stderr.strip())
+        return
+    place = trouble.place()
+    device = ["net_af_xdp0,iface=tap2"]
+    advice = "ethtool -L tap2 rx 1"
+    trouble.refused("queues that only receive", trouble.probe(place, device, inside), 2, advice)
+    services.inside(tap, *advice.split())
+    trouble.count += 1
+    probe = trouble.probe(place, device, inside, name="advised")
+    try:
+        probe.wait_for_text("ready")
+    finally:
+        probe.kill()
+
+
 def spool_is_damaged(trouble):
     """Told, kept and passed over, by a probe with no more than the calls that are left to it."""
     place = trouble.place()
@@ -370,6 +392,7 @@ def main():
             collector_comes_late(trouble, (switch, tap))
             two_probes_of_one_name(trouble, (switch, tap))
             device_is_busy(trouble, (switch, tap))
+            queues_only_receive(trouble, (switch, tap))
         for driver in ("net_pcap", "net_af_xdp"):
             interface_vanishes(trouble, driver)
         interface_returns(trouble)
