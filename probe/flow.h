@@ -37,6 +37,9 @@ enum FlowState : uint8_t {
     kStateFinHigh = 8,
     kStateReset = 16,
     kStateContinued = 32,  // not the first record of its flow
+    // These two as of states_got_on() (tcp_connection.h), from the records before.
+    kStateGotOnLow = 64,
+    kStateGotOnHigh = 128,
 };
 
 // Bits of FlowHot::quality: values of proto Quality that the packets set one by one.

@@ -188,7 +188,13 @@ const TcpBeginning* FlowFeatures::tcp_beginnings(const FlowDetails& details) con
                : reinterpret_cast<const TcpBeginning*>(blocks_.at(details.tcp_beginnings - 1));
 }
 
-SideStatistics* FlowFeatures::statistics(const FlowDetails& details, size_t side) const noexcept {
+const SideStatistics* FlowFeatures::statistics(const FlowDetails& details,
+                                               size_t side) const noexcept {
+    const SideStatistics* found = sequence(details, side);
+    return found == nullptr || found->packets == 0 ? nullptr : found;
+}
+
+SideStatistics* FlowFeatures::sequence(const FlowDetails& details, size_t side) const noexcept {
     const uint32_t block = details.statistics[side];
     return block == 0 ? nullptr : reinterpret_cast<SideStatistics*>(statistics_.at(block - 1));
 }
@@ -207,11 +213,7 @@ void FlowFeatures::release_chain(uint32_t& head) noexcept {
     probe::release_chain(blocks_, head);
 }
 
-void FlowFeatures::release(FlowHot& hot) noexcept {
-    if (hot.details == 0) {
-        return;
-    }
-    auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
+void FlowFeatures::release_lists(FlowDetails& details) noexcept {
     release_chain(details.packets);
     release_chain(details.first_packet[0]);
     release_chain(details.first_packet[1]);
@@ -227,6 +229,14 @@ void FlowFeatures::release(FlowHot& hot) noexcept {
     if (details.tcp_beginnings != 0) {
         blocks_.give(details.tcp_beginnings - 1);
     }
+}
+
+void FlowFeatures::release(FlowHot& hot) noexcept {
+    if (hot.details == 0) {
+        return;
+    }
+    auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
+    release_lists(details);
     for (const uint32_t block : details.statistics) {
         if (block != 0) {
             statistics_.give(block - 1);
@@ -234,6 +244,23 @@ void FlowFeatures::release(FlowHot& hot) noexcept {
     }
     blocks_.give(hot.details - 1);
     hot.details = 0;
+}
+
+void FlowFeatures::begin_record(FlowHot& hot) noexcept {
+    if (hot.details == 0 || hot.key.protocol != kProtocolTcp) {
+        release(hot);
+        return;
+    }
+    auto& details = *reinterpret_cast<FlowDetails*>(blocks_.at(hot.details - 1));
+    release_lists(details);
+    const std::array<uint32_t, 2> blocks = details.statistics;
+    details = FlowDetails{};
+    details.statistics = blocks;
+    for (const size_t side : {size_t{0}, size_t{1}}) {
+        if (blocks[side] != 0) {
+            continue_statistics(*sequence(details, side));
+        }
+    }
 }
 
 void FlowFeatures::add(FlowHot& hot, const ParsedPacket& packet) noexcept {
@@ -270,10 +297,10 @@ void FlowFeatures::count_packet(FlowHot& hot,
             return;
         }
         details.statistics[side] = block + 1;
-        begin_statistics(*statistics(details, side));
+        begin_statistics(*sequence(details, side));
     }
-    add_statistics(*statistics(details, side),
-                   statistics(details, 1 - side),
+    add_statistics(*sequence(details, side),
+                   sequence(details, 1 - side),
                    packet,
                    (hot.state & kStateContinued) == 0);
 }

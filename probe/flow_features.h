@@ -107,6 +107,8 @@ class FlowFeatures {
 
     // Gives back everything the record holds in blocks.
     void release(FlowHot& hot) noexcept;
+    // Likewise, but for what the flow's next record has to know of the one that ended.
+    void begin_record(FlowHot& hot) noexcept;
 
     // The record's details, or null.
     const FlowDetails* details(const FlowHot& hot) const noexcept;
@@ -127,13 +129,16 @@ class FlowFeatures {
     // 256 counts of one, two or eight octets each; empty where nothing was counted.
     std::span<const uint8_t> counts(const FlowDetails& details) const noexcept;
     const TcpBeginning* tcp_beginnings(const FlowDetails& details) const noexcept;
-    // Null before the side's first packet.
-    SideStatistics* statistics(const FlowDetails& details, size_t side) const noexcept;
+    // Null before the side's first packet in the record.
+    const SideStatistics* statistics(const FlowDetails& details, size_t side) const noexcept;
+    // Null before the side's first packet in the flow; what was seen of its sequence numbers.
+    SideStatistics* sequence(const FlowDetails& details, size_t side) const noexcept;
 
     // How often something was left out because a pool was empty.
     uint64_t shortages() const noexcept { return shortages_; }
 
   private:
+    void release_lists(FlowDetails& details) noexcept;
     void add_to_lists(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void add_tcp_beginning(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;
     void count_octets(FlowHot& hot, FlowDetails& details, const ParsedPacket& packet) noexcept;

@@ -340,7 +340,8 @@ void FlowMeter::store_tunnels(FlowHot& hot, FlowWarm& warm, const ParsedPacket& 
 void FlowMeter::begin_record(FlowIndex flow) noexcept {
     FlowHot& hot = table_.hot(flow);
     FlowWarm& warm = table_.warm(flow);
-    hot.start_ns = 0;
+    features_.begin_record(hot);
+    hot.state |= kStateContinued | states_got_on(hot);
     hot.octets = {};
     hot.payload_octets = {};
     hot.packets = {};
@@ -349,7 +350,6 @@ void FlowMeter::begin_record(FlowIndex flow) noexcept {
     hot.class_of_service = {};
     hot.settled = 0;
     hot.quality = 0;
-    hot.state |= kStateContinued;
     warm.ttl_maximum = {};
     warm.copies = {};
     ++warm.record_number;
@@ -525,6 +525,7 @@ void FlowMeter::export_last(FlowIndex flow, FlowEndReason reason) noexcept {
     FlowWarm& warm = table_.warm(flow);
     messages_.finish(table_.hot(flow), warm);
     export_record(flow, reason);
+    features_.release(table_.hot(flow));
     features_.release_chain(warm.names);
     features_.release_chain(warm.tunnels);
     messages_.release(warm);
@@ -580,15 +581,14 @@ void FlowMeter::export_record(FlowIndex flow, FlowEndReason reason) noexcept {
         write_image(image, details, features_, messages_, out);
         ring_->commit(octets);
     }
-    features_.release(hot);
 }
 
 uint16_t FlowMeter::count_unseen(const FlowDetails& details) noexcept {
     uint16_t quality = 0;
     for (const size_t side : {size_t{0}, size_t{1}}) {
-        const SideStatistics* statistics = features_.statistics(details, side);
+        const SideStatistics* statistics = features_.sequence(details, side);
         if (statistics != nullptr && tells_unseen(*statistics)) {
-            const uint32_t unseen = unseen_octets(*statistics);
+            const uint64_t unseen = unseen_octets(*statistics);
             counters_.tcp_octets_seen += statistics->payload.sum;
             counters_.tcp_octets_unseen += unseen;
             quality |= unseen != 0 ? kQualityGap : 0;

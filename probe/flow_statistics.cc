@@ -48,10 +48,6 @@ uint32_t acknowledged_octets(const SideStatistics& side, uint32_t begin, uint32_
     return std::min(end - begin, side.acknowledged - begin);
 }
 
-void add_unseen(SideStatistics& side, uint32_t octets) noexcept {
-    side.unseen += std::min(octets, std::numeric_limits<uint32_t>::max() - side.unseen);
-}
-
 void remove_hole(SideStatistics& side, size_t index) noexcept {
     std::copy(side.holes.begin() + index + 1,
               side.holes.begin() + side.hole_count,
@@ -61,7 +57,7 @@ void remove_hole(SideStatistics& side, size_t index) noexcept {
 
 void add_hole(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
     if (side.hole_count == side.holes.size()) {
-        add_unseen(side, acknowledged_octets(side, side.holes[0].begin, side.holes[0].end));
+        side.unseen += acknowledged_octets(side, side.holes[0].begin, side.holes[0].end);
         remove_hole(side, 0);
     }
     side.holes[side.hole_count++] = {begin, end};
@@ -95,7 +91,7 @@ bool fill_holes(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
 }
 
 void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
-    side.unseen = unseen_octets(side);
+    side.unseen = static_cast<int64_t>(unseen_octets(side));
     side.sequence_seen = static_cast<uint8_t>(kSeenSegment | (is_syn ? kSeenSynAlone : 0) |
                                               (side.sequence_seen & kSeenFragment));
     side.hole_count = 0;
@@ -125,7 +121,7 @@ void forget_old_sequence(SideStatistics& side) noexcept {
     side.lowest = side.highest - kSequenceReach;
     for (size_t i = side.hole_count; i-- > 0;) {
         if (is_before(side.holes[i].begin, side.lowest)) {
-            add_unseen(side, acknowledged_octets(side, side.holes[i].begin, side.holes[i].end));
+            side.unseen += acknowledged_octets(side, side.holes[i].begin, side.holes[i].end);
             remove_hole(side, i);
         }
     }
@@ -252,21 +248,37 @@ size_t spread_bin(uint64_t value) noexcept {
     return std::min<size_t>(static_cast<size_t>(std::bit_width(value | 15)) - 4, kSpreadBins - 1);
 }
 
-uint32_t unseen_octets(const SideStatistics& side) noexcept {
-    uint64_t octets = side.unseen;
+uint64_t unseen_octets(const SideStatistics& side) noexcept {
+    int64_t octets = side.unseen;
     for (size_t i = 0; i < side.hole_count; ++i) {
         octets += acknowledged_octets(side, side.holes[i].begin, side.holes[i].end);
     }
     if ((side.sequence_seen & kSeenAnswer) != 0 && is_before(side.highest, side.acknowledged)) {
         octets += side.acknowledged - side.highest;
     }
-    return static_cast<uint32_t>(std::min<uint64_t>(octets, std::numeric_limits<uint32_t>::max()));
+    // What an earlier record lacked may have come late.
+    return static_cast<uint64_t>(std::max<int64_t>(octets, 0));
 }
 
 void begin_statistics(SideStatistics& side) noexcept {
     side.payload.minimum = std::numeric_limits<uint32_t>::max();
     side.frame.minimum = std::numeric_limits<uint32_t>::max();
     side.gap.minimum = std::numeric_limits<uint64_t>::max();
+}
+
+void continue_statistics(SideStatistics& side) noexcept {
+    const SideStatistics before = side;
+    side = {};
+    begin_statistics(side);
+    if (tells_unseen(before)) {
+        side.lowest = before.lowest;
+        side.highest = before.highest;
+        side.acknowledged = before.acknowledged;
+        side.sequence_seen = before.sequence_seen;
+        side.hole_count = before.hole_count;
+        side.holes = before.holes;
+        side.unseen = -static_cast<int64_t>(unseen_octets(side));
+    }
 }
 
 void add_statistics(SideStatistics& side,

@@ -7,8 +7,8 @@
 #include "probe/packet_parser.h"
 
 // Numbers over all packets of one direction of a record, as exact sums: the collector makes means
-// and deviations of them. They begin anew with each record of a flow, so that a record can be
-// recomputed from its own packets alone.
+// and deviations of them. They begin anew with each record of a flow; which sequence numbers were
+// seen goes on, for a segment may come again, or late, in the record behind.
 //
 // Lengths are those that the headers tell, whether or not all octets were captured. A fragment is a
 // packet like others; a later one has no TCP header and counts nothing there.
@@ -19,7 +19,7 @@ inline constexpr size_t kSpreadBins = 8;
 // A burst: this many packets with payload in a row, none later than this after the one before.
 inline constexpr uint8_t kBurstPackets = 3;
 inline constexpr uint64_t kBurstGap = 1'000'000'000;
-inline constexpr size_t kSequenceHoles = 14;
+inline constexpr size_t kSequenceHoles = 13;
 
 // Bin of a length in octets or a gap in milliseconds: below 16, 32, 64, ... 1024, and the rest.
 size_t spread_bin(uint64_t value) noexcept;
@@ -81,7 +81,7 @@ struct alignas(64) SideStatistics {
     uint32_t retransmissions;
     uint32_t out_of_order;
     uint32_t zero_windows;
-    uint32_t unseen;  // octets as of unseen_octets(), of holes that were pushed out
+    int64_t unseen;  // to be added to the octets that unseen_octets() finds
     std::array<SequenceHole, kSequenceHoles> holes;  // oldest first; more push it out
 };
 inline constexpr size_t kEveryPacketOctets = 256;  // of SideStatistics
@@ -91,18 +91,24 @@ static_assert(sizeof(SideStatistics) == 384);
 
 void begin_statistics(SideStatistics& side) noexcept;
 
+// Begins those of the flow's next record, with the sequence numbers that were seen so far. Those of
+// a side of which fragments hid some begin anew.
+void continue_statistics(SideStatistics& side) noexcept;
+
 // Whether it can be told what was not seen: there are numbers, and fragments hid none.
 constexpr bool tells_unseen(const SideStatistics& side) noexcept {
     return (side.sequence_seen & (kSeenSegment | kSeenFragment)) == kSeenSegment;
 }
 
 // Sequence numbers that the other side acknowledged, though no packet of this one with them was
-// seen: lost before they came to us. What the other side cannot have got is not counted: numbers
-// far ahead of all that was seen, or other than a SYN's own for the first answer to one alone,
-// which is of another connection (RFC 9293 section 3.5.1). Requires: tells_unseen(side).
-uint32_t unseen_octets(const SideStatistics& side) noexcept;
+// seen: lost before they came to us. Without those of earlier records. What the other side cannot
+// have got is not counted: numbers far ahead of all that was seen, or other than a SYN's own for
+// the first answer to one alone, which is of another connection (RFC 9293 section 3.5.1). Requires:
+// tells_unseen(side).
+uint64_t unseen_octets(const SideStatistics& side) noexcept;
 
-// Adds a packet that `side` sent; `other` is the other side's, or null before its first packet.
+// Adds a packet that `side` sent; `other` is the other side's, or null before its first packet of
+// the flow.
 // Handshakes are timed in a flow's first record alone.
 void add_statistics(SideStatistics& side,
                     SideStatistics* other,

@@ -45,6 +45,13 @@ void note_first_numbers(FlowWarm& warm, const ParsedPacket& packet) noexcept {
     }
 }
 
+uint8_t states_got_on(const FlowHot& hot) noexcept {
+    const bool has_data = (hot.payload_octets[0] | hot.payload_octets[1]) != 0;
+    const int low = has_data || hot.packets[1] != 0 ? kStateGotOnLow : 0;
+    const int high = has_data || hot.packets[0] != 0 ? kStateGotOnHigh : 0;
+    return static_cast<uint8_t>((hot.state & (kStateGotOnLow | kStateGotOnHigh)) | low | high);
+}
+
 bool begins_another(const FlowHot& hot, const FlowWarm& warm, const ParsedPacket& packet) noexcept {
     const uint8_t beginning = tcp_beginning(packet.tcp_flags);
     if (beginning == 0) {
@@ -55,9 +62,7 @@ bool begins_another(const FlowHot& hot, const FlowWarm& warm, const ParsedPacket
     if (beginning != kTcpSyn) {
         return is_closed(hot) && is_other;
     }
-    const bool has_got_on = hot.packets[1 - side] != 0 ||
-                            (hot.payload_octets[0] | hot.payload_octets[1]) != 0 ||
-                            (hot.state & kStateContinued) != 0;
+    const bool has_got_on = (states_got_on(hot) & (kStateGotOnLow << side)) != 0;
     return is_closed(hot) || (is_other && has_got_on);
 }
 

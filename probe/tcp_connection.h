@@ -26,6 +26,10 @@ inline bool is_begun_again(const FlowWarm& warm, size_t side) noexcept {
 // So much later than its side's first packet a SYN may come and be that connection's.
 inline constexpr uint64_t kSynLag = 5'000'000'000;
 
+// kStateGotOnLow where the low endpoint was answered, kStateGotOnHigh where the high one was, both
+// where there was payload: from the flow's first packet on.
+uint8_t states_got_on(const FlowHot& hot) noexcept;
+
 // Whether the packet begins another connection than the flow's. That of a closed flow, or a SYN
 // with another number than that side's first, where that one has got on: its end was not seen, as
 // on a line that brings one side alone. A SYN that was not answered may be tried again with any

@@ -10,6 +10,7 @@ is valid by collector/record.schema.json. Without --all or CURLEW_ALL_CAPTURES=1
 of the shared captures is looked at.
 """
 
+import collections
 import concurrent.futures
 import itertools
 import json
@@ -101,11 +102,11 @@ def own_problems(record):
         yield "packets: the gaps add up to more than the record lasts"
 
 
-def problems_of(record, placed):
+def problems_of(record, placed, seen):
     yield from own_problems(record)
     wanted = {**expected.counts(placed), **expected.times(placed),
               **expected.octet_statistics(placed),
-              **expected.statistics(placed, record["record"])}
+              **expected.statistics(placed, record["record"], seen)}
     listed = expected.packet_list(placed, wanted["time_start_ns"])
     for name, want in {**wanted, "packets": listed}.items():
         found = difference(name, want, record.get(name, expected.ABSENT))
@@ -123,10 +124,11 @@ def check_capture(validator, capture, dataset, packets):
     except NotLaidOut as why:
         return name, None, [f"tshark: {why}"], 0
     told = 0
+    seen = collections.defaultdict(lambda: collections.defaultdict(expected.SeenSequence))
     for record, placed in assignment:
         told += 1
         problems += [f"{record['flow_id']}/{record['record']}: {problem}"
-                     for problem in problems_of(record, placed)]
+                     for problem in problems_of(record, placed, seen[record["flow_id"]])]
     for record in records:
         problems += [f"{record['flow_id']}/{record['record']}: schema: {problem}"
                      for problem in record_schema.problems(validator, record)]

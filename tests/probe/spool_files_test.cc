@@ -1,7 +1,9 @@
 #include "probe/spool_files.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 
+#include <stdexcept>
 #include <string>
 
 #include "proto/file_handle.h"
@@ -59,6 +61,15 @@ TEST(SpoolFiles, a_position_is_believed_by_its_sum) {
                              "000000000000x3e8"}) {
         CHECK_FALSE(position_in(text).has_value());
     }
+}
+
+TEST(SpoolFiles, a_pipe_is_no_file) {
+    const fs::path path = folder.path() / "0000000000000063.acknowledged";
+    CHECK_EQUAL(0, ::mkfifo(path.c_str(), 0600));
+    CHECK_THROWS(std::runtime_error, opened_file(path, O_RDONLY));
+    CHECK_EQUAL(0, ::mkfifo((path.string() + ".part").c_str(), 0600));
+    CHECK_TRUE(write_durably(path, "whole"));
+    STRCMP_EQUAL("whole", content_of(path).c_str());
 }
 
 TEST(SpoolFiles, a_file_is_there_whole_or_as_it_was) {

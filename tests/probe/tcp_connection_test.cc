@@ -67,12 +67,30 @@ TEST(TcpConnection, another_number_counts_when_the_connection_got_on) {
     hot.payload_octets = {1, 0};
     CHECK_TRUE(begins(kTcpSyn, 9));
     hot.payload_octets = {0, 0};
-    hot.state = kStateContinued;
+    // In an earlier record; one of nothing but SYNs is no connection that got on.
+    hot.state = kStateContinued | kStateGotOnHigh;
+    CHECK_FALSE(begins(kTcpSyn, 9));
+    hot.state = kStateContinued | kStateGotOnLow;
     CHECK_TRUE(begins(kTcpSyn, 9));
+    hot.state = 0;
     // Whose number is not known may be late; what somebody acknowledged may be wrong.
     CHECK_FALSE(begins(kTcpSyn, 9, false));
     note(packet(kTcpSynAck, 100));
     CHECK_FALSE(begins(kTcpSyn, 9, false));
+}
+
+TEST(TcpConnection, what_got_on_is_known_to_later_records) {
+    CHECK_EQUAL(0, states_got_on(hot));
+    hot.packets = {3, 0};
+    CHECK_EQUAL(kStateGotOnHigh, states_got_on(hot));
+    hot.packets = {0, 3};
+    CHECK_EQUAL(kStateGotOnLow, states_got_on(hot));
+    hot.state = kStateContinued | kStateGotOnHigh;
+    CHECK_EQUAL(kStateGotOnLow | kStateGotOnHigh, states_got_on(hot));
+    hot.state = 0;
+    hot.packets = {3, 0};
+    hot.payload_octets = {1, 0};
+    CHECK_EQUAL(kStateGotOnLow | kStateGotOnHigh, states_got_on(hot));
 }
 
 TEST(TcpConnection, a_syn_long_after_a_connection_was_met_in_its_middle_is_anothers) {

@@ -215,12 +215,16 @@ def handshake(placed):
     return {name: value / 1000 for name, value in found.items() if value >= 0}
 
 
-def statistics(placed, record_number):
+def statistics(placed, record_number, seen):
+    """`seen` has for each side, True of "out", what earlier records of the flow saw."""
     members = {}
     for side, out in (("out", True), ("in", False)):
         ours = [p for p in placed if p.out is out]
         if ours:
-            members[side] = side_statistics(ours, SeenSequence())
+            members[side] = side_statistics(ours, seen[out])
+            if any(p.layer.fragment for p in ours):
+                # Its other pieces do not tell their numbers.
+                seen[out] = SeenSequence()
     rtt = handshake(placed) if record_number == 0 and placed[0].layer.protocol == TCP else {}
     if rtt:
         members["rtt_us"] = rtt
