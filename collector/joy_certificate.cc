@@ -4,7 +4,6 @@
 #include <openssl/bio.h>
 #include <openssl/evp.h>
 #include <openssl/objects.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -13,6 +12,7 @@
 #include <string_view>
 
 #include "collector/joy_text.h"
+#include "collector/x509.h"
 
 namespace curlew::collector {
 namespace {
@@ -29,8 +29,6 @@ struct Freed {
         Free(pointer);
     }
 };
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using PublicKey = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 using AuthorityKey = std::unique_ptr<AUTHORITY_KEYID, Freed<AUTHORITY_KEYID_free>>;
 using DistributionPoints = std::unique_ptr<CRL_DIST_POINTS, Freed<CRL_DIST_POINTS_free>>;
 using Name = std::unique_ptr<X509_NAME, Freed<X509_NAME_free>>;
@@ -236,16 +234,18 @@ void write_joy_time(JsonLine& json, std::string_view key, const ASN1_TIME* time)
     }
 }
 
-void write_joy_public_key(JsonLine& json, X509* certificate) {
-    const PublicKey key(X509_get_pubkey(certificate));
-    if (!key) {
+void write_joy_public_key(JsonLine& json, const X509* certificate) {
+    const uint32_t bits = public_key_bits(certificate);
+    ASN1_OBJECT* object = nullptr;
+    if (bits == 0 ||
+        X509_PUBKEY_get0_param(
+            &object, nullptr, nullptr, nullptr, X509_get_X509_PUBKEY(certificate)) != 1) {
         return;
     }
-    const std::string_view algorithm = OBJ_nid2ln(EVP_PKEY_get_base_id(key.get()));
+    const std::string_view algorithm = OBJ_nid2ln(EVP_PKEY_type(OBJ_obj2nid(object)));
     json.text("subject_public_key_algo", algorithm.substr(0, kObjectNameOctets));
-    const auto bits = static_cast<uint16_t>(EVP_PKEY_get_bits(key.get()));
-    if (bits != 0) {
-        json.number("subject_public_key_size", bits);
+    if (const auto in_joy = static_cast<uint16_t>(bits); in_joy != 0) {
+        json.number("subject_public_key_size", in_joy);
     }
 }
 
@@ -254,8 +254,8 @@ void write_joy_public_key(JsonLine& json, X509* certificate) {
 void write_joy_certificate(JsonLine& json, const std::string& der) {
     json.start_object();
     json.number("length", der.size());
-    const auto* octets = reinterpret_cast<const unsigned char*>(der.data());
-    const Certificate certificate(d2i_X509(nullptr, &octets, static_cast<long>(der.size())));
+    size_t octets = 0;
+    const Certificate certificate = decode_certificate(der, octets);
     if (certificate) {
         const std::string_view serial = octets_in(X509_get0_serialNumber(certificate.get()));
         if (serial.size() <= kSerialOctets) {

@@ -4,7 +4,6 @@
 #include <openssl/bio.h>
 #include <openssl/err.h>
 #include <openssl/objects.h>
-#include <openssl/x509.h>
 #include <openssl/x509v3.h>
 
 #include <algorithm>
@@ -14,6 +13,7 @@
 #include <string>
 
 #include "collector/protocols/wire_member.h"
+#include "collector/x509.h"
 
 namespace curlew::collector {
 namespace {
@@ -28,7 +28,6 @@ struct Deleter {
         Free(object);
     }
 };
-using X509Pointer = std::unique_ptr<X509, Deleter<X509_free>>;
 using BioPointer = std::unique_ptr<BIO, Deleter<BIO_free>>;
 using NamesPointer = std::unique_ptr<GENERAL_NAMES, Deleter<GENERAL_NAMES_free>>;
 
@@ -84,9 +83,8 @@ void write_public_key(JsonLine& json, const X509* certificate) {
             &algorithm, nullptr, nullptr, nullptr, X509_get_X509_PUBKEY(certificate)) == 1) {
         write_algorithm(json, "public_key_algorithm", algorithm);
     }
-    const EVP_PKEY* key = X509_get0_pubkey(certificate);
-    if (key != nullptr && EVP_PKEY_get_bits(key) > 0) {
-        json.number("public_key_bits", static_cast<uint64_t>(EVP_PKEY_get_bits(key)));
+    if (const uint32_t bits = public_key_bits(certificate); bits != 0) {
+        json.number("public_key_bits", bits);
     }
 }
 
@@ -136,9 +134,8 @@ void write_fields(JsonLine& json, const X509* certificate) {
 }
 
 bool write_object(JsonLine& json, std::string_view der, std::string_view sum) {
-    const auto* at = reinterpret_cast<const unsigned char*>(der.data());
-    const unsigned char* const end = at + der.size();
-    const X509Pointer certificate(d2i_X509(nullptr, &at, static_cast<long>(der.size())));
+    size_t octets = 0;
+    const Certificate certificate = decode_certificate(der, octets);
     json.start_object();
     if (certificate != nullptr) {
         write_fields(json, certificate.get());
@@ -147,7 +144,7 @@ bool write_object(JsonLine& json, std::string_view der, std::string_view sum) {
     if (certificate != nullptr) {
         write_alternative_names(json, certificate.get());
     }
-    const bool right = certificate != nullptr && at == end;
+    const bool right = certificate != nullptr && octets == der.size();
     if (!right) {
         write_mark(json, "malformed");
     }
