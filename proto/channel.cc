@@ -1,8 +1,12 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
+#include <stdexcept>
 #include <utility>
 
 #include "proto/channel_socket.h"
+#include "proto/descriptor_limit.h"
 
 namespace curlew::proto {
 namespace {
@@ -142,7 +146,17 @@ FrameView ReceivedFrame::view() const noexcept {
         .header = header, .body = all.subspan(kFrameHeaderOctets), .frame_octets = octets.size()};
 }
 
-ChannelContext::ChannelContext() : implementation_(std::make_unique<Implementation>()) {}
+ChannelContext::ChannelContext() {
+    // ZeroMQ ends the process when its own threads get none.
+    constexpr uint64_t kLeastDescriptors = 32;
+    if (const uint64_t limit = descriptor_limit(); limit < kLeastDescriptors) {
+        throw std::runtime_error(
+            fmt::format("channel: this process may open {} files, it needs {} at least (ulimit -n)",
+                        limit,
+                        kLeastDescriptors));
+    }
+    implementation_ = std::make_unique<Implementation>();
+}
 
 ChannelContext::~ChannelContext() {
     implementation_->zmq->shutdown();

@@ -27,6 +27,7 @@ inline constexpr std::chrono::seconds kLongestPatience{60};
 // that outlive it time out at once and may be destroyed later.
 class ChannelContext {
   public:
+    // Throws std::runtime_error with one sentence when so few files may be open that ZeroMQ fails.
     ChannelContext();
     ~ChannelContext();
     ChannelContext(const ChannelContext&) = delete;
@@ -158,7 +159,8 @@ struct ReceiverConfig {
     std::optional<KeyPair> keys;
     std::vector<AllowedKey> allowed;
     bool insecure = false;  // tcp without keys is an error otherwise
-    // Over tcp at once, those that never say a word included.
+    // Over tcp at once, and as many over ipc, those that never say a word included; fewer where the
+    // system allows this process fewer than four times as many descriptors.
     size_t maximum_connections = 1024;
 };
 

@@ -4,6 +4,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <map>
 #include <optional>
@@ -11,6 +12,7 @@
 #include <utility>
 
 #include "proto/channel_socket.h"
+#include "proto/descriptor_limit.h"
 #include "proto/doorkeeper.h"
 
 namespace curlew::proto {
@@ -18,6 +20,9 @@ namespace {
 
 using Clock = ChannelClock;
 
+// Of this process' descriptors connections of one kind may have one in so many: files need some,
+// and ZeroMQ takes a connection before the doorkeeper sees that it is one too many.
+constexpr uint64_t kDoorShare = 4;
 // Frames of one peer that are read and not taken: more than a probe has on their way.
 constexpr int kMostWaitingOverIpc = 64 + kSpareMessages;
 
@@ -106,8 +111,12 @@ struct ChannelReceiver::Implementation {
             throw std::runtime_error(fmt::format(
                 "channel {}: cannot listen without keys: anybody could send records", endpoint));
         }
-        if (is_tcp(endpoint) && doorkeeper == nullptr) {
-            doorkeeper = std::make_unique<Doorkeeper>(zmq, socket, config.maximum_connections);
+        const bool is_open = is_tcp(endpoint) || endpoint.starts_with(kIpc);
+        if (is_open && doorkeeper == nullptr) {
+            doorkeeper = std::make_unique<Doorkeeper>(
+                zmq,
+                socket,
+                std::min<size_t>(config.maximum_connections, descriptor_limit() / kDoorShare));
             doorkeeper->allow(config.allowed);
         }
         // Over ipc who does not wait is made to, by ZeroMQ's bound on what waits. Over tcp the
@@ -211,7 +220,7 @@ struct ChannelReceiver::Implementation {
 
     const ReceiverConfig config;
     std::shared_ptr<zmq::context_t> zmq;
-    std::unique_ptr<Doorkeeper> doorkeeper;  // once tcp is bound; goes after the socket
+    std::unique_ptr<Doorkeeper> doorkeeper;  // but for inproc alone; goes after the socket
     zmq::socket_t socket;                    // after the context, so that it is closed before
     ReceiverCounters counters;
     std::map<std::string, std::pair<dev_t, ino_t>> places;  // of sockets that are files

@@ -14,4 +14,9 @@ void raise_descriptor_limit(uint64_t wanted) {
     }
 }
 
+uint64_t descriptor_limit() {
+    rlimit limit{};
+    return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
 }  // namespace curlew::proto

@@ -8,4 +8,7 @@ namespace curlew::proto {
 // usual at first, and a file, a connection or a segment of a spool takes one each.
 void raise_descriptor_limit(uint64_t wanted);
 
+// How many it may have open now.
+uint64_t descriptor_limit();
+
 }  // namespace curlew::proto

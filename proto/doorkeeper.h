@@ -15,17 +15,17 @@
 #include "proto/channel_socket.h"
 #include "proto/file_handle.h"
 
-// Who stands at the collector's tcp door: answers ZeroMQ's question whose key may come in (ZAP, RFC
-// 27), counts who may not, and bounds how many are in. A thread of its own, because handshakes do
-// not wait for a disk. ZeroMQ without an answerer lets every key in, so this stands before a socket
-// is bound.
+// Who stands at the collector's doors: answers ZeroMQ's question whose key may come in over tcp
+// (ZAP, RFC 27), counts who may not, and bounds how many are in over tcp and how many over ipc. A
+// thread of its own, because handshakes do not wait for a disk. ZeroMQ without an answerer lets
+// every key in, so this stands before a socket is bound.
 
 namespace curlew::proto {
 
 class Doorkeeper {
   public:
-    // Watches the connections of `router` over tcp. Throws std::runtime_error with one sentence.
-    // Requires: the router is not bound yet.
+    // Watches the connections of `router` over tcp and ipc, each bounded by itself. Throws
+    // std::runtime_error with one sentence. Requires: the router is not bound yet.
     Doorkeeper(std::shared_ptr<zmq::context_t> zmq,
                zmq::socket_t& router,
                size_t maximum_connections);
@@ -47,13 +47,14 @@ class Doorkeeper {
   private:
     struct Connection {
         ChannelClock::time_point since;
+        bool over_tcp = false;
         uint64_t taken = 0;  // octets that came out of ZeroMQ again
     };
 
     void run();
     void answer_question();
     void take_events();
-    void take_accepted(int connection);
+    void take_accepted(int connection, bool over_tcp);
     void cut_who_fills_memory();
 
     std::shared_ptr<zmq::context_t> zmq_;
