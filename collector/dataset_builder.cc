@@ -11,13 +11,17 @@
 
 namespace curlew::collector {
 
+PartFile::PartFile(std::filesystem::path path)
+    : path_(std::move(path)), identity_(identity_of(path_)) {}
+
 PartFile::~PartFile() {
-    if (!path_.empty()) {
+    if (!path_.empty() && (!identity_ || identity_of(path_) == identity_)) {
         ::unlink(path_.c_str());
     }
 }
 
-PartFile::PartFile(PartFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+PartFile::PartFile(PartFile&& other) noexcept
+    : path_(std::exchange(other.path_, {})), identity_(other.identity_) {}
 
 DatasetBuilder::DatasetBuilder(const DatasetConfig& config,
                                const LabelRules& rules,

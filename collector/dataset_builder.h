@@ -18,10 +18,11 @@
 
 namespace curlew::collector {
 
-// A temporary file: gone in the end, unless it has got its final name or is kept.
+// A temporary file: gone in the end, unless it has got its final name or is kept. Of one that was
+// there when this was made, as who holds its lock has it, another's under its name stays.
 class PartFile {
   public:
-    explicit PartFile(std::filesystem::path path) : path_(std::move(path)) {}
+    explicit PartFile(std::filesystem::path path);
     ~PartFile();
     PartFile(PartFile&& other) noexcept;
     PartFile& operator=(PartFile&&) = delete;
@@ -32,6 +33,7 @@ class PartFile {
 
   private:
     std::filesystem::path path_;
+    std::optional<FileIdentity> identity_;
 };
 
 class DatasetBuilder {

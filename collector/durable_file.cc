@@ -29,6 +29,14 @@ FileDescriptor& FileDescriptor::operator=(FileDescriptor&& other) noexcept {
     return *this;
 }
 
+std::optional<FileIdentity> identity_of(const std::filesystem::path& path) noexcept {
+    struct stat facts {};
+    if (::lstat(path.c_str(), &facts) != 0) {
+        return std::nullopt;
+    }
+    return FileIdentity{facts.st_dev, facts.st_ino};
+}
+
 void throw_file_error(const char* verb, const std::filesystem::path& path) {
     const int error = errno;
     throw std::runtime_error(fmt::format(
@@ -57,9 +65,8 @@ void require_file(int descriptor, const char* verb, const std::filesystem::path&
 // The one who held the lock may have removed the file under us; then it is another file's turn.
 bool is_still_named(int descriptor, const std::filesystem::path& path) {
     struct stat opened {};
-    struct stat named {};
-    return ::fstat(descriptor, &opened) == 0 && ::stat(path.c_str(), &named) == 0 &&
-           opened.st_ino == named.st_ino && opened.st_dev == named.st_dev;
+    return ::fstat(descriptor, &opened) == 0 &&
+           identity_of(path) == FileIdentity{opened.st_dev, opened.st_ino};
 }
 
 }  // namespace
@@ -153,8 +160,9 @@ void rename_durably(const std::filesystem::path& from, const std::filesystem::pa
 void write_file_durably(const std::filesystem::path& path, std::string_view content) {
     std::filesystem::path part = path;
     part += ".part";
+    ::unlink(part.c_str());
     try {
-        const FileDescriptor file = open_file(part, O_WRONLY | O_CREAT | O_TRUNC);
+        const FileDescriptor file = open_file(part, O_WRONLY | O_CREAT | O_EXCL);
         write_all(file.get(), content, part);
         sync_data(file.get(), part);
         rename_durably(part, path);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -26,6 +27,16 @@ class FileDescriptor {
   private:
     int descriptor_ = -1;
 };
+
+// Which file is meant, whatever its name.
+struct FileIdentity {
+    uint64_t device = 0;
+    uint64_t inode = 0;
+    bool operator==(const FileIdentity&) const = default;
+};
+
+// Of a file, or of a link itself. Nothing: there is none, or nobody can tell.
+std::optional<FileIdentity> identity_of(const std::filesystem::path& path) noexcept;
 
 // A file read from its beginning.
 class InputFile {
@@ -75,7 +86,8 @@ void sync_folder(const std::filesystem::path& folder);
 // synced.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);
 
-// Writes beside the file, syncs, renames: a reader finds the whole content or no file.
+// Writes beside the file, syncs, renames: a reader finds the whole content or no file. What stands
+// beside it, a link or a pipe as well, is removed. Requires: nobody else writes this file.
 void write_file_durably(const std::filesystem::path& path, std::string_view content);
 
 // Makes the folder and what leads to it; those made, outermost first, are added to `made`, also

@@ -1,7 +1,9 @@
 #include "collector/publish.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <stdexcept>
 #include <vector>
 
@@ -40,11 +42,13 @@ bool holds(const std::filesystem::path& file, const std::string& sha256) {
 
 enum class Vacancy { free, ours, taken };
 
-// `ours` may lack any of its three parts: a crash or a hand took it.
+// `ours` may lack any of its three parts: a crash or a hand took it. A dataset that nothing names
+// is ours where its octets are equal, and no other's by `may_adopt`.
 Vacancy vacancy(const Place& place,
                 const ArchiveIndex& index,
                 const DatasetSums& sums,
-                const std::string& manifest_sha256) {
+                const std::string& manifest_sha256,
+                bool may_adopt) {
     if (std::filesystem::exists(place.other_dataset)) {
         return Vacancy::taken;
     }
@@ -64,8 +68,13 @@ Vacancy vacancy(const Place& place,
         }
         return Vacancy::taken;
     }
-    return listed || has_manifest || std::filesystem::exists(place.dataset) ? Vacancy::ours
-                                                                            : Vacancy::free;
+    if (listed || has_manifest) {
+        return Vacancy::ours;
+    }
+    if (!std::filesystem::exists(place.dataset)) {
+        return Vacancy::free;
+    }
+    return may_adopt ? Vacancy::ours : Vacancy::taken;
 }
 
 std::vector<std::string> candidate_names(const DatasetConfig& config,
@@ -103,6 +112,12 @@ bool put_in_place(const Place& place,
     bool names_devices = false;
     try {
         if (names_dataset) {
+            if (!std::filesystem::exists(part)) {
+                throw std::runtime_error(
+                    fmt::format("cannot write {}: {}, which becomes it, is gone",
+                                place.dataset.string(),
+                                part.string()));
+            }
             rename_durably(part, place.dataset);
         }
         if (names_manifest) {
@@ -126,8 +141,9 @@ bool put_in_place(const Place& place,
         if (names_manifest) {
             std::filesystem::remove(place.manifest, ignored);
         }
-        if (names_dataset && !std::filesystem::exists(part)) {
-            std::filesystem::rename(place.dataset, part, ignored);
+        if (names_dataset) {
+            // Another run may have begun a part of its own there.
+            ::renameat2(AT_FDCWD, place.dataset.c_str(), AT_FDCWD, part.c_str(), RENAME_NOREPLACE);
         }
         throw;
     }
@@ -135,9 +151,10 @@ bool put_in_place(const Place& place,
 }
 
 // Under the first name that `name_of(0)`, `name_of(1)`, ... gives and that is free or ours; an
-// empty name is the last.
+// empty name is the last. `may_adopt`: see vacancy().
 template <typename NameOf>
 Published publish_under(NameOf name_of,
+                        bool may_adopt,
                         const DatasetConfig& config,
                         Encoding encoding,
                         const std::filesystem::path& part,
@@ -160,7 +177,7 @@ Published publish_under(NameOf name_of,
         if (was_ours) {
             return {place.dataset, place.manifest, true};
         }
-        if (vacancy(place, index, sums, manifest_sha256) == Vacancy::taken) {
+        if (vacancy(place, index, sums, manifest_sha256, may_adopt) == Vacancy::taken) {
             continue;
         }
         const bool is_listed = index.sha256_of_manifest(place.manifest_in_archive).has_value();
@@ -187,6 +204,7 @@ Published publish(const DatasetConfig& config,
     const std::vector<std::string> names = candidate_names(config, sums, manifest_sha256);
     return publish_under(
         [&](uint64_t number) { return number < names.size() ? names[number] : std::string(); },
+        true,
         config,
         encoding,
         part,
@@ -202,6 +220,7 @@ Published publish_numbered(const DatasetConfig& config,
                            const std::string& manifest) {
     return publish_under(
         [&](uint64_t number) { return fmt::format("{}-{}", config.name, number + 1); },
+        !std::filesystem::exists(part),
         config,
         encoding,
         part,

@@ -27,8 +27,9 @@ Published publish(const DatasetConfig& config,
                   const std::string& manifest);
 
 // The same for a dataset of a live line: NAME-1, NAME-2, ... Asked again after a crash, with the
-// same sums and manifest, it completes what is there; `part` need not exist any more when nothing
-// of the dataset is missing, or when it was published and taken away since.
+// same sums and manifest, it completes what is there; `part` need not exist any more when it has
+// its name, or when it was published and taken away since. While it exists, a dataset of equal
+// octets without a manifest is another's, who has yet to complete it.
 Published publish_numbered(const DatasetConfig& config,
                            Encoding encoding,
                            const std::filesystem::path& part,

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cassert>
 #include <charconv>
+#include <exception>
 #include <map>
 #include <numeric>
 #include <stdexcept>
@@ -27,31 +28,51 @@ constexpr std::string_view kPartSuffix = ".part";
 // Written between two looks at what is free. One has some kilobytes, seldom a megabyte.
 constexpr uint64_t kRecordsPerLook = 64;
 
+void publish_one(const fs::path& archive, const fs::path& state_path, const Publication& waiting) {
+    DatasetConfig config;
+    config.archive = archive;
+    config.group = waiting.group;
+    config.scenario = waiting.scenario;
+    config.name = waiting.name;
+    // An archive that was moved away, or is not mounted, is not made anew.
+    if (!fs::exists(state_path)) {
+        throw std::runtime_error(fmt::format(
+            "cannot write the archive {}: {} is gone", archive.string(), state_path.string()));
+    }
+    std::vector<fs::path> ignored;
+    make_folders_durably(archive / waiting.group / waiting.scenario, ignored, archive);
+    publish_numbered(config,
+                     waiting.encoding,
+                     state_path.parent_path() / waiting.part,
+                     waiting.sums,
+                     waiting.manifest);
+}
+
+// One that fails holds up none behind it. Throws what the first of these threw.
 void publish_waiting(const fs::path& archive, const fs::path& state_path, SealState& state) {
-    if (state.publications.empty()) {
-        return;
-    }
-    for (const Publication& waiting : state.publications) {
-        DatasetConfig config;
-        config.archive = archive;
-        config.group = waiting.group;
-        config.scenario = waiting.scenario;
-        config.name = waiting.name;
-        std::vector<fs::path> ignored;
-        make_folders_durably(archive / waiting.group / waiting.scenario, ignored, archive);
-        publish_numbered(config,
-                         waiting.encoding,
-                         state_path.parent_path() / waiting.part,
-                         waiting.sums,
-                         waiting.manifest);
-    }
     std::vector<Publication> published;
-    published.swap(state.publications);
-    save_seal_state(state_path, state);
+    std::vector<Publication> left;
+    std::exception_ptr failure;
+    for (Publication& waiting : state.publications) {
+        try {
+            publish_one(archive, state_path, waiting);
+            published.push_back(std::move(waiting));
+        } catch (const std::exception&) {
+            failure = failure ? failure : std::current_exception();
+            left.push_back(std::move(waiting));
+        }
+    }
+    state.publications = std::move(left);
+    if (!published.empty()) {
+        save_seal_state(state_path, state);
+    }
     // A part is still there when its dataset already was.
     for (const Publication& done : published) {
         std::error_code ignored;
         fs::remove(state_path.parent_path() / done.part, ignored);
+    }
+    if (failure) {
+        std::rethrow_exception(failure);
     }
 }
 

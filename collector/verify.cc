@@ -21,6 +21,7 @@
 #include "collector/label_overlay.h"
 #include "collector/manifest.h"
 #include "collector/record_check.h"
+#include "collector/seal_state.h"
 #include "collector/seal_windows.h"
 #include "collector/wire_text.h"
 
@@ -44,6 +45,7 @@ class Verifier {
         }
         check_index();
         check_strays();
+        check_waiting();
         return result_;
     }
 
@@ -100,8 +102,15 @@ class Verifier {
                errno == EWOULDBLOCK;
     }
 
-    // A living collector puts the files of a dataset in place before its line of the index. One
-    // that is gone in the end is settled, too.
+    // Who publishes a dataset, or takes it away, holds the index' lock.
+    bool is_index_locked() const {
+        const fs::path path = archive_ / kIndexName;
+        const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+        return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+    }
+
+    // A living collector, and a run, put the files of a dataset in place before its line of the
+    // index. One that is gone in the end is settled, too.
     bool is_being_sealed(const std::string& file) {
         constexpr int kLooks = 30;
         constexpr std::chrono::milliseconds kPause{100};
@@ -111,8 +120,9 @@ class Verifier {
             return changed_meanwhile(file) || now.type() == fs::file_type::not_found;
         };
         for (int look = 0; !is_settled(); ++look) {
-            if (look == kLooks || !is_served()) {
-                return false;
+            if (look == kLooks || (!is_served() && !is_index_locked())) {
+                // It may have got its line, and who wrote that gone, since the look before.
+                return is_settled();
             }
             std::this_thread::sleep_for(kPause);
         }
@@ -130,10 +140,49 @@ class Verifier {
                  : fmt::format("{} {}", name, fs::exists(status) ? "is no file" : "is missing"));
     }
 
+    // A live collector makes the index with its first dataset.
+    bool is_begun() const {
+        const auto status = [&](const auto& name) {
+            std::error_code unknown;
+            return fs::symlink_status(archive_ / name, unknown).type();
+        };
+        return status(open_folder({})) == fs::file_type::directory &&
+               status(kIndexName) == fs::file_type::not_found &&
+               status(kIndexHeadName) == fs::file_type::not_found;
+    }
+
+    // Sealed, and without a name: a collector gives it one soon after its start.
+    void check_waiting() {
+        std::error_code error;
+        for (auto entry = fs::directory_iterator(open_folder(archive_), error);
+             !error && entry != fs::directory_iterator();
+             entry.increment(error)) {
+            const std::string file = entry->path().lexically_relative(archive_).string();
+            if (!file.ends_with(kSealStateSuffix) || !is_file(entry->path()) || is_served()) {
+                continue;
+            }
+            check_guarded(file, [&] {
+                const size_t waiting = load_seal_state(entry->path()).publications.size();
+                if (waiting != 0) {
+                    result_.unsealed += waiting;
+                    tell(
+                        fmt::format("{}: {} datasets wait there for a collector that gives them "
+                                    "their names",
+                                    file,
+                                    waiting));
+                }
+            });
+        }
+    }
+
     void check_index() {
         const fs::path path = archive_ / kIndexName;
         if (!is_file(path)) {
-            tell_absent(kIndexName);
+            // Lines that it gets from now on are new.
+            index_octets_ = 0;
+            if (!is_begun()) {
+                tell_absent(kIndexName);
+            }
             return;
         }
         // Before the index, which may grow in between: the head names a line that is there then.

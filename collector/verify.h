@@ -18,7 +18,9 @@ struct VerifyResult {
     uint64_t records = 0;   // read in them
     uint64_t octets = 0;    // of their files
     uint64_t problems = 0;
-    uint64_t unsealed = 0;  // leftovers of a run that did not end: counted in problems too
+    // Leftovers of a run that did not end, and datasets that a collector has yet to name: counted
+    // in problems too.
+    uint64_t unsealed = 0;
 
     bool holds() const noexcept { return problems == 0; }
 };

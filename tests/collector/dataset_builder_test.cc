@@ -65,6 +65,25 @@ TEST(PartFile, is_gone_in_the_end) {
     CHECK_FALSE(fs::exists(path));
 }
 
+TEST(PartFile, anothers_under_its_name_stays) {
+    {
+        const PartFile part(path);
+        fs::rename(path, folder.path() / "walk.json");
+        put_content(path, "another's");
+    }
+    STRCMP_EQUAL("another's", content_of(path).c_str());
+    STRCMP_EQUAL("half", content_of(folder.path() / "walk.json").c_str());
+}
+
+TEST(PartFile, what_was_not_there_before_is_its_own) {
+    fs::remove(path);
+    {
+        const PartFile part(path);
+        put_content(path, "new");
+    }
+    CHECK_FALSE(fs::exists(path));
+}
+
 TEST(PartFile, stays_when_it_is_kept_and_has_one_owner) {
     {
         PartFile part(path);

@@ -30,6 +30,32 @@ TEST(DurableFile, a_file_is_replaced_as_a_whole) {
     CHECK_FALSE(std::filesystem::exists(folder.path() / "a.part"));
 }
 
+TEST(DurableFile, what_stands_where_it_is_made_is_removed) {
+    const std::filesystem::path part = folder.path() / "a.part";
+    const std::filesystem::path precious = folder.path() / "precious";
+    put_content(precious, "mine");
+    std::filesystem::create_symlink(precious, part);
+    write_file_durably(path, "first");
+    STRCMP_EQUAL("mine", content_of(precious).c_str());
+    CHECK_EQUAL(0, ::mkfifo(part.c_str(), 0600));
+    write_file_durably(path, "second");
+    CHECK(content_of(path) == "second");
+    CHECK_TRUE(std::filesystem::is_regular_file(std::filesystem::symlink_status(path)));
+}
+
+TEST(DurableFile, a_file_is_told_from_another_of_its_name) {
+    CHECK_FALSE(identity_of(path).has_value());
+    put_content(path, "one");
+    const auto one = identity_of(path);
+    std::filesystem::rename(path, folder.path() / "b");
+    put_content(path, "two");
+    CHECK_TRUE(one.has_value());
+    CHECK_TRUE(one == identity_of(folder.path() / "b"));
+    CHECK_FALSE(one == identity_of(path));
+    std::filesystem::create_symlink(path, folder.path() / "link");
+    CHECK_FALSE(identity_of(folder.path() / "link") == identity_of(path));
+}
+
 TEST(DurableFile, reads_up_to_its_bound) {
     const std::string content(100'000, 'x');
     put_content(path, content);

@@ -3,6 +3,7 @@
 #include <stdexcept>
 #include <string>
 
+#include "collector/digest.h"
 #include "collector/index.h"
 #include "collector/verify.h"
 #include "tests/collector/dataset_fixture.h"
@@ -87,6 +88,35 @@ TEST(Publish, completes_what_a_crash_left_between_its_steps) {
     CHECK_FALSE(seal_frames(config, frames_of(0, 20)).already_sealed);
     CHECK(index == content_of(archive / kIndexName));
     CHECK_EQUAL(0, problems());
+}
+
+// Two epochs of equal octets: one died between its steps.
+TEST(Publish, a_numbered_dataset_without_a_name_is_completed_by_its_own_alone) {
+    const fs::path datasets = archive / "any/kitchen";
+    fs::create_directories(datasets);
+    const fs::path part = folder.path() / "second.part";
+    const std::string octets = "{}\n";
+    put_content(datasets / "walk-1.json", octets);
+    put_content(part, octets);
+    const DatasetSums sums{octets.size(), sha256_of(octets), octets.size(), sha256_of(octets)};
+    const Published second =
+        publish_numbered(config, Encoding::json, part, sums, R"({"manifest":2})");
+    CHECK(second.dataset == datasets / "walk-2.json");
+    CHECK_FALSE(fs::exists(part));
+    CHECK_FALSE(fs::exists(datasets / "walk-1.manifest.json"));
+    // Whose part is gone has its name already.
+    const Published first = publish_numbered(
+        config, Encoding::json, folder.path() / "first.part", sums, R"({"manifest":1})");
+    CHECK(first.dataset == datasets / "walk-1.json");
+    CHECK_TRUE(fs::exists(first.manifest));
+    try {
+        publish_numbered(
+            config, Encoding::json, folder.path() / "third.part", sums, R"({"manifest":3})");
+        FAIL("published what is not there");
+    } catch (const std::runtime_error& error) {
+        STRCMP_CONTAINS("third.part, which becomes it, is gone", error.what());
+    }
+    CHECK_FALSE(fs::exists(datasets / "walk-3.manifest.json"));
 }
 
 TEST(Publish, a_damaged_dataset_is_told_not_replaced) {

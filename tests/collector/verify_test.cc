@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <future>
 #include <random>
 #include <stdexcept>
 #include <string>
@@ -14,6 +15,7 @@
 
 #include "collector/digest.h"
 #include "collector/index.h"
+#include "collector/seal_state.h"
 #include "tests/collector/dataset_fixture.h"
 #include "tests/support/cpputest.h"
 
@@ -317,6 +319,49 @@ TEST(Verify, passes_over_what_is_being_written) {
         CHECK(verify().holds());
     }
     CHECK_EQUAL(1, verify().unsealed);
+}
+
+// A run, or a collector, between a dataset and its line of the index.
+TEST(Verify, waits_for_who_publishes) {
+    put_content(datasets / "five.json", "{}\n");
+    std::future<bool> held;
+    {
+        const ArchiveIndex publisher(archive);
+        held = std::async(std::launch::async, [&] { return verify().holds(); });
+        CHECK(held.wait_for(std::chrono::milliseconds(200)) == std::future_status::timeout);
+        fs::remove(datasets / "five.json");
+    }
+    CHECK_TRUE(held.get());
+    put_content(datasets / "five.json", "{}\n");
+    expect("any/kitchen/five.json has no manifest in the index\n");
+}
+
+TEST(Verify, an_archive_that_a_collector_has_just_begun_holds) {
+    const fs::path begun = folder.path() / "begun";
+    fs::create_directories(begun / "open");
+    CHECK(verify_archive(begun, [](const std::string&) {}).holds());
+    fs::remove(begun / "open");
+    CHECK_FALSE(verify_archive(begun, [](const std::string&) {}).holds());
+    fs::create_directories(begun / "open");
+    put_content(begun / kIndexHeadName, "");
+    CHECK_FALSE(verify_archive(begun, [](const std::string&) {}).holds());
+}
+
+TEST(Verify, tells_what_waits_for_a_name) {
+    fs::create_directories(archive / "open");
+    const fs::path path = seal_state_path(archive / "open", "attic", 1);
+    SealState state;
+    save_seal_state(path, state);
+    CHECK(verify().holds());
+    state.publications.resize(2);
+    save_seal_state(path, state);
+    expect(
+        "open/attic-0000000000000001.sealed: 2 datasets wait there for a collector that gives "
+        "them their names\n");
+    CHECK_EQUAL(2, verify().unsealed);
+    // That is what a living one does.
+    const FileDescriptor collector = open_locked(archive / "open/.lock");
+    CHECK(verify().holds());
 }
 
 TEST(Verify, refuses_to_leave_the_archive) {
