@@ -191,25 +191,22 @@ void AddressNames::bind(
 
 // Those that it touches and it are one.
 void AddressNames::add_time(Times& times, Time time) {
-    const auto first = std::lower_bound(
-        times.begin(), times.end(), time.from_us, [](const Time& one, uint64_t at) {
-            return one.until_us < at;
-        });
-    const auto behind =
-        std::upper_bound(first, times.end(), time.until_us, [](uint64_t at, const Time& one) {
-            return at < one.from_us;
-        });
-    if (first != behind) {
-        *first = {std::min(first->from_us, time.from_us),
-                  std::max(std::prev(behind)->until_us, time.until_us)};
-        times_ -= static_cast<size_t>(behind - first) - 1;
-        times.erase(std::next(first), behind);
-    } else if (times_ < most_times_) {
-        times.insert(first, time);
-        ++times_;
-    } else {
-        left_out_ = true;
+    auto at = times.upper_bound(time.from_us);
+    if (at != times.begin() && std::prev(at)->second >= time.from_us) {
+        --at;
     }
+    const bool touches = at != times.end() && at->first <= time.until_us;
+    if (!touches && times_ >= most_times_) {
+        left_out_ = true;
+        return;
+    }
+    while (at != times.end() && at->first <= time.until_us) {
+        time = {std::min(at->first, time.from_us), std::max(at->second, time.until_us)};
+        at = times.erase(at);
+        --times_;
+    }
+    times.emplace_hint(at, time.from_us, time.until_us);
+    ++times_;
 }
 
 std::vector<std::string> AddressNames::names_of(std::string_view key,
@@ -221,9 +218,8 @@ std::vector<std::string> AddressNames::names_of(std::string_view key,
         return names;
     }
     for (const auto& [name, times] : found->second.names) {
-        const bool is_valid = std::any_of(times.begin(), times.end(), [&](const Time& time) {
-            return time.from_us <= to_us && from_us <= time.until_us;
-        });
+        const auto behind = times.upper_bound(to_us);
+        const bool is_valid = behind != times.begin() && from_us <= std::prev(behind)->second;
         if (is_valid && names.size() < kMaximumFound) {
             names.push_back(name);
         }
@@ -255,7 +251,9 @@ void AddressNames::forget_before(uint64_t time_us) {
     left_out_ = false;
     bound_.erase_if([this, time_us](const std::string&, Bound& bound) {
         for (auto& [name, times] : bound.names) {
-            std::erase_if(times, [time_us](const Time& time) { return time.until_us < time_us; });
+            while (!times.empty() && times.begin()->second < time_us) {
+                times.erase(times.begin());
+            }
             times_ += times.size();
         }
         std::erase_if(bound.names, [](const auto& name) { return name.second.empty(); });

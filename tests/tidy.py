@@ -48,7 +48,8 @@ FOREIGN = (
      "dpdk_port/device_arguments.cc tests/*"),
     ("hs.h hs/* hs_*.h", "signatures/scanner.cc"),
     ("re2/*", "signatures/content_rules.cc"),
-    ("absl/*", "collector/hash_map.h"),
+    ("absl/container/btree_map.h", "collector/sorted_map.h"),
+    ("absl/*hash*", "collector/hash_map.h"),
     ("zmq.h zmq.hpp zmq_addon.hpp",
      "proto/channel.cc proto/channel_* proto/doorkeeper.* proto/key_file.cc tests/proto/*"),
     # flow_summary is the exporter's encoder, joy_* keep records in the form that crosses.
