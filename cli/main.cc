@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <exception>
@@ -442,6 +443,8 @@ void keep_standard_descriptors() {
 int main(int argument_count, char** arguments) {
     namespace cli = curlew::cli;
     cli::keep_standard_descriptors();
+    // A bound on the length of files comes as an error, as a full disk does.
+    signal(SIGXFSZ, SIG_IGN);
     constexpr size_t kHeapOctets = size_t{256} << 20;
     curlew::proto::put_heap_in_huge_pages(kHeapOctets);
     const auto tell = [](const std::exception& error) {

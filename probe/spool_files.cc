@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -82,9 +83,15 @@ void throw_spool_error(const char* verb, const fs::path& path) {
 }
 
 int opened_file(const fs::path& path, int flags) {
-    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC, 0640);
-    if (descriptor < 0) {
+    // A pipe would be waited for, at its other end.
+    const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0640);
+    struct stat facts {};
+    if (descriptor < 0 || ::fstat(descriptor, &facts) != 0) {
         throw_spool_error("open", path);
+    }
+    if (!S_ISREG(facts.st_mode)) {
+        ::close(descriptor);
+        throw std::runtime_error(fmt::format("cannot open {}: it is no file", path.string()));
     }
     return descriptor;
 }
@@ -126,7 +133,9 @@ bool write_at(int descriptor, std::string_view octets, uint64_t offset) {
 
 bool write_durably(const fs::path& path, std::string_view octets) {
     const fs::path part = path.string() + std::string(kPartSuffix);
-    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
+    // Whatever stands there, a link or a pipe as well.
+    ::unlink(part.c_str());
+    const int file = ::open(part.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0640);
     if (file < 0) {
         return false;
     }

@@ -33,7 +33,7 @@ std::optional<uint64_t> position_in(std::string_view text);
 // "cannot <verb> <path>: <errno>", thrown as std::runtime_error.
 [[noreturn]] void throw_spool_error(const char* verb, const std::filesystem::path& path);
 
-// Throws likewise.
+// Throws likewise, also for what is no file.
 int opened_file(const std::filesystem::path& path, int flags);
 std::string read_at(int descriptor,
                     uint64_t offset,

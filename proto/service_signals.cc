@@ -23,6 +23,7 @@ ServiceSignals::ServiceSignals() {
     pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
     signal(SIGHUP, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 void ServiceSignals::watch(std::function<void()> on_end, std::function<void()> on_reload) {

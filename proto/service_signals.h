@@ -17,7 +17,8 @@ class ServiceSignals {
     static void pass_over_reloads() noexcept;
 
     // From now on SIGTERM, SIGINT and SIGHUP wait, in this thread and in those that it starts, and
-    // SIGPIPE is ignored. One in a process, made before any other thread.
+    // SIGPIPE and SIGXFSZ are ignored: what they tell comes as an error, too. One in a process,
+    // made before any other thread.
     ServiceSignals();
     ~ServiceSignals() { end(); }
     ServiceSignals(const ServiceSignals&) = delete;

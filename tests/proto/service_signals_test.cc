@@ -70,6 +70,15 @@ TEST(ServiceSignals, a_reload_before_there_are_any_asks_for_nothing) {
     CHECK_EQUAL(0, ends.load());
 }
 
+TEST(ServiceSignals, a_file_that_grows_too_long_is_an_error_and_no_end) {
+    const ServiceSignals signals;
+    kill(getpid(), SIGXFSZ);
+    kill(getpid(), SIGPIPE);
+    struct sigaction now {};
+    sigaction(SIGXFSZ, nullptr, &now);
+    CHECK_TRUE(now.sa_handler == SIG_IGN);
+}
+
 TEST(ServiceSignals, a_stranger_who_sends_what_wakes_the_thread_ends_nobody) {
     // Both may wait when the thread looks; it takes one and is over.
     for (int round = 0; round < 200; ++round) {
