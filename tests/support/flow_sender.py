@@ -5,10 +5,11 @@ when: a log that knows nothing of who listens.
 usage: flow_sender.py INTERFACE FLOWS PER_SECOND LOG
 
 The log has 16 octets a flow, in order of the numbers: before and after it was sent, nanoseconds
-since 1970, both little-endian.
+since 1970, both little-endian. SIGTERM ends it behind a flow that is written down.
 """
 
 import pathlib
+import signal
 import socket
 import struct
 import sys
@@ -52,9 +53,18 @@ def main():
     interface, flows, per_second, log = sys.argv[1:]
     line = socket.socket(socket.AF_PACKET, socket.SOCK_RAW)
     line.bind((interface, 0))
+    is_over = False
+
+    def end(_signal, _frame):
+        nonlocal is_over
+        is_over = True
+
+    signal.signal(signal.SIGTERM, end)
     begin = time.monotonic()
     with pathlib.Path(log).open("wb", buffering=0) as file:
         for flow in range(int(flows)):
+            if is_over:
+                break
             due = begin + flow // AT_ONCE * AT_ONCE / float(per_second)
             while (left := due - time.monotonic()) > 0:
                 time.sleep(left)
