@@ -25,11 +25,15 @@ std::string_view behaviour_of(const proto::FlowSummary& flow) {
     const uint32_t forward_bits = flow.forward().tcp_control_bits();
     const uint32_t reverse_bits = flow.reverse().tcp_control_bits();
     if (flow.protocol_identifier() != kProtocolTcp || has_payload(flow) ||
-        (forward_bits & kSynBit) == 0 || flow.record_number() != 0) {
+        (forward_bits & kSynBit) == 0) {
         return {};
     }
     const bool answered = (reverse_bits & (kSynBit | kAckBit)) == (kSynBit | kAckBit);
     const bool silent = reverse_bits == 0 && (forward_bits & kAckBit) == 0;
+    // A later record does not tell what became of a connection that an earlier one began.
+    if (flow.record_number() != 0 && !silent) {
+        return {};
+    }
     return answered                        ? "empty"
            : (reverse_bits & kRstBit) != 0 ? "refused"
            : silent                        ? "unanswered"

@@ -4,9 +4,10 @@ namespace curlew::collector {
 
 proto::Confinement confinement() {
     return {.calls = {
-                // Probes are let in.
+                // Probes are let in, and who fills memory or doors is shown out.
                 {"accept4"},
                 {"listen"},
+                {"shutdown"},
             }};
 }
 

@@ -168,8 +168,9 @@ TEST(FlowFacts, a_query_of_mdns_announces_nothing) {
 }
 
 TEST(FlowFacts, how_an_empty_connection_went) {
-    const auto word = [](uint32_t forward, uint32_t reverse) {
+    const auto word = [](uint32_t forward, uint32_t reverse, uint32_t record = 0) {
         proto::FlowSummary flow = flow_between("10.0.0.5", 40000, "192.0.2.9", 443, 6);
+        flow.set_record_number(record);
         flow.mutable_forward()->set_tcp_control_bits(forward);
         if (reverse != 0) {
             flow.mutable_reverse()->set_packets(1);
@@ -184,6 +185,10 @@ TEST(FlowFacts, how_an_empty_connection_went) {
     STRCMP_EQUAL("refused", word(2, 20).c_str());
     STRCMP_EQUAL("empty", word(2 | 16 | 1, 2 | 16 | 1).c_str());
     STRCMP_EQUAL("", word(16, 0).c_str());
+    // Of a later record only that SYNs are still not answered.
+    STRCMP_EQUAL("unanswered", word(2, 0, 3).c_str());
+    STRCMP_EQUAL("", word(2, 20, 3).c_str());
+    STRCMP_EQUAL("", word(2 | 16 | 1, 2 | 16 | 1, 3).c_str());
 }
 
 TEST(FlowFacts, a_record_of_another_preset_has_none) {

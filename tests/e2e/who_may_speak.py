@@ -52,6 +52,8 @@ GROWTH_OCTETS_CUT = 192 << 20
 ATTACKS = ("keys_unknown", "handshakes_failed", "frames_refused", "frames_impersonating",
            "hellos_refused")
 COUNTED_SECONDS = 10
+CROWD_DESCRIPTORS = 64
+CROWD = 90
 EPOCH = 7
 
 
@@ -431,6 +433,36 @@ def wrong_start(results, programs, folder):
         insecure.kill()
 
 
+def silent_crowd(results, programs, folder):
+    """More who say nothing than the collector may have descriptors, over ipc and over tcp."""
+    folder.mkdir()
+    port = free_port()
+    crowds = {f"ipc://{folder}/door": (socket.AF_UNIX, f"{folder}/door"),
+              f"tcp://127.0.0.1:{port}": (socket.AF_INET, ("127.0.0.1", port))}
+    for endpoint, (family, address) in crowds.items():
+        claim = f"a silent crowd, {endpoint[:3]}"
+        config = services.collector_config(folder, endpoint, folder / endpoint[:3])
+        collector = services.Service(
+            f"crowded-{endpoint[:3]}",
+            ["prlimit", f"--nofile={CROWD_DESCRIPTORS}:{CROWD_DESCRIPTORS}", programs[2],
+             "--config", config, "--insecure"], folder).start()
+        descriptors = pathlib.Path(f"/proc/{collector.process.pid}/fd")
+        with contextlib.ExitStack() as crowd:
+            try:
+                collector.wait_for_text("ready")
+                for _ in range(CROWD):
+                    one = crowd.enter_context(socket.socket(family))
+                    one.settimeout(SERVED_SECONDS)
+                    one.connect(address)
+                services.wait_until("the crowd to be shown out", lambda: len(
+                    list(descriptors.iterdir())) <= CROWD_DESCRIPTORS // 2)
+                collector.wait_for_text("connections_over_bound")
+                results.check(f"{claim}: the collector ends well", collector.end() == 0,
+                              collector.text()[-2000:])
+            finally:
+                collector.kill()
+
+
 def main():
     programs = sys.argv[1:4]
     seconds = float(sys.argv[5]) if sys.argv[4:5] == ["--seconds"] else MUTATION_SECONDS
@@ -438,6 +470,7 @@ def main():
     with tempfile.TemporaryDirectory() as name:
         folder = pathlib.Path(name)
         wrong_start(results, programs, folder / "start")
+        silent_crowd(results, programs, folder / "crowd")
         if zmq is None:
             results.skip("who may speak", "python3-zmq is not there")
             results.exit()
