@@ -315,6 +315,24 @@ TEST(FlowMeter, a_syn_with_another_number_is_another_flow_once_the_first_got_on)
     }
 }
 
+// What earlier records of a flow have seen is known to its later ones.
+TEST(FlowMeter, a_syn_with_another_number_belongs_to_a_flow_that_never_got_on) {
+    const auto syn = [](uint64_t second, uint32_t sequence) {
+        return client_at(second).tcp(40000, 80).flags("S").sequence(sequence).build();
+    };
+    DispatcherConfig config;
+    config.worker.meter.timeouts.active_ns = kSecond;
+    const auto flows = [&](const std::vector<Packet>& packets) {
+        return meter(packets, config).ledger.flows.flows_created;
+    };
+    CHECK_EQUAL(1u, flows({syn(0, 100), syn(2, 7), syn(4, 9), syn(6, 9)}));
+    CHECK_EQUAL(2u, flows({syn(0, 100), answer_at(0, "SA"), syn(2, 7), syn(4, 7)}));
+    const Packet data =
+        client_at(0).tcp(40000, 80).flags("PA").sequence(101).payload("abc").build();
+    // In the record before the last one.
+    CHECK_EQUAL(2u, flows({syn(0, 100), data, syn(2, 100), syn(4, 7)}));
+}
+
 TEST(FlowMeter, flows_of_one_key_in_one_microsecond_are_numbered) {
     const Metered metered = meter({segment_at(0, "S"), answer_at(0, "RA"), segment_at(0, "S")});
     CHECK_EQUAL(2u, metered.records.size());

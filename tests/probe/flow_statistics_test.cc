@@ -417,6 +417,7 @@ TEST(FlowStatistics, each_record_of_a_flow_begins_anew) {
     const proto::FlowSummary& second = metered.records[1];
     CHECK_EQUAL(1u, second.forward().payload_spread().count());
     CHECK_EQUAL(0u, second.forward().gap_spread().count());
+    CHECK_FALSE(second.has_reverse());
     // Its octets were seen in the first one.
     CHECK_EQUAL(1u, second.forward().tcp_statistics().retransmissions());
     CHECK_FALSE(second.has_rtt_in_ns());

@@ -155,6 +155,16 @@ def check_archive(case):
     case.refused("verify nothing", 1, ["nowhere"], "verify", case.folder / "nowhere")
 
 
+def check_bound_on_files(case):
+    """RLIMIT_FSIZE: as a full disk, and no end by a signal that nobody sees."""
+    archive = case.folder / "bounded"
+    done = subprocess.run(["prlimit", "--fsize=4096:4096", case.curlew, "run", case.capture,
+                           "--archive", archive], capture_output=True, text=True, check=False)
+    case.results.check("files too large: exit code", done.returncode == 1, f"{done.returncode}")
+    case.results.check("files too large: told", "File too large" in done.stderr, done.stderr)
+    case.results.check("files too large: leaves nothing", not case.left_in(archive))
+
+
 def check_signature_files(case):
     signatures = case.folder / "signatures"
     shutil.copytree(ROOT / "signatures", signatures)
@@ -242,6 +252,7 @@ def main():
         check_command_line(case)
         check_decimals(case)
         check_archive(case)
+        check_bound_on_files(case)
         check_output(case)
         check_signature_files(case)
         check_truncated_capture(case)
