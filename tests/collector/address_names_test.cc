@@ -178,6 +178,18 @@ TEST(AddressNames, times_that_touch_are_one_and_too_many_are_left_out_and_told) 
     STRCMP_EQUAL("", found("10.0.0.5", "192.0.2.1", 301 * kSecond).c_str());
 }
 
+TEST(AddressNames, a_time_that_begins_or_ends_with_another_touches_it) {
+    constexpr uint32_t kSecond = 1'000'000;
+    for (const auto& order : {std::vector<uint32_t>{0, 2, 4}, std::vector<uint32_t>{4, 2, 0}}) {
+        names = AddressNames(10, 1);
+        for (const uint32_t second : order) {
+            names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 2, second * kSecond));
+        }
+        CHECK(names.complete());
+        STRCMP_EQUAL("a.example ", found("10.0.0.5", "192.0.2.1", 6 * kSecond).c_str());
+    }
+}
+
 TEST(AddressNames, what_is_over_is_forgotten) {
     names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 60, 0));
     names.add(answer_to("10.0.0.5", "a.example", "192.0.2.1", 90, 0));

@@ -65,6 +65,16 @@ Key curve_key(const char* curve, int encoding) {
     return Key(key);
 }
 
+Key key_of_rsa_pss() {
+    EVP_PKEY_CTX* context = EVP_PKEY_CTX_new_from_name(nullptr, "RSA-PSS", nullptr);
+    EVP_PKEY* key = nullptr;
+    CHECK_TRUE(EVP_PKEY_keygen_init(context) > 0);
+    CHECK_TRUE(EVP_PKEY_CTX_set_rsa_keygen_bits(context, 1024) > 0);
+    CHECK_TRUE(EVP_PKEY_keygen(context, &key) > 0);
+    EVP_PKEY_CTX_free(context);
+    return Key(key);
+}
+
 }  // namespace
 
 TEST_GROUP(X509){};
@@ -72,6 +82,7 @@ TEST_GROUP(X509){};
 TEST(X509, key_bits_are_those_that_a_decoded_key_has) {
     check_bits(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{1023})));
     check_bits(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, "RSA", size_t{1024})));
+    check_bits(key_of_rsa_pss());
     for (const char* algorithm : {"ED25519", "ED448", "X25519", "X448"}) {
         check_bits(Key(EVP_PKEY_Q_keygen(nullptr, nullptr, algorithm)));
     }

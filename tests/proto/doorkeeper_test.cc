@@ -3,9 +3,11 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include <chrono>
+#include <list>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include "proto/channel.h"
 #include "proto/file_handle.h"
+#include "tests/support/temporary_folder.h"
 // After everything else: it takes CppUTest's macros with it.
 #include "tests/support/cpputest.h"
 
@@ -345,6 +348,35 @@ TEST(Doorkeeper, bounds_the_connections_and_lets_in_again_when_some_are_gone) {
         [&] { return door.receiver.counters().connections.connections_over_bound >= 6; }));
     ChannelSender sender(outside, probe(door, SenderKeys{attic, collector.public_key}));
     CHECK(hello_of(sender, door.receiver, kLongWait).has_value());
+}
+
+TEST(Doorkeeper, a_crowd_at_one_door_keeps_nobody_out_at_another) {
+    const curlew::tests::TemporaryFolder folder;
+    const std::string path = (folder.path() / "door").string();
+    ReceiverConfig config = door_for_attic();
+    config.maximum_connections = 4;
+    Door door(config);
+    const std::string tcp = door.endpoint();
+    door.receiver.bind("ipc://" + path);
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    path.copy(address.sun_path, sizeof(address.sun_path) - 1);
+    std::list<FileHandle> crowd;
+    for (int i = 0; i < 6; ++i) {
+        const FileHandle& one =
+            crowd.emplace_back(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+        CHECK_EQUAL(
+            0, ::connect(one.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)));
+    }
+    const auto over_bound = [&] {
+        return door.receiver.counters().connections.connections_over_bound;
+    };
+    CHECK(door.receive_until([&] { return over_bound() >= 2; }));
+    SenderConfig attics = probe(door, SenderKeys{attic, collector.public_key});
+    attics.endpoint = tcp;
+    ChannelSender sender(outside, attics);
+    CHECK(hello_of(sender, door.receiver, kLongWait).has_value());
+    UNSIGNED_LONGS_EQUAL(2, over_bound());
 }
 
 TEST(Doorkeeper, one_goes_and_another_comes_in_the_same_context) {
