@@ -1,13 +1,8 @@
 #include "cli/whole_file.h"
 
-#include <fcntl.h>
-#include <fmt/format.h>
 #include <unistd.h>
 
 #include <cassert>
-#include <cerrno>
-#include <cstdio>
-#include <stdexcept>
 
 namespace curlew::cli {
 
@@ -55,15 +50,7 @@ void WholeFile::flush() {
 }
 
 void WholeFile::give_name() {
-    const char* from = open_path_.c_str();
-    const char* to = path_.c_str();
-    // A plain rename would replace a file that took the name since the caller looked.
-    int result = ::renameat2(AT_FDCWD, from, AT_FDCWD, to, RENAME_NOREPLACE);
-    const bool not_known_to_file_system = result != 0 && errno == EINVAL;
-    if (not_known_to_file_system && ::access(to, F_OK) != 0) {
-        result = ::rename(from, to);
-    }
-    if (result != 0) {
+    if (!collector::rename_to_free_name(open_path_, path_)) {
         collector::throw_file_error("write", path_);
     }
 }

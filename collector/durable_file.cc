@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <stdexcept>
 #include <system_error>
@@ -148,6 +149,16 @@ void sync_folder(const std::filesystem::path& folder) {
     if (::fsync(descriptor.get()) != 0) {
         throw_file_error("sync", folder);
     }
+}
+
+bool rename_to_free_name(const std::filesystem::path& from,
+                         const std::filesystem::path& to) noexcept {
+    int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
+    const bool not_known_to_file_system = result != 0 && errno == EINVAL;
+    if (not_known_to_file_system && ::access(to.c_str(), F_OK) != 0) {
+        result = ::rename(from.c_str(), to.c_str());
+    }
+    return result == 0;
 }
 
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to) {

@@ -82,6 +82,11 @@ void write_again_durably(int descriptor, uint64_t octets, const std::filesystem:
 // Makes a rename or a new name in `folder` survive a crash.
 void sync_folder(const std::filesystem::path& folder);
 
+// Renames within one file system, unless something has the name: a plain rename would replace what
+// took it since the caller looked. False: errno says why.
+bool rename_to_free_name(const std::filesystem::path& from,
+                         const std::filesystem::path& to) noexcept;
+
 // Renames within one file system and syncs the folder of `to`. Requires: the content of `from` is
 // synced.
 void rename_durably(const std::filesystem::path& from, const std::filesystem::path& to);

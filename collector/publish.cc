@@ -1,9 +1,7 @@
 #include "collector/publish.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
 
-#include <cstdio>
 #include <stdexcept>
 #include <vector>
 
@@ -143,7 +141,7 @@ bool put_in_place(const Place& place,
         }
         if (names_dataset) {
             // Another run may have begun a part of its own there.
-            ::renameat2(AT_FDCWD, place.dataset.c_str(), AT_FDCWD, part.c_str(), RENAME_NOREPLACE);
+            rename_to_free_name(place.dataset, part);
         }
         throw;
     }

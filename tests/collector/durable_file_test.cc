@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <cerrno>
 #include <functional>
 #include <stdexcept>
 #include <string>
@@ -54,6 +55,16 @@ TEST(DurableFile, a_file_is_told_from_another_of_its_name) {
     CHECK_FALSE(one == identity_of(path));
     std::filesystem::create_symlink(path, folder.path() / "link");
     CHECK_FALSE(identity_of(folder.path() / "link") == identity_of(path));
+}
+
+TEST(DurableFile, a_name_that_is_taken_stays_anothers) {
+    put_content(path, "mine");
+    put_content(folder.path() / "b", "another's");
+    CHECK_FALSE(rename_to_free_name(path, folder.path() / "b"));
+    CHECK_EQUAL(EEXIST, errno);
+    STRCMP_EQUAL("another's", content_of(folder.path() / "b").c_str());
+    CHECK_TRUE(rename_to_free_name(path, folder.path() / "c"));
+    STRCMP_EQUAL("mine", content_of(folder.path() / "c").c_str());
 }
 
 TEST(DurableFile, reads_up_to_its_bound) {
