@@ -155,7 +155,7 @@ bool rename_to_free_name(const std::filesystem::path& from,
                          const std::filesystem::path& to) noexcept {
     int result = ::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE);
     const bool not_known_to_file_system = result != 0 && errno == EINVAL;
-    if (not_known_to_file_system && ::access(to.c_str(), F_OK) != 0) {
+    if (not_known_to_file_system && !identity_of(to)) {
         result = ::rename(from.c_str(), to.c_str());
     }
     return result == 0;

@@ -48,7 +48,7 @@ void publish_one(const fs::path& archive, const fs::path& state_path, const Publ
                      waiting.manifest);
 }
 
-// One that fails holds up none behind it. Throws what the first of these threw.
+// One that fails holds up none behind it here. Throws what the first of these threw.
 void publish_waiting(const fs::path& archive, const fs::path& state_path, SealState& state) {
     std::vector<Publication> published;
     std::vector<Publication> left;

@@ -106,7 +106,8 @@ class Verifier {
     bool is_index_locked() const {
         const fs::path path = archive_ / kIndexName;
         const FileDescriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-        return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0;
+        return file.get() >= 0 && ::flock(file.get(), LOCK_SH | LOCK_NB) != 0 &&
+               errno == EWOULDBLOCK;
     }
 
     // A living collector, and a run, put the files of a dataset in place before its line of the

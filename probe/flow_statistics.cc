@@ -91,7 +91,7 @@ bool fill_holes(SideStatistics& side, uint32_t begin, uint32_t end) noexcept {
 }
 
 void restart_sequence(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
-    side.unseen = static_cast<int64_t>(unseen_octets(side));
+    side.unseen = unseen_octets(side);
     side.sequence_seen = static_cast<uint8_t>(kSeenSegment | (is_syn ? kSeenSynAlone : 0) |
                                               (side.sequence_seen & kSeenFragment));
     side.hole_count = 0;
@@ -119,18 +119,42 @@ void forget_old_sequence(SideStatistics& side) noexcept {
         return;
     }
     side.lowest = side.highest - kSequenceReach;
+    const bool is_answer_old = is_before(side.acknowledged, side.lowest);
     for (size_t i = side.hole_count; i-- > 0;) {
         if (is_before(side.holes[i].begin, side.lowest)) {
             side.unseen += acknowledged_octets(side, side.holes[i].begin, side.holes[i].end);
             remove_hole(side, i);
         }
     }
+    if (is_answer_old) {
+        side.sequence_seen &= static_cast<uint8_t>(~kSeenAnswer);
+    }
+}
+
+// Takes what was not seen for seen: it was told.
+void forget_unseen(SideStatistics& side) noexcept {
+    if ((side.sequence_seen & kSeenAnswer) == 0) {
+        return;
+    }
+    for (size_t i = side.hole_count; i-- > 0;) {
+        SequenceHole& hole = side.holes[i];
+        if (!is_before(side.acknowledged, hole.end)) {
+            remove_hole(side, i);
+        } else if (is_before(hole.begin, side.acknowledged)) {
+            hole.begin = side.acknowledged;
+        }
+    }
+    if (is_before(side.highest, side.acknowledged)) {
+        side.highest = side.acknowledged;
+    }
 }
 
 // A segment that occupies the sequence numbers from `begin` to before `end`.
 void add_segment(SideStatistics& side, uint32_t begin, uint32_t end, bool is_syn) noexcept {
     const bool other_connection = is_syn && begin != side.lowest && begin + 1 != side.lowest;
-    if ((side.sequence_seen & kSeenSegment) == 0 || other_connection) {
+    // Farther than any window from all that was seen: what lies between cannot be told.
+    const bool is_far = begin - (side.highest - kSequenceReach) > 2 * kSequenceReach;
+    if ((side.sequence_seen & kSeenSegment) == 0 || other_connection || is_far) {
         restart_sequence(side, begin, end, is_syn);
         return;
     }
@@ -249,15 +273,14 @@ size_t spread_bin(uint64_t value) noexcept {
 }
 
 uint64_t unseen_octets(const SideStatistics& side) noexcept {
-    int64_t octets = side.unseen;
+    uint64_t octets = side.unseen;
     for (size_t i = 0; i < side.hole_count; ++i) {
         octets += acknowledged_octets(side, side.holes[i].begin, side.holes[i].end);
     }
     if ((side.sequence_seen & kSeenAnswer) != 0 && is_before(side.highest, side.acknowledged)) {
         octets += side.acknowledged - side.highest;
     }
-    // What an earlier record lacked may have come late.
-    return static_cast<uint64_t>(std::max<int64_t>(octets, 0));
+    return octets;
 }
 
 void begin_statistics(SideStatistics& side) noexcept {
@@ -277,7 +300,7 @@ void continue_statistics(SideStatistics& side) noexcept {
         side.sequence_seen = before.sequence_seen;
         side.hole_count = before.hole_count;
         side.holes = before.holes;
-        side.unseen = -static_cast<int64_t>(unseen_octets(side));
+        forget_unseen(side);
     }
 }
 

@@ -81,7 +81,7 @@ struct alignas(64) SideStatistics {
     uint32_t retransmissions;
     uint32_t out_of_order;
     uint32_t zero_windows;
-    int64_t unseen;  // to be added to the octets that unseen_octets() finds
+    uint64_t unseen;  // octets as of unseen_octets(), of holes that are remembered no more
     std::array<SequenceHole, kSequenceHoles> holes;  // oldest first; more push it out
 };
 inline constexpr size_t kEveryPacketOctets = 256;  // of SideStatistics
@@ -91,7 +91,8 @@ static_assert(sizeof(SideStatistics) == 384);
 
 void begin_statistics(SideStatistics& side) noexcept;
 
-// Begins those of the flow's next record, with the sequence numbers that were seen so far. Those of
+// Begins those of the flow's next record, with the sequence numbers that were seen so far, and
+// those that unseen_octets() has told: come late, they are taken for ones that come again. Those of
 // a side of which fragments hid some begin anew.
 void continue_statistics(SideStatistics& side) noexcept;
 

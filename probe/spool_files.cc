@@ -85,11 +85,11 @@ void throw_spool_error(const char* verb, const fs::path& path) {
 int opened_file(const fs::path& path, int flags) {
     // A pipe would be waited for, at its other end.
     const int descriptor = ::open(path.c_str(), flags | O_CLOEXEC | O_NONBLOCK, 0640);
-    struct stat facts {};
-    if (descriptor < 0 || ::fstat(descriptor, &facts) != 0) {
+    if (descriptor < 0) {
         throw_spool_error("open", path);
     }
-    if (!S_ISREG(facts.st_mode)) {
+    struct stat facts {};
+    if (::fstat(descriptor, &facts) != 0 || !S_ISREG(facts.st_mode)) {
         ::close(descriptor);
         throw std::runtime_error(fmt::format("cannot open {}: it is no file", path.string()));
     }

@@ -47,8 +47,11 @@ void note_first_numbers(FlowWarm& warm, const ParsedPacket& packet) noexcept {
 
 uint8_t states_got_on(const FlowHot& hot) noexcept {
     const bool has_data = (hot.payload_octets[0] | hot.payload_octets[1]) != 0;
-    const int low = has_data || hot.packets[1] != 0 ? kStateGotOnLow : 0;
-    const int high = has_data || hot.packets[0] != 0 ? kStateGotOnHigh : 0;
+    const auto got_on = [&](size_t side) {
+        return has_data || hot.packets[1 - side] != 0 || (hot.tcp_flags[side] & kTcpAck) != 0;
+    };
+    const int low = got_on(0) ? kStateGotOnLow : 0;
+    const int high = got_on(1) ? kStateGotOnHigh : 0;
     return static_cast<uint8_t>((hot.state & (kStateGotOnLow | kStateGotOnHigh)) | low | high);
 }
 

@@ -27,7 +27,8 @@ inline bool is_begun_again(const FlowWarm& warm, size_t side) noexcept {
 inline constexpr uint64_t kSynLag = 5'000'000'000;
 
 // kStateGotOnLow where the low endpoint was answered, kStateGotOnHigh where the high one was, both
-// where there was payload: from the flow's first packet on.
+// where there was payload: from the flow's first packet on. Who acknowledges something was
+// answered, whether or not that was seen.
 uint8_t states_got_on(const FlowHot& hot) noexcept;
 
 // Whether the packet begins another connection than the flow's. That of a closed flow, or a SYN

@@ -257,8 +257,8 @@ void Doorkeeper::take_events() {
 
 // ZeroMQ has no bound on connections, and each has a descriptor and buffers before anybody proved
 // anything. One too many is shut, not closed: closing stays ZeroMQ's, which sees it as the peer's
-// end. By now the number may be another descriptor's; at worst that is a newer connection, whose
-// peer makes it anew.
+// end. By now the number may be another descriptor's; at worst that is a newer socket of its kind,
+// whose peer makes it anew.
 void Doorkeeper::take_accepted(int connection, bool over_tcp) {
     ++accepted_;
     connections_[connection] = {.since = ChannelClock::now(), .over_tcp = over_tcp};
@@ -272,7 +272,7 @@ void Doorkeeper::take_accepted(int connection, bool over_tcp) {
     sockaddr_storage address{};
     socklen_t size = sizeof(address);
     if (::getsockname(connection, reinterpret_cast<sockaddr*>(&address), &size) == 0 &&
-        is_over_tcp(address) == over_tcp) {
+        (over_tcp ? is_over_tcp(address) : address.ss_family == AF_UNIX)) {
         ::shutdown(connection, SHUT_RDWR);
     }
     ++over_bound_;

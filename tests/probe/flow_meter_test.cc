@@ -329,6 +329,9 @@ TEST(FlowMeter, a_syn_with_another_number_belongs_to_a_flow_that_never_got_on) {
     CHECK_EQUAL(2u, flows({syn(0, 100), answer_at(0, "SA"), syn(2, 7), syn(4, 7)}));
     const Packet data =
         client_at(0).tcp(40000, 80).flags("PA").sequence(101).payload("abc").build();
+    // Who acknowledges was answered, by a line that shows one side alone.
+    const Packet acknowledges = client_at(0).tcp(40000, 80).flags("A").sequence(101).build();
+    CHECK_EQUAL(2u, flows({syn(0, 100), acknowledges, syn(2, 7), syn(4, 7)}));
     // In the record before the last one.
     CHECK_EQUAL(2u, flows({syn(0, 100), data, syn(2, 100), syn(4, 7)}));
 }

@@ -268,6 +268,18 @@ TEST(FlowStatistics, more_than_four_gigabytes_are_followed) {
     STRCMP_EQUAL("1 again, 0 late", told(packets).c_str());
 }
 
+// By a way that nobody showed us, or damaged: neither is early or late.
+TEST(FlowStatistics, numbers_that_are_too_far_begin_anew) {
+    for (const uint32_t jump : {2'500'000'000u, 1'200'000'000u, 3'000'000'000u}) {
+        STRCMP_EQUAL("1 again, 0 late",
+                     told({segment(100, 10),
+                           segment(110 + jump, 10),
+                           segment(120 + jump, 10),
+                           segment(120 + jump, 10)})
+                         .c_str());
+    }
+}
+
 TEST(FlowStatistics, a_connection_of_the_same_ports_begins_anew) {
     STRCMP_EQUAL("0 again, 0 late",
                  told({segment(5'000, 10), segment(900, 0, "S"), segment(901, 10)}).c_str());

@@ -138,9 +138,35 @@ TEST(UnseenOctets, what_was_not_seen_is_told_in_one_record) {
                  TwoRecords({segment(100, 10), segment(120, 10), answer(110)}, {answer(130)})
                      .told()
                      .c_str());
-    // The mirror brought the answer first.
-    STRCMP_EQUAL("1 packets, 0 again, 0 late, 10 + 0 unseen",
+    // The mirror brought the answer first: what was told comes again, and pays for nothing else.
+    STRCMP_EQUAL("1 packets, 1 again, 0 late, 10 + 0 unseen",
                  TwoRecords({segment(100, 10), answer(120)}, {segment(110, 10)}).told().c_str());
+    STRCMP_EQUAL("2 packets, 1 again, 0 late, 10 + 10 unseen",
+                 TwoRecords({segment(100, 10), answer(120)},
+                            {segment(110, 10), segment(130, 10), answer(140)})
+                     .told()
+                     .c_str());
+    STRCMP_EQUAL("2 packets, 1 again, 1 late, 10 + 4 unseen",
+                 TwoRecords({segment(100, 10), segment(130, 10), answer(120)},
+                            {segment(110, 10), segment(124, 6), answer(140)})
+                     .told()
+                     .c_str());
+}
+
+TEST(UnseenOctets, an_answer_of_long_ago_says_nothing_of_now) {
+    std::vector<Packet> packets = {segment(100, 10), answer(110)};
+    uint32_t sequence = 110;
+    for (int i = 0; i < 60; ++i) {
+        packets.push_back(segment(sequence, 10));
+        sequence += 80'000'000;
+    }
+    CHECK_EQUAL(0u, unseen_octets(Sides(packets).client()));
+    // One of now does.
+    sequence -= 80'000'000;
+    packets.push_back(answer(sequence + 10));
+    packets.push_back(segment(sequence + 20, 10));
+    packets.push_back(answer(sequence + 30));
+    CHECK_TRUE(unseen_octets(Sides(packets).client()) >= 10);
 }
 
 TEST(UnseenOctets, after_a_record_with_fragments_numbers_begin_anew) {

@@ -138,8 +138,9 @@ class SeenSequence:
             self.first = sequence
         begin = struct.unpack(">i", struct.pack(">I", (sequence - self.first - self.highest)
                                                 & 0xffffffff))[0] + self.highest
-        if is_syn and self.ranges and self.ranges[0][0] not in (begin, begin + 1):
-            # Another connection between the same two.
+        is_far = self.ranges and abs(begin - self.highest) > 1 << 30
+        if is_far or is_syn and self.ranges and self.ranges[0][0] not in (begin, begin + 1):
+            # Another connection between the same two, or farther than any window.
             self.__init__()
             return self.add(sequence, length, is_syn)
         end = begin + length
